@@ -1,0 +1,46 @@
+"""Probing and neuron analysis of neural networks, as scikit-learn estimators.
+
+Every public name lives in a room (``sklearn_neurox.probes``, ``.neurons``, ``.evaluation``,
+``.activations``, ``.datasets``, ``.visualization``) and can be imported from here. Rooms load
+when a name of theirs is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .neurons import *
+    from .probes import *
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "neurons": (
+        "LayerSelector",
+        "NeuronAblator",
+        "NeuronSelector",
+        "WeightMassSelector",
+        "bottom_neurons",
+        "random_neurons",
+        "threshold_neurons",
+        "top_neurons",
+        "top_words",
+        "weight_mass_ordering",
+    ),
+    "probes": ("LinearProbeClassifier", "LinearProbeRegressor"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_ROOM_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        return getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, *_ROOMS])

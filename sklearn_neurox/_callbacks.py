@@ -1,0 +1,17 @@
+"""scikit-learn callbacks (progress bars, monitors) around a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sklearn.callback import CallbackContext
+
+
+@contextmanager
+def fit_task(estimator, X, y=None, *, max_subtasks: int = 0) -> Iterator[CallbackContext]:
+    """Tell the callbacks of an estimator that its fit begins, and at the end that it is done."""
+    context = estimator._init_callback_context(max_subtasks=max_subtasks)
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield context
+    context.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes={})

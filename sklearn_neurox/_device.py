@@ -1,0 +1,57 @@
+"""Where the torch work runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Turn a ``device`` parameter into a device that is there.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" (CUDA where there is a CUDA device, else the CPU), or anything that
+        ``torch.device`` takes.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If the name is not a device's, or no such device is there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is not the name of a device; expected 'auto', 'cpu', 'cuda' or "
+            "'cuda:<index>'."
+        ) from error
+    if resolved.type == "cpu":
+        return resolved
+    try:
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} is not available on this machine: {error!s:.120}"
+        ) from error
+    return resolved
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Use at most `n_threads` CPU threads in torch, and put the number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(n_threads, before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,543 @@
+"""Linear probes: validate, encode y, call a solver, keep ``coef_``."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .._callbacks import fit_task
+from .._device import resolve_device
+from ._adam import LinearProbeNet, make_dataset, make_net, train_epoch
+
+
+class _LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """What the classifier and the regressor share."""
+
+    _parameter_constraints: dict = {
+        "lambda_l1": [Interval(Real, 0, None, closed="left")],
+        "lambda_l2": [Interval(Real, 0, None, closed="left")],
+        "l2_penalty": [StrOptions({"norm", "squared"})],
+        "solver": [StrOptions({"adam"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "shuffle": ["boolean"],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _loss: str
+
+    @abstractmethod
+    def _encode(self, y, sample_weight):
+        """Turn y into targets (n_words, n_outputs), and weigh the words by their class."""
+
+    @abstractmethod
+    def _set_coef(self, weight, bias):
+        """Set ``coef_`` and ``intercept_`` from W (n_outputs, n_neurons) and b (n_outputs,)."""
+
+    @abstractmethod
+    def _get_coef(self):
+        """Return a W and b that predict as ``coef_`` and ``intercept_`` do."""
+
+    def _fit(self, X, y, sample_weight):
+        device = resolve_device(self.device)
+        random_state = check_random_state(self.random_state)
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+        )
+        if not sample_weight.all():  # a weight of 0 is a removed row, also in the mini-batches
+            kept = np.flatnonzero(sample_weight)
+            X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
+        previous = self._get_coef() if self.warm_start and hasattr(self, "coef_") else None
+        targets, sample_weight = self._encode(y, sample_weight)
+        weight, bias = _start(previous, (targets.shape[1], X.shape[1]), random_state, X.dtype)
+
+        net = make_net(
+            weight[None],
+            bias[None],
+            loss=self._loss,
+            lambda_l1=[self.lambda_l1],
+            lambda_l2=[self.lambda_l2],
+            l2_penalty=self.l2_penalty,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            shuffle=self.shuffle,
+            random_state=random_state,
+            device=device,
+        )
+        dataset = make_dataset(X, targets, sample_weight / sample_weight.mean(), device)
+        with fit_task(self, X, y, max_subtasks=self.max_epochs) as context:
+            loss_curve = self._train(net, dataset, X, y, context)
+        (self.objective_,) = net.objective(dataset)
+        net.finish()
+        self.net_ = net
+        self.n_iter_ = len(loss_curve)
+        self.loss_curve_ = np.array(loss_curve)
+        return self
+
+    def _train(self, net, dataset, X, y, context):
+        """Train epoch by epoch, until a callback asks to stop."""
+        loss_curve: list[float] = []
+        for _ in range(self.max_epochs):
+            epoch = context.subcontext("epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
+            loss_curve += train_epoch(net, dataset)
+            if self.verbose:
+                print(f"[{type(self).__name__}] epoch {len(loss_curve)}: {loss_curve[-1]:.6g}")
+            self._set_coef(*_weights(net))
+            fitted = {"coef_": self.coef_, "intercept_": self.intercept_}
+            if epoch.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=fitted
+            ):
+                break
+        return loss_curve
+
+    def _outputs(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=_float_dtypes(X), reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+
+class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
+    """Linear classifier that reads a property of words out of their activations.
+
+    With one-hot classes and W of shape (n_classes, n_neurons) it minimises ::
+
+        mean_i w_i * cross_entropy(softmax(W x_i + b), y_i) + lambda_l1 * sum|W| + lambda_l2 * P(W)
+
+    where the bias b is free. This is the probe of Dalvi et al. [1]_, the elastic net keeping
+    both focused and distributed neurons. The weights feed :class:`WeightMassSelector` and the
+    functions of ``ranking``.
+
+    Parameters
+    ----------
+    lambda_l1 : float, default=0.0
+        Weight of sum|W|.
+    lambda_l2 : float, default=0.0
+        Weight of P(W).
+    l2_penalty : {"norm", "squared"}, default="norm"
+        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" the ||W||_F^2
+        that [1]_ writes.
+    solver : {"adam"}, default="adam"
+        "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
+        the same batches and no shuffling it follows NeuroX's trajectory.
+    max_epochs : int, default=10
+        Passes over the training words.
+    batch_size : int, default=32
+        Words per step; the last, shorter batch of an epoch is a step too.
+    learning_rate : float, default=1e-3
+        Adam's step size.
+    shuffle : bool, default=False
+        Draw a new order of the words for each epoch; otherwise they come as in X.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
+    warm_start : bool, default=False
+        Start the next ``fit`` from ``coef_`` and ``intercept_`` instead of random weights.
+    device : str or torch.device, default="auto"
+        Where to train: "auto" is CUDA where there is a CUDA device, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first weights, and the order of the words if `shuffle`.
+    verbose : int, default=0
+        Print the objective of each epoch.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
+        Weights, of X's dtype. Two classes are trained as a softmax over two rows, like any other
+        number; ``coef_`` is then the difference of the rows, as scikit-learn has it.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Bias.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    objective_ : float
+        The objective on the training words at the end, in nats.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective of each epoch, while the weights move.
+    n_iter_ : int
+        Epochs run.
+    net_ : skorch.NeuralNet
+        The trained net, on the CPU. Prediction does not need it.
+    n_features_in_ : int
+        Number of neurons seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the neurons, where X had any.
+
+    See Also
+    --------
+    LinearProbeRegressor : The same for a number per word.
+    WeightMassSelector : Selects neurons by the weights of a probe.
+
+    References
+    ----------
+    .. [1] F. Dalvi, N. Durrani, H. Sajjad, Y. Belinkov, A. Bau and J. Glass (2019). What Is One
+       Grain of Sand in the Desert? Analyzing Individual Neurons in Deep NLP Models. AAAI.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_neurox import LinearProbeClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> probe = LinearProbeClassifier(lambda_l1=1e-4, learning_rate=1e-2, random_state=0)
+    >>> make_pipeline(StandardScaler(), probe).fit(X, y).score(X, y) > 0.97
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **_LinearProbe._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+    _loss = "softmax_cross_entropy"
+
+    def __init__(
+        self,
+        *,
+        lambda_l1=0.0,
+        lambda_l2=0.0,
+        l2_penalty="norm",
+        solver="adam",
+        max_epochs=10,
+        batch_size=32,
+        learning_rate=1e-3,
+        shuffle=False,
+        class_weight=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.lambda_l1 = lambda_l1
+        self.lambda_l2 = lambda_l2
+        self.l2_penalty = l2_penalty
+        self.solver = solver
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the probe.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations; float32 and float64 are kept, float16 is trained in float32.
+        y : array-like of shape (n_words,)
+            Labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n_words,), default=None
+            Weights of the words; a weight of 0 equals a removed row.
+
+        Returns
+        -------
+        self : LinearProbeClassifier
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinity, lengths that differ, a single class, negative weights, or a
+            device that is not there.
+        """
+        X, y = validate_data(self, X, y, dtype=_float_dtypes(X))
+        check_classification_targets(y)
+        return self._fit(X, y, sample_weight)
+
+    def _encode(self, y, sample_weight):
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with a "
+                f"positive weight have the label {classes.tolist()[0]!r}."
+            )
+        if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
+            raise ValueError(
+                "warm_start=True goes on from the last fit and needs the same classes: expected "
+                f"{list(self.classes_)}, got {list(classes)}."
+            )
+        self.classes_ = classes
+        class_weight = compute_class_weight(
+            self.class_weight, classes=classes, y=y, sample_weight=sample_weight
+        )
+        return np.eye(len(classes))[codes], sample_weight * class_weight[codes]
+
+    def _set_coef(self, weight, bias):
+        if len(weight) == 2:
+            weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
+        self.coef_, self.intercept_ = weight, bias
+
+    def _get_coef(self):
+        if len(self.coef_) > 1:
+            return self.coef_, self.intercept_
+        halves = np.array([[-0.5], [0.5]])  # of all pairs of rows with this difference the smallest
+        return halves * self.coef_, halves[:, 0] * self.intercept_
+
+    def decision_function(self, X):
+        """Logits of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_classes), or (n_words,) for two classes
+        """
+        outputs = self._outputs(X)
+        return outputs.ravel() if len(self.classes_) == 2 else outputs
+
+    def predict(self, X):
+        """Most probable label of each word.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+
+        Returns
+        -------
+        ndarray of shape (n_words,)
+        """
+        best = self._logits(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X):
+        """Probability of each label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_classes)
+            Rows sum to 1; columns as in ``classes_``.
+        """
+        return softmax(self._logits(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Natural logarithm of the probability of each label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_classes)
+        """
+        return log_softmax(self._logits(X), axis=1)
+
+    def _logits(self, X):
+        outputs = self._outputs(X)
+        return outputs if len(self.classes_) > 2 else np.hstack([np.zeros_like(outputs), outputs])
+
+
+class LinearProbeRegressor(RegressorMixin, _LinearProbe):
+    """Linear regressor that reads a number out of the activations of words.
+
+    It minimises ::
+
+        mean_i w_i * mean_j (W_j x_i + b_j - y_ij)^2 + lambda_l1 * sum|W| + lambda_l2 * P(W)
+
+    where the bias b is free. Adam moves a weight by at most about `learning_rate` a step:
+    standardise y, or raise `learning_rate`, when y is of another size than 1.
+
+    Parameters
+    ----------
+    lambda_l1 : float, default=0.0
+        Weight of sum|W|.
+    lambda_l2 : float, default=0.0
+        Weight of P(W).
+    l2_penalty : {"norm", "squared"}, default="norm"
+        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is ||W||_F^2.
+    solver : {"adam"}, default="adam"
+        "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
+        the same batches and no shuffling it follows NeuroX's trajectory.
+    max_epochs : int, default=10
+        Passes over the training words.
+    batch_size : int, default=32
+        Words per step; the last, shorter batch of an epoch is a step too.
+    learning_rate : float, default=1e-3
+        Adam's step size.
+    shuffle : bool, default=False
+        Draw a new order of the words for each epoch; otherwise they come as in X.
+    warm_start : bool, default=False
+        Start the next ``fit`` from ``coef_`` and ``intercept_`` instead of random weights.
+    device : str or torch.device, default="auto"
+        Where to train: "auto" is CUDA where there is a CUDA device, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first weights, and the order of the words if `shuffle`.
+    verbose : int, default=0
+        Print the objective of each epoch.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_neurons,), or (n_outputs, n_neurons) where y has two dimensions
+        Weights, of X's dtype.
+    intercept_ : float, or ndarray of shape (n_outputs,)
+        Bias.
+    objective_ : float
+        The objective on the training words at the end, in squared units of y.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective of each epoch, while the weights move.
+    n_iter_ : int
+        Epochs run.
+    net_ : skorch.NeuralNet
+        The trained net, on the CPU. Prediction does not need it.
+    n_features_in_ : int
+        Number of neurons seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the neurons, where X had any.
+
+    See Also
+    --------
+    LinearProbeClassifier : The same for labels.
+
+    References
+    ----------
+    .. [1] F. Dalvi, A. Nortonsmith, A. Bau, Y. Belinkov, H. Sajjad, N. Durrani and J. Glass
+       (2019). NeuroX: A Toolkit for Analyzing Individual Neurons in Neural Networks. AAAI.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn_neurox import LinearProbeRegressor
+    >>> X, y = make_regression(500, 20, n_informative=5, random_state=0)
+    >>> probe = LinearProbeRegressor(learning_rate=1.0, max_epochs=20, random_state=0)
+    >>> probe.fit(X, y).score(X, y) > 0.99
+    True
+    """
+
+    _loss = "squared_error"
+
+    def __init__(
+        self,
+        *,
+        lambda_l1=0.0,
+        lambda_l2=0.0,
+        l2_penalty="norm",
+        solver="adam",
+        max_epochs=10,
+        batch_size=32,
+        learning_rate=1e-3,
+        shuffle=False,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.lambda_l1 = lambda_l1
+        self.lambda_l2 = lambda_l2
+        self.l2_penalty = l2_penalty
+        self.solver = solver
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the probe.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations; float32 and float64 are kept, float16 is trained in float32.
+        y : array-like of shape (n_words,) or (n_words, n_outputs)
+            Numbers.
+        sample_weight : array-like of shape (n_words,), default=None
+            Weights of the words; a weight of 0 equals a removed row.
+
+        Returns
+        -------
+        self : LinearProbeRegressor
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinity, lengths that differ, negative weights, or a device that is not
+            there.
+        """
+        X, y = validate_data(
+            self, X, y, dtype=_float_dtypes(X), multi_output=True, y_numeric=True
+        )
+        return self._fit(X, y, sample_weight)
+
+    def _encode(self, y, sample_weight):
+        self._one_dimensional = y.ndim == 1
+        return y.reshape(len(y), -1), sample_weight
+
+    def _set_coef(self, weight, bias):
+        if self._one_dimensional:
+            weight, bias = weight[0], bias[0]
+        self.coef_, self.intercept_ = weight, bias
+
+    def _get_coef(self):
+        return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+
+    def predict(self, X):
+        """Predicted numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+
+        Returns
+        -------
+        ndarray of shape (n_words,) or (n_words, n_outputs), as y in ``fit``
+        """
+        return self._outputs(X)
+
+
+def _float_dtypes(X):
+    """Dtypes to keep; float16, a storage format, is computed in float32."""
+    return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+
+
+def _start(previous, shape, random_state, dtype):
+    """First weights: those of the last fit, or uniform as in ``torch.nn.Linear``."""
+    if previous is None:
+        bound = 1 / np.sqrt(shape[1])
+        previous = (
+            random_state.uniform(-bound, bound, size=shape),
+            random_state.uniform(-bound, bound, size=shape[0]),
+        )
+    weight, bias = previous
+    if weight.shape != shape:
+        raise ValueError(
+            f"warm_start=True goes on from the last fit and needs weights of its shape: expected "
+            f"(n_outputs, n_neurons) = {weight.shape}, got {shape}."
+        )
+    return weight.astype(dtype), bias.astype(dtype)
+
+
+def _weights(net: LinearProbeNet):
+    """Copy W (n_outputs, n_neurons) and b (n_outputs,) of a bank of one probe."""
+    bank = net.module_
+    return tuple(tensor.detach()[0].to("cpu", copy=True).numpy() for tensor in (bank.weight, bank.bias))
