@@ -1,0 +1,77 @@
+"""From the sub-words of a tokenizer to one row per word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+AGGREGATIONS = ("first", "last", "mean")
+
+
+def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) -> Any:
+    """Aggregate the states of sub-words into one state per word.
+
+    Parameters
+    ----------
+    states : ndarray or torch.Tensor of shape (..., n_subwords, n_units)
+        States of the sub-words, with any leading axes, as (n_layers, n_subwords, n_units).
+    word_ids : sequence of n_subwords int or None
+        Word of each sub-word, numbered from 0; None for special tokens and padding. The
+        sub-words of a word are neighbours.
+    how : {"first", "last", "mean"}
+        Keep the first or the last sub-word of a word, or the mean of all.
+
+    Returns
+    -------
+    ndarray or torch.Tensor of shape (..., n_words, n_units)
+        A copy, of the kind and dtype of `states`.
+
+    Raises
+    ------
+    ValueError
+        If `how` is unknown, lengths differ, a word has no sub-word (there is never a made-up
+        row), or its sub-words are apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox.activations import aggregate_subwords
+    >>> states = np.array([[9.0], [1.0], [3.0], [5.0], [9.0]])
+    >>> aggregate_subwords(states, [None, 0, 0, 1, None], "mean")
+    array([[2.],
+           [5.]])
+    """
+    if how not in AGGREGATIONS:
+        raise ValueError(f"aggregation must be one of {AGGREGATIONS}, got {how!r}.")
+    if len(word_ids) != states.shape[-2]:
+        raise ValueError(f"Got {states.shape[-2]} states of sub-words, but {len(word_ids)} word_ids.")
+    first, counts = _spans(word_ids)
+    if how == "last":
+        return states[..., first + counts - 1, :]
+    aggregated = states[..., first, :]
+    if how == "first":
+        return aggregated
+    for piece in range(1, counts.max()):
+        longer = np.flatnonzero(counts > piece)
+        aggregated[..., longer, :] += states[..., first[longer] + piece, :]
+    divisor = counts.astype(aggregated.dtype) if isinstance(states, np.ndarray) else (
+        aggregated.new_tensor(counts)
+    )
+    return aggregated / divisor[:, None]
+
+
+def _spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First sub-word and number of sub-words of each word."""
+    ids = np.array([-1 if word is None else word for word in word_ids])
+    pieces = np.flatnonzero(ids >= 0)
+    words, first, counts = np.unique(ids[pieces], return_index=True, return_counts=True)
+    if not np.array_equal(words, np.arange(len(words))):
+        missing = np.setdiff1d(np.arange(words.max() + 1), words)
+        raise ValueError(f"Every word needs a sub-word; word {missing[0]} has none.")
+    first, last = pieces[first], pieces[first + counts - 1]
+    if (last - first + 1 != counts).any() or (ids[last] != words).any():
+        raise ValueError("The sub-words of a word must be neighbours.")
+    return first, counts

@@ -1,0 +1,105 @@
+"""Corpora: sentences of words, with a label for each word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+CONLLU_COLUMNS = (
+    "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
+)  # fmt: skip
+
+
+class ConlluSentence(NamedTuple):
+    """A sentence of a CoNLL-U file: its ``# key = value`` comments and its words' columns."""
+
+    comments: dict[str, str]
+    rows: list[dict[str, str]]
+
+
+def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
+    """Read a CoNLL-U file sentence by sentence.
+
+    Only syntactic words have rows: the ranges of multi-word tokens (id 1-2) and empty nodes
+    (id 1.1) are no words of their own in Universal Dependencies.
+
+    Parameters
+    ----------
+    path : str or path
+        A UTF-8 file.
+
+    Yields
+    ------
+    ConlluSentence
+
+    Raises
+    ------
+    ValueError
+        With the line number, if a line has not ten columns.
+    """
+    comments: dict[str, str] = {}
+    rows: list[dict[str, str]] = []
+    with Path(path).open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            line = line.rstrip("\r\n")
+            if line.startswith("#"):
+                key, _, value = line[1:].partition("=")
+                comments[key.strip()] = value.strip()
+            elif line:
+                columns = line.split("\t")
+                if len(columns) != len(CONLLU_COLUMNS):
+                    raise ValueError(
+                        f"{path}, line {number}: expected {len(CONLLU_COLUMNS)} columns parted by "
+                        f"tabs, got {len(columns)}: {line[:60]!r}"
+                    )
+                if columns[0].isdigit():
+                    rows.append(dict(zip(CONLLU_COLUMNS, columns, strict=True)))
+            elif rows:
+                yield ConlluSentence(comments, rows)
+                comments, rows = {}, []
+    if rows:
+        yield ConlluSentence(comments, rows)
+
+
+def read_conllu(
+    path: str | PathLike, column: str = "upos"
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Words of a CoNLL-U file and one column of labels.
+
+    Parameters
+    ----------
+    path : str or path
+        A UTF-8 file of Universal Dependencies.
+    column : str, default="upos"
+        One of id, form, lemma, upos, xpos, feats, head, deprel, deps, misc.
+
+    Returns
+    -------
+    sentences : list of list of str
+        Words (the column form). Multi-word tokens are given as their syntactic words; empty
+        nodes are left out.
+    labels : list of list of str
+        The same shape.
+
+    Raises
+    ------
+    ValueError
+        If `column` is unknown, a line has not ten columns (with its number), or there is no
+        sentence.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import read_conllu
+    >>> sentences, tags = read_conllu("en_ewt-ud-dev.conllu")  # doctest: +SKIP
+    """
+    if column not in CONLLU_COLUMNS:
+        raise ValueError(f"column must be one of {CONLLU_COLUMNS}, got {column!r}.")
+    sentences, labels = [], []
+    for sentence in iter_conllu(path):
+        sentences.append([row["form"] for row in sentence.rows])
+        labels.append([row[column] for row in sentence.rows])
+    if not sentences:
+        raise ValueError(f"{path} holds no sentence.")
+    return sentences, labels

@@ -1,0 +1,415 @@
+"""Activations of a transformer, one row per word."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from tqdm.auto import tqdm  # skorch brings it
+
+from .._device import resolve_device
+from .._optional import import_optional
+from .aggregation import AGGREGATIONS, aggregate_subwords
+from .tokens import TokenActivations
+
+Sentence = Sequence[str] | str
+
+
+class _Encoded(NamedTuple):
+    """A sentence as the tokenizer sees it."""
+
+    index: int  # in the corpus
+    n_words: int  # words that get a row
+    inputs: dict[str, list[int]]  # input_ids, and token_type_ids where the model has them
+    word_ids: list[int | None]
+
+
+class ActivationExtractor(BaseEstimator):
+    """Extract the activations of a transformer on the words of a corpus.
+
+    The words are given to the tokenizer as they are, and its own map from sub-words to words
+    says which states belong to a word. Every word has one row: what cannot have one is an error
+    that names the sentence and the word.
+
+    Parameters
+    ----------
+    model : str, path, or torch.nn.Module
+        Name or path of a model of ``transformers``, or a loaded one. A loaded model stays where
+        it is unless `device` says otherwise, and goes back to its training mode.
+    tokenizer : str, path or tokenizer, default=None
+        A fast tokenizer. None loads the one that belongs to `model`.
+    layers : "all" or list of int, default="all"
+        Layers to keep, ascending; 0 are the embeddings.
+    aggregation : {"last", "first", "mean"}, default="last"
+        State of a word: that of its first or last sub-word, or the mean.
+    include_embeddings : bool, default=True
+        Keep layer 0 where `layers` is "all".
+    max_length : int, default=None
+        Longest input in sub-words, special tokens included. None takes the model's limit.
+    on_truncate : {"error", "warn", "drop"}, default="error"
+        What happens to a sentence past the limit: an error; its last words get no row, with a
+        warning; or the whole sentence gets no rows.
+    batch_tokens : int, default=2048
+        Sub-words in a batch, padding included. Sentences of similar length are put together.
+    dtype : {"float32", "float16", "float64"}, default="float32"
+        Of X.
+    device : str or torch.device, default="auto"
+        Where the model runs: "auto" is CUDA where there is a CUDA device.
+    verbose : int, default=0
+        Show a progress bar.
+
+    References
+    ----------
+    .. [1] F. Dalvi et al. (2019). NeuroX: A Toolkit for Analyzing Individual Neurons in Neural
+       Networks. AAAI.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import ActivationExtractor
+    >>> extractor = ActivationExtractor("bert-base-cased")  # doctest: +SKIP
+    >>> tokens = extractor.extract([["A", "word", "each"], "or split on spaces"])  # doctest: +SKIP
+    >>> tokens.X.shape  # doctest: +SKIP
+    (7, 9984)
+    """
+
+    _parameter_constraints: dict = {
+        "model": [str, PathLike, torch.nn.Module],
+        "tokenizer": "no_validation",
+        "layers": [StrOptions({"all"}), "array-like"],
+        "aggregation": [StrOptions(set(AGGREGATIONS))],
+        "include_embeddings": ["boolean"],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "on_truncate": [StrOptions({"error", "warn", "drop"})],
+        "batch_tokens": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float16", "float32", "float64"})],
+        "device": [str, torch.device],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model,
+        tokenizer=None,
+        *,
+        layers="all",
+        aggregation="last",
+        include_embeddings=True,
+        max_length=None,
+        on_truncate="error",
+        batch_tokens=2048,
+        dtype="float32",
+        device="auto",
+        verbose=0,
+    ):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.layers = layers
+        self.aggregation = aggregation
+        self.include_embeddings = include_embeddings
+        self.max_length = max_length
+        self.on_truncate = on_truncate
+        self.batch_tokens = batch_tokens
+        self.dtype = dtype
+        self.device = device
+        self.verbose = verbose
+
+    def extract(
+        self, sentences: Sequence[Sentence], labels: Sequence[Sequence] | None = None
+    ) -> TokenActivations:
+        """Run the model over a corpus.
+
+        Parameters
+        ----------
+        sentences : sequence of sentences
+            A sentence is a sequence of words, or a string whose words are parted by single
+            spaces.
+        labels : sequence of sequences, default=None
+            A label for each word of each sentence.
+
+        Returns
+        -------
+        TokenActivations
+            One row per word, in the order of the corpus.
+
+        Raises
+        ------
+        ValueError
+            For an empty corpus or sentence, an empty word or one with white space in it, a word
+            that the tokenizer drops, a sentence past the model's length (unless `on_truncate`
+            says otherwise), labels that do not fit, or a layer that the model has not.
+        ImportError
+            If ``transformers`` is needed and not installed.
+        """
+        self._validate_params()
+        corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
+        if not corpus:
+            raise ValueError("The corpus is empty: extract() needs at least one sentence.")
+        if labels is not None:
+            _check_labels(corpus, labels)
+        model, tokenizer = self._load()
+        layers = self._resolve_layers(model)
+        encoded = self._encode(corpus, model, tokenizer)
+        X = self._run(model, tokenizer, encoded, layers)
+
+        kept = [(sentence.index, sentence.n_words) for sentence in encoded]
+        return TokenActivations(
+            X=X,
+            words=np.array([word for i, n in kept for word in corpus[i][:n]], dtype=object),
+            sentence_ids=np.repeat([i for i, _ in kept], [n for _, n in kept]),
+            positions=np.concatenate([np.arange(n) for _, n in kept]),
+            layers=layers,
+            y=None
+            if labels is None
+            else np.array([label for i, n in kept for label in list(labels[i])[:n]]),
+        )
+
+    def _load(self) -> tuple[Any, Any]:
+        """Load what is given by name; the model in eval mode comes from :meth:`_run`."""
+        model, tokenizer = self.model, self.tokenizer
+        if isinstance(model, torch.nn.Module):
+            if tokenizer is None:
+                tokenizer = getattr(model, "name_or_path", "") or None
+            if tokenizer is None:
+                raise ValueError(
+                    "A loaded model needs its tokenizer: ActivationExtractor(model, tokenizer)."
+                )
+            if self.device != "auto":
+                model = model.to(resolve_device(self.device))
+        else:
+            device = resolve_device(self.device)
+            transformers = import_optional(
+                "transformers", extra="transformers", purpose="Loading a model by name"
+            )
+            tokenizer = model if tokenizer is None else tokenizer
+            model = transformers.AutoModel.from_pretrained(model).to(device)
+        if isinstance(tokenizer, str | PathLike):
+            transformers = import_optional(
+                "transformers", extra="transformers", purpose="Loading a tokenizer by name"
+            )
+            # Byte-level BPE takes words one by one only if each may start with a space.
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                tokenizer, add_prefix_space=True
+            )
+        if not getattr(tokenizer, "is_fast", False):
+            raise ValueError(
+                f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; "
+                "expected a fast tokenizer."
+            )
+        return model, tokenizer
+
+    def _resolve_layers(self, model) -> tuple[int, ...]:
+        n_hidden = model.config.num_hidden_layers
+        if isinstance(self.layers, str):
+            return tuple(range(0 if self.include_embeddings else 1, n_hidden + 1))
+        layers = tuple(self.layers)
+        if not layers or list(layers) != sorted(set(layers)):
+            raise ValueError(f"layers must be different and ascending, got {list(layers)}.")
+        if layers[0] < 0 or layers[-1] > n_hidden:
+            raise ValueError(
+                f"The model has the layers 0 (embeddings) to {n_hidden}, got {list(layers)}."
+            )
+        return layers
+
+    def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[_Encoded]:
+        """Tokenize every sentence, and see that every word is there."""
+        limit = self._limit(model, tokenizer)
+        encoded = [_tokenize(tokenizer, words, i) for i, words in enumerate(corpus)]
+        long = [s for s in encoded if len(s.word_ids) > limit]
+        if not long:
+            return encoded
+        worst = max(long, key=lambda s: len(s.word_ids))
+        message = (
+            f"{len(long)} of {len(corpus)} sentences are longer than the limit of {limit} "
+            f"sub-words; sentence {worst.index} has {len(worst.word_ids)}"
+        )
+        if self.on_truncate == "error":
+            first_lost = _words_within(worst, limit)
+            raise ValueError(
+                f"{message}, and its word {first_lost} "
+                f"({corpus[worst.index][first_lost]!r}) is past the limit. Split the sentence, or "
+                "choose on_truncate='warn' or 'drop'."
+            )
+        if self.on_truncate == "drop":
+            kept = [s for s in encoded if len(s.word_ids) <= limit]
+        else:
+            kept = [
+                s
+                if len(s.word_ids) <= limit
+                else _tokenize(tokenizer, corpus[s.index][: _words_within(s, limit)], s.index)
+                for s in encoded
+            ]
+            lost = sum(s.n_words for s in encoded) - sum(s.n_words for s in kept)
+            warnings.warn(f"{message}. {lost} words get no row.", UserWarning, stacklevel=3)
+        if not kept:
+            raise ValueError(f"{message}: with on_truncate='drop' none is left.")
+        return kept
+
+    def _limit(self, model, tokenizer) -> int:
+        limit = min(tokenizer.model_max_length, _n_positions(model))
+        if self.max_length is None:
+            return limit
+        if self.max_length > limit:
+            raise ValueError(f"max_length={self.max_length}, but the model's limit is {limit}.")
+        return self.max_length
+
+    def _run(self, model, tokenizer, encoded: list[_Encoded], layers) -> np.ndarray:
+        """Forward the batches and put the rows where the corpus has them."""
+        starts = np.cumsum([0] + [sentence.n_words for sentence in encoded])
+        X = None
+        n_subwords = sum(len(sentence.word_ids) for sentence in encoded)
+        progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not self.verbose)
+        with progress, _evaluating(model), torch.inference_mode():
+            for batch in self._batches(encoded):
+                sentences = [encoded[i] for i in batch]
+                inputs, word_ids = _pad(sentences, tokenizer.pad_token_id or 0)
+                states = model(
+                    **{name: ids.to(model.device) for name, ids in inputs.items()},
+                    output_hidden_states=True,
+                ).hidden_states
+                width = states[0].shape[-1]
+                if X is None:
+                    X = np.empty((starts[-1], len(layers) * width), dtype=self.dtype)
+                rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
+                for place, layer in enumerate(layers):
+                    words = aggregate_subwords(
+                        states[layer].flatten(0, 1), word_ids, self.aggregation
+                    )
+                    columns = slice(place * width, (place + 1) * width)
+                    X[rows, columns] = words.float().cpu().numpy()
+                progress.update(sum(len(sentence.word_ids) for sentence in sentences))
+        return X
+
+    def _batches(self, encoded: list[_Encoded]) -> Iterator[list[int]]:
+        """Places in `encoded`, sentences of similar length together."""
+        lengths = [len(sentence.word_ids) for sentence in encoded]
+        batch: list[int] = []
+        for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
+            # The first of a batch is its longest, which the others are padded to.
+            if batch and (len(batch) + 1) * lengths[batch[0]] > self.batch_tokens:
+                yield batch
+                batch = []
+            batch.append(i)
+        yield batch
+
+
+def check_sentence(sentence: Sentence, index: int) -> list[str]:
+    """Split a sentence into words, and check them.
+
+    Parameters
+    ----------
+    sentence : str or sequence of str
+        Words, or a string to split on single spaces.
+    index : int
+        Place in the corpus, for the messages.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    TypeError
+        If a word is not a string.
+    ValueError
+        If there is no word, or a word is empty or has white space in it.
+    """
+    words = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
+    if not words or words == [""]:
+        raise ValueError(f"Sentence {index} is empty.")
+    for position, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(
+                f"Sentence {index}, word {position}: expected a string, got "
+                f"{type(word).__name__} {word!r}."
+            )
+        if not word or word.split() != [word]:
+            raise ValueError(
+                f"Sentence {index}, word {position}: expected a word without white space, got "
+                f"{word!r} in {' '.join(words)[:80]!r}."
+            )
+    return words
+
+
+def _check_labels(corpus: list[list[str]], labels: Sequence[Sequence]) -> None:
+    if len(labels) != len(corpus):
+        raise ValueError(f"Got {len(corpus)} sentences, but labels for {len(labels)}.")
+    for i, (words, tags) in enumerate(zip(corpus, labels, strict=True)):
+        if len(words) != len(tags):
+            raise ValueError(
+                f"Sentence {i} has {len(words)} words, but {len(tags)} labels: "
+                f"{' '.join(words)[:80]!r}."
+            )
+
+
+def _tokenize(tokenizer, words: list[str], index: int) -> _Encoded:
+    encoding = tokenizer(words, is_split_into_words=True, truncation=False, verbose=False)
+    word_ids = encoding.word_ids()
+    lost = set(range(len(words))) - set(word_ids)
+    if lost:
+        position = min(lost)
+        raise ValueError(
+            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, which "
+            "then has no activation. Take it out of the sentence, or replace it."
+        )
+    inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
+    return _Encoded(index, len(words), inputs, word_ids)
+
+
+def _words_within(sentence: _Encoded, limit: int) -> int:
+    """Number of first words that fit into the limit together with the special tokens."""
+    room = limit - sentence.word_ids.count(None)
+    subwords = np.bincount([word for word in sentence.word_ids if word is not None])
+    return int(np.searchsorted(np.cumsum(subwords), room, side="right"))
+
+
+def _pad(
+    sentences: list[_Encoded], pad_id: int
+) -> tuple[dict[str, torch.Tensor], list[int | None]]:
+    """Model inputs of a batch, and the words of its sub-words, numbered through the batch."""
+    length = max(len(sentence.word_ids) for sentence in sentences)
+    inputs = {
+        name: torch.full((len(sentences), length), pad_id if name == "input_ids" else 0)
+        for name in sentences[0].inputs
+    }
+    inputs["attention_mask"] = torch.zeros((len(sentences), length), dtype=torch.long)
+    word_ids: list[int | None] = []
+    offset = 0
+    for row, sentence in enumerate(sentences):
+        n = len(sentence.word_ids)
+        for name, ids in sentence.inputs.items():
+            inputs[name][row, :n] = torch.tensor(ids)
+        inputs["attention_mask"][row, :n] = 1
+        word_ids += [None if word is None else word + offset for word in sentence.word_ids]
+        word_ids += [None] * (length - n)
+        offset += sentence.n_words
+    return inputs, word_ids
+
+
+def _n_positions(model) -> int:
+    """Longest input that the model has positions for."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            # RoBERTa counts positions from padding_idx + 1.
+            return module.num_embeddings - (
+                0 if module.padding_idx is None else module.padding_idx + 1
+            )
+    return getattr(model.config, "max_position_embeddings", 10**9)
+
+
+@contextmanager
+def _evaluating(model) -> Iterator[None]:
+    """No dropout: put the model into eval mode, and back."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

@@ -1,0 +1,136 @@
+"""Activations with the words they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._optional import import_optional
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenActivations:
+    """Activations of a network on the words of a corpus: one row per word.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_words, n_neurons)
+        Activations; a layer is a run of n_neurons / n_layers columns.
+    words : ndarray of str of shape (n_words,)
+        The words.
+    sentence_ids : ndarray of int of shape (n_words,)
+        Sentence of each word, as numbered in the corpus. Pass it as ``groups`` to keep a sentence
+        on one side of a split.
+    positions : ndarray of int of shape (n_words,)
+        Place of each word in its sentence, from 0.
+    layers : tuple of int
+        Layers in X, in the order of the columns; 0 are the embeddings.
+    y : ndarray of shape (n_words,), default=None
+        Labels of the words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox import TokenActivations
+    >>> tokens = TokenActivations(
+    ...     X=np.zeros((2, 6)), words=np.array(["to", "be"]), sentence_ids=np.array([0, 0]),
+    ...     positions=np.array([0, 1]), layers=(0, 1), y=np.array(["PART", "AUX"]))
+    >>> tokens
+    TokenActivations(2 words in 1 sentence, 6 neurons in 2 layers, float64, with labels)
+    >>> tokens.layer(1).shape
+    (2, 3)
+    >>> tokens.neuron_names[-1]
+    'layer_1_neuron_2'
+    """
+
+    X: NDArray
+    words: NDArray
+    sentence_ids: NDArray[np.intp]
+    positions: NDArray[np.intp]
+    layers: tuple[int, ...]
+    y: NDArray | None = None
+
+    def __post_init__(self):
+        columns = {"words": self.words, "sentence_ids": self.sentence_ids}
+        columns |= {"positions": self.positions, "y": self.y}
+        for name, column in columns.items():
+            if column is not None and len(column) != len(self.X):
+                raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
+        if self.X.shape[1] % len(self.layers):
+            raise ValueError(
+                f"{len(self.layers)} layers do not divide the {self.X.shape[1]} neurons of X."
+            )
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __repr__(self) -> str:
+        n_words, n_neurons = self.X.shape
+        n_sentences = len(np.unique(self.sentence_ids))
+        return (
+            f"{type(self).__name__}({_count(n_words, 'word')} in "
+            f"{_count(n_sentences, 'sentence')}, {_count(n_neurons, 'neuron')} in "
+            f"{_count(self.n_layers, 'layer')}, {self.X.dtype}"
+            f"{', with labels' if self.y is not None else ''})"
+        )
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers in X."""
+        return len(self.layers)
+
+    @cached_property
+    def neuron_names(self) -> NDArray:
+        """Names of the neurons, ``layer_3_neuron_17`` being the 18th of layer 3."""
+        width = self.X.shape[1] // self.n_layers
+        return np.array(
+            [f"layer_{layer}_neuron_{i}" for layer in self.layers for i in range(width)],
+            dtype=object,
+        )
+
+    def layer(self, layer: int) -> NDArray:
+        """Activations of one layer.
+
+        Parameters
+        ----------
+        layer : int
+            As in `layers`.
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_neurons / n_layers)
+            A view.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not in X.
+        """
+        if layer not in self.layers:
+            raise ValueError(f"Layer {layer} is not in X, which holds the layers {self.layers}.")
+        width = self.X.shape[1] // self.n_layers
+        start = self.layers.index(layer) * width
+        return self.X[:, start : start + width]
+
+    def to_frame(self) -> Any:
+        """Activations as a table that scikit-learn carries names through.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_words, n_neurons)
+            Columns named by `neuron_names`, rows by sentence_id, position and word.
+        """
+        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
+        index = pandas.MultiIndex.from_arrays(
+            [self.sentence_ids, self.positions, self.words],
+            names=["sentence_id", "position", "word"],
+        )
+        return pandas.DataFrame(self.X, index=index, columns=self.neuron_names, copy=False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
