@@ -9,12 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .activations import *
+    from .datasets import *
+    from .evaluation import *
     from .neurons import *
     from .probes import *
+    from .visualization import *
 
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "activations": (
+        "ActivationExtractor",
+        "TokenActivations",
+        "aggregate_subwords",
+        "read_conllu",
+    ),
+    "datasets": ("load_tagged_sentences",),
+    "evaluation": (
+        "AblationCurve",
+        "ControlTask",
+        "LayerwiseScores",
+        "ablation_curve",
+        "layerwise_scores",
+        "make_control_task",
+    ),
     "neurons": (
         "LayerSelector",
         "NeuronAblator",
@@ -28,6 +47,12 @@ _ROOMS = {
         "weight_mass_ordering",
     ),
     "probes": ("LinearProbeClassifier", "LinearProbeRegressor"),
+    "visualization": (
+        "AblationCurveDisplay",
+        "AnalysisReport",
+        "LayerwiseScoresDisplay",
+        "visualize_activations",
+    ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -50,7 +50,8 @@ def load_tagged_sentences(*, subset="all"):
     >>> corpus = load_tagged_sentences()
     >>> len(corpus.sentences), sum(len(words) for words in corpus.sentences)
     (480, 6378)
-    >>> list(zip(corpus.sentences[119], corpus.tags[119]))[:3]
+    >>> list(zip(corpus.sentences[400], corpus.tags[400]))[:4]
+    [('Honestly', 'ADV'), (',', 'PUNCT'), ('I', 'PRON'), ('burned', 'VERB')]
     """
     resource = files(__package__) / "data" / "tagged_sentences.conllu"
     with as_file(resource) as path:

@@ -1,0 +1,235 @@
+"""Curves with matplotlib, in the manner of scikit-learn's displays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._optional import import_optional
+from ..evaluation import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
+
+# Okabe and Ito's colours; markers and dashes keep the curves apart in grey.
+_STYLES = {
+    "blue": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    "orange": {"color": "#D55E00", "marker": "s", "linestyle": "--"},
+    "green": {"color": "#009E73", "marker": "^", "linestyle": "-."},
+}
+
+
+class LayerwiseScoresDisplay:
+    """Scores of a probe on each layer, with the control task and the baseline.
+
+    Parameters
+    ----------
+    result : LayerwiseScores
+        From :func:`layerwise_scores`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import LayerwiseScoresDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> display = LayerwiseScoresDisplay.from_estimator(RidgeClassifier(), X, y, n_layers=8)
+    >>> display.ax_.get_xlabel()
+    'Layer'
+    """
+
+    def __init__(self, result: LayerwiseScores):
+        self.result = result
+
+    @classmethod
+    def from_result(cls, result: LayerwiseScores, *, ax=None) -> LayerwiseScoresDisplay:
+        """Plot a result.
+
+        Parameters
+        ----------
+        result : LayerwiseScores
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        LayerwiseScoresDisplay
+        """
+        return cls(result).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> LayerwiseScoresDisplay:
+        """Score an estimator on each layer and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+        X : array-like of shape (n_words, n_neurons)
+        y : array-like of shape (n_words,)
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        **kwargs : dict
+            Passed to :func:`layerwise_scores`.
+
+        Returns
+        -------
+        LayerwiseScoresDisplay
+        """
+        return cls.from_result(layerwise_scores(estimator, X, y, **kwargs), ax=ax)
+
+    def plot(self, *, ax=None, metric: str = "Accuracy") -> LayerwiseScoresDisplay:
+        """Plot means over the folds; bars span one standard deviation to each side.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        metric : str, default="Accuracy"
+            Name of the score.
+
+        Returns
+        -------
+        LayerwiseScoresDisplay
+        """
+        self.ax_ = _axes(ax)
+        self.figure_ = self.ax_.figure
+        result = self.result
+        layers = np.arange(len(result.scores))
+        _errorbar(self.ax_, layers, result.scores, "Task", "blue")
+        if result.control_scores is not None:
+            _errorbar(self.ax_, layers, result.control_scores, "Control task", "orange")
+        self.ax_.axhline(
+            result.baseline_scores.mean(), color="0.4", linestyle=":", label="Baseline, no activations"
+        )
+        self.ax_.set(
+            xlabel="Layer",
+            ylabel=f"{metric} ({_spread(result.scores.shape[1])})",
+            title="A probe on each layer (0: embeddings)",
+            xticks=layers,
+        )
+        self.ax_.legend()
+        return self
+
+
+class AblationCurveDisplay:
+    """Score over the number of neurons kept: top, random, bottom.
+
+    Parameters
+    ----------
+    result : AblationCurve
+        From :func:`ablation_curve`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import AblationCurveDisplay, WeightMassSelector
+    >>> X, y = load_digits(return_X_y=True)
+    >>> display = AblationCurveDisplay.from_estimator(
+    ...     RidgeClassifier(), X, y, ranking=WeightMassSelector(RidgeClassifier()))
+    >>> display.ax_.get_xlabel()
+    'Neurons kept, of 64'
+    """
+
+    def __init__(self, result: AblationCurve):
+        self.result = result
+
+    @classmethod
+    def from_result(cls, result: AblationCurve, *, ax=None) -> AblationCurveDisplay:
+        """Plot a result.
+
+        Parameters
+        ----------
+        result : AblationCurve
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        AblationCurveDisplay
+        """
+        return cls(result).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> AblationCurveDisplay:
+        """Ablate and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+        X : array-like of shape (n_words, n_neurons)
+        y : array-like of shape (n_words,)
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        **kwargs : dict
+            Passed to :func:`ablation_curve`.
+
+        Returns
+        -------
+        AblationCurveDisplay
+        """
+        return cls.from_result(ablation_curve(estimator, X, y, **kwargs), ax=ax)
+
+    def plot(self, *, ax=None, metric: str = "Accuracy") -> AblationCurveDisplay:
+        """Plot means over the folds; bars span one standard deviation to each side.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        metric : str, default="Accuracy"
+            Name of the score.
+
+        Returns
+        -------
+        AblationCurveDisplay
+        """
+        self.ax_ = _axes(ax)
+        self.figure_ = self.ax_.figure
+        result = self.result
+        styles = {"top": "blue", "random": "orange", "bottom": "green"}
+        for keep, scores in result.scores.items():
+            _errorbar(self.ax_, result.n_neurons, scores, f"{keep.capitalize()} neurons", styles[keep])
+        self.ax_.axhline(
+            result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons"
+        )
+        self.ax_.set(
+            xscale="log",
+            xlabel=f"Neurons kept, of {result.n_available:,}",
+            ylabel=f"{metric} ({_spread(len(result.full_scores))})",
+            title="How many neurons does it take?",
+        )
+        self.ax_.set_xticks(result.n_neurons, [f"{n:,}" for n in result.n_neurons], rotation=45)
+        self.ax_.minorticks_off()
+        self.ax_.legend()
+        return self
+
+
+def _axes(ax) -> Any:
+    if ax is not None:
+        return ax
+    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
+    _, ax = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+    return ax
+
+
+def _errorbar(ax, x, scores, label, style) -> None:
+    ax.errorbar(
+        x, scores.mean(axis=1), scores.std(axis=1), label=label, capsize=3, **_STYLES[style]
+    )
+
+
+def _spread(n_folds: int) -> str:
+    return f"mean ± std of {n_folds} folds"

@@ -1,0 +1,262 @@
+"""One self-contained HTML page that shows an analysis."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import svgwrite
+
+_STYLE = """
+:root { --ink: #1c2430; --soft: #5a6675; --line: #dde3ea; --paper: #fff; --wash: #f5f7fa; --accent: #0072b2 }
+@media (prefers-color-scheme: dark) { :root {
+  --ink: #e6eaf0; --soft: #a3aebc; --line: #36404d; --paper: #161b22; --wash: #1f2630; --accent: #6cb8e6 } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem }
+h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .4rem; letter-spacing: -.01em }
+h2 { font-size: 1.35rem; margin: 3rem 0 .4rem; padding-top: 1.2rem; border-top: 1px solid var(--line) }
+h3 { font-size: 1.02rem; margin: 1.6rem 0 .3rem }
+p { margin: .5rem 0 1rem; max-width: 46rem }
+.lead { color: var(--soft); font-size: 1.05rem }
+nav { margin: 1rem 0; font-size: .92rem }
+nav a { color: var(--accent); margin-right: 1.1rem; white-space: nowrap; display: inline-block }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .9rem; margin: 1.6rem 0 }
+.card { background: var(--wash); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem }
+.card b { display: block; font-size: 1.6rem; line-height: 1.25; color: var(--accent) }
+.card span { color: var(--soft); font-size: .88rem }
+figure { margin: 1.2rem 0 }
+figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: .5rem }
+figure svg { max-width: 100%; height: auto; display: block; background: #fff; border-radius: .35rem }
+figcaption { color: var(--soft); font-size: .9rem; margin-top: .4rem; max-width: 46rem }
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0 1.2rem; font-variant-numeric: tabular-nums }
+caption { text-align: left; color: var(--soft); font-size: .9rem; padding-bottom: .3rem }
+th, td { padding: .32rem .8rem .32rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+td.number, th.number { text-align: right; padding-right: 1.1rem }
+pre { background: var(--wash); border: 1px solid var(--line); border-radius: .6rem; padding: .9rem 1rem;
+  overflow-x: auto; font-size: .86rem; line-height: 1.45 }
+footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem }
+""".strip()
+
+
+class AnalysisReport:
+    """A page of sections with text, tables and pictures, in one file that opens offline.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the page.
+    lead : str, default=""
+        A sentence below it.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import AnalysisReport
+    >>> report = AnalysisReport("Parts of speech in MiniLM", "What the layers know.")
+    >>> report.add_section("Layers", "Where is it?").add_table(["layer", "score"], [[0, 0.75]])
+    AnalysisReport('Parts of speech in MiniLM', 1 section)
+    >>> report.to_html()[:15]
+    '<!DOCTYPE html>'
+    """
+
+    def __init__(self, title: str, lead: str = ""):
+        self.title = title
+        self.lead = lead
+        self._cards: list[tuple[str, str]] = []
+        self._headings: list[str] = []
+        self._body: list[str] = []
+
+    def __repr__(self) -> str:
+        n = len(self._headings)
+        return f"{type(self).__name__}({self.title!r}, {n} section{'' if n == 1 else 's'})"
+
+    def _repr_html_(self) -> str:
+        source = escape(self.to_html(), quote=True)
+        return f'<iframe srcdoc="{source}" style="width:100%;height:40rem;border:0"></iframe>'
+
+    def add_card(self, value: str, caption: str) -> AnalysisReport:
+        """Add a number for the top of the page.
+
+        Parameters
+        ----------
+        value : str
+            The number, as it is to be read.
+        caption : str
+            What it says.
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        self._cards.append((value, caption))
+        return self
+
+    def add_section(self, heading: str, text: str = "") -> AnalysisReport:
+        """Begin a section.
+
+        Parameters
+        ----------
+        heading : str
+            Also in the list of contents.
+        text : str, default=""
+            A paragraph below it.
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        self._headings.append(heading)
+        self._body.append(f'<h2 id="section-{len(self._headings)}">{escape(heading)}</h2>')
+        return self.add_text(text)
+
+    def add_heading(self, heading: str) -> AnalysisReport:
+        """Add a heading within a section.
+
+        Parameters
+        ----------
+        heading : str
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        self._body.append(f"<h3>{escape(heading)}</h3>")
+        return self
+
+    def add_text(self, text: str) -> AnalysisReport:
+        """Add a paragraph.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        if text:
+            self._body.append(f"<p>{escape(text)}</p>")
+        return self
+
+    def add_code(self, code: str) -> AnalysisReport:
+        """Add a listing.
+
+        Parameters
+        ----------
+        code : str
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        self._body.append(f'<pre tabindex="0"><code>{escape(code)}</code></pre>')
+        return self
+
+    def add_table(
+        self, header: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = ""
+    ) -> AnalysisReport:
+        """Add a table. Floats are shown with three decimals.
+
+        Parameters
+        ----------
+        header : sequence of n_columns str
+        rows : iterable of sequences of n_columns cells
+        caption : str, default=""
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        rows = [list(row) for row in rows]
+        number = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+        head = "".join(_cell("th", name, n, ' scope="col"') for name, n in zip(header, number, strict=True))
+        body = "".join(
+            "<tr>" + "".join(_cell("td", cell, n) for cell, n in zip(row, number, strict=True)) + "</tr>"
+            for row in rows
+        )
+        title = f"<caption>{escape(caption)}</caption>" if caption else ""
+        self._body.append(
+            f'<div class="scroll" tabindex="0"><table>{title}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+        return self
+
+    def add_figure(self, figure: Any, caption: str) -> AnalysisReport:
+        """Add a picture.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or svgwrite.Drawing
+        caption : str
+            Also what a screen reader reads for a matplotlib figure.
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        if isinstance(figure, svgwrite.Drawing):
+            picture = figure.tostring()
+        else:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+            data = base64.b64encode(buffer.getvalue()).decode()
+            picture = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
+        label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        self._body.append(f"<figure>{picture}{label}</figure>")
+        return self
+
+    def to_html(self) -> str:
+        """Return the whole page.
+
+        Returns
+        -------
+        str
+            HTML with all styles and pictures inside.
+        """
+        cards = "".join(
+            f'<div class="card"><b>{escape(value)}</b><span>{escape(caption)}</span></div>'
+            for value, caption in self._cards
+        )
+        links = "".join(
+            f'<a href="#section-{i}">{escape(heading)}</a>'
+            for i, heading in enumerate(self._headings, start=1)
+        )
+        return (
+            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{escape(self.title)}</title>\n<style>{_STYLE}</style></head>\n<body><main>\n"
+            f'<h1>{escape(self.title)}</h1>\n<p class="lead">{escape(self.lead)}</p>\n'
+            f'<div class="cards">{cards}</div>\n<nav aria-label="Contents">{links}</nav>\n'
+            + "\n".join(self._body)
+            + "\n<footer>Made with sklearn-neurox.</footer>\n</main></body></html>\n"
+        )
+
+    def save(self, path: str | PathLike) -> Path:
+        """Write the page.
+
+        Parameters
+        ----------
+        path : str or path
+            An ``.html`` file; its folder is made if it is missing.
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.to_html(), encoding="utf-8")
+        return path
+
+
+def _cell(tag: str, value: Any, is_number: bool, attributes: str = "") -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    css = ' class="number"' if is_number else ""
+    return f"<{tag}{css}{attributes}>{escape(text)}</{tag}>"

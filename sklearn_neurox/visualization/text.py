@@ -1,0 +1,182 @@
+"""The activations of a neuron drawn over text, as SVG."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import svgwrite
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, column_or_1d
+
+FilterFunction = Callable[[NDArray], ArrayLike]
+
+_CELL_WIDTH = 0.6  # of the font size: the advance of the usual monospace fonts
+_LINE_HEIGHT = 1.5
+
+
+def visualize_activations(
+    tokens: Sequence[str],
+    activations: ArrayLike,
+    *,
+    darken: int = 2,
+    colors: tuple[str, str] = ("#d35f5f", "#00aad4"),
+    text_direction: str = "ltr",
+    char_limit: int = 60,
+    font_size: int = 20,
+    filter_fn: str | FilterFunction | None = None,
+) -> svgwrite.Drawing:
+    """Draw the activations of one neuron as colours behind the words.
+
+    The strongest activation, of either sign, has the strongest colour. Pointing at a word shows
+    its activation.
+
+    Parameters
+    ----------
+    tokens : sequence of n_tokens str
+        Words, drawn with a space in between.
+    activations : array-like of shape (n_tokens,)
+        Activations of one neuron.
+    darken : int, default=2
+        How often each colour is laid over itself.
+    colors : pair of str, default=("#d35f5f", "#00aad4")
+        CSS colours of negative and positive activations.
+    text_direction : {"ltr", "rtl"}, default="ltr"
+        Lines run from the left, or from the right.
+    char_limit : int, default=60
+        Characters in a line; a wide character counts two. A longer token has a line of its own.
+    font_size : int, default=20
+        In pixels.
+    filter_fn : callable or "top_tokens", default=None
+        Changes the activations before they are drawn, n_tokens to n_tokens. "top_tokens" draws
+        only those of more than 80 % of the largest absolute activation.
+
+    Returns
+    -------
+    svgwrite.Drawing
+        Shows itself in a notebook; ``.saveas(path)`` and ``.tostring()`` export it.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, activations hold NaN or infinity, or an option is unknown.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import visualize_activations
+    >>> drawing = visualize_activations(["She", "runs"], [-0.2, 1.5])
+    >>> drawing.tostring()[:4]
+    '<svg'
+    """
+    activations = _check_activations(tokens, activations)
+    if text_direction not in ("ltr", "rtl"):
+        raise ValueError(f"text_direction must be 'ltr' or 'rtl', got {text_direction!r}.")
+    if min(darken, char_limit, font_size) < 1:
+        raise ValueError("darken, char_limit and font_size must be at least 1.")
+    negative, positive = colors
+    values = _filter(activations, filter_fn)
+    limit = np.abs(values).max(initial=0.0)
+    shares = np.abs(values) / limit if limit > 0 else np.zeros_like(values)
+    opacities = 1 - (1 - shares) ** darken
+
+    words = [_printable(token) for token in tokens]
+    widths = [_n_cells(word) for word in words]
+    lines = _break_lines(widths, char_limit)
+    n_cells = max([char_limit, *widths]) + 1
+    cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
+    size = (n_cells * cell, max(len(lines), 1) * height)
+    drawing = svgwrite.Drawing(size=size, debug=False)
+    drawing.viewbox(0, 0, *size)
+    drawing.attribs["role"] = "img"
+    drawing.attribs["aria-label"] = f"Activations over the text: {' '.join(words)}"
+
+    for row, line in enumerate(lines):
+        place = 0.5  # cells from the side where lines begin
+        for i in line:
+            left = place if text_direction == "ltr" else n_cells - place - widths[i]
+            group = drawing.g()
+            group.set_desc(title=f"{words[i]}: {activations[i]:.4g}")
+            group.add(
+                drawing.rect(
+                    insert=(left * cell, (row + 0.1) * height),
+                    size=(widths[i] * cell, 0.8 * height),
+                    fill=negative if values[i] < 0 else positive,
+                    opacity=round(float(opacities[i]), 4),
+                )
+            )
+            group.add(
+                drawing.text(
+                    words[i],
+                    insert=(left * cell, (row + 0.68) * height),
+                    font_family="monospace",
+                    font_size=font_size,
+                    textLength=widths[i] * cell,  # whatever the font, a word keeps to its colour
+                    lengthAdjust="spacingAndGlyphs",
+                )
+            )
+            drawing.add(group)
+            place += widths[i] + 1
+    return drawing
+
+
+def _check_activations(tokens: Sequence[str], activations: ArrayLike) -> NDArray[np.float64]:
+    activations = column_or_1d(
+        check_array(
+            activations,
+            ensure_2d=False,
+            ensure_min_samples=0,
+            dtype=np.float64,
+            input_name="activations",
+        )
+    )
+    if len(tokens) != len(activations):
+        raise ValueError(
+            f"Every token needs one activation: got {len(tokens)} tokens and {len(activations)} "
+            "activations."
+        )
+    return activations
+
+
+def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDArray[np.float64]:
+    if filter_fn is None:
+        return activations
+    if filter_fn == "top_tokens":
+        size = np.abs(activations)
+        return np.where(size > 0.8 * size.max(initial=0.0), activations, 0.0)
+    if not callable(filter_fn):
+        raise ValueError(f"filter_fn must be 'top_tokens' or a function, got {filter_fn!r}.")
+    filtered = np.asarray(filter_fn(activations.copy()), dtype=float)
+    if filtered.shape != activations.shape or not np.isfinite(filtered).all():
+        raise ValueError(
+            f"filter_fn must return {len(activations)} finite numbers, got an array of shape "
+            f"{filtered.shape}."
+        )
+    return filtered
+
+
+def _printable(token: str) -> str:
+    """Replace what XML cannot hold."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in token)
+
+
+def _n_cells(word: str) -> int:
+    """Width in cells of a monospace font: 2 for wide characters, 0 for combining ones."""
+    width = 0
+    for character in word:
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
+            width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return max(width, 1)
+
+
+def _break_lines(widths: list[int], char_limit: int) -> list[list[int]]:
+    """Places of the tokens of each line."""
+    lines: list[list[int]] = []
+    room = 0
+    for i, width in enumerate(widths):
+        if not lines or width > room:
+            lines.append([])
+            room = char_limit
+        lines[-1].append(i)
+        room -= width + 1
+    return lines
