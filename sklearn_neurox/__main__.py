@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a model of transformers (default: the MiniLM that the extra 'demo' installs)",
     )
     demo.add_argument(
-        "--out", metavar="DIR", default="demo-output", help="folder of the page (default: %(default)s)"
+        "--out",
+        metavar="DIR",
+        default="demo-output",
+        help="folder of the page (default: %(default)s)",
     )
     return parser
 

@@ -47,7 +47,9 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
     if how not in AGGREGATIONS:
         raise ValueError(f"aggregation must be one of {AGGREGATIONS}, got {how!r}.")
     if len(word_ids) != states.shape[-2]:
-        raise ValueError(f"Got {states.shape[-2]} states of sub-words, but {len(word_ids)} word_ids.")
+        raise ValueError(
+            f"Got {states.shape[-2]} states of sub-words, but {len(word_ids)} word_ids."
+        )
     first, counts = _spans(word_ids)
     if how == "last":
         return states[..., first + counts - 1, :]
@@ -57,8 +59,10 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
     for piece in range(1, counts.max()):
         longer = np.flatnonzero(counts > piece)
         aggregated[..., longer, :] += states[..., first[longer] + piece, :]
-    divisor = counts.astype(aggregated.dtype) if isinstance(states, np.ndarray) else (
-        aggregated.new_tensor(counts)
+    divisor = (
+        counts.astype(aggregated.dtype)
+        if isinstance(states, np.ndarray)
+        else (aggregated.new_tensor(counts))
     )
     return aggregated / divisor[:, None]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,19 +17,17 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._device import resolve_device
 from .._optional import import_optional
+from ._encoding import (
+    EncodedSentence,
+    Sentence,
+    check_labels,
+    check_sentence,
+    pad,
+    tokenize,
+    words_within,
+)
 from .aggregation import AGGREGATIONS, aggregate_subwords
 from .tokens import TokenActivations
-
-Sentence = Sequence[str] | str
-
-
-class _Encoded(NamedTuple):
-    """A sentence as the tokenizer sees it."""
-
-    index: int  # in the corpus
-    n_words: int  # words that get a row
-    inputs: dict[str, list[int]]  # input_ids, and token_type_ids where the model has them
-    word_ids: list[int | None]
 
 
 class ActivationExtractor(BaseEstimator):
@@ -153,13 +151,13 @@ class ActivationExtractor(BaseEstimator):
         if not corpus:
             raise ValueError("The corpus is empty: extract() needs at least one sentence.")
         if labels is not None:
-            _check_labels(corpus, labels)
+            check_labels(corpus, labels)
         model, tokenizer = self._load()
         layers = self._resolve_layers(model)
         encoded = self._encode(corpus, model, tokenizer)
         X = self._run(model, tokenizer, encoded, layers)
 
-        kept = [(sentence.index, sentence.n_words) for sentence in encoded]
+        kept = [(sentence.sentence_id, sentence.n_words) for sentence in encoded]
         return TokenActivations(
             X=X,
             words=np.array([word for i, n in kept for word in corpus[i][:n]], dtype=object),
@@ -195,9 +193,7 @@ class ActivationExtractor(BaseEstimator):
                 "transformers", extra="transformers", purpose="Loading a tokenizer by name"
             )
             # Byte-level BPE takes words one by one only if each may start with a space.
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                tokenizer, add_prefix_space=True
-            )
+            tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
                 f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; "
@@ -218,38 +214,35 @@ class ActivationExtractor(BaseEstimator):
             )
         return layers
 
-    def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[_Encoded]:
+    def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[EncodedSentence]:
         """Tokenize every sentence, and see that every word is there."""
         limit = self._limit(model, tokenizer)
-        encoded = [_tokenize(tokenizer, words, i) for i, words in enumerate(corpus)]
+        encoded = [tokenize(tokenizer, words, i) for i, words in enumerate(corpus)]
         long = [s for s in encoded if len(s.word_ids) > limit]
         if not long:
             return encoded
         worst = max(long, key=lambda s: len(s.word_ids))
         message = (
             f"{len(long)} of {len(corpus)} sentences are longer than the limit of {limit} "
-            f"sub-words; sentence {worst.index} has {len(worst.word_ids)}"
+            f"sub-words; sentence {worst.sentence_id} has {len(worst.word_ids)}"
         )
         if self.on_truncate == "error":
-            first_lost = _words_within(worst, limit)
+            lost = words_within(worst, limit)
             raise ValueError(
-                f"{message}, and its word {first_lost} "
-                f"({corpus[worst.index][first_lost]!r}) is past the limit. Split the sentence, or "
-                "choose on_truncate='warn' or 'drop'."
+                f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is past the "
+                "limit. Split the sentence, or choose on_truncate='warn' or 'drop'."
             )
-        if self.on_truncate == "drop":
-            kept = [s for s in encoded if len(s.word_ids) <= limit]
-        else:
-            kept = [
-                s
-                if len(s.word_ids) <= limit
-                else _tokenize(tokenizer, corpus[s.index][: _words_within(s, limit)], s.index)
-                for s in encoded
-            ]
-            lost = sum(s.n_words for s in encoded) - sum(s.n_words for s in kept)
-            warnings.warn(f"{message}. {lost} words get no row.", UserWarning, stacklevel=3)
+        kept = [s for s in encoded if len(s.word_ids) <= limit]
+        if self.on_truncate == "warn":
+            for s in long:
+                first_words = corpus[s.sentence_id][: words_within(s, limit)]
+                if first_words:
+                    kept.append(tokenize(tokenizer, first_words, s.sentence_id))
+            kept.sort(key=lambda s: s.sentence_id)
+            n_lost = sum(s.n_words for s in encoded) - sum(s.n_words for s in kept)
+            warnings.warn(f"{message}. {n_lost} words get no row.", UserWarning, stacklevel=3)
         if not kept:
-            raise ValueError(f"{message}: with on_truncate='drop' none is left.")
+            raise ValueError(f"{message}: no sentence is left.")
         return kept
 
     def _limit(self, model, tokenizer) -> int:
@@ -260,23 +253,21 @@ class ActivationExtractor(BaseEstimator):
             raise ValueError(f"max_length={self.max_length}, but the model's limit is {limit}.")
         return self.max_length
 
-    def _run(self, model, tokenizer, encoded: list[_Encoded], layers) -> np.ndarray:
+    def _run(self, model, tokenizer, encoded: list[EncodedSentence], layers) -> np.ndarray:
         """Forward the batches and put the rows where the corpus has them."""
         starts = np.cumsum([0] + [sentence.n_words for sentence in encoded])
-        X = None
+        width = model.config.hidden_size
+        X = np.empty((starts[-1], len(layers) * width), dtype=self.dtype)
         n_subwords = sum(len(sentence.word_ids) for sentence in encoded)
         progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not self.verbose)
         with progress, _evaluating(model), torch.inference_mode():
             for batch in self._batches(encoded):
                 sentences = [encoded[i] for i in batch]
-                inputs, word_ids = _pad(sentences, tokenizer.pad_token_id or 0)
+                inputs, word_ids = pad(sentences, tokenizer.pad_token_id or 0)
                 states = model(
                     **{name: ids.to(model.device) for name, ids in inputs.items()},
                     output_hidden_states=True,
                 ).hidden_states
-                width = states[0].shape[-1]
-                if X is None:
-                    X = np.empty((starts[-1], len(layers) * width), dtype=self.dtype)
                 rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
                 for place, layer in enumerate(layers):
                     words = aggregate_subwords(
@@ -287,7 +278,7 @@ class ActivationExtractor(BaseEstimator):
                 progress.update(sum(len(sentence.word_ids) for sentence in sentences))
         return X
 
-    def _batches(self, encoded: list[_Encoded]) -> Iterator[list[int]]:
+    def _batches(self, encoded: list[EncodedSentence]) -> Iterator[list[int]]:
         """Places in `encoded`, sentences of similar length together."""
         lengths = [len(sentence.word_ids) for sentence in encoded]
         batch: list[int] = []
@@ -298,99 +289,6 @@ class ActivationExtractor(BaseEstimator):
                 batch = []
             batch.append(i)
         yield batch
-
-
-def check_sentence(sentence: Sentence, index: int) -> list[str]:
-    """Split a sentence into words, and check them.
-
-    Parameters
-    ----------
-    sentence : str or sequence of str
-        Words, or a string to split on single spaces.
-    index : int
-        Place in the corpus, for the messages.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    TypeError
-        If a word is not a string.
-    ValueError
-        If there is no word, or a word is empty or has white space in it.
-    """
-    words = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
-    if not words or words == [""]:
-        raise ValueError(f"Sentence {index} is empty.")
-    for position, word in enumerate(words):
-        if not isinstance(word, str):
-            raise TypeError(
-                f"Sentence {index}, word {position}: expected a string, got "
-                f"{type(word).__name__} {word!r}."
-            )
-        if not word or word.split() != [word]:
-            raise ValueError(
-                f"Sentence {index}, word {position}: expected a word without white space, got "
-                f"{word!r} in {' '.join(words)[:80]!r}."
-            )
-    return words
-
-
-def _check_labels(corpus: list[list[str]], labels: Sequence[Sequence]) -> None:
-    if len(labels) != len(corpus):
-        raise ValueError(f"Got {len(corpus)} sentences, but labels for {len(labels)}.")
-    for i, (words, tags) in enumerate(zip(corpus, labels, strict=True)):
-        if len(words) != len(tags):
-            raise ValueError(
-                f"Sentence {i} has {len(words)} words, but {len(tags)} labels: "
-                f"{' '.join(words)[:80]!r}."
-            )
-
-
-def _tokenize(tokenizer, words: list[str], index: int) -> _Encoded:
-    encoding = tokenizer(words, is_split_into_words=True, truncation=False, verbose=False)
-    word_ids = encoding.word_ids()
-    lost = set(range(len(words))) - set(word_ids)
-    if lost:
-        position = min(lost)
-        raise ValueError(
-            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, which "
-            "then has no activation. Take it out of the sentence, or replace it."
-        )
-    inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
-    return _Encoded(index, len(words), inputs, word_ids)
-
-
-def _words_within(sentence: _Encoded, limit: int) -> int:
-    """Number of first words that fit into the limit together with the special tokens."""
-    room = limit - sentence.word_ids.count(None)
-    subwords = np.bincount([word for word in sentence.word_ids if word is not None])
-    return int(np.searchsorted(np.cumsum(subwords), room, side="right"))
-
-
-def _pad(
-    sentences: list[_Encoded], pad_id: int
-) -> tuple[dict[str, torch.Tensor], list[int | None]]:
-    """Model inputs of a batch, and the words of its sub-words, numbered through the batch."""
-    length = max(len(sentence.word_ids) for sentence in sentences)
-    inputs = {
-        name: torch.full((len(sentences), length), pad_id if name == "input_ids" else 0)
-        for name in sentences[0].inputs
-    }
-    inputs["attention_mask"] = torch.zeros((len(sentences), length), dtype=torch.long)
-    word_ids: list[int | None] = []
-    offset = 0
-    for row, sentence in enumerate(sentences):
-        n = len(sentence.word_ids)
-        for name, ids in sentence.inputs.items():
-            inputs[name][row, :n] = torch.tensor(ids)
-        inputs["attention_mask"][row, :n] = 1
-        word_ids += [None if word is None else word + offset for word in sentence.word_ids]
-        word_ids += [None] * (length - n)
-        offset += sentence.n_words
-    return inputs, word_ids
 
 
 def _n_positions(model) -> int:

@@ -52,12 +52,11 @@ class TokenActivations:
     sentence_ids: NDArray[np.intp]
     positions: NDArray[np.intp]
     layers: tuple[int, ...]
-    y: NDArray | None = None
+    y: Any = None
 
     def __post_init__(self):
-        columns = {"words": self.words, "sentence_ids": self.sentence_ids}
-        columns |= {"positions": self.positions, "y": self.y}
-        for name, column in columns.items():
+        for name in ("words", "sentence_ids", "positions", "y"):
+            column = getattr(self, name)
             if column is not None and len(column) != len(self.X):
                 raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
         if self.X.shape[1] % len(self.layers):

@@ -11,7 +11,9 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from ..activations.corpora import iter_conllu
 
 
-@validate_params({"subset": [StrOptions({"all", "train", "test"})]}, prefer_skip_nested_validation=True)
+@validate_params(
+    {"subset": [StrOptions({"all", "train", "test"})]}, prefer_skip_nested_validation=True
+)
 def load_tagged_sentences(*, subset="all"):
     """Load the embedded corpus: English sentences with Universal POS tags.
 

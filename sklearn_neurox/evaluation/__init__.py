@@ -1,4 +1,4 @@
-"""Evaluation: is the property encoded, where, and would I see the same with random labels?"""
+"""Evaluation: where a property is encoded, and whether it is more than memory."""
 
 from .control import ControlTask, make_control_task
 from .curves import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores

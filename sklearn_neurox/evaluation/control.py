@@ -1,4 +1,4 @@
-"""Control tasks: would I see the same with random labels?"""
+"""Control tasks: what a probe reaches on random labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar, column_or_1d
 
 
@@ -60,7 +60,7 @@ class ControlTask:
 
 def make_control_task(
     words: Sequence[Hashable],
-    y: ArrayLike,
+    y,
     *,
     n_labels: int | None = None,
     distribution: str = "empirical",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import check_scoring
@@ -112,12 +112,12 @@ class AblationCurve:
 
 def layerwise_scores(
     estimator,
-    X: ArrayLike,
-    y: ArrayLike,
+    X,
+    y,
     *,
     n_layers: int,
     cv=None,
-    groups: ArrayLike | None = None,
+    groups=None,
     scoring=None,
     control: ControlTask | None = None,
     n_jobs: int | None = None,
@@ -203,15 +203,15 @@ def layerwise_scores(
 
 def ablation_curve(
     estimator,
-    X: ArrayLike,
-    y: ArrayLike,
+    X,
+    y,
     *,
     ranking,
     fractions: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
     mode: str = "zero",
     keep: Sequence[str] = KEEP,
     cv=None,
-    groups: ArrayLike | None = None,
+    groups=None,
     scoring=None,
     random_state=None,
     n_jobs: int | None = None,
@@ -334,8 +334,7 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
 
 def _fold_scores(estimator, X, y, splits, scorer) -> list[float]:
     return [
-        scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test])
-        for train, test in splits
+        scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test]) for train, test in splits
     ]
 
 

@@ -9,7 +9,8 @@ from .ranking import (
     top_words,
     weight_mass_ordering,
 )
-from .selection import LayerSelector, NeuronSelector, WeightMassSelector
+from .selection import LayerSelector, NeuronSelector
+from .weight_mass import WeightMassSelector
 
 __all__ = [
     "LayerSelector",

@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from .._callbacks import fit_task
-from ._indices import check_indices, index_mask
+from ._columns import check_indices, index_mask
 
 
 class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -139,7 +139,12 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(
-            self, X, dtype=FLOAT_DTYPES, reset=False, copy=self.mode != "remove", ensure_min_samples=1
+            self,
+            X,
+            dtype=FLOAT_DTYPES,
+            reset=False,
+            copy=self.mode != "remove",
+            ensure_min_samples=1,
         )
         if self.mode == "remove":
             return X[:, ~self.ablated_]

@@ -11,7 +11,9 @@ from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state, check_scalar, column_or_1d
+from sklearn.utils import check_array, check_random_state, check_scalar
+
+from ._columns import check_vector
 
 Indices = NDArray[np.intp]
 
@@ -258,7 +260,7 @@ def weight_mass_ordering(
 
 
 def top_words(
-    words: Sequence[str],
+    words: Sequence[str] | NDArray,
     activations: ArrayLike,
     *,
     n_words: int | None = None,
@@ -298,7 +300,7 @@ def top_words(
     >>> top_words(["the", "cat", "saw", "the", "dog"], [0, 5, 0, 0, -2], min_score=0.1)
     [('cat', 1.0), ('dog', -0.5909...), ('the', -0.1363...), ('saw', -0.1363...)]
     """
-    activations = column_or_1d(check_array(activations, ensure_2d=False, dtype=np.float64))
+    activations = check_vector(activations, name="activations")
     if len(words) != len(activations):
         raise ValueError(
             f"Every word needs one activation: got {len(words)} words and {len(activations)} "
@@ -327,9 +329,7 @@ def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]
     importance = np.abs(check_array(coef, dtype=np.float64, input_name="coef"))
     if scale is None:
         return importance
-    scale = column_or_1d(
-        check_array(scale, ensure_2d=False, dtype=np.float64, input_name="scale")
-    )
+    scale = check_vector(scale, name="scale")
     if len(scale) != importance.shape[1]:
         raise ValueError(
             f"scale needs one number for each of the {importance.shape[1]} neurons of coef, got "

@@ -33,13 +33,16 @@ class LinearProbeBank(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_probes, n_outputs, dtype=dtype))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Outputs of every probe of the bank."""
+        """Apply every probe of the bank."""
         flat = torch.addmm(self.bias.flatten(), X, self.weight.flatten(0, 1).T)
         return flat.view(len(X), *self.bias.shape)
 
 
 class BankObjective(nn.Module):
     """The mean loss of a batch plus the penalties, one number for each probe of a bank."""
+
+    lambda_l1: Tensor
+    lambda_l2: Tensor
 
     def __init__(
         self,
@@ -68,31 +71,28 @@ class BankObjective(nn.Module):
 class TensorBatches:
     """Mini-batches as slices of tensors that already lie on the device.
 
-    torch's DataLoader collates single rows, which costs more than a probing step.
+    torch's DataLoader collates single rows, which costs more than a probing step. With a
+    `shuffle`, a RandomState, each pass takes the rows in a new order.
     """
 
     def __init__(
         self,
         dataset: TensorDataset,
         batch_size: int,
-        shuffle: bool = False,
-        random_state: np.random.RandomState | None = None,
+        shuffle: np.random.RandomState | None = None,
     ):
         self.tensors = dataset.tensors
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.random_state = random_state
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        if not self.shuffle:
+        batches: Iterable[Iterable[Tensor]]
+        if self.shuffle is None:
             batches = zip(*(tensor.split(self.batch_size) for tensor in self.tensors), strict=True)
         else:
-            n_words = len(self.tensors[0])
-            order = torch.from_numpy(self.random_state.permutation(n_words))
-            batches = (
-                tuple(tensor[rows] for tensor in self.tensors)
-                for rows in order.to(self.tensors[0].device).split(self.batch_size)
-            )
+            order = torch.from_numpy(self.shuffle.permutation(len(self.tensors[0])))
+            rows = order.to(self.tensors[0].device).split(self.batch_size)
+            batches = ([tensor[batch] for tensor in self.tensors] for batch in rows)
         for X, targets, sample_weight in batches:
             yield X, (targets, sample_weight)
 
@@ -178,8 +178,7 @@ def make_net(
     l2_penalty: str,
     batch_size: int,
     learning_rate: float,
-    shuffle: bool,
-    random_state: np.random.RandomState,
+    shuffle: np.random.RandomState | None,
     device: torch.device,
 ) -> LinearProbeNet:
     """Build the net of a bank of K probes that starts at the given weights.
@@ -193,9 +192,8 @@ def make_net(
     l2_penalty : {"norm", "squared"}
     batch_size : int
     learning_rate : float
-    shuffle : bool
-        Draw a new order of the words from `random_state` for each epoch.
-    random_state : RandomState
+    shuffle : RandomState or None
+        Draws a new order of the words for each epoch; None keeps theirs.
     device : torch.device
 
     Returns
@@ -223,7 +221,6 @@ def make_net(
         batch_size=batch_size,
         iterator_train=TensorBatches,
         iterator_train__shuffle=shuffle,
-        iterator_train__random_state=random_state,
         train_split=None,
         callbacks="disable",
         device=str(device),

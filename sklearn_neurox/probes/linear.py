@@ -1,116 +1,19 @@
-"""Linear probes: validate, encode y, call a solver, keep ``coef_``."""
+"""Linear probes: from labels or numbers to targets, and from weights to predictions."""
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
-from numbers import Integral, Real
-
 import numpy as np
-import torch
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from .._callbacks import fit_task
-from .._device import resolve_device
-from ._adam import LinearProbeNet, make_dataset, make_net, train_epoch
+from ._linear_probe import LinearProbe, float_dtypes
 
 
-class _LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
-    """What the classifier and the regressor share."""
-
-    _parameter_constraints: dict = {
-        "lambda_l1": [Interval(Real, 0, None, closed="left")],
-        "lambda_l2": [Interval(Real, 0, None, closed="left")],
-        "l2_penalty": [StrOptions({"norm", "squared"})],
-        "solver": [StrOptions({"adam"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "shuffle": ["boolean"],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-    _loss: str
-
-    @abstractmethod
-    def _encode(self, y, sample_weight):
-        """Turn y into targets (n_words, n_outputs), and weigh the words by their class."""
-
-    @abstractmethod
-    def _set_coef(self, weight, bias):
-        """Set ``coef_`` and ``intercept_`` from W (n_outputs, n_neurons) and b (n_outputs,)."""
-
-    @abstractmethod
-    def _get_coef(self):
-        """Return a W and b that predict as ``coef_`` and ``intercept_`` do."""
-
-    def _fit(self, X, y, sample_weight):
-        device = resolve_device(self.device)
-        random_state = check_random_state(self.random_state)
-        sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
-        )
-        if not sample_weight.all():  # a weight of 0 is a removed row, also in the mini-batches
-            kept = np.flatnonzero(sample_weight)
-            X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
-        previous = self._get_coef() if self.warm_start and hasattr(self, "coef_") else None
-        targets, sample_weight = self._encode(y, sample_weight)
-        weight, bias = _start(previous, (targets.shape[1], X.shape[1]), random_state, X.dtype)
-
-        net = make_net(
-            weight[None],
-            bias[None],
-            loss=self._loss,
-            lambda_l1=[self.lambda_l1],
-            lambda_l2=[self.lambda_l2],
-            l2_penalty=self.l2_penalty,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            shuffle=self.shuffle,
-            random_state=random_state,
-            device=device,
-        )
-        dataset = make_dataset(X, targets, sample_weight / sample_weight.mean(), device)
-        with fit_task(self, X, y, max_subtasks=self.max_epochs) as context:
-            loss_curve = self._train(net, dataset, X, y, context)
-        (self.objective_,) = net.objective(dataset)
-        net.finish()
-        self.net_ = net
-        self.n_iter_ = len(loss_curve)
-        self.loss_curve_ = np.array(loss_curve)
-        return self
-
-    def _train(self, net, dataset, X, y, context):
-        """Train epoch by epoch, until a callback asks to stop."""
-        loss_curve: list[float] = []
-        for _ in range(self.max_epochs):
-            epoch = context.subcontext("epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
-            loss_curve += train_epoch(net, dataset)
-            if self.verbose:
-                print(f"[{type(self).__name__}] epoch {len(loss_curve)}: {loss_curve[-1]:.6g}")
-            self._set_coef(*_weights(net))
-            fitted = {"coef_": self.coef_, "intercept_": self.intercept_}
-            if epoch.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=fitted
-            ):
-                break
-        return loss_curve
-
-    def _outputs(self, X):
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=_float_dtypes(X), reset=False)
-        return X @ self.coef_.T + self.intercept_
-
-
-class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
+class LinearProbeClassifier(ClassifierMixin, LinearProbe):
     """Linear classifier that reads a property of words out of their activations.
 
     With one-hot classes and W of shape (n_classes, n_neurons) it minimises ::
@@ -197,7 +100,7 @@ class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
     """
 
     _parameter_constraints: dict = {
-        **_LinearProbe._parameter_constraints,
+        **LinearProbe._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
     _loss = "softmax_cross_entropy"
@@ -256,7 +159,7 @@ class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
             For NaN or infinity, lengths that differ, a single class, negative weights, or a
             device that is not there.
         """
-        X, y = validate_data(self, X, y, dtype=_float_dtypes(X))
+        X, y = validate_data(self, X, y, dtype=float_dtypes(X))
         check_classification_targets(y)
         return self._fit(X, y, sample_weight)
 
@@ -264,8 +167,8 @@ class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with a "
-                f"positive weight have the label {classes.tolist()[0]!r}."
+                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with "
+                f"a positive weight have the label {classes.tolist()[0]!r}."
             )
         if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
             raise ValueError(
@@ -286,7 +189,7 @@ class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
     def _get_coef(self):
         if len(self.coef_) > 1:
             return self.coef_, self.intercept_
-        halves = np.array([[-0.5], [0.5]])  # of all pairs of rows with this difference the smallest
+        halves = np.array([[-0.5], [0.5]])  # the smallest rows with this difference
         return halves * self.coef_, halves[:, 0] * self.intercept_
 
     def decision_function(self, X):
@@ -349,7 +252,7 @@ class LinearProbeClassifier(ClassifierMixin, _LinearProbe):
         return outputs if len(self.classes_) > 2 else np.hstack([np.zeros_like(outputs), outputs])
 
 
-class LinearProbeRegressor(RegressorMixin, _LinearProbe):
+class LinearProbeRegressor(RegressorMixin, LinearProbe):
     """Linear regressor that reads a number out of the activations of words.
 
     It minimises ::
@@ -484,9 +387,7 @@ class LinearProbeRegressor(RegressorMixin, _LinearProbe):
             For NaN or infinity, lengths that differ, negative weights, or a device that is not
             there.
         """
-        X, y = validate_data(
-            self, X, y, dtype=_float_dtypes(X), multi_output=True, y_numeric=True
-        )
+        X, y = validate_data(self, X, y, dtype=float_dtypes(X), multi_output=True, y_numeric=True)
         return self._fit(X, y, sample_weight)
 
     def _encode(self, y, sample_weight):
@@ -513,31 +414,3 @@ class LinearProbeRegressor(RegressorMixin, _LinearProbe):
         ndarray of shape (n_words,) or (n_words, n_outputs), as y in ``fit``
         """
         return self._outputs(X)
-
-
-def _float_dtypes(X):
-    """Dtypes to keep; float16, a storage format, is computed in float32."""
-    return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
-
-
-def _start(previous, shape, random_state, dtype):
-    """First weights: those of the last fit, or uniform as in ``torch.nn.Linear``."""
-    if previous is None:
-        bound = 1 / np.sqrt(shape[1])
-        previous = (
-            random_state.uniform(-bound, bound, size=shape),
-            random_state.uniform(-bound, bound, size=shape[0]),
-        )
-    weight, bias = previous
-    if weight.shape != shape:
-        raise ValueError(
-            f"warm_start=True goes on from the last fit and needs weights of its shape: expected "
-            f"(n_outputs, n_neurons) = {weight.shape}, got {shape}."
-        )
-    return weight.astype(dtype), bias.astype(dtype)
-
-
-def _weights(net: LinearProbeNet):
-    """Copy W (n_outputs, n_neurons) and b (n_outputs,) of a bank of one probe."""
-    bank = net.module_
-    return tuple(tensor.detach()[0].to("cpu", copy=True).numpy() for tensor in (bank.weight, bank.bias))

@@ -104,7 +104,10 @@ class LayerwiseScoresDisplay:
         if result.control_scores is not None:
             _errorbar(self.ax_, layers, result.control_scores, "Control task", "orange")
         self.ax_.axhline(
-            result.baseline_scores.mean(), color="0.4", linestyle=":", label="Baseline, no activations"
+            result.baseline_scores.mean(),
+            color="0.4",
+            linestyle=":",
+            label="Baseline, no activations",
         )
         self.ax_.set(
             xlabel="Layer",
@@ -201,10 +204,10 @@ class AblationCurveDisplay:
         result = self.result
         styles = {"top": "blue", "random": "orange", "bottom": "green"}
         for keep, scores in result.scores.items():
-            _errorbar(self.ax_, result.n_neurons, scores, f"{keep.capitalize()} neurons", styles[keep])
-        self.ax_.axhline(
-            result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons"
-        )
+            _errorbar(
+                self.ax_, result.n_neurons, scores, f"{keep.capitalize()} neurons", styles[keep]
+            )
+        self.ax_.axhline(result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons")
         self.ax_.set(
             xscale="log",
             xlabel=f"Neurons kept, of {result.n_available:,}",

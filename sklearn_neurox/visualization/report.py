@@ -6,44 +6,14 @@ import base64
 import io
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import svgwrite
 
-_STYLE = """
-:root { --ink: #1c2430; --soft: #5a6675; --line: #dde3ea; --paper: #fff; --wash: #f5f7fa; --accent: #0072b2 }
-@media (prefers-color-scheme: dark) { :root {
-  --ink: #e6eaf0; --soft: #a3aebc; --line: #36404d; --paper: #161b22; --wash: #1f2630; --accent: #6cb8e6 } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif }
-main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .4rem; letter-spacing: -.01em }
-h2 { font-size: 1.35rem; margin: 3rem 0 .4rem; padding-top: 1.2rem; border-top: 1px solid var(--line) }
-h3 { font-size: 1.02rem; margin: 1.6rem 0 .3rem }
-p { margin: .5rem 0 1rem; max-width: 46rem }
-.lead { color: var(--soft); font-size: 1.05rem }
-nav { margin: 1rem 0; font-size: .92rem }
-nav a { color: var(--accent); margin-right: 1.1rem; white-space: nowrap; display: inline-block }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .9rem; margin: 1.6rem 0 }
-.card { background: var(--wash); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem }
-.card b { display: block; font-size: 1.6rem; line-height: 1.25; color: var(--accent) }
-.card span { color: var(--soft); font-size: .88rem }
-figure { margin: 1.2rem 0 }
-figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: .5rem }
-figure svg { max-width: 100%; height: auto; display: block; background: #fff; border-radius: .35rem }
-figcaption { color: var(--soft); font-size: .9rem; margin-top: .4rem; max-width: 46rem }
-.scroll { overflow-x: auto }
-table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0 1.2rem; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--soft); font-size: .9rem; padding-bottom: .3rem }
-th, td { padding: .32rem .8rem .32rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-td.number, th.number { text-align: right; padding-right: 1.1rem }
-pre { background: var(--wash); border: 1px solid var(--line); border-radius: .6rem; padding: .9rem 1rem;
-  overflow-x: auto; font-size: .86rem; line-height: 1.45 }
-footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem }
-""".strip()
+_STYLE = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
 
 
 class AnalysisReport:
@@ -176,9 +146,13 @@ class AnalysisReport:
         """
         rows = [list(row) for row in rows]
         number = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
-        head = "".join(_cell("th", name, n, ' scope="col"') for name, n in zip(header, number, strict=True))
+        head = "".join(
+            _cell("th", name, n, ' scope="col"') for name, n in zip(header, number, strict=True)
+        )
         body = "".join(
-            "<tr>" + "".join(_cell("td", cell, n) for cell, n in zip(row, number, strict=True)) + "</tr>"
+            "<tr>"
+            + "".join(_cell("td", cell, n) for cell, n in zip(row, number, strict=True))
+            + "</tr>"
             for row in rows
         )
         title = f"<caption>{escape(caption)}</caption>" if caption else ""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import svgwrite
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, column_or_1d
+
+from ..neurons._columns import check_vector
 
 FilterFunction = Callable[[NDArray], ArrayLike]
 
@@ -17,7 +18,7 @@ _LINE_HEIGHT = 1.5
 
 
 def visualize_activations(
-    tokens: Sequence[str],
+    tokens: Sequence[str] | NDArray,
     activations: ArrayLike,
     *,
     darken: int = 2,
@@ -120,16 +121,10 @@ def visualize_activations(
     return drawing
 
 
-def _check_activations(tokens: Sequence[str], activations: ArrayLike) -> NDArray[np.float64]:
-    activations = column_or_1d(
-        check_array(
-            activations,
-            ensure_2d=False,
-            ensure_min_samples=0,
-            dtype=np.float64,
-            input_name="activations",
-        )
-    )
+def _check_activations(
+    tokens: Sequence[str] | NDArray, activations: ArrayLike
+) -> NDArray[np.float64]:
+    activations = check_vector(activations, name="activations")
     if len(tokens) != len(activations):
         raise ValueError(
             f"Every token needs one activation: got {len(tokens)} tokens and {len(activations)} "
@@ -157,7 +152,9 @@ def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDA
 
 def _printable(token: str) -> str:
     """Replace what XML cannot hold."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in token)
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in token
+    )
 
 
 def _n_cells(word: str) -> int:

@@ -1,15 +1,16 @@
-"""Checks on what users say about columns, and sizes of columns."""
+"""Checks on what users say about neurons, the columns of X, and the size of their activations."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
+from sklearn.utils import check_array, column_or_1d, gen_batches
 
 
-def check_indices(values: Collection[int], size: int, *, what: str) -> NDArray[np.intp]:
+def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[np.intp]:
     """Check distinct indices into a range.
 
     Parameters
@@ -51,6 +52,32 @@ def check_indices(values: Collection[int], size: int, *, what: str) -> NDArray[n
     return indices.astype(np.intp)
 
 
+def check_vector(values, *, name: str) -> NDArray[np.float64]:
+    """Check numbers that come one for each neuron or word.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,) or (n, 1)
+        It may be empty.
+    name : str
+        For the messages.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinity, or more dimensions.
+    """
+    return column_or_1d(
+        check_array(
+            values, ensure_2d=False, ensure_min_samples=0, dtype=np.float64, input_name=name
+        )
+    )
+
+
 def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) -> NDArray[np.bool_]:
     """Boolean mask that is True at `indices`, or everywhere else."""
     mask = np.full(size, invert)
@@ -59,7 +86,7 @@ def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) ->
 
 
 def neuron_std(X: NDArray) -> NDArray[np.float64]:
-    """Population standard deviation of each neuron; 0 where it is no more than rounding.
+    """Compute the standard deviation of each neuron; 0 where it is no more than rounding.
 
     A column that is constant up to float noise has a tiny deviation, which a scaler would
     inflate to 1; relative to the column's size it is rounding error.
