@@ -187,8 +187,8 @@ def _add_tags(report: AnalysisReport, analysis: Analysis) -> None:
     report.add_section(
         "Which neurons for which tag?",
         "The three neurons with the largest weights for each tag, their share of the weight mass "
-        "of the tag, and the words that move the first of them furthest from its mean; − marks words "
-        "on which the neuron is below it.",
+        "of the tag, and the words that move the first of them furthest from its mean; − marks "
+        "words on which the neuron is below it.",
     )
     report.add_table(["tag", "neurons", "share", "top words of the first"], rows)
 

@@ -148,7 +148,7 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         MetadataRouter
         """
         return MetadataRouter(owner=self).add(
-            estimator=self._estimator(), method_mapping=MethodMapping().add("fit", "fit")
+            estimator=self._estimator(), method_mapping=MethodMapping().add(caller="fit", callee="fit")
         )
 
     @_fit_context(prefer_skip_nested_validation=False)

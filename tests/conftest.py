@@ -1,0 +1,72 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """What NeuroX (git a9ac7cd) computes on small inputs, by file name."""
+    folder = Path(__file__).parent / "fixtures"
+    return lambda name: json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def classification():
+    """Words x neurons with three separable classes, float64."""
+    rng = np.random.RandomState(0)
+    y = rng.randint(3, size=150)
+    X = rng.normal(size=(150, 12))
+    X[np.arange(150), y] += 3
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    from sklearn_neurox import load_tagged_sentences
+
+    return load_tagged_sentences()
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(corpus):
+    """A BERT of two layers with random weights, and a WordPiece tokenizer trained here."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words.normalizer = normalizers.BertNormalizer(lowercase=False)
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special)
+    words.train_from_iterator((" ".join(s) for s in corpus.sentences), trainer)
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(token, words.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    tokenizer = BertTokenizerFast(tokenizer_object=words, model_max_length=64)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=words.get_vocab_size(),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    return BertModel(config).eval(), tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_bert_path(tiny_bert, tmp_path_factory):
+    model, tokenizer = tiny_bert
+    folder = tmp_path_factory.mktemp("models") / "tiny-bert"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,127 @@
+"""Every estimator is a scikit-learn citizen."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_neurox import (
+    LayerSelector,
+    LinearProbeClassifier,
+    LinearProbeRegressor,
+    NeuronAblator,
+    NeuronSelector,
+    WeightMassSelector,
+)
+
+# Few epochs of large steps: the checks are about behaviour on tiny data.
+CLASSIFIER = LinearProbeClassifier(
+    learning_rate=0.1, max_epochs=50, batch_size=64, random_state=0, device="cpu"
+)
+REGRESSOR = LinearProbeRegressor(
+    learning_rate=0.1, max_epochs=30, batch_size=64, random_state=0, device="cpu"
+)
+ESTIMATORS = [
+    CLASSIFIER,
+    REGRESSOR,
+    clone(CLASSIFIER).set_params(lambda_l1=1e-4, lambda_l2=1e-4, l2_penalty="squared"),
+    LayerSelector(0, n_layers=1),
+    NeuronSelector([0]),
+    WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), n_neurons=1),
+    WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), mass=0.5, scaled=False),
+    *[NeuronAblator([0], mode=mode, random_state=0) for mode in ("zero", "mean", "resample", "remove")],
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_sklearn_compatible(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_survives_clone_pickle_and_joblib(estimator, classification, tmp_path):
+    X, y = classification
+    fitted = clone(estimator).fit(X, y)
+    method = "predict" if is_classifier(fitted) or is_regressor(fitted) else "transform"
+    expected = getattr(fitted, method)(X)
+
+    joblib.dump(fitted, tmp_path / "estimator.joblib")
+    copies = [
+        clone(fitted).fit(X, y),
+        pickle.loads(pickle.dumps(fitted)),
+        joblib.load(tmp_path / "estimator.joblib"),
+    ]
+    for copy in copies:
+        np.testing.assert_array_equal(getattr(copy, method)(X), expected)
+
+
+def test_a_pickled_probe_is_small(classification):
+    X, y = classification
+    probe = clone(CLASSIFIER).fit(np.repeat(X, 100, axis=0), np.repeat(y, 100))
+    assert len(pickle.dumps(probe)) < 20_000  # the training data are 1.4 MB
+
+
+def test_parallel_grid_search_equals_the_serial_one(classification):
+    X, y = classification
+    pipeline = make_pipeline(StandardScaler(), clone(CLASSIFIER).set_params(max_epochs=2))
+    grid = {"linearprobeclassifier__lambda_l1": [0.0, 1e-2]}
+    serial, parallel = (
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(X, y) for n_jobs in (None, 2)
+    )
+    np.testing.assert_array_equal(
+        serial.cv_results_["mean_test_score"], parallel.cv_results_["mean_test_score"]
+    )
+
+
+def test_names_go_through_a_pipeline(classification):
+    pandas = pytest.importorskip("pandas")
+    X, y = classification
+    names = [f"layer_{layer}_neuron_{i}" for layer in range(3) for i in range(4)]
+    frame = pandas.DataFrame(X, columns=names)
+    steps = make_pipeline(
+        LayerSelector([0, 2], n_layers=3),
+        StandardScaler(),
+        NeuronAblator([1]),
+        WeightMassSelector(CLASSIFIER, n_neurons=3),
+        NeuronSelector([1, 2]),
+    ).set_output(transform="pandas")
+    selected = steps.fit_transform(frame, y)
+    assert selected.shape == (150, 2)
+    assert set(selected.columns) <= set(names[:4] + names[8:])
+    np.testing.assert_array_equal(selected.columns, steps.get_feature_names_out())
+
+
+def test_sample_weight_is_routed_through_selector_and_pipeline(classification):
+    from sklearn import config_context
+
+    X, y = classification
+    weight = (y != 2).astype(float)
+    with config_context(enable_metadata_routing=True):
+        probe = clone(CLASSIFIER).set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(WeightMassSelector(probe, n_neurons=2), probe)
+        pipeline.fit(X, y, sample_weight=weight)
+    assert list(pipeline[0].estimator_.classes_) == [0, 1]  # a weight of 0 is a removed row
+    assert list(pipeline[1].classes_) == [0, 1]
+    np.testing.assert_array_equal(pipeline[0].get_support(indices=True), [0, 1])
+
+
+def test_the_ranking_never_sees_the_test_fold():
+    """Neuron 0 holds the label of the test words only; a leak would choose it."""
+    rng = np.random.RandomState(0)
+    n = 200
+    y = rng.randint(2, size=n)
+    X = rng.normal(size=(n, 30))
+    X[:, 1] += y
+    train, test = np.arange(n // 2), np.arange(n // 2, n)
+    X[test, 0] = 50 * (y[test] - 0.5)
+    pipeline = make_pipeline(WeightMassSelector(CLASSIFIER, n_neurons=1), CLASSIFIER)
+    clean = cross_val_score(pipeline, X, y, cv=[(train, test)])
+    assert clean < 0.8
+    everything = WeightMassSelector(CLASSIFIER, n_neurons=1).fit(X, y)
+    assert everything.get_support(indices=True) == [0]  # what a leak would have found

@@ -1,0 +1,213 @@
+"""What NeuroX computes, where NeuroX is right. docs/neurox.md tells where it is not."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_neurox import (
+    LayerSelector,
+    LinearProbeClassifier,
+    LinearProbeRegressor,
+    NeuronAblator,
+    NeuronSelector,
+    bottom_neurons,
+    threshold_neurons,
+    top_neurons,
+    top_words,
+    weight_mass_ordering,
+)
+from sklearn_neurox.activations import aggregate_subwords
+from sklearn_neurox.probes._adam import TensorBatches, make_dataset, make_net
+
+CPU = torch.device("cpu")
+MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
+
+
+@pytest.mark.parametrize("run", range(12))
+@pytest.mark.parametrize(("dtype", "atol"), [(np.float64, 1e-5), (np.float32, 1e-4)])
+def test_adam_weights_and_losses(reference, run, dtype, atol):
+    data = reference("adam")
+    run = data["runs"][run]
+    is_classification = run["task"] == "classification"
+    start = data["init_classification" if is_classification else "init_regression"]
+    X = np.array(data["X"], dtype=np.float32).astype(dtype)
+    targets = (
+        np.eye(3)[data["y_class"]]
+        if is_classification
+        else np.array(data["y_regression"])[:, np.newaxis]
+    )
+    net = make_net(
+        np.array([start["W"]], dtype=dtype),
+        np.array([start["b"]], dtype=dtype),
+        loss="softmax_cross_entropy" if is_classification else "squared_error",
+        lambda_l1=[run["l1"]],
+        lambda_l2=[run["l2"]],
+        l2_penalty="norm",
+        batch_size=data["batch_size"],
+        learning_rate=data["learning_rate"],
+        shuffle=None,
+        device=CPU,
+    )
+    dataset = make_dataset(X, targets, np.ones(len(X)), CPU)
+    for epoch, loss in enumerate(run["losses_float64"], start=1):
+        steps = TensorBatches(dataset, data["batch_size"])
+        with torch.no_grad():
+            batch_means = [net._step(X, *rest).item() for X, rest in steps]
+        # NeuroX divides the sum of the batch means by the number of rows.
+        np.testing.assert_allclose(sum(batch_means) / len(X), loss, atol=atol)
+        if (expected := run.get(f"after_{epoch}_epoch{'s' * (epoch > 1)}")) is not None:
+            np.testing.assert_allclose(net.module_.weight[0].detach(), expected["W"], atol=atol)
+            np.testing.assert_allclose(net.module_.bias[0].detach(), expected["b"], atol=atol)
+    assert epoch == 3
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_estimators_follow_the_same_trajectory(reference, task):
+    data = reference("adam")
+    runs = [run for run in data["runs"] if run["task"] == task]
+    X = np.array(data["X"], dtype=np.float32).astype(np.float64)
+    start = data[f"init_{task}"]
+    for run in runs:
+        probe = (LinearProbeClassifier if task == "classification" else LinearProbeRegressor)(
+            lambda_l1=run["l1"],
+            lambda_l2=run["l2"],
+            learning_rate=data["learning_rate"],
+            batch_size=data["batch_size"],
+            max_epochs=3,
+            warm_start=True,
+            device="cpu",
+        )
+        probe.coef_, probe.intercept_ = np.array(start["W"]), np.array(start["b"])
+        probe.fit(X, data["y_class" if task == "classification" else "y_regression"])
+        expected = run["after_3_epochs"]
+        np.testing.assert_allclose(np.atleast_2d(probe.coef_), expected["W"], atol=1e-5)
+        np.testing.assert_allclose(np.atleast_1d(probe.intercept_), expected["b"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_top_and_bottom_neurons(reference, name):
+    matrix = reference("selection")["matrices"][name]
+    coef = np.array(matrix["W"], dtype=np.float32)
+    for case in matrix["top"] + [{**case, "bottom": True} for case in matrix["bottom"]]:
+        select = bottom_neurons if "bottom" in case else top_neurons
+        union, per_class = select(coef, case["mass"])
+        assert union.tolist() == case["union_sorted"]
+        assert [neurons.tolist() for neurons in per_class] == list(case["per_class"].values())
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_threshold_neurons(reference, name):
+    matrix = reference("selection")["matrices"][name]
+    for case in matrix["hard_threshold"]:
+        union, _ = threshold_neurons(np.array(matrix["W"], np.float32), case["share_of_max"])
+        assert union.tolist() == case["union_sorted"]
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_ordering_as_sets_per_bin(reference, name):
+    matrix = reference("selection")["matrices"][name]
+    for case in matrix["ordering"]:
+        ordering, cutoffs = weight_mass_ordering(matrix["W"], n_bins=case["search_stride"])
+        # At mass 0 NeuroX takes a neuron of each class; they are contained in its first bin.
+        assert cutoffs[0] == 0
+        assert cutoffs[1:].tolist() == case["cutoffs"][1:]
+        for start, stop in zip(cutoffs[1:-1], cutoffs[2:], strict=True):
+            assert set(ordering[start:stop]) == set(case["ordering"][start:stop])
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_granular_ordering_as_sets_per_chunk(reference, name):
+    matrix = reference("selection")["matrices"][name]
+    for case in matrix["ordering_granular"]:
+        ordering, cutoffs = weight_mass_ordering(
+            matrix["W"], n_bins=case["search_stride"], chunk_size=case["granularity"]
+        )
+        assert cutoffs[-1] == len(ordering)  # NeuroX leaves out what is after the last chunk
+        for cutoff in case["cutoffs"][1:]:
+            assert cutoff in cutoffs
+            assert set(ordering[:cutoff]) == set(case["ordering"][:cutoff])
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_last_neurons(reference, name):
+    matrix = reference("selection")["matrices"][name]
+    ordering, _ = weight_mass_ordering(matrix["W"])
+    case = matrix["fixed_bottom"]
+    assert set(ordering[-case["k"] :]) == set(case["always_included"])
+
+
+def test_layer_filters(reference):
+    for case in reference("ablation")["layer_maps"]:
+        layers, n_layers = case["layers_to_keep"], case["num_layers"]
+        direction = {"none": "both"}.get(
+            case["bidirectional_filtering"], case["bidirectional_filtering"]
+        )
+        selector = LayerSelector(layers, n_layers=n_layers, direction=direction)
+        X = np.zeros((1, case["width"]))
+        if len(set(layers)) < len(layers):
+            with pytest.raises(ValueError, match="comes twice"):
+                selector.fit(X)
+        else:  # NeuroX gives columns in the order asked for, a selector in the order of X
+            support = selector.fit(X).get_support(indices=True)
+            assert support.tolist() == sorted(case["columns"])
+
+
+def test_ablation(reference):
+    data = reference("ablation")
+    X = np.array(data["X"], dtype=np.float32)
+    for case in data["runs"]:
+        neurons = case["neurons"]
+        if any(neuron < 0 for neuron in neurons) or len(set(neurons)) < len(neurons):
+            with pytest.raises(ValueError, match=r"run from 0|comes twice"):
+                NeuronAblator(neurons).fit(X)
+            continue
+        kept_in_order = np.argsort(np.argsort(neurons))
+        np.testing.assert_array_equal(
+            NeuronAblator(neurons).fit_transform(X), np.float32(case["zero_these"])
+        )
+        np.testing.assert_array_equal(
+            NeuronAblator(neurons, invert=True).fit_transform(X), np.float32(case["zero_others"])
+        )
+        np.testing.assert_array_equal(
+            NeuronAblator(neurons, mode="remove").fit_transform(X),
+            np.float32(case["remove_columns"]).reshape(3, -1),
+        )
+        if neurons:
+            np.testing.assert_array_equal(
+                NeuronSelector(neurons).fit_transform(X)[:, kept_in_order],
+                np.float32(case["keep_columns"]),
+            )
+
+
+def test_top_words(reference):
+    data = reference("top_words")
+    words = [word for sentence in data["sentences"] for word in sentence]
+    X = np.vstack([np.float32(rows) for rows in data["activations"]])
+    for case in data["runs"]:
+        arguments = case["arguments"]
+        scored = top_words(
+            words,
+            X[:, case["neuron"]],
+            n_words=arguments.get("num_tokens"),
+            min_score=arguments.get("min_threshold", 0.1),
+        )
+        assert [word for word, _ in scored] == [word for word, _ in case["result"]]
+        np.testing.assert_allclose(
+            np.abs([score for _, score in scored]),
+            [score for _, score in case["result"]],
+            atol=1e-5,
+        )
+
+
+def test_subword_aggregation(reference):
+    data = reference("subwords")
+    states = np.float32(data["state"])
+    cases = [case for case in data["runs"] if case["end_inclusive"] >= case["start"]]
+    word_ids = np.concatenate(
+        [[i] * (case["end_inclusive"] + 1 - case["start"]) for i, case in enumerate(cases)]
+    ).tolist()
+    for how, key in {"first": "first", "last": "last", "mean": "average"}.items():
+        expected = np.float32([case[key] for case in cases]).transpose(1, 0, 2)
+        np.testing.assert_allclose(aggregate_subwords(states, word_ids, how), expected, atol=1e-6)
+        as_tensor = aggregate_subwords(torch.from_numpy(states), word_ids, how)
+        np.testing.assert_allclose(as_tensor, expected, atol=1e-6)
