@@ -50,7 +50,7 @@ def tiny_bert(corpus):
         single="[CLS] $A [SEP]",
         special_tokens=[(token, words.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
-    tokenizer = BertTokenizerFast(tokenizer_object=words, model_max_length=64)
+    tokenizer = BertTokenizerFast(tokenizer_object=words, model_max_length=64, do_lower_case=False)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=words.get_vocab_size(),

@@ -44,7 +44,9 @@ def imports(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = (*base, *(node.module.split(".") if node.module else ()))
-            yield from ([(*target, alias.name) for alias in node.names] if not node.module else [target])
+            yield from (
+                [(*target, alias.name) for alias in node.names] if not node.module else [target]
+            )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -107,5 +109,7 @@ def test_importing_the_package_loads_no_room():
 def test_a_missing_extra_is_named():
     from sklearn_neurox._optional import import_optional
 
-    with pytest.raises(ImportError, match=r"Plotting needs nowhere: pip install 'sklearn-neurox\[plot\]'"):
+    with pytest.raises(
+        ImportError, match=r"Plotting needs nowhere: pip install 'sklearn-neurox\[plot\]'"
+    ):
         import_optional("nowhere.pyplot", extra="plot", purpose="Plotting")

@@ -35,7 +35,10 @@ ESTIMATORS = [
     NeuronSelector([0]),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), n_neurons=1),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), mass=0.5, scaled=False),
-    *[NeuronAblator([0], mode=mode, random_state=0) for mode in ("zero", "mean", "resample", "remove")],
+    *[
+        NeuronAblator([0], mode=mode, random_state=0)
+        for mode in ("zero", "mean", "resample", "remove")
+    ],
 ]
 
 

@@ -147,6 +147,8 @@ class ActivationExtractor(BaseEstimator):
             If ``transformers`` is needed and not installed.
         """
         self._validate_params()
+        if isinstance(sentences, str):
+            raise TypeError("extract() takes a list of sentences, got one string.")
         corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
         if not corpus:
             raise ValueError("The corpus is empty: extract() needs at least one sentence.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d, gen_batches
+from sklearn.utils.validation import FLOAT_DTYPES
 
 
 def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[np.intp]:
@@ -52,7 +53,7 @@ def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[n
     return indices.astype(np.intp)
 
 
-def check_vector(values, *, name: str) -> NDArray[np.float64]:
+def check_vector(values, *, name: str) -> NDArray:
     """Check numbers that come one for each neuron or word.
 
     Parameters
@@ -64,7 +65,8 @@ def check_vector(values, *, name: str) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray of float64 of shape (n,)
+    ndarray of shape (n,)
+        Floating dtypes are kept.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def check_vector(values, *, name: str) -> NDArray[np.float64]:
     """
     return column_or_1d(
         check_array(
-            values, ensure_2d=False, ensure_min_samples=0, dtype=np.float64, input_name=name
+            values, ensure_2d=False, ensure_min_samples=0, dtype=FLOAT_DTYPES, input_name=name
         )
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state, check_scalar
 
-from ._columns import check_vector
+from ._columns import check_vector, neuron_std
 
 Indices = NDArray[np.intp]
 
@@ -306,15 +306,16 @@ def top_words(
             f"Every word needs one activation: got {len(words)} words and {len(activations)} "
             "activations."
         )
+    if not len(words):
+        raise ValueError("top_words needs at least one word.")
     if n_words is not None:
         check_scalar(n_words, "n_words", Integral, min_val=0)
     _check_share(min_score, "min_score")
     first_seen: dict[Hashable, int] = {}
     codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in words])
-    centred = activations - activations.mean()
-    deviation = activations.std()
-    if deviation <= _rounding(len(words)) * np.abs(activations).max():
+    if neuron_std(activations[:, np.newaxis])[0] == 0:
         return []
+    centred = activations - activations.mean(dtype=np.float64)
     counts = np.bincount(codes)
     size = np.bincount(codes, np.abs(centred)) / counts
     sign = np.where(np.bincount(codes, centred) < 0, -1.0, 1.0)

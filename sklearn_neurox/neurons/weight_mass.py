@@ -148,7 +148,8 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         MetadataRouter
         """
         return MetadataRouter(owner=self).add(
-            estimator=self._estimator(), method_mapping=MethodMapping().add(caller="fit", callee="fit")
+            estimator=self._estimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -226,7 +227,7 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         """Rows of the classes to rank for."""
         if self.target is None:
             return importance
-        classes = list(self.estimator_.classes_)
+        classes = np.asarray(self.estimator_.classes_).tolist()
         if self.target not in classes:
             raise ValueError(f"target={self.target!r} is not one of the classes {classes}.")
         # Two classes share one row of weights.

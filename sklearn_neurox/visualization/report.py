@@ -145,6 +145,11 @@ class AnalysisReport:
         self : AnalysisReport
         """
         rows = [list(row) for row in rows]
+        for i, row in enumerate(rows):
+            if len(row) != len(header):
+                raise ValueError(
+                    f"The table has {len(header)} columns, but row {i} has {len(row)} cells."
+                )
         number = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
         head = "".join(
             _cell("th", name, n, ' scope="col"') for name, n in zip(header, number, strict=True)

@@ -124,7 +124,7 @@ def visualize_activations(
 def _check_activations(
     tokens: Sequence[str] | NDArray, activations: ArrayLike
 ) -> NDArray[np.float64]:
-    activations = check_vector(activations, name="activations")
+    activations = check_vector(activations, name="activations").astype(np.float64)
     if len(tokens) != len(activations):
         raise ValueError(
             f"Every token needs one activation: got {len(tokens)} tokens and {len(activations)} "

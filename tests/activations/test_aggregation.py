@@ -1,0 +1,46 @@
+"""Sub-words to words: never a made-up row."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_neurox.activations import aggregate_subwords
+
+IDS = [None, 0, 0, 0, 1, 2, 2, None, None]
+
+
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_against_a_loop(how, as_tensor):
+    states = np.random.RandomState(0).normal(size=(2, 9, 4))
+    pieces = [[i for i, word in enumerate(IDS) if word == w] for w in range(3)]
+    pick = {"first": lambda p: states[:, p[0]], "last": lambda p: states[:, p[-1]]}
+    pick["mean"] = lambda p: states[:, p].mean(axis=1)
+    expected = np.stack([pick[how](p) for p in pieces], axis=1)
+    before = states.copy()
+    given = torch.from_numpy(states) if as_tensor else states
+    np.testing.assert_allclose(aggregate_subwords(given, IDS, how), expected)
+    np.testing.assert_array_equal(states, before)
+
+
+def test_one_piece_a_word_is_the_state_itself():
+    states = np.random.RandomState(0).normal(size=(3, 2)).astype(np.float16)
+    for how in ("first", "last", "mean"):
+        rows = aggregate_subwords(states, [0, 1, 2], how)
+        assert rows.dtype == np.float16
+        np.testing.assert_array_equal(rows, states)
+
+
+@pytest.mark.parametrize(
+    ("ids", "how", "message"),
+    [
+        ([0, 1, 2], "average", "aggregation must be one of"),
+        ([0, 1], "last", "Got 3 states of sub-words, but 2 word_ids"),
+        ([0, 2, 2], "last", "Every word needs a sub-word; word 1 has none"),
+        ([0, 1, 0], "last", "must be neighbours"),
+        ([0, None, 0], "mean", "must be neighbours"),
+    ],
+)
+def test_errors(ids, how, message):
+    with pytest.raises(ValueError, match=message):
+        aggregate_subwords(np.zeros((3, 2)), ids, how)

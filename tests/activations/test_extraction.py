@@ -1,0 +1,227 @@
+"""One row per word, always: against a loop that feeds one sentence at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_neurox import ActivationExtractor
+
+WORD_JOINER = "\N{WORD JOINER}"  # BERT's normalizer drops it
+
+
+def one_by_one(model, tokenizer, sentence, how="last"):
+    """States (n_words, n_layers * width) of a sentence by itself, word by word."""
+    encoding = tokenizer(sentence, is_split_into_words=True, return_tensors="pt")
+    with torch.no_grad():
+        states = model(**encoding, output_hidden_states=True).hidden_states
+    states = torch.cat(states, dim=-1)[0].numpy()
+    ids = encoding.word_ids()
+    pieces = [[i for i, word in enumerate(ids) if word == w] for w in range(len(sentence))]
+    pick = {"first": lambda p: states[p[0]], "last": lambda p: states[p[-1]]}
+    pick["mean"] = lambda p: states[p].mean(axis=0)
+    return np.array([pick[how](p) for p in pieces])
+
+
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+@pytest.mark.parametrize("batch_tokens", [1, 50, 4096])
+def test_rows_are_those_of_each_sentence_alone(tiny_bert, corpus, how, batch_tokens):
+    sentences = corpus.sentences[:40]
+    extractor = ActivationExtractor(
+        *tiny_bert, aggregation=how, batch_tokens=batch_tokens, device="cpu"
+    )
+    tokens = extractor.extract(sentences)
+    expected = np.vstack([one_by_one(*tiny_bert, sentence, how) for sentence in sentences])
+    np.testing.assert_allclose(tokens.X, expected, atol=1e-5)
+    assert tokens.words.tolist() == [word for sentence in sentences for word in sentence]
+    assert tokens.n_layers == 3
+    assert tokens.neuron_names[-1] == "layer_2_neuron_15"
+
+
+def test_words_and_labels_keep_their_places(tiny_bert, corpus):
+    tokens = ActivationExtractor(*tiny_bert).extract(corpus.sentences, corpus.tags)
+    assert len(tokens) == sum(map(len, corpus.sentences))
+    for i in (0, 17, 479):
+        place = tokens.sentence_ids == i
+        assert tokens.words[place].tolist() == corpus.sentences[i]
+        assert tokens.y[place].tolist() == corpus.tags[i]
+        assert tokens.positions[place].tolist() == list(range(len(corpus.sentences[i])))
+    assert np.isfinite(tokens.X).all()
+
+
+def test_strings_are_split_on_spaces(tiny_bert):
+    extractor = ActivationExtractor(*tiny_bert)
+    np.testing.assert_array_equal(
+        extractor.extract(["She ran home ."]).X, extractor.extract([["She", "ran", "home", "."]]).X
+    )
+
+
+def test_layers_and_dtypes(tiny_bert, corpus):
+    sentences = corpus.sentences[:5]
+    every = ActivationExtractor(*tiny_bert).extract(sentences)
+    some = ActivationExtractor(*tiny_bert, layers=[0, 2], dtype="float16").extract(sentences)
+    assert some.layers == (0, 2)
+    assert some.X.dtype == np.float16
+    np.testing.assert_array_equal(some.layer(2), every.layer(2).astype(np.float16))
+    bare = ActivationExtractor(*tiny_bert, include_embeddings=False).extract(sentences)
+    np.testing.assert_array_equal(bare.X, every.X[:, 16:])
+    assert bare.neuron_names[0] == "layer_1_neuron_0"
+
+
+def test_a_path_loads_model_and_tokenizer(tiny_bert, tiny_bert_path, corpus):
+    sentences = corpus.sentences[:5]
+    expected = ActivationExtractor(*tiny_bert).extract(sentences)
+    for path in (tiny_bert_path, str(tiny_bert_path)):
+        loaded = ActivationExtractor(path, device="cpu").extract(sentences)
+        np.testing.assert_allclose(loaded.X, expected.X, atol=1e-6)
+
+
+def test_a_model_in_training_mode_is_evaluated_and_put_back(tiny_bert, corpus):
+    model, tokenizer = tiny_bert
+    expected = ActivationExtractor(model, tokenizer).extract(corpus.sentences[:5])
+    try:
+        model.train()
+        tokens = ActivationExtractor(model, tokenizer).extract(corpus.sentences[:5])
+        assert model.training
+    finally:
+        model.eval()
+    np.testing.assert_array_equal(tokens.X, expected.X)
+
+
+def test_roberta_counts_positions_from_its_padding(corpus):
+    """Byte-level BPE, and a model with fewer positions than its config says."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+
+    bpe = ByteLevelBPETokenizer(add_prefix_space=True)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    bpe.train_from_iterator(
+        (" ".join(s) for s in corpus.sentences), vocab_size=600, special_tokens=special
+    )
+    tokenizer = RobertaTokenizerFast(tokenizer_object=bpe._tokenizer, add_prefix_space=True)
+    torch.manual_seed(0)
+    model = RobertaModel(
+        RobertaConfig(
+            vocab_size=bpe.get_vocab_size(), hidden_size=8, num_hidden_layers=1,
+            num_attention_heads=1, intermediate_size=8, max_position_embeddings=34, pad_token_id=1,
+        )
+    ).eval()  # fmt: skip
+    extractor = ActivationExtractor(model, tokenizer)
+    sentences = [s for s in corpus.sentences if len(s) < 8][:20]
+    expected = np.vstack([one_by_one(model, tokenizer, sentence) for sentence in sentences])
+    np.testing.assert_allclose(extractor.extract(sentences).X, expected, atol=1e-5)
+    with pytest.raises(ValueError, match="limit of 32 sub-words"):
+        extractor.extract([["sandwiches"] * 40])
+
+
+class TestTruncation:
+    long = ("word " * 100).split()
+
+    def test_error_names_sentence_and_word(self, tiny_bert):
+        with pytest.raises(
+            ValueError,
+            match=r"1 of 2 sentences are longer than the limit of 64 sub-words; sentence 1 has \d+, "
+            r"and its word \d+ \('word'\) is past the limit",
+        ):
+            ActivationExtractor(*tiny_bert).extract([["Short"], self.long])
+
+    def test_warn_keeps_the_words_that_fit(self, tiny_bert):
+        model, tokenizer = tiny_bert
+        extractor = ActivationExtractor(model, tokenizer, on_truncate="warn")
+        sentences = [["Short"], self.long, ["End"]]
+        labels = [["a"], ["b"] * 100, ["c"]]
+        with pytest.warns(UserWarning, match=r"sentence 1 has \d+\. \d+ words get no row"):
+            tokens = extractor.extract(sentences, labels)
+        pieces = len(tokenizer(["word"], is_split_into_words=True).input_ids) - 2
+        kept = 62 // pieces
+        assert tokens.y.tolist() == ["a"] + ["b"] * kept + ["c"]
+        alone = one_by_one(model, tokenizer, self.long[:kept])
+        np.testing.assert_allclose(tokens.X[1:-1], alone, atol=1e-5)
+
+    def test_drop_leaves_the_sentence_out(self, tiny_bert):
+        extractor = ActivationExtractor(*tiny_bert, on_truncate="drop")
+        tokens = extractor.extract([["Short"], self.long, ["End"]], [["a"], ["b"] * 100, ["c"]])
+        assert tokens.words.tolist() == ["Short", "End"]
+        assert tokens.sentence_ids.tolist() == [0, 2]
+        assert tokens.y.tolist() == ["a", "c"]
+        with pytest.raises(ValueError, match="no sentence is left"):
+            extractor.extract([self.long])
+
+    def test_max_length(self, tiny_bert):
+        with pytest.raises(ValueError, match="limit of 5 sub-words"):
+            ActivationExtractor(*tiny_bert, max_length=5).extract([self.long[:20]])
+        with pytest.raises(ValueError, match="max_length=65, but the model's limit is 64"):
+            ActivationExtractor(*tiny_bert, max_length=65).extract([["Short"]])
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("sentences", "message"),
+        [
+            ([], "The corpus is empty"),
+            ([["a"], []], "Sentence 1 is empty"),
+            (["a", ""], "Sentence 1 is empty"),
+            (
+                ["a  b"],
+                r"Sentence 0, word 1: expected a word without white space, got '' in 'a  b'",
+            ),
+            ([["a", "b c"]], "Sentence 0, word 1: .* got 'b c'"),
+            ([["a", "b\N{NO-BREAK SPACE}c"]], "Sentence 0, word 1"),
+            ([["ok"], ["a", WORD_JOINER]], "Sentence 1, word 1: the tokenizer drops '\\\\u2060'"),
+        ],
+    )
+    def test_sentences(self, tiny_bert, sentences, message):
+        with pytest.raises(ValueError, match=message):
+            ActivationExtractor(*tiny_bert).extract(sentences)
+
+    def test_a_word_that_is_no_string(self, tiny_bert):
+        with pytest.raises(TypeError, match="Sentence 0, word 1: expected a string, got float nan"):
+            ActivationExtractor(*tiny_bert).extract([["a", float("nan")]])
+
+    def test_one_string_is_not_a_corpus(self, tiny_bert):
+        with pytest.raises(TypeError, match="list of sentences"):
+            ActivationExtractor(*tiny_bert).extract("A sentence .")
+
+    def test_labels(self, tiny_bert):
+        extractor = ActivationExtractor(*tiny_bert)
+        with pytest.raises(ValueError, match="Got 2 sentences, but labels for 1"):
+            extractor.extract(["a", "b"], [["X"]])
+        with pytest.raises(ValueError, match="Sentence 1 has 2 words, but 1 labels: 'b c'"):
+            extractor.extract(["a", "b c"], [["X"], ["X"]])
+
+    @pytest.mark.parametrize(
+        ("layers", "message"),
+        [
+            ([3], r"layers 0 \(embeddings\) to 2, got \[3\]"),
+            ([-1], r"got \[-1\]"),
+            ([1, 0], "different and ascending"),
+            ([1, 1], "different and ascending"),
+            ([], "different and ascending"),
+        ],
+    )
+    def test_layers(self, tiny_bert, layers, message):
+        with pytest.raises(ValueError, match=message):
+            ActivationExtractor(*tiny_bert, layers=layers).extract(["a"])
+
+    @pytest.mark.parametrize(
+        ("parameter", "value"),
+        [
+            ("aggregation", "average"),
+            ("on_truncate", "cut"),
+            ("batch_tokens", 0),
+            ("dtype", "int8"),
+        ],
+    )
+    def test_parameters(self, tiny_bert, parameter, value):
+        with pytest.raises(ValueError, match=f"The '{parameter}' parameter"):
+            ActivationExtractor(*tiny_bert, **{parameter: value}).extract(["a"])
+
+    def test_a_loaded_model_needs_its_tokenizer(self, tiny_bert):
+        with pytest.raises(ValueError, match="needs its tokenizer"):
+            ActivationExtractor(tiny_bert[0]).extract(["a"])
+
+    def test_a_tokenizer_without_word_ids(self, tiny_bert):
+        class Slow:
+            is_fast = False
+
+        with pytest.raises(ValueError, match=r"Slow cannot tell .* expected a fast tokenizer"):
+            ActivationExtractor(tiny_bert[0], Slow()).extract(["a"])

@@ -1,0 +1,61 @@
+"""Control tasks: one label a word type, drawn as asked."""
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import make_control_task
+
+
+def test_a_word_type_has_one_label(corpus):
+    words = np.concatenate(corpus.sentences)
+    tags = np.concatenate(corpus.tags)
+    task = make_control_task(words, tags, random_state=0)
+    assert task.labels.shape == words.shape
+    for word in ("the", "The", "."):
+        assert len(set(task.labels[words == word])) == 1
+    assert set(task.labels) <= set(tags)
+    assert set(task.mapping) == set(words)
+    np.testing.assert_array_equal(task.transform(words[::-1]), task.labels[::-1])
+
+
+def test_labels_are_drawn_by_their_frequency_or_alike():
+    words = np.arange(20_000)
+    y = np.repeat(["a", "b"], [15_000, 5_000])
+    for distribution, share in {"empirical": 0.75, "uniform": 0.5}.items():
+        task = make_control_task(words, y, distribution=distribution, random_state=0)
+        assert (task.labels == "a").mean() == pytest.approx(share, abs=0.02)
+
+
+def test_n_labels_keeps_the_most_frequent():
+    y = ["a", "b", "b", "c", "c", "c"] * 50
+    task = make_control_task(np.arange(300), y, n_labels=2, random_state=0)
+    assert set(task.labels) == {"b", "c"}
+
+
+def test_chance_is_seeded_and_independent_of_the_order_of_labels():
+    words = ["x", "y", "z"] * 10
+    one, two = (make_control_task(words, range(30), random_state=3) for _ in range(2))
+    np.testing.assert_array_equal(one.labels, two.labels)
+    other = make_control_task(words, range(30), random_state=4)
+    assert one.mapping != other.mapping
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(y=["N"]), "inconsistent numbers of samples"),
+        (dict(words=[], y=[]), "at least one word"),
+        (dict(distribution="same"), "must be 'empirical' or 'uniform', got 'same'"),
+        (dict(n_labels=1), "n_labels == 1, must be >= 2"),
+        (dict(n_labels=3), "n_labels == 3, must be <= 2"),
+    ],
+)
+def test_errors(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_control_task(**{"words": ["a", "b"], "y": ["N", "V"], **changes})
+
+
+def test_a_word_never_seen_is_an_error():
+    task = make_control_task(["a", "b"], ["N", "V"], random_state=0)
+    with pytest.raises(ValueError, match="no label for the word 'c' at place 1"):
+        task.transform(["a", "c"])

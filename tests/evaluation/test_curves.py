@@ -1,0 +1,174 @@
+"""Curves: the same numbers as scikit-learn's own loops, and no leaks."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GroupKFold, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox import (
+    LayerSelector,
+    LinearProbeClassifier,
+    WeightMassSelector,
+    ablation_curve,
+    layerwise_scores,
+    make_control_task,
+)
+
+PROBE = LinearProbeClassifier(max_epochs=5, learning_rate=0.05, random_state=0, device="cpu")
+
+
+@pytest.fixture
+def groups():
+    return np.repeat(np.arange(30), 5)
+
+
+@pytest.mark.parametrize("cv", [None, 3, KFold(4)], ids=str)
+def test_layers_score_as_by_hand(classification, cv):
+    X, y = classification
+    result = layerwise_scores(PROBE, X, y, n_layers=3, cv=cv)
+    for layer, scores in enumerate(result.scores):
+        pipeline = make_pipeline(LayerSelector(layer, n_layers=3), PROBE)
+        np.testing.assert_allclose(scores, cross_val_score(pipeline, X, y, cv=cv))
+    baseline = cross_val_score(DummyClassifier(), X, y, cv=cv)
+    np.testing.assert_allclose(result.baseline_scores, baseline)
+    assert result.best_layer == 0  # the classes shift neurons 0, 1, 2
+
+
+def test_any_estimator_scoring_and_n_jobs(classification, groups):
+    X, _ = classification
+    regressor = make_pipeline(StandardScaler(), Ridge())
+    result = layerwise_scores(
+        regressor, X, X[:, 5], n_layers=3, groups=groups, scoring="r2", n_jobs=2
+    )
+    assert result.best_layer == 1
+    assert result.scores[1].min() > 0.9
+    assert result.baseline_scores.max() <= 0  # the mean of other words
+
+
+def test_groups_are_not_ignored(classification, groups):
+    X, y = classification
+    for cv in (None, 5):
+        by_groups = layerwise_scores(PROBE, X, y, n_layers=2, cv=cv, groups=groups)
+        expected = layerwise_scores(PROBE, X, y, n_layers=2, cv=GroupKFold(5), groups=groups)
+        np.testing.assert_array_equal(by_groups.scores, expected.scores)
+
+
+def test_control_scores_are_those_on_the_control_labels(classification):
+    X, y = classification
+    control = make_control_task(np.arange(len(y)) // 2, y, random_state=0)
+    result = layerwise_scores(PROBE, X, y, n_layers=2, cv=KFold(3), control=control)
+    expected = layerwise_scores(PROBE, X, control.labels, n_layers=2, cv=KFold(3))
+    np.testing.assert_array_equal(result.control_scores, expected.scores)
+    np.testing.assert_array_equal(result.selectivity, result.scores - result.control_scores)
+    assert result.selectivity[0].mean() > 0.3
+    frame = result.to_frame()
+    assert list(frame) == ["score", "std", "control", "selectivity", "baseline"]
+    np.testing.assert_allclose(frame["score"], result.scores.mean(axis=1))
+    with pytest.raises(ValueError, match="no control scores"):
+        expected.selectivity  # noqa: B018 -- the access is what is tested
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(n_layers=5), "n_layers=5 does not divide the 12 neurons"),
+        (dict(n_layers=0), "n_layers == 0, must be >= 1"),
+        (dict(groups=[1, 2]), "inconsistent numbers of samples"),
+        (dict(control=make_control_task(["a"], ["b"])), "has 1 words, but X has 150"),
+    ],
+)
+def test_errors_of_layers(classification, changes, message):
+    with pytest.raises(ValueError, match=message):
+        layerwise_scores(PROBE, *classification, **{"n_layers": 3, **changes})
+
+
+class TestAblation:
+    def curve(self, data, estimator=PROBE, **changes):
+        options = dict(ranking=WeightMassSelector(PROBE), random_state=0, cv=3)
+        return ablation_curve(estimator, *data, **(options | changes))
+
+    @pytest.mark.parametrize("mode", ["zero", "mean", "retrain"])
+    def test_top_beats_random_beats_bottom(self, classification, mode):
+        curve = self.curve(classification, fractions=[0.25], mode=mode)
+        means = {name: scores.mean() for name, scores in curve.scores.items()}
+        assert means["top"] > means["random"] > means["bottom"]
+        assert curve.n_neurons.tolist() == [3]
+
+    @pytest.mark.parametrize("mode", ["zero", "mean", "retrain"])
+    def test_all_neurons_score_as_the_estimator(self, classification, mode):
+        X, y = classification
+        curve = self.curve(classification, fractions=[0.01, 1.0], mode=mode)
+        expected = cross_val_score(PROBE, X, y, cv=3)
+        np.testing.assert_array_equal(curve.full_scores, expected)
+        assert curve.n_neurons.tolist() == [1, 12]
+        for scores in curve.scores.values():
+            np.testing.assert_array_equal(scores[1], expected)
+
+    def test_zero_after_the_scaler_is_the_mean_before_it(self, classification):
+        X, y = classification
+        data = (X * 3 + 5, y)
+        scaled = make_pipeline(StandardScaler(), PROBE)
+        mean = self.curve(data, scaled, mode="mean", fractions=[0.5], ranking=np.arange(12))
+        train_scaled = self.curve(
+            (StandardScaler().fit_transform(X), y),
+            mode="mean",
+            fractions=[0.5],
+            ranking=np.arange(12),
+        )
+        np.testing.assert_allclose(mean.scores["top"], train_scaled.scores["top"], atol=0.03)
+
+    def test_a_frozen_estimator_is_ablated_as_it_is(self, classification):
+        X, y = classification
+        fitted = LogisticRegression().fit(X, y)
+        curve = self.curve(
+            classification,
+            FrozenEstimator(fitted),
+            ranking=np.arange(12),
+            fractions=[0.25],
+            cv=[(range(75), range(75, 150))],
+        )
+        X_zeroed = X[75:] * (np.arange(12) < 3)
+        assert curve.scores["top"][0, 0] == fitted.score(X_zeroed, y[75:])
+
+    def test_the_ranking_is_made_on_the_training_words(self, classification):
+        """Neuron 11 tells the labels of the test words, and is noise on the others."""
+        X, y = classification
+        X = X.copy()
+        X[75:, 11] = 100 * y[75:]
+        split = [(np.arange(75), np.arange(75, 150))]
+        fair = self.curve((X, y), cv=split, fractions=[0.1], keep=["top"], mode="retrain")
+        leaked = self.curve(
+            (X, y), cv=split, fractions=[0.1], keep=["top"], mode="retrain",
+            ranking=WeightMassSelector(PROBE).fit(X, y).ranking_,
+        )  # fmt: skip
+        assert fair.scores["top"] != leaked.scores["top"]
+
+    def test_parallel_is_serial(self, classification):
+        curves = [self.curve(classification, fractions=[0.3], n_jobs=n) for n in (None, 2)]
+        for keep in ("top", "random", "bottom"):
+            np.testing.assert_array_equal(curves[0].scores[keep], curves[1].scores[keep])
+
+    def test_to_frame(self, classification):
+        curve = self.curve(classification, fractions=[0.5], keep=["bottom", "top"])
+        frame = curve.to_frame()
+        assert list(frame) == ["bottom", "top"]
+        assert frame.index.tolist() == [6]
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (dict(fractions=[0.0]), r"numbers in \(0, 1\]"),
+            (dict(fractions=[]), r"numbers in \(0, 1\]"),
+            (dict(mode="noise"), "mode must be one of"),
+            (dict(keep=["best"]), "keep must be of"),
+            (dict(ranking=[0, 1]), "must name each of the 12 neurons once"),
+            (dict(ranking=[0] * 12), "must name each of the 12 neurons once"),
+        ],
+    )
+    def test_errors(self, classification, changes, message):
+        with pytest.raises(ValueError, match=message):
+            self.curve(classification, **changes)

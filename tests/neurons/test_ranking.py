@@ -1,0 +1,204 @@
+"""Rankings by weight mass: smallest sets, permutations, ties, and what bad input gets."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import (
+    bottom_neurons,
+    random_neurons,
+    threshold_neurons,
+    top_neurons,
+    top_words,
+    weight_mass_ordering,
+)
+
+MASSES = [0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.75, 0.9, 0.95, 1]
+
+
+@pytest.fixture(params=range(6))
+def coef(request):
+    """Small integers: many ties and zeros, and sums that are exact."""
+    return np.random.RandomState(request.param).randint(-4, 5, size=(3, 7))
+
+
+@pytest.mark.parametrize("mass", MASSES)
+def test_top_is_the_smallest_set_that_holds_the_mass(coef, mass):
+    _, per_class = top_neurons(coef, mass)
+    for row, chosen in zip(np.abs(coef), per_class, strict=True):
+        goal = Fraction(str(mass)) * int(row.sum())
+        assert row[chosen].sum() >= goal
+        smaller = combinations(range(len(row)), max(len(chosen) - 1, 0))
+        if len(chosen):
+            assert all(row[list(neurons)].sum() < goal for neurons in smaller)
+
+
+@pytest.mark.parametrize("mass", MASSES)
+def test_bottom_is_the_shortest_prefix_from_the_smallest(coef, mass):
+    _, per_class = bottom_neurons(coef, mass)
+    for row, chosen in zip(np.abs(coef), per_class, strict=True):
+        goal = Fraction(str(mass)) * int(row.sum())
+        assert row[chosen].sum() >= goal
+        assert not len(chosen) or row[chosen[:-1]].sum() < goal
+        others = np.setdiff1d(np.arange(len(row)), chosen)
+        assert not len(chosen) or row[others].min(initial=9) >= row[chosen].max()
+
+
+def test_the_ends_of_the_scale(coef):
+    assert [len(neurons) for neurons in top_neurons(coef, 0)[1]] == [0, 0, 0]
+    assert [len(neurons) for neurons in top_neurons(coef, 1)[1]] == list((coef != 0).sum(axis=1))
+    assert top_neurons(coef, 0)[0].dtype.kind == "i"
+    assert threshold_neurons(coef, 1)[0].size == 0
+    assert [len(n) for n in threshold_neurons(coef, 0)[1]] == list((coef != 0).sum(axis=1))
+
+
+def test_mass_one_in_float32_loses_no_neuron():
+    """A float32 sum reaches its total early; NeuroX drops what comes after."""
+    coef = np.ones((1, 100_000), dtype=np.float32) * 1e-4
+    coef[0, 0] = 1e4
+    assert len(top_neurons(coef, 1)[0]) == 100_000
+
+
+@pytest.mark.parametrize("n", [7, 10, 49, 1000])
+def test_equal_weights_are_counted_not_rounded(n):
+    for k in range(n + 1):
+        assert len(top_neurons(np.full((1, n), 0.1), k / n)[0]) == k
+
+
+def test_a_class_without_weights_selects_none():
+    coef = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]])
+    for select in (top_neurons, bottom_neurons, threshold_neurons):
+        assert select(coef, 0.5)[1][0].size == 0
+    ordering, cutoffs = weight_mass_ordering(np.zeros((2, 3)))
+    assert ordering.tolist() == [0, 1, 2]
+    assert set(cutoffs) == {0}
+
+
+@pytest.mark.parametrize("n_bins", [1, 4, 10, 100])
+def test_ordering_is_the_union_of_growing_masses(coef, n_bins):
+    ordering, cutoffs = weight_mass_ordering(coef, n_bins=n_bins)
+    assert sorted(ordering) == list(range(7))
+    assert len(cutoffs) == n_bins + 1
+    for p, cutoff in enumerate(cutoffs):
+        assert sorted(ordering[:cutoff]) == top_neurons(coef, p / n_bins)[0].tolist()
+    unweighted = np.flatnonzero((coef == 0).all(axis=0))
+    assert ordering[cutoffs[-1] :].tolist() == unweighted.tolist()
+
+
+def test_ordering_on_continuous_weights():
+    coef = np.random.RandomState(0).standard_t(2, size=(17, 300))
+    ordering, cutoffs = weight_mass_ordering(coef)
+    for p in range(101):
+        assert sorted(ordering[: cutoffs[p]]) == top_neurons(coef, p / 100)[0].tolist()
+
+
+def test_chunks_hold_at_least_their_size(coef):
+    ordering, cutoffs = weight_mass_ordering(coef, chunk_size=3)
+    every, all_cutoffs = weight_mass_ordering(coef)
+    np.testing.assert_array_equal(ordering, every)
+    assert cutoffs[0] == 0
+    assert cutoffs[-1] == 7
+    assert set(cutoffs[:-1]) <= set(all_cutoffs)
+    assert all(cutoffs[j] >= 3 * j for j in range(len(cutoffs) - 1))
+
+
+def test_the_sign_and_the_size_of_a_class_do_not_matter(coef):
+    factors = np.array([[1], [-3], [7]])
+    np.testing.assert_array_equal(
+        weight_mass_ordering(coef)[0], weight_mass_ordering(coef * factors)[0]
+    )
+
+
+def test_scale_undoes_a_change_of_units():
+    coef = np.random.RandomState(0).normal(size=(3, 20))
+    units = np.random.RandomState(1).uniform(0.01, 100, size=20)
+    expected, _ = weight_mass_ordering(coef)
+    scaled, _ = weight_mass_ordering(coef / units, scale=units)
+    np.testing.assert_array_equal(scaled, expected)
+    assert (weight_mass_ordering(coef / units)[0] != expected).any()
+
+
+def test_random_neurons():
+    drawn = random_neurons(10_000, 0.3, random_state=0)
+    assert 2_800 < len(drawn) < 3_200
+    assert (np.diff(drawn) > 0).all()
+    assert random_neurons(10, 0).size == 0
+    assert random_neurons(10, 1).tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("mass", [-0.1, 1.1, 10, np.nan])
+@pytest.mark.parametrize("select", [top_neurons, bottom_neurons, threshold_neurons])
+def test_a_share_outside_its_range(select, mass):
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\], got"):
+        select(np.ones((2, 3)), mass)
+
+
+@pytest.mark.parametrize("select", [top_neurons, bottom_neurons, threshold_neurons])
+@pytest.mark.parametrize(
+    ("coef", "scale", "message"),
+    [
+        ([[1, np.nan]], None, "coef contains NaN"),
+        ([1, 2], None, "Expected 2D array"),
+        ([[1, 2]], [1], "one number for each of the 2 neurons of coef, got 1"),
+        ([[1, 2]], [1, -1], "must not be negative, got -1"),
+        ([[1, 2]], [1, np.inf], "scale contains infinity"),
+    ],
+)
+def test_bad_weights(select, coef, scale, message):
+    with pytest.raises(ValueError, match=message):
+        select(coef, 0.5, scale=scale)
+
+
+@pytest.mark.parametrize("parameter", ["n_bins", "chunk_size"])
+def test_bad_numbers_of_bins(parameter):
+    with pytest.raises(ValueError, match=f"{parameter} == 0, must be >= 1"):
+        weight_mass_ordering([[1, 2]], **{parameter: 0})
+    with pytest.raises(TypeError, match=parameter):
+        weight_mass_ordering([[1, 2]], **{parameter: 1.5})
+
+
+class TestTopWords:
+    words = ["the", "cat", "saw", "the", "dog", ",", "the", "dog", "saw"]
+
+    def test_score_is_the_mean_absolute_deviation_of_a_type(self):
+        activations = np.random.RandomState(0).normal(3, 2, size=len(self.words))
+        z = (activations - activations.mean()) / activations.std()
+        means = {
+            word: np.mean([abs(value) for w, value in zip(self.words, z, strict=True) if w == word])
+            for word in self.words
+        }
+        scored = dict(top_words(self.words, activations))
+        assert scored.keys() == means.keys()
+        for word, score in scored.items():
+            assert abs(score) == pytest.approx(means[word] / max(means.values()))
+
+    def test_unit_and_offset_do_not_matter(self):
+        activations = np.random.RandomState(0).normal(size=len(self.words))
+        expected = top_words(self.words, activations)
+        for word, (other, score) in zip(
+            expected, top_words(self.words, 7 * activations + 3), strict=True
+        ):
+            assert word == (other, pytest.approx(score))
+        mirrored = top_words(self.words, -activations)
+        assert [(w, pytest.approx(-s)) for w, s in mirrored] == expected
+
+    @pytest.mark.parametrize("value", [0.0, 3.3, 1e30])
+    def test_a_constant_neuron_has_none(self, value):
+        assert top_words(self.words, np.full(len(self.words), value)) == []
+
+    def test_constant_up_to_float32_noise_has_none(self):
+        rng = np.random.RandomState(0)
+        noise = np.float32(1) + np.float32(1e-7) * rng.randint(2, size=len(self.words))
+        assert top_words(self.words, noise.astype(np.float32)) == []
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="got 9 words and 8 activations"):
+            top_words(self.words, np.zeros(8))
+        with pytest.raises(ValueError, match="activations contains NaN"):
+            top_words(["a", "b"], [np.nan, 1])
+        with pytest.raises(ValueError, match="at least one word"):
+            top_words([], [])
+        with pytest.raises(ValueError, match=r"min_score must be in \[0, 1\]"):
+            top_words(["a"], [1], min_score=2)

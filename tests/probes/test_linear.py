@@ -1,0 +1,274 @@
+"""The estimators: labels in, labels out, and what bad input gets."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, logsumexp
+from sklearn.datasets import make_regression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
+
+from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor
+
+FAST = dict(max_epochs=3, random_state=0, device="cpu")
+LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0, device="cpu")
+
+
+def test_reaches_the_optimum_of_another_library(classification):
+    """Squared L2, full batches: the objective of LogisticRegression."""
+    X, y = classification
+    lam = 0.01
+    probe = LinearProbeClassifier(lambda_l2=lam, l2_penalty="squared", **LONG).fit(X, y)
+    other = LogisticRegression(C=1 / (2 * lam * len(X)), tol=1e-10).fit(X, y)
+    optimum = log_loss(y, other.predict_proba(X)) + lam * (other.coef_**2).sum()
+    assert optimum <= probe.objective_ < 1.001 * optimum
+    assert (probe.predict(X) == other.predict(X)).mean() > 0.98
+
+
+def test_regressor_reaches_ridge():
+    X, Y = make_regression(200, 10, n_targets=3, noise=1, random_state=0)
+    Y = Y / Y.std(axis=0)
+    lam = 0.1
+    probe = LinearProbeRegressor(lambda_l2=lam, l2_penalty="squared", **LONG).fit(X, Y)
+    ridge = Ridge(alpha=lam * 3 * len(X)).fit(X, Y)  # mean over 3 outputs and n words
+    np.testing.assert_allclose(probe.coef_, ridge.coef_, atol=5e-3)
+    assert probe.coef_.shape == (3, 10)
+    np.testing.assert_allclose(probe.predict(X), ridge.predict(X), atol=0.02)
+
+
+def test_objective_is_the_formula(classification):
+    X, y = classification
+    weight = np.random.RandomState(0).uniform(0.5, 2, size=len(y))
+    probe = LinearProbeClassifier(lambda_l1=0.01, lambda_l2=0.1, **FAST)
+    probe.fit(X, y, sample_weight=weight)
+    logits = X @ probe.coef_.T + probe.intercept_
+    losses = logsumexp(logits, axis=1) - logits[np.arange(len(y)), y]
+    expected = np.average(losses, weights=weight)
+    expected += 0.01 * np.abs(probe.coef_).sum() + 0.1 * np.linalg.norm(probe.coef_)
+    np.testing.assert_allclose(probe.objective_, expected)
+    assert probe.n_iter_ == len(probe.loss_curve_) == 3
+
+
+@pytest.mark.parametrize("labels", [["no", "yes", "zz"], [-5, 2, 7], [0.0, 1.0, 2.0]], ids=str)
+def test_labels_of_any_kind(classification, labels):
+    X, y = classification
+    expected = LinearProbeClassifier(**FAST).fit(X, y).predict(X)
+    labels = np.array(labels)
+    predicted = LinearProbeClassifier(**FAST).fit(X, labels[y]).predict(X)
+    np.testing.assert_array_equal(predicted, labels[expected])
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [False, True], [3, 9]], ids=str)
+def test_two_classes_have_one_row(classification, labels):
+    X, y = classification
+    X, y = X[y < 2], np.array(labels)[y[y < 2]]
+    probe = LinearProbeClassifier(**FAST).fit(X, y)
+    assert probe.coef_.shape == (1, 12)
+    assert probe.intercept_.shape == (1,)
+    decision = probe.decision_function(X)
+    np.testing.assert_allclose(probe.predict_proba(X)[:, 1], expit(decision))
+    np.testing.assert_array_equal(probe.predict(X), np.array(labels)[(decision > 0).astype(int)])
+    # The net holds the softmax's two rows.
+    weight = probe.net_.module_.weight[0].detach().numpy()
+    np.testing.assert_allclose(probe.coef_[0], weight[1] - weight[0])
+
+
+def test_weight_zero_equals_a_removed_row(classification):
+    X, y = classification
+    weight = np.arange(len(y)) % 3 != 0
+    weighted = LinearProbeClassifier(**FAST).fit(X, y, sample_weight=weight.astype(float))
+    removed = LinearProbeClassifier(**FAST).fit(X[weight], y[weight])
+    np.testing.assert_array_equal(weighted.coef_, removed.coef_)
+
+
+def test_class_weight_multiplies_sample_weight(classification):
+    X, y = classification
+    by_class = {0: 1.0, 1: 4.0, 2: 0.5}
+    sample_weight = np.random.RandomState(0).uniform(size=len(y))
+    one = LinearProbeClassifier(class_weight=by_class, **FAST).fit(X, y, sample_weight)
+    other = LinearProbeClassifier(**FAST)
+    other.fit(X, y, sample_weight * np.array([1.0, 4.0, 0.5])[y])
+    np.testing.assert_allclose(one.coef_, other.coef_)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(classification, dtype):
+    X, y = classification
+    probe = LinearProbeClassifier(**FAST).fit(X.astype(dtype), y)
+    assert probe.coef_.dtype == probe.intercept_.dtype == dtype
+    assert probe.predict_proba(X.astype(dtype)).dtype == dtype
+    regressor = LinearProbeRegressor(**FAST).fit(X.astype(dtype), y)
+    assert regressor.predict(X.astype(dtype)).dtype == dtype
+
+
+def test_float16_is_trained_in_float32(classification):
+    X, y = classification
+    half = LinearProbeClassifier(**FAST).fit(X.astype(np.float16), y)
+    single = LinearProbeClassifier(**FAST).fit(X.astype(np.float16).astype(np.float32), y)
+    assert half.coef_.dtype == np.float32
+    np.testing.assert_array_equal(half.coef_, single.coef_)
+
+
+def test_memory_maps_and_views_are_read_as_they_are(classification, tmp_path):
+    X, y = classification
+    expected = LinearProbeClassifier(**FAST).fit(X, y).coef_
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    np.testing.assert_array_equal(LinearProbeClassifier(**FAST).fit(mapped, y).coef_, expected)
+    reverse = X[::-1][::-1]
+    np.testing.assert_array_equal(LinearProbeClassifier(**FAST).fit(reverse, y).coef_, expected)
+    flipped = LinearProbeClassifier(**FAST).fit(X[:, ::-1], y)
+    assert np.isfinite(flipped.coef_).all()
+
+
+def test_warm_start_goes_on(classification):
+    X, y = classification
+    probe = LinearProbeClassifier(warm_start=True, **FAST).fit(X, y)
+    first = probe.objective_
+    assert probe.fit(X, y).objective_ < first
+    with pytest.raises(ValueError, match="needs the same classes"):
+        probe.fit(X[y < 2], y[y < 2])
+    with pytest.raises(ValueError, match="needs weights of its shape"):
+        probe.fit(X[:, :5], y)
+
+
+def test_warm_start_of_two_classes_predicts_the_same(classification):
+    X, y = classification
+    X, y = X[y < 2], y[y < 2]
+    probe = LinearProbeClassifier(warm_start=True, learning_rate=1e-12, **FAST).fit(X, y)
+    before = probe.decision_function(X)
+    np.testing.assert_allclose(probe.fit(X, y).decision_function(X), before, atol=1e-6)
+
+
+def test_the_same_random_state_gives_the_same_bits(classification):
+    X, y = classification
+    probes = [LinearProbeClassifier(shuffle=True, **FAST).fit(X, y) for _ in range(2)]
+    np.testing.assert_array_equal(probes[0].coef_, probes[1].coef_)
+    other = LinearProbeClassifier(shuffle=True, **{**FAST, "random_state": 1}).fit(X, y)
+    assert (other.coef_ != probes[0].coef_).any()
+
+
+def test_regressor_keeps_the_shape_of_y(classification):
+    X, _ = classification
+    y = X[:, 0]
+    one = LinearProbeRegressor(**FAST).fit(X, y)
+    column = LinearProbeRegressor(**FAST).fit(X, y[:, np.newaxis])
+    assert one.coef_.shape == (12,)
+    assert one.predict(X).shape == (150,)
+    assert column.predict(X).shape == (150, 1)  # NeuroX broadcasts it to 150 x 150
+    np.testing.assert_array_equal(one.coef_, column.coef_[0])
+
+
+def test_verbose_prints_each_epoch(classification, capsys):
+    LinearProbeClassifier(verbose=1, **FAST).fit(*classification)
+    assert capsys.readouterr().out.count("[LinearProbeClassifier] epoch") == 3
+    LinearProbeClassifier(**FAST).fit(*classification)
+    assert capsys.readouterr().out == ""
+
+
+class TestCallbacks:
+    def test_progress_bar_in_a_pipeline(self, classification, capsys):
+        from sklearn.callback import ProgressBar
+        from sklearn.pipeline import make_pipeline
+
+        from sklearn_neurox import LayerSelector, NeuronAblator, WeightMassSelector
+
+        pipeline = make_pipeline(
+            LayerSelector(0, n_layers=2),
+            NeuronAblator([0]),
+            WeightMassSelector(LinearProbeClassifier(**FAST), n_neurons=2),
+            LinearProbeClassifier(**FAST),
+        )
+        pipeline.set_callbacks(ProgressBar(max_propagation_depth=None))
+        pipeline.fit(*classification)  # a warning that a step knows no callbacks is an error
+        out = capsys.readouterr().out
+        for step in (*pipeline, pipeline[2].estimator_):
+            assert f"{type(step).__name__} - fit" in out
+
+    def test_scoring_monitor_sees_every_epoch(self, classification):
+        from sklearn.callback import ScoringMonitor
+
+        X, y = classification
+        monitor = ScoringMonitor(scoring="accuracy")
+        probe = LinearProbeClassifier(**FAST).set_callbacks(monitor).fit(X, y)
+        epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+        assert len(epochs) == 3
+        assert epochs[-1]["accuracy"] == probe.score(X, y)
+
+    def test_a_callback_stops_training(self, classification):
+        class Stop:
+            def setup(self, estimator, context): ...
+            def teardown(self, estimator, context): ...
+            def on_fit_task_begin(self, estimator, context): ...
+            def on_fit_task_end(self, estimator, context):
+                return context.task_name == "epoch" and context.task_id == 1
+
+        probe = LinearProbeClassifier(**FAST).set_callbacks(Stop()).fit(*classification)
+        assert probe.n_iter_ == 2
+
+
+class TestBadInput:
+    def test_one_class(self, classification):
+        X, _ = classification
+        with pytest.raises(ValueError, match=r"at least 2 classes, got 1 class: all 150 .* 'NOUN'"):
+            LinearProbeClassifier().fit(X, ["NOUN"] * len(X))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_not_finite(self, classification, value):
+        X, y = classification
+        X = X.copy()
+        X[3, 4] = value
+        with pytest.raises(ValueError, match=r"contains NaN|contains infinity"):
+            LinearProbeClassifier().fit(X, y)
+
+    @pytest.mark.parametrize(
+        ("parameter", "value"),
+        [
+            ("lambda_l1", -1e-3),
+            ("lambda_l2", -1),
+            ("l2_penalty", "ridge"),
+            ("solver", "sgd"),
+            ("max_epochs", 0),
+            ("batch_size", 0),
+            ("learning_rate", 0.0),
+            ("class_weight", "equal"),
+        ],
+    )
+    def test_parameters(self, classification, parameter, value):
+        with pytest.raises(ValueError, match=f"The '{parameter}' parameter"):
+            LinearProbeClassifier(**{parameter: value}).fit(*classification)
+
+    @pytest.mark.parametrize("device", ["gpu0", "cuda:99", "meta:1:2"])
+    def test_device(self, classification, device):
+        with pytest.raises(ValueError, match=f"device='{device}' is not"):
+            LinearProbeClassifier(device=device).fit(*classification)
+
+    def test_negative_weights(self, classification):
+        X, y = classification
+        with pytest.raises(ValueError, match="Negative values"):
+            LinearProbeClassifier().fit(X, y, sample_weight=-np.ones(len(y)))
+
+    def test_numbers_as_labels(self, classification):
+        X, _ = classification
+        with pytest.raises(ValueError, match="Unknown label type"):
+            LinearProbeClassifier().fit(X, X[:, 0])
+
+    def test_lengths(self, classification):
+        X, y = classification
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            LinearProbeClassifier().fit(X, y[:-1])
+
+    def test_width(self, classification):
+        X, y = classification
+        probe = LinearProbeClassifier(**FAST).fit(X, y)
+        with pytest.raises(ValueError, match="X has 11 features, but LinearProbeClassifier is exp"):
+            probe.predict(X[:, :11])
+
+
+@pytest.mark.cuda
+def test_on_cuda_as_on_the_cpu(classification):
+    X, y = classification
+    cpu = LinearProbeClassifier(**FAST).fit(X, y)
+    cuda = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)
+    np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
+    assert all(p.device == torch.device("cpu") for p in cuda.net_.module_.parameters())

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from sklearn.linear_model import RidgeClassifier
+
+from sklearn_neurox import (
+    AblationCurveDisplay,
+    LayerwiseScoresDisplay,
+    WeightMassSelector,
+    layerwise_scores,
+    make_control_task,
+)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    pyplot.close("all")
+
+
+def test_layers(classification):
+    X, y = classification
+    control = make_control_task(np.arange(150) // 2, y, random_state=0)
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, control=control)
+    _, ax = pyplot.subplots()
+    display = LayerwiseScoresDisplay.from_result(result, ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is ax.figure
+    line = ax.containers[0].lines[0]
+    np.testing.assert_allclose(line.get_ydata(), result.scores.mean(axis=1))
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert set(labels) == {"Task", "Control task", "Baseline, no activations"}
+    assert "mean ± std of 5 folds" in ax.get_ylabel()
+
+
+def test_ablation(classification):
+    X, y = classification
+    display = AblationCurveDisplay.from_estimator(
+        RidgeClassifier(),
+        X,
+        y,
+        ranking=WeightMassSelector(RidgeClassifier()),
+        fractions=[0.25, 1.0],
+    )
+    assert display.ax_.get_xscale() == "log"
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["3", "12"]
+    markers = {container.lines[0].get_marker() for container in display.ax_.containers}
+    assert len(markers) == 3  # told apart in grey

@@ -1,0 +1,84 @@
+"""One page that holds everything."""
+
+from html.parser import HTMLParser
+
+import pytest
+from matplotlib.figure import Figure
+
+from sklearn_neurox import AnalysisReport, visualize_activations
+
+
+class Page(HTMLParser):
+    """Elements and their attributes; fails on tags that do not match."""
+
+    void = {"meta", "img", "link", "br"}
+
+    def __init__(self, source):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], ""
+        self.feed(source)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def report():
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    return (
+        AnalysisReport("Tags & <layers>", "A lead.")
+        .add_card("0.95", "accuracy")
+        .add_section("One", "Text.")
+        .add_figure(figure, "A line that rises.")
+        .add_section("Two")
+        .add_heading("Detail")
+        .add_table(["name", "score"], [["<a>", 0.12345], ["b", 1]], "Scores")
+        .add_figure(visualize_activations(["a", "b"], [1, -1]), "")
+        .add_code("x < 1")
+    )
+
+
+def test_the_page_is_self_contained(report):
+    page = Page(report.to_html())
+    assert [tag for tag, attrs in page.elements if tag in ("script", "link")] == []
+    assert all(image["src"].startswith("data:image/") and image["alt"] for image in page.all("img"))
+    assert len(page.all("img")) == 1
+    assert len(page.all("svg")) == 1
+    links = [attributes["href"] for attributes in page.all("a")]
+    ids = {attributes["id"] for attributes in page.all("h2")}
+    assert links == ["#section-1", "#section-2"]
+    assert {link[1:] for link in links} == ids
+
+
+def test_text_is_text(report):
+    page = Page(report.to_html())
+    for text in ("Tags & <layers>", "<a>", "0.123", "x < 1", "A line that rises."):
+        assert text in page.text
+
+
+def test_save_and_show(report, tmp_path):
+    path = report.save(tmp_path / "new" / "report.html")
+    assert path.read_text(encoding="utf-8") == report.to_html()
+    assert report._repr_html_().startswith("<iframe srcdoc=")
+    assert repr(report) == "AnalysisReport('Tags & <layers>', 2 sections)"
+
+
+def test_a_row_of_another_length(report):
+    with pytest.raises(ValueError, match="has 2 columns, but row 0 has 1 cells"):
+        report.add_table(["a", "b"], [["only"]])

@@ -1,0 +1,106 @@
+"""SVG over text: every word keeps its own colour."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import visualize_activations
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def words_of(drawing):
+    """(text, x, width, y, fill, opacity, tooltip) of each word, in the order of the tokens."""
+    root = ElementTree.fromstring(drawing.tostring())
+    for group in root.iter(f"{SVG}g"):
+        rect, text, title = (group.find(f"{SVG}{tag}") for tag in ("rect", "text", "title"))
+        assert rect.get("x") == text.get("x")
+        yield (
+            text.text, float(rect.get("x")), float(rect.get("width")), float(rect.get("y")),
+            rect.get("fill"), float(rect.get("opacity")), title.text,
+        )  # fmt: skip
+
+
+TOKENS, VALUES = ["She", "did", "n't", "run"], [-2.0, 0.0, 1.0, 4.0]
+
+
+def test_colours_and_tooltips():
+    drawn = list(words_of(visualize_activations(TOKENS, VALUES, darken=1)))
+    assert [word[0] for word in drawn] == TOKENS
+    assert [word[4] for word in drawn] == ["#d35f5f", "#00aad4", "#00aad4", "#00aad4"]
+    assert [word[5] for word in drawn] == [0.5, 0.0, 0.25, 1.0]
+    assert drawn[3][6] == "run: 4"
+
+
+def test_darken_lays_the_colour_over_itself():
+    opacity = [word[5] for word in words_of(visualize_activations(TOKENS, VALUES, darken=2))]
+    assert opacity == [0.75, 0.0, 0.4375, 1.0]
+
+
+def test_right_to_left_mirrors_words_with_their_colours():
+    ltr = list(words_of(visualize_activations(TOKENS, VALUES, char_limit=10)))
+    drawing = visualize_activations(TOKENS, VALUES, char_limit=10, text_direction="rtl")
+    width = float(re.search(r'viewBox="0,0,([\d.]+)', drawing.tostring()).group(1))
+    for left, right in zip(ltr, words_of(drawing), strict=True):
+        assert right[1] == pytest.approx(width - left[1] - left[2])
+        assert (left[0], *left[2:]) == (right[0], *right[2:])
+
+
+def test_words_do_not_overlap_and_lines_are_not_too_long():
+    tokens = ["a", "北京", "e\N{COMBINING ACUTE ACCENT}", "😀", "x" * 30, "end", ""]
+    drawing = visualize_activations(tokens, np.arange(7), char_limit=12, font_size=10)
+    drawn = list(words_of(drawing))
+    cells = [round(word[2] / 6) for word in drawn]
+    assert cells == [1, 4, 1, 2, 30, 3, 1]
+    for before, after in zip(drawn, drawn[1:], strict=False):
+        assert after[3] > before[3] or after[1] > before[1] + before[2]
+    assert len({word[3] for word in drawn}) == 3  # the long word has a line of its own
+
+
+@pytest.mark.parametrize("values", [[0.0] * 4, [3.0] * 4, [-1e-300] * 4])
+def test_zero_and_constant_activations(values):
+    opacities = {word[5] for word in words_of(visualize_activations(TOKENS, values))}
+    assert opacities == {float(values[0] != 0)}
+
+
+def test_nothing_to_draw():
+    assert list(words_of(visualize_activations([], []))) == []
+
+
+def test_markup_and_control_characters_are_text():
+    drawn = list(words_of(visualize_activations(["<b>&", "a\x00b"], [1, 2])))
+    assert [word[0] for word in drawn] == ["<b>&", "a\N{REPLACEMENT CHARACTER}b"]
+
+
+def test_filters():
+    top = [
+        word[5] for word in words_of(visualize_activations(TOKENS, VALUES, filter_fn="top_tokens"))
+    ]
+    assert top == [0, 0, 0, 1]
+    values = np.array(VALUES)
+    doubled = visualize_activations(TOKENS, values, filter_fn=lambda a: np.maximum(a, 0, out=a))
+    assert next(words_of(doubled))[5] == 0
+    assert values[0] == -2  # the caller's array is as it was
+
+
+def test_shows_itself_in_a_notebook():
+    assert visualize_activations(TOKENS, VALUES)._repr_svg_().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(activations=[1.0]), "got 4 tokens and 1 activations"),
+        (dict(activations=[1, 2, np.nan, 3]), "activations contains NaN"),
+        (dict(activations=[1, 2, np.inf, 3]), "activations contains infinity"),
+        (dict(text_direction="up"), "must be 'ltr' or 'rtl', got 'up'"),
+        (dict(filter_fn="best"), "filter_fn must be 'top_tokens' or a function, got 'best'"),
+        (dict(filter_fn=lambda a: a[:2]), "must return 4 finite numbers"),
+        (dict(darken=0), "must be at least 1"),
+    ],
+)
+def test_errors(changes, message):
+    with pytest.raises(ValueError, match=message):
+        visualize_activations(**{"tokens": TOKENS, "activations": VALUES, **changes})
