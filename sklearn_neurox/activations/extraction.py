@@ -189,7 +189,8 @@ class ActivationExtractor(BaseEstimator):
                 "transformers", extra="transformers", purpose="Loading a model by name"
             )
             tokenizer = model if tokenizer is None else tokenizer
-            model = transformers.AutoModel.from_pretrained(model).to(device)
+            with _no_progress_bar(transformers):
+                model = transformers.AutoModel.from_pretrained(model).to(device)
         if isinstance(tokenizer, str | PathLike):
             transformers = import_optional(
                 "transformers", extra="transformers", purpose="Loading a tokenizer by name"
@@ -313,3 +314,16 @@ def _evaluating(model) -> Iterator[None]:
         yield
     finally:
         model.train(training)
+
+
+@contextmanager
+def _no_progress_bar(transformers) -> Iterator[None]:
+    """Load without a bar of transformers' own, and put its setting back."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -21,6 +21,15 @@ class ControlTask:
         Control label of each word.
     mapping : dict
         Control label of each word type.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import make_control_task
+    >>> task = make_control_task(["a", "b", "a"], ["X", "Y", "X"], random_state=0)
+    >>> task.mapping
+    {'a': 'X', 'b': 'Y'}
+    >>> task.transform(["b", "a"])
+    array(['Y', 'X'], dtype='<U1')
     """
 
     labels: NDArray
@@ -125,8 +134,10 @@ def make_control_task(
         frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])
         classes, counts = classes[frequent], counts[frequent]
     types = list(dict.fromkeys(words))
-    drawn = check_random_state(random_state).choice(
-        classes, size=len(types), p=counts / counts.sum() if distribution == "empirical" else None
-    )
-    mapping = dict(zip(types, drawn, strict=True))
+    share = counts / counts.sum() if distribution == "empirical" else None
+    random_state = check_random_state(random_state)
+    drawn = random_state.choice(classes, size=len(types), p=share)
+    while len(types) > 1 and len(classes) > 1 and (drawn == drawn[0]).all():
+        drawn = random_state.choice(classes, size=len(types), p=share)  # one label is no task
+    mapping = dict(zip(types, drawn.tolist(), strict=True))
     return ControlTask(np.array([mapping[word] for word in words], dtype=classes.dtype), mapping)

@@ -48,7 +48,7 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         from, (n_train_words, n_ablated). Other modes have none.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     See Also

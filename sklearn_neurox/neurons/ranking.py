@@ -30,7 +30,7 @@ def top_neurons(
     mass : float in [0, 1]
         Share of the weight mass. 0 selects no neuron, 1 every neuron with any weight.
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies |coef|. Give the standard deviations of the neurons to compare weights that
+        Multiplies ``|coef|``. Give the standard deviations of the neurons to compare weights that
         were trained on activations of different scale.
 
     Returns
@@ -85,7 +85,7 @@ def bottom_neurons(
     mass : float in [0, 1]
         Share of the weight mass. 0 selects no neuron, 1 all of them.
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies |coef|.
+        Multiplies ``|coef|``.
 
     Returns
     -------
@@ -127,10 +127,10 @@ def threshold_neurons(
     coef : array-like of shape (n_classes, n_neurons)
         Weights of a linear model.
     fraction : float in [0, 1]
-        Select where |w| > fraction * max|w| of the class. (NeuroX divides by its argument: its 2
-        is 0.5 here.)
+        Select where ``|w| > fraction * max|w|`` of the class. (NeuroX divides by its argument:
+        its 2 is 0.5 here.)
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies |coef|.
+        Multiplies ``|coef|``.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def weight_mass_ordering(
         If given, `cutoffs` keeps of these only the first with at least chunk_size, 2 *
         chunk_size, ... neurons, and the number of all neurons (NeuroX's granular ordering).
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies |coef|.
+        Multiplies ``|coef|``.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def top_words(
 ) -> list[tuple[str, float]]:
     """Word types that drive a neuron furthest from its mean.
 
-    The score of a word type is the mean of |z| over its occurrences, z being the activation
+    The score of a word type is the mean of ``|z|`` over its occurrences, z being the activation
     standardised over all words, divided by the largest such mean; it carries the sign of the mean
     z, so words that the neuron rejects have negative scores.
 
@@ -281,13 +281,13 @@ def top_words(
     n_words : int, default=None
         Keep at most this number of word types.
     min_score : float in [0, 1], default=0.0
-        Keep word types with |score| > min_score.
+        Keep word types with ``|score| > min_score``.
 
     Returns
     -------
     list of (word, score)
-        The largest |score| first, ties in the order of first occurrence. Empty for a neuron that
-        is constant up to rounding.
+        The largest ``|score|`` first, ties in the order of first occurrence. Empty for a
+        neuron that is constant up to rounding.
 
     Raises
     ------

@@ -69,7 +69,7 @@ class LayerSelector(_FixedSelector):
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     Examples
@@ -125,7 +125,7 @@ class NeuronSelector(_FixedSelector):
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     See Also

@@ -50,8 +50,9 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         most one of `n_neurons`, `mass` and `threshold` is given; with none, all neurons are
         kept, and ``ranking_`` is what ``fit`` is for.
     scaled : bool, default=True
-        Weigh by |coef| * std(X) rather than |coef|. A weight's size is relative to the scale of
-        its neuron: raw weights on activations as they come favour neurons of small variance.
+        Weigh by ``|coef| * std(X)`` rather than ``|coef|``. A weight's size is relative to the
+        scale of its neuron: raw weights on activations as they come favour neurons of small
+        variance.
     order : {"top", "bottom"}, default="top"
         Keep the most or the least important neurons.
     target : label, default=None
@@ -74,7 +75,7 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     See Also

@@ -66,7 +66,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         Labels, sorted.
     objective_ : float
         The objective on the training words at the end, in nats.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_epochs,)
         Mean objective of each epoch, while the weights move.
     n_iter_ : int
         Epochs run.
@@ -74,7 +74,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         The trained net, on the CPU. Prediction does not need it.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     See Also
@@ -298,7 +298,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Bias.
     objective_ : float
         The objective on the training words at the end, in squared units of y.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_epochs,)
         Mean objective of each epoch, while the weights move.
     n_iter_ : int
         Epochs run.
@@ -306,7 +306,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         The trained net, on the CPU. Prediction does not need it.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons, where X had any.
 
     See Also

@@ -17,6 +17,13 @@ _CELL_WIDTH = 0.6  # of the font size: the advance of the usual monospace fonts
 _LINE_HEIGHT = 1.5
 
 
+class TextDrawing(svgwrite.Drawing):
+    """A drawing that also shows itself where a page takes HTML, as in a gallery of examples."""
+
+    def _repr_html_(self) -> str:
+        return self.tostring()
+
+
 def visualize_activations(
     tokens: Sequence[str] | NDArray,
     activations: ArrayLike,
@@ -27,7 +34,7 @@ def visualize_activations(
     char_limit: int = 60,
     font_size: int = 20,
     filter_fn: str | FilterFunction | None = None,
-) -> svgwrite.Drawing:
+) -> TextDrawing:
     """Draw the activations of one neuron as colours behind the words.
 
     The strongest activation, of either sign, has the strongest colour. Pointing at a word shows
@@ -87,7 +94,7 @@ def visualize_activations(
     n_cells = max([char_limit, *widths]) + 1
     cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
     size = (n_cells * cell, max(len(lines), 1) * height)
-    drawing = svgwrite.Drawing(size=size, debug=False)
+    drawing = TextDrawing(size=size, debug=False)
     drawing.viewbox(0, 0, *size)
     drawing.attribs["role"] = "img"
     drawing.attribs["aria-label"] = f"Activations over the text: {' '.join(words)}"

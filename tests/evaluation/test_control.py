@@ -40,6 +40,14 @@ def test_chance_is_seeded_and_independent_of_the_order_of_labels():
     assert one.mapping != other.mapping
 
 
+def test_there_is_more_than_one_label():
+    """Two types would often draw the same label, which is no task."""
+    for seed in range(20):
+        task = make_control_task(["a", "b"], ["N", "V"], random_state=seed)
+        assert set(task.labels) == {"N", "V"}
+    assert set(make_control_task(["a", "a"], ["N", "V"]).labels) < {"N", "V"}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -1,0 +1,39 @@
+"""Sphinx configuration."""
+
+import os
+
+import sklearn_neurox
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+project = "sklearn-neurox"
+author = "The sklearn-neurox developers"
+copyright = "2026, The sklearn-neurox developers"
+release = version = sklearn_neurox.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+myst_heading_anchors = 3
+exclude_patterns = ["_build", "examples/README.rst"]
+autosummary_generate = True
+templates_path = ["_templates"]
+numpydoc_show_class_members = False
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_",
+    "download_all_examples": False,
+    "show_memory": False,
+    "abort_on_example_error": True,
+}
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn-neurox"
+html_static_path = ["_static"]
+html_show_sourcelink = False
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
