@@ -38,7 +38,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if resolved.type == "cpu":
         return resolved
     try:
-        torch.empty(0, device=resolved)
+        torch.empty(1, device=resolved).item()  # a device without memory, "meta", fails here
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={device!r} is not available on this machine: {error!s:.120}"

@@ -78,6 +78,7 @@ def test_the_estimators_follow_the_same_trajectory(reference, task):
             device="cpu",
         )
         probe.coef_, probe.intercept_ = np.array(start["W"]), np.array(start["b"])
+        probe.classes_, probe.n_features_in_ = np.arange(3), 8
         probe.fit(X, data["y_class" if task == "classification" else "y_regression"])
         expected = run["after_3_epochs"]
         np.testing.assert_allclose(np.atleast_2d(probe.coef_), expected["W"], atol=1e-5)

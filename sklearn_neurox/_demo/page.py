@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._optional import import_optional
 from ..activations import TokenActivations
 from ..evaluation import AblationCurve
 from ..neurons import top_words
@@ -124,7 +125,7 @@ def _add_layers(report: AnalysisReport, analysis: Analysis) -> None:
         "selectivity.",
     )
     report.add_figure(
-        LayerwiseScoresDisplay(layers).plot().figure_,
+        LayerwiseScoresDisplay(layers).plot(ax=_new_axes()).figure_,
         f"The probe is best on layer {layers.best_layer} with an accuracy of "
         f"{layers.scores[layers.best_layer].mean():.3f}. To always say the most frequent tag gives "
         f"{layers.baseline_scores.mean():.3f}.",
@@ -161,7 +162,7 @@ def _add_ablation(report: AnalysisReport, analysis: Analysis) -> None:
         "made on the training words of each fold, so it has not seen the test words.",
     )
     report.add_figure(
-        AblationCurveDisplay(curve).plot().figure_,
+        AblationCurveDisplay(curve).plot(ax=_new_axes()).figure_,
         f"The {few:,} neurons at the top of the ordering keep {share:.0%} of the accuracy that all "
         f"{curve.n_available:,} give. Where random neurons lag only a little behind, the property "
         "is spread widely, and no single list of neurons is the list.",
@@ -217,6 +218,12 @@ def _add_neurons(report: AnalysisReport, analysis: Analysis) -> None:
             ),
             f"Top words: {_words(tokens, neuron, 10)}",
         )
+
+
+def _new_axes():
+    """Axes of a figure that pyplot does not keep open."""
+    figure = import_optional("matplotlib.figure", extra="plot", purpose="The demo")
+    return figure.Figure(figsize=(6.4, 4), layout="constrained").subplots()
 
 
 def _few_neurons(curve: AblationCurve, share: float = 0.95) -> tuple[int, float]:

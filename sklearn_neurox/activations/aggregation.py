@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
     aggregated = states[..., first, :]
     if how == "first":
         return aggregated
-    for piece in range(1, counts.max()):
+    for piece in range(1, counts.max(initial=0)):
         longer = np.flatnonzero(counts > piece)
         aggregated[..., longer, :] += states[..., first[longer] + piece, :]
     divisor = (
@@ -69,8 +70,12 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
 
 def _spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First sub-word and number of sub-words of each word."""
-    ids = np.array([-1 if word is None else word for word in word_ids])
-    pieces = np.flatnonzero(ids >= 0)
+    pieces = np.array([i for i, word in enumerate(word_ids) if word is not None], dtype=np.intp)
+    ids = np.full(len(word_ids), -1)
+    for i in pieces:
+        if not isinstance(word_ids[i], Integral) or word_ids[i] < 0:
+            raise ValueError(f"word_ids must be None or from 0, got {word_ids[i]!r} at place {i}.")
+        ids[i] = word_ids[i]
     words, first, counts = np.unique(ids[pieces], return_index=True, return_counts=True)
     if not np.array_equal(words, np.arange(len(words))):
         missing = np.setdiff1d(np.arange(words.max() + 1), words)

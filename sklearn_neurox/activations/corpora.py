@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -37,30 +38,59 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
     Raises
     ------
     ValueError
-        With the line number, if a line has not ten columns.
+        With the line number, if the file is not UTF-8, a line has not ten columns, an id or a
+        form is missing, or the words of a sentence are not numbered 1, 2, 3, ...
     """
     comments: dict[str, str] = {}
     rows: list[dict[str, str]] = []
-    with Path(path).open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            line = line.rstrip("\r\n")
-            if line.startswith("#"):
-                key, _, value = line[1:].partition("=")
-                comments[key.strip()] = value.strip()
-            elif line:
-                columns = line.split("\t")
-                if len(columns) != len(CONLLU_COLUMNS):
+    for number, line in enumerate(_lines(path), start=1):
+        if line.startswith("#"):
+            key, _, value = line[1:].partition("=")
+            comments[key.strip()] = value.strip()
+        elif line:
+            row = _parse_row(line, f"{path}, line {number}")
+            if row["id"].isdigit():
+                if int(row["id"]) != len(rows) + 1:
                     raise ValueError(
-                        f"{path}, line {number}: expected {len(CONLLU_COLUMNS)} columns parted by "
-                        f"tabs, got {len(columns)}: {line[:60]!r}"
+                        f"{path}, line {number}: expected word {len(rows) + 1} of the sentence, "
+                        f"got id {row['id']}. An empty line ends a sentence."
                     )
-                if columns[0].isdigit():
-                    rows.append(dict(zip(CONLLU_COLUMNS, columns, strict=True)))
-            elif rows:
+                rows.append(row)
+        else:
+            if rows:
                 yield ConlluSentence(comments, rows)
-                comments, rows = {}, []
+            comments, rows = {}, []
     if rows:
         yield ConlluSentence(comments, rows)
+
+
+def _lines(path: str | PathLike) -> Iterator[str]:
+    """Lines without their ends, and without a byte-order mark."""
+    content = Path(path).read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason}).") from error
+    for line in text.split("\n"):
+        yield line.removesuffix("\r")
+
+
+def _parse_row(line: str, place: str) -> dict[str, str]:
+    columns = line.split("\t")
+    if len(columns) != len(CONLLU_COLUMNS):
+        raise ValueError(
+            f"{place}: expected {len(CONLLU_COLUMNS)} columns parted by tabs, got {len(columns)}: "
+            f"{line[:60]!r}"
+        )
+    row = dict(zip(CONLLU_COLUMNS, columns, strict=True))
+    if not re.fullmatch(r"[0-9]+([-.][0-9]+)?", row["id"]):
+        raise ValueError(
+            f"{place}: expected an id as 3, 3-4 or 3.1 in the first column, got {row['id']!r}."
+        )
+    if not row["form"]:
+        raise ValueError(f"{place}: the second column, the word, is empty.")
+    return row
 
 
 def read_conllu(

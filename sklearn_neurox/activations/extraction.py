@@ -20,8 +20,8 @@ from .._optional import import_optional
 from ._encoding import (
     EncodedSentence,
     Sentence,
+    check_corpus,
     check_labels,
-    check_sentence,
     pad,
     tokenize,
     words_within,
@@ -147,28 +147,24 @@ class ActivationExtractor(BaseEstimator):
             If ``transformers`` is needed and not installed.
         """
         self._validate_params()
-        if isinstance(sentences, str):
-            raise TypeError("extract() takes a list of sentences, got one string.")
-        corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
-        if not corpus:
-            raise ValueError("The corpus is empty: extract() needs at least one sentence.")
-        if labels is not None:
-            check_labels(corpus, labels)
+        corpus = check_corpus(sentences)
+        y = None if labels is None else check_labels(corpus, labels)
         model, tokenizer = self._load()
         layers = self._resolve_layers(model)
         encoded = self._encode(corpus, model, tokenizer)
         X = self._run(model, tokenizer, encoded, layers)
 
+        starts = np.cumsum([0] + [len(words) for words in corpus])
         kept = [(sentence.sentence_id, sentence.n_words) for sentence in encoded]
+        rows = np.concatenate([np.arange(starts[i], starts[i] + n) for i, n in kept])
+        sentence_ids = np.repeat(np.arange(len(corpus)), np.diff(starts))[rows]
         return TokenActivations(
             X=X,
-            words=np.array([word for i, n in kept for word in corpus[i][:n]], dtype=object),
-            sentence_ids=np.repeat([i for i, _ in kept], [n for _, n in kept]),
-            positions=np.concatenate([np.arange(n) for _, n in kept]),
+            words=np.array([word for words in corpus for word in words], dtype=object)[rows],
+            sentence_ids=sentence_ids,
+            positions=rows - starts[sentence_ids],
             layers=layers,
-            y=None
-            if labels is None
-            else np.array([label for i, n in kept for label in list(labels[i])[:n]]),
+            y=None if y is None else y[rows],
         )
 
     def _load(self) -> tuple[Any, Any]:
@@ -197,6 +193,12 @@ class ActivationExtractor(BaseEstimator):
             )
             # Byte-level BPE takes words one by one only if each may start with a space.
             tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
+        config: Any = getattr(model, "config", None)
+        if not hasattr(config, "num_hidden_layers") or config.is_encoder_decoder:
+            raise ValueError(
+                f"{type(model).__name__} is not an encoder of transformers: expected a model with "
+                "a stack of hidden layers, and no decoder beside it."
+            )
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
                 f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; "
@@ -209,6 +211,8 @@ class ActivationExtractor(BaseEstimator):
         if isinstance(self.layers, str):
             return tuple(range(0 if self.include_embeddings else 1, n_hidden + 1))
         layers = tuple(self.layers)
+        if any(isinstance(layer, bool) or not isinstance(layer, Integral) for layer in layers):
+            raise TypeError(f"layers must be 'all' or a list of integers, got {list(layers)}.")
         if not layers or list(layers) != sorted(set(layers)):
             raise ValueError(f"layers must be different and ascending, got {list(layers)}.")
         if layers[0] < 0 or layers[-1] > n_hidden:
@@ -277,7 +281,14 @@ class ActivationExtractor(BaseEstimator):
                         states[layer].flatten(0, 1), word_ids, self.aggregation
                     )
                     columns = slice(place * width, (place + 1) * width)
-                    X[rows, columns] = words.float().cpu().numpy()
+                    X[rows, columns] = words.to(getattr(torch, self.dtype)).cpu().numpy()
+                finite = np.isfinite(X[rows]).all(axis=1)
+                if not finite.all():
+                    owners = [s.sentence_id for s in sentences for _ in range(s.n_words)]
+                    raise ValueError(
+                        f"Sentence {owners[finite.argmin()]} has activations that are NaN or "
+                        f"infinite as {self.dtype}."
+                    )
                 progress.update(sum(len(sentence.word_ids) for sentence in sentences))
         return X
 
@@ -307,13 +318,14 @@ def _n_positions(model) -> int:
 
 @contextmanager
 def _evaluating(model) -> Iterator[None]:
-    """No dropout: put the model into eval mode, and back."""
-    training = model.training
+    """No dropout: put the model into eval mode, and each of its modules back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class TokenActivations:
             column = getattr(self, name)
             if column is not None and len(column) != len(self.X):
                 raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
+        if not self.layers or len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"layers must be different, and at least one; got {self.layers}.")
         if self.X.shape[1] % len(self.layers):
             raise ValueError(
                 f"{len(self.layers)} layers do not divide the {self.X.shape[1]} neurons of X."

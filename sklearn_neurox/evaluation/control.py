@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar, column_or_1d
 
+from .._validation import check_words
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ControlTask:
@@ -58,6 +60,7 @@ class ControlTask:
         ValueError
             If a word type has no label, with the word.
         """
+        words = check_words(words, name="words")
         for position, word in enumerate(words):
             if word not in self.mapping:
                 raise ValueError(
@@ -103,8 +106,8 @@ def make_control_task(
     Raises
     ------
     ValueError
-        If lengths differ, there are no words, `distribution` is unknown, or `n_labels` is not
-        between 2 and the number of labels.
+        If lengths differ, there are no words, `distribution` is unknown, `n_labels` is not
+        between 2 and the number of labels, or all word types happen to draw the same label.
 
     References
     ----------
@@ -122,6 +125,7 @@ def make_control_task(
     >>> bool(task.labels[0] == task.labels[3])
     True
     """
+    words = check_words(words, name="words")
     y = column_or_1d(y)
     check_consistent_length(words, y)
     if not len(y):
@@ -135,9 +139,11 @@ def make_control_task(
         classes, counts = classes[frequent], counts[frequent]
     types = list(dict.fromkeys(words))
     share = counts / counts.sum() if distribution == "empirical" else None
-    random_state = check_random_state(random_state)
-    drawn = random_state.choice(classes, size=len(types), p=share)
-    while len(types) > 1 and len(classes) > 1 and (drawn == drawn[0]).all():
-        drawn = random_state.choice(classes, size=len(types), p=share)  # one label is no task
+    drawn = check_random_state(random_state).choice(classes, size=len(types), p=share)
+    if (drawn == drawn[0]).all():
+        raise ValueError(
+            f"All {len(types)} word types drew the label {drawn.tolist()[0]!r}, which is no task. "
+            "Give more words, another random_state, or distribution='uniform'."
+        )
     mapping = dict(zip(types, drawn.tolist(), strict=True))
     return ControlTask(np.array([mapping[word] for word in words], dtype=classes.dtype), mapping)

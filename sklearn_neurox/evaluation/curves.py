@@ -43,11 +43,14 @@ class LayerwiseScores:
         Of a predictor that sees no activations: the most frequent label, or the mean.
     control_scores : ndarray of shape (n_layers, n_folds) or None
         Of the estimator trained and tested on the labels of the control task.
+    metric : str, default="score"
+        What the scores are.
     """
 
     scores: NDArray[np.float64]
     baseline_scores: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None = None
+    metric: str = "score"
 
     @property
     def selectivity(self) -> NDArray[np.float64]:
@@ -59,7 +62,10 @@ class LayerwiseScores:
     @property
     def best_layer(self) -> int:
         """Layer of the highest mean score; the lowest of equals."""
-        return int(self.scores.mean(axis=1).argmax())
+        means = self.scores.mean(axis=1)
+        if np.isnan(means).any():
+            raise ValueError(f"Layer {np.isnan(means).argmax()} has a score that is not a number.")
+        return int(means.argmax())
 
     def to_frame(self) -> Any:
         """One row for each layer: means and standard deviations over the folds.
@@ -91,12 +97,15 @@ class AblationCurve:
         Test scores with all neurons.
     n_available : int
         Number of all neurons.
+    metric : str, default="score"
+        What the scores are.
     """
 
     n_neurons: NDArray[np.intp]
     scores: dict[str, NDArray[np.float64]]
     full_scores: NDArray[np.float64]
     n_available: int
+    metric: str = "score"
 
     def to_frame(self) -> Any:
         """One row for each number of neurons: mean score of each selection.
@@ -179,6 +188,8 @@ def layerwise_scores(
     check_scalar(n_layers, "n_layers", Integral, min_val=1)
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
+    if not isinstance(control, ControlTask | None):
+        raise TypeError(f"control must be a ControlTask, got {type(control).__name__}.")
     if control is not None and len(control.labels) != len(X):
         raise ValueError(f"The control task has {len(control.labels)} words, but X has {len(X)}.")
     y = np.asarray(y)
@@ -198,6 +209,7 @@ def layerwise_scores(
         scores=scores[0],
         baseline_scores=np.array(_fold_scores(dummy, X[:, :1], y, splits, scorer)),
         control_scores=None if control is None else scores[1],
+        metric=_metric(estimator, scoring),
     )
 
 
@@ -285,7 +297,7 @@ def ablation_curve(
     counts = _counts(fractions, X.shape[1])
     if mode not in ABLATION_MODES:
         raise ValueError(f"mode must be one of {ABLATION_MODES}, got {mode!r}.")
-    if not set(keep) <= set(KEEP):
+    if not keep or not set(keep) <= set(KEEP):
         raise ValueError(f"keep must be of {KEEP}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
         ranking = _check_permutation(ranking, X.shape[1])
@@ -304,6 +316,7 @@ def ablation_curve(
         scores={name: np.array([fold[name] for fold in kept]).T for name in keep},
         full_scores=np.array(full),
         n_available=X.shape[1],
+        metric=_metric(estimator, scoring),
     )
 
 
@@ -312,7 +325,10 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
     if hasattr(ranking, "fit"):
-        ranking = clone(ranking).fit(X_train, y_train).ranking_
+        ranking = clone(ranking).fit(X_train, y_train)
+        if not hasattr(ranking, "ranking_"):
+            raise TypeError(f"{type(ranking).__name__} has no ranking_ after fit.")
+        ranking = ranking.ranking_
     orders = {
         "top": ranking,
         "bottom": ranking[::-1],
@@ -350,12 +366,19 @@ def _counts(fractions, n_neurons):
     fractions = np.asarray(fractions, dtype=float)
     if fractions.ndim != 1 or not fractions.size or not ((fractions > 0) & (fractions <= 1)).all():
         raise ValueError(f"fractions must be a list of numbers in (0, 1], got {fractions}.")
-    return np.unique(np.maximum(1, np.rint(fractions * n_neurons).astype(int)))
+    return np.maximum(1, np.rint(fractions * n_neurons).astype(int))
+
+
+def _metric(estimator, scoring) -> str:
+    """Name of the score: as asked for, or what estimators score by themselves."""
+    if scoring is None:
+        return "accuracy" if is_classifier(estimator) else "R²"
+    return scoring if isinstance(scoring, str) else "score"
 
 
 def _check_permutation(ranking, n_neurons):
     ranking = np.asarray(ranking)
-    if not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
+    if ranking.ndim != 1 or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise ValueError(
             f"ranking must name each of the {n_neurons} neurons once, or be an estimator with "
             f"ranking_ after fit; got an array of shape {ranking.shape}."

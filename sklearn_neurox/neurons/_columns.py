@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, column_or_1d, gen_batches
-from sklearn.utils.validation import FLOAT_DTYPES
+from sklearn.utils import gen_batches
 
 
 def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[np.intp]:
@@ -53,33 +52,6 @@ def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[n
     return indices.astype(np.intp)
 
 
-def check_vector(values, *, name: str) -> NDArray:
-    """Check numbers that come one for each neuron or word.
-
-    Parameters
-    ----------
-    values : array-like of shape (n,) or (n, 1)
-        It may be empty.
-    name : str
-        For the messages.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        Floating dtypes are kept.
-
-    Raises
-    ------
-    ValueError
-        For NaN, infinity, or more dimensions.
-    """
-    return column_or_1d(
-        check_array(
-            values, ensure_2d=False, ensure_min_samples=0, dtype=FLOAT_DTYPES, input_name=name
-        )
-    )
-
-
 def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) -> NDArray[np.bool_]:
     """Boolean mask that is True at `indices`, or everywhere else."""
     mask = np.full(size, invert)
@@ -87,8 +59,8 @@ def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) ->
     return mask
 
 
-def neuron_std(X: NDArray) -> NDArray[np.float64]:
-    """Compute the standard deviation of each neuron; 0 where it is no more than rounding.
+def neuron_std(X: NDArray, sample_weight: NDArray | None = None) -> NDArray[np.float64]:
+    """Compute the standard deviation of each neuron; 0 where it moves no more than rounding.
 
     A column that is constant up to float noise has a tiny deviation, which a scaler would
     inflate to 1; relative to the column's size it is rounding error.
@@ -96,16 +68,23 @@ def neuron_std(X: NDArray) -> NDArray[np.float64]:
     Parameters
     ----------
     X : ndarray of shape (n_words, n_neurons)
+    sample_weight : ndarray of shape (n_words,), default=None
+        Weights of the words.
 
     Returns
     -------
     ndarray of shape (n_neurons,)
     """
-    mean = X.mean(axis=0, dtype=np.float64)
-    variance = np.zeros(X.shape[1])
-    for rows in gen_batches(len(X), 1024):  # no float64 copy of all activations
-        variance += np.square(X[rows] - mean).sum(axis=0)
-    std = np.sqrt(variance / len(X))
-    size = np.maximum(X.max(axis=0), -X.min(axis=0)).astype(np.float64)
-    std[std <= 4 * np.finfo(X.dtype).eps * size] = 0.0
-    return std
+    weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    X, weight = (X, weight) if weight.all() else (X[weight > 0], weight[weight > 0])
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    moves = high - low > 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
+    unit = np.where(moves, high - low, 1.0)  # what is at most 1 has a square that does not overflow
+    mean, variance = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    batches = [(X[rows], weight[rows]) for rows in gen_batches(len(X), 1024)]  # views
+    for rows, share in batches:
+        mean += share @ rows.astype(np.float64)
+    mean /= weight.sum()
+    for rows, share in batches:
+        variance += share @ np.square((rows - mean) / unit)
+    return np.where(moves, unit * np.sqrt(variance / weight.sum()), 0.0)

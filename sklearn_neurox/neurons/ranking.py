@@ -7,13 +7,14 @@ class's absolute weights (Dalvi et al. 2019). Sums run in float64, ties break by
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state, check_scalar
 
-from ._columns import check_vector, neuron_std
+from .._validation import check_vector, check_words
+from ._columns import neuron_std
 
 Indices = NDArray[np.intp]
 
@@ -83,7 +84,7 @@ def bottom_neurons(
     coef : array-like of shape (n_classes, n_neurons)
         Weights of a linear model.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neuron, 1 all of them.
+        Share of the weight mass. 0 selects no neuron, 1 all of them for a class with any weight.
     scale : array-like of shape (n_neurons,), default=None
         Multiplies ``|coef|``.
 
@@ -218,8 +219,8 @@ def weight_mass_ordering(
     Returns
     -------
     ordering : ndarray of int of shape (n_neurons,)
-        A permutation: the most important neuron first, neurons without any weight last, ties by
-        index.
+        A permutation: the most important neuron first, neurons without any weight last. Neurons
+        that enter at the same mass come by their share of the class's mass, then by index.
     cutoffs : ndarray of int
         ``ordering[:cutoffs[p]]`` are the neurons that :func:`top_neurons` selects at mass
         p / n_bins; of length n_bins + 1 without `chunk_size`.
@@ -239,14 +240,14 @@ def weight_mass_ordering(
     >>> from sklearn_neurox import weight_mass_ordering
     >>> ordering, cutoffs = weight_mass_ordering([[5, -3, 0, 2], [1, 1, 0, 7]], n_bins=4)
     >>> ordering
-    array([0, 3, 1, 2])
+    array([3, 0, 1, 2])
     >>> cutoffs
     array([0, 2, 2, 3, 3])
     """
     importance = _importance(coef, scale)
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
-    entry = entry_mass(importance)
-    ordering = np.argsort(entry, kind="stable")
+    entry, share = entry_mass(importance)
+    ordering = np.lexsort((-share, entry))  # a stable sort: ties keep the order of indices
     # The first p with p / n_bins > entry; rounding may not push a weight past the last mass.
     bins = np.floor((entry + _rounding(len(entry))) * n_bins) + 1
     bins = np.where(np.isfinite(entry), np.minimum(bins, n_bins), n_bins + 1)
@@ -300,21 +301,22 @@ def top_words(
     >>> top_words(["the", "cat", "saw", "the", "dog"], [0, 5, 0, 0, -2], min_score=0.1)
     [('cat', 1.0), ('dog', -0.5909...), ('the', -0.1363...), ('saw', -0.1363...)]
     """
+    words = check_words(words, name="words")
     activations = check_vector(activations, name="activations")
     if len(words) != len(activations):
         raise ValueError(
             f"Every word needs one activation: got {len(words)} words and {len(activations)} "
             "activations."
         )
-    if not len(words):
+    if not words:
         raise ValueError("top_words needs at least one word.")
     if n_words is not None:
         check_scalar(n_words, "n_words", Integral, min_val=0)
     _check_share(min_score, "min_score")
-    first_seen: dict[Hashable, int] = {}
-    codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in words])
     if neuron_std(activations[:, np.newaxis])[0] == 0:
         return []
+    first_seen: dict[Hashable, int] = {}
+    codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in words])
     centred = activations - activations.mean(dtype=np.float64)
     counts = np.bincount(codes)
     size = np.bincount(codes, np.abs(centred)) / counts
@@ -338,11 +340,16 @@ def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]
         )
     if (scale < 0).any():
         raise ValueError(f"scale must not be negative, got {scale.min()}.")
-    return importance * scale
+    importance = importance * scale
+    if not np.isfinite(importance).all():
+        raise ValueError("|coef| * scale overflows; scale by about the same factor less.")
+    return importance
 
 
 def _check_share(value: float, name: str) -> None:
-    """Raise where a share is outside [0, 1], NaN included."""
+    """Raise where a share is no number in [0, 1]."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number in [0, 1], got {value!r}.")
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
 
@@ -362,16 +369,35 @@ def _prefix_length(sorted_weights: NDArray[np.float64], mass: float) -> int:
     return int(np.searchsorted(cumulative, goal)) + 1
 
 
-def entry_mass(importance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mass above which a neuron is selected, least over the classes; infinite without weight."""
+def entry_mass(
+    importance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mass above which a neuron is selected, in the class where that is least.
+
+    Parameters
+    ----------
+    importance : ndarray of shape (n_classes, n_neurons)
+        Not negative.
+
+    Returns
+    -------
+    entry : ndarray of shape (n_neurons,)
+        Share of the weight mass of the class that larger weights hold; infinite without weight.
+    share : ndarray of shape (n_neurons,)
+        Share of the neuron itself in that class, the largest of equals.
+    """
     entry = np.full(importance.shape[1], np.inf)
+    share = np.zeros(importance.shape[1])
     for row in importance:
         ranks = np.argsort(-row, kind="stable")[: np.count_nonzero(row)]
-        if len(ranks):
-            cumulative = np.cumsum(row[ranks])
-            before = np.concatenate([[0.0], cumulative[:-1]]) / cumulative[-1]
-            entry[ranks] = np.minimum(entry[ranks], before)
-    return entry
+        if not len(ranks):
+            continue
+        cumulative = np.cumsum(row[ranks])
+        before = np.concatenate([[0.0], cumulative[:-1]]) / cumulative[-1]
+        own = row[ranks] / cumulative[-1]
+        earlier = (before < entry[ranks]) | ((before == entry[ranks]) & (own > share[ranks]))
+        entry[ranks[earlier]], share[ranks[earlier]] = before[earlier], own[earlier]
+    return entry, share
 
 
 def _union(per_class: list[Indices]) -> tuple[Indices, list[Indices]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
@@ -18,6 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._callbacks import fit_task
+from .._validation import float_dtypes
 from ..probes import LinearProbeClassifier
 from ._columns import index_mask, neuron_std
 from .ranking import (
@@ -178,30 +181,29 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         TypeError
             If the fitted estimator has no ``coef_``.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
-        self._check_size(X.shape[1])
+        X = validate_data(self, X, dtype=float_dtypes(X))
+        self._check_parameters(X.shape[1], y, fit_params)
         with fit_task(self, X, y, max_subtasks=1) as context:
-            self.estimator_ = self._fit_estimator(X, y, fit_params, context)
+            if self.prefit:
+                self.estimator_ = self.estimator
+            else:
+                fit_params = self._estimator_params(fit_params)
+                self.estimator_ = self._fit_estimator(X, y, fit_params, context)
             importance = np.abs(self._coef(X.shape[1]), dtype=np.float64)
             if self.scaled:
-                importance *= neuron_std(X)
+                importance *= neuron_std(X, fit_params.get("sample_weight"))
             self._rank(importance)
         return self
 
     def _estimator(self):
         return LinearProbeClassifier(random_state=0) if self.estimator is None else self.estimator
 
-    def _fit_estimator(self, X, y, fit_params, context):
-        if self.prefit:
-            check_is_fitted(self.estimator)
-            return self.estimator
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} trains its estimator on labels: it requires y to be "
-                "passed, but the target y is None."
-            )
+    def _estimator_params(self, fit_params):
         if _routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        return fit_params
+
+    def _fit_estimator(self, X, y, fit_params, context):
         estimator = clone(self._estimator())
         task = context.subcontext("fit-estimator")
         with task.propagate_callback_context(estimator):
@@ -217,7 +219,8 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
                 f"Ranking by weight mass needs a linear model with coef_ after fit, but "
                 f"{type(self.estimator_).__name__} has none."
             )
-        coef = np.atleast_2d(self.estimator_.coef_)
+        coef = self.estimator_.coef_
+        coef = np.atleast_2d(coef.toarray() if issparse(coef) else coef)
         if coef.shape[1] != n_neurons:
             raise ValueError(
                 f"The estimator has weights for {coef.shape[1]} neurons, but X has {n_neurons}."
@@ -228,7 +231,7 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         """Rows of the classes to rank for."""
         if self.target is None:
             return importance
-        classes = np.asarray(self.estimator_.classes_).tolist()
+        classes = np.asarray(getattr(self.estimator_, "classes_", [])).tolist()
         if self.target not in classes:
             raise ValueError(f"target={self.target!r} is not one of the classes {classes}.")
         # Two classes share one row of weights.
@@ -239,7 +242,8 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         total = importance.sum(axis=1, keepdims=True)
         self.class_scores_ = importance / np.where(total > 0, total, 1.0)
         importance = self._target_rows(importance)
-        self.scores_ = np.maximum(1 - entry_mass(importance), 0.0)
+        entry, _ = entry_mass(importance)
+        self.scores_ = np.maximum(1 - entry, 0.0)
         self.ranking_, _ = weight_mass_ordering(importance)
         if self.mass is not None:
             select = top_neurons if self.order == "top" else bottom_neurons
@@ -253,14 +257,36 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
             kept = self.ranking_[first : first + count]
         self.support_ = index_mask(kept, n_neurons)
 
-    def _check_size(self, n_neurons):
-        given = [
-            name for name in ("n_neurons", "mass", "threshold") if getattr(self, name) is not None
-        ]
+    def _check_parameters(self, n_neurons, y, fit_params):
+        sizes = ("n_neurons", "mass", "threshold")
+        given = [name for name in sizes if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"Give one of n_neurons, mass and threshold, not {given}.")
         if isinstance(self.n_neurons, Integral) and self.n_neurons > n_neurons:
             raise ValueError(f"n_neurons={self.n_neurons}, but X has {n_neurons} neurons.")
+        if self.prefit:
+            self._check_prefit(fit_params)
+        elif y is None:
+            raise ValueError(
+                f"{type(self).__name__} trains its estimator on labels: it requires y to be "
+                "passed, but the target y is None."
+            )
+        elif self.target is not None and self.target not in (classes := np.unique(y).tolist()):
+            raise ValueError(f"target={self.target!r} is not one of the classes {classes}.")
+
+    def _check_prefit(self, fit_params):
+        if self.estimator is None:
+            raise ValueError("prefit=True needs a fitted estimator, got None.")
+        if fit_params:
+            raise ValueError(f"prefit=True trains nothing, so {list(fit_params)} have no use.")
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"prefit=True needs a fitted estimator, and {type(self.estimator).__name__} is "
+                "not. Cross-validation clones, which unfits it: there, give "
+                "sklearn.frozen.FrozenEstimator(estimator) instead of prefit=True."
+            ) from error
 
     def _get_support_mask(self):
         check_is_fitted(self)

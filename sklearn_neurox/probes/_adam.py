@@ -20,8 +20,9 @@ from torch.utils.data import TensorDataset
 from .._device import torch_threads
 from ._objective import LOSSES, penalty
 
-# Multiply-adds of one step from which a second CPU thread pays for its hand-over.
-_THREADING_PAYS_FROM = 1_000_000
+# Multiply-adds of one step from which more CPU threads are worth their hand-over. Below it they
+# gain little on an idle machine, and on a busy one they wait for each other at every operation.
+_THREADING_PAYS_FROM = 20_000_000
 
 
 class LinearProbeBank(nn.Module):

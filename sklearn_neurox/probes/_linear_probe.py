@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._callbacks import fit_task
 from .._device import resolve_device
+from .._validation import float_dtypes
 from ._adam import LinearProbeNet, make_dataset, make_net, train_epoch
 
 
@@ -39,8 +40,16 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     classes_: np.ndarray
 
     @abstractmethod
-    def _encode(self, y, sample_weight):
-        """Turn y into targets (n_words, n_outputs), and weigh the words by their class."""
+    def _encode(self, y):
+        """Turn y into targets (n_words, n_outputs), and keep what turns them back."""
+
+    def _weigh(self, y, sample_weight):
+        """Weigh the words by what they are."""
+        return sample_weight
+
+    def _goes_on(self):
+        """Tell whether training goes on from the last fit."""
+        return self.warm_start and hasattr(self, "coef_")
 
     @abstractmethod
     def _set_coef(self, weight, bias):
@@ -56,13 +65,11 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True
         )
-        if not sample_weight.all():  # a weight of 0 is a removed row, also in the mini-batches
-            kept = np.flatnonzero(sample_weight)
-            X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
-        previous = self._get_coef() if self.warm_start and hasattr(self, "coef_") else None
-        targets, sample_weight = self._encode(y, sample_weight)
+        X, y, sample_weight = _without_weightless(X, y, sample_weight)
+        X, y, sample_weight = _without_weightless(X, y, self._weigh(y, sample_weight))
+        previous = self._get_coef() if self._goes_on() else None
+        targets = self._encode(y)
         weight, bias = _start(previous, (targets.shape[1], X.shape[1]), random_state, X.dtype)
-
         net = make_net(
             weight[None],
             bias[None],
@@ -79,6 +86,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         with fit_task(self, X, y, max_subtasks=self.max_epochs) as context:
             loss_curve = self._train(net, dataset, X, y, context)
         (self.objective_,) = net.objective(dataset)
+        _check_finite(self.objective_, X.dtype)
         net.finish()
         self.net_ = net
         self.n_iter_ = len(loss_curve)
@@ -91,6 +99,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         for _ in range(self.max_epochs):
             epoch = context.subcontext("epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
             loss_curve += train_epoch(net, dataset)
+            _check_finite(loss_curve[-1], X.dtype)
             if self.verbose:
                 print(f"[{type(self).__name__}] epoch {len(loss_curve)}: {loss_curve[-1]:.6g}")
             self._set_coef(*_weights(net))
@@ -107,9 +116,12 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return X @ self.coef_.T + self.intercept_
 
 
-def float_dtypes(X):
-    """Dtypes to keep; float16, a storage format, is computed in float32."""
-    return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+def _without_weightless(X, y, sample_weight):
+    """Leave out the words of weight 0: they equal removed rows, also in the mini-batches."""
+    if sample_weight.all():
+        return X, y, sample_weight
+    kept = np.flatnonzero(sample_weight)
+    return X[kept], y[kept], sample_weight[kept]
 
 
 def _start(previous, shape, random_state, dtype):
@@ -123,10 +135,18 @@ def _start(previous, shape, random_state, dtype):
     weight, bias = previous
     if weight.shape != shape:
         raise ValueError(
-            f"warm_start=True goes on from the last fit and needs weights of its shape: expected "
-            f"(n_outputs, n_neurons) = {weight.shape}, got {shape}."
+            f"warm_start=True goes on from the last fit and needs as many outputs: expected "
+            f"{len(weight)}, got {shape[0]}."
         )
     return weight.astype(dtype), bias.astype(dtype)
+
+
+def _check_finite(objective, dtype):
+    if not np.isfinite(objective):
+        raise ValueError(
+            f"Training left the range of {dtype}: the objective is {objective}. Scale X and y to "
+            "about unit size, or lower learning_rate."
+        )
 
 
 def _weights(net: LinearProbeNet):

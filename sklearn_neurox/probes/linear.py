@@ -10,7 +10,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._linear_probe import LinearProbe, float_dtypes
+from .._validation import float_dtypes
+from ._linear_probe import LinearProbe
 
 
 class LinearProbeClassifier(ClassifierMixin, LinearProbe):
@@ -143,7 +144,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         Parameters
         ----------
         X : array-like of shape (n_words, n_neurons)
-            Activations; float32 and float64 are kept, float16 is trained in float32.
+            Activations; float32 and float64 are kept, float16 arrays are trained in float32.
         y : array-like of shape (n_words,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_words,), default=None
@@ -156,30 +157,39 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         Raises
         ------
         ValueError
-            For NaN or infinity, lengths that differ, a single class, negative weights, or a
-            device that is not there.
+            For NaN or infinity, also those that training runs into; lengths that differ, a
+            single class, negative weights, or a device that is not there.
         """
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X))
+        X, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=not self._goes_on())
         check_classification_targets(y)
         return self._fit(X, y, sample_weight)
 
-    def _encode(self, y, sample_weight):
+    def _weigh(self, y, sample_weight):
+        classes, codes = np.unique(y, return_inverse=True)
+        class_weight = compute_class_weight(
+            self.class_weight, classes=classes, y=y, sample_weight=sample_weight
+        )
+        if (class_weight < 0).any() or not class_weight.any():
+            raise ValueError(
+                "class_weight must not be negative, and not 0 for all classes; got "
+                f"{dict(zip(classes.tolist(), class_weight.tolist(), strict=True))}."
+            )
+        return sample_weight * class_weight[codes].astype(sample_weight.dtype)
+
+    def _encode(self, y):
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
                 f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with "
                 f"a positive weight have the label {classes.tolist()[0]!r}."
             )
-        if self.warm_start and hasattr(self, "classes_") and list(classes) != list(self.classes_):
+        if self._goes_on() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 "warm_start=True goes on from the last fit and needs the same classes: expected "
-                f"{list(self.classes_)}, got {list(classes)}."
+                f"{self.classes_.tolist()}, got {classes.tolist()}."
             )
         self.classes_ = classes
-        class_weight = compute_class_weight(
-            self.class_weight, classes=classes, y=y, sample_weight=sample_weight
-        )
-        return np.eye(len(classes))[codes], sample_weight * class_weight[codes]
+        return np.eye(len(classes))[codes]
 
     def _set_coef(self, weight, bias):
         if len(weight) == 2:
@@ -371,7 +381,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Parameters
         ----------
         X : array-like of shape (n_words, n_neurons)
-            Activations; float32 and float64 are kept, float16 is trained in float32.
+            Activations; float32 and float64 are kept, float16 arrays are trained in float32.
         y : array-like of shape (n_words,) or (n_words, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_words,), default=None
@@ -384,15 +394,25 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Raises
         ------
         ValueError
-            For NaN or infinity, lengths that differ, negative weights, or a device that is not
-            there.
+            For NaN or infinity, also those that training runs into; lengths that differ,
+            negative weights, or a device that is not there.
         """
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X), multi_output=True, y_numeric=True)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=float_dtypes(X),
+            multi_output=True,
+            y_numeric=True,
+            reset=not self._goes_on(),
+        )
+        if np.abs(y).max() > np.finfo(X.dtype).max:
+            raise ValueError(f"y reaches {np.abs(y).max():.3g}, past the range of X's {X.dtype}.")
         return self._fit(X, y, sample_weight)
 
-    def _encode(self, y, sample_weight):
+    def _encode(self, y):
         self._one_dimensional = y.ndim == 1
-        return y.reshape(len(y), -1), sample_weight
+        return y.reshape(len(y), -1)
 
     def _set_coef(self, weight, bias):
         if self._one_dimensional:

@@ -82,15 +82,13 @@ class LayerwiseScoresDisplay:
         """
         return cls.from_result(layerwise_scores(estimator, X, y, **kwargs), ax=ax)
 
-    def plot(self, *, ax=None, metric: str = "Accuracy") -> LayerwiseScoresDisplay:
+    def plot(self, *, ax=None) -> LayerwiseScoresDisplay:
         """Plot means over the folds; bars span one standard deviation to each side.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
-        metric : str, default="Accuracy"
-            Name of the score.
 
         Returns
         -------
@@ -111,7 +109,7 @@ class LayerwiseScoresDisplay:
         )
         self.ax_.set(
             xlabel="Layer",
-            ylabel=f"{metric} ({_spread(result.scores.shape[1])})",
+            ylabel=f"{result.metric.capitalize()} ({_spread(result.scores.shape[1])})",
             title="A probe on each layer (0: embeddings)",
             xticks=layers,
         )
@@ -185,15 +183,13 @@ class AblationCurveDisplay:
         """
         return cls.from_result(ablation_curve(estimator, X, y, **kwargs), ax=ax)
 
-    def plot(self, *, ax=None, metric: str = "Accuracy") -> AblationCurveDisplay:
+    def plot(self, *, ax=None) -> AblationCurveDisplay:
         """Plot means over the folds; bars span one standard deviation to each side.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
-        metric : str, default="Accuracy"
-            Name of the score.
 
         Returns
         -------
@@ -203,18 +199,20 @@ class AblationCurveDisplay:
         self.figure_ = self.ax_.figure
         result = self.result
         styles = {"top": "blue", "random": "orange", "bottom": "green"}
+        order = np.argsort(result.n_neurons, kind="stable")
+        n_neurons = result.n_neurons[order]
         for keep, scores in result.scores.items():
             _errorbar(
-                self.ax_, result.n_neurons, scores, f"{keep.capitalize()} neurons", styles[keep]
+                self.ax_, n_neurons, scores[order], f"{keep.capitalize()} neurons", styles[keep]
             )
         self.ax_.axhline(result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons")
         self.ax_.set(
             xscale="log",
             xlabel=f"Neurons kept, of {result.n_available:,}",
-            ylabel=f"{metric} ({_spread(len(result.full_scores))})",
+            ylabel=f"{result.metric.capitalize()} ({_spread(len(result.full_scores))})",
             title="How many neurons does it take?",
         )
-        self.ax_.set_xticks(result.n_neurons, [f"{n:,}" for n in result.n_neurons], rotation=45)
+        self.ax_.set_xticks(n_neurons, [f"{n:,}" for n in n_neurons], rotation=45)
         self.ax_.minorticks_off()
         self.ax_.legend()
         return self

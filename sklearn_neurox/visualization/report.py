@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
 from importlib.resources import files
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import svgwrite
+
+from ._xml import escape
 
 _STYLE = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
 
@@ -37,9 +39,10 @@ class AnalysisReport:
     """
 
     def __init__(self, title: str, lead: str = ""):
+        escape(title), escape(lead)  # an error now, not at the end
         self.title = title
         self.lead = lead
-        self._cards: list[tuple[str, str]] = []
+        self._cards: list[str] = []
         self._headings: list[str] = []
         self._body: list[str] = []
 
@@ -48,7 +51,7 @@ class AnalysisReport:
         return f"{type(self).__name__}({self.title!r}, {n} section{'' if n == 1 else 's'})"
 
     def _repr_html_(self) -> str:
-        source = escape(self.to_html(), quote=True)
+        source = escape(self.to_html())
         return f'<iframe srcdoc="{source}" style="width:100%;height:40rem;border:0"></iframe>'
 
     def add_card(self, value: str, caption: str) -> AnalysisReport:
@@ -65,7 +68,9 @@ class AnalysisReport:
         -------
         self : AnalysisReport
         """
-        self._cards.append((value, caption))
+        self._cards.append(
+            f'<div class="card"><b>{escape(value)}</b><span>{escape(caption)}</span></div>'
+        )
         return self
 
     def add_section(self, heading: str, text: str = "") -> AnalysisReport:
@@ -150,7 +155,7 @@ class AnalysisReport:
                 raise ValueError(
                     f"The table has {len(header)} columns, but row {i} has {len(row)} cells."
                 )
-        number = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+        number = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
         head = "".join(
             _cell("th", name, n, ' scope="col"') for name, n in zip(header, number, strict=True)
         )
@@ -182,6 +187,10 @@ class AnalysisReport:
         """
         if isinstance(figure, svgwrite.Drawing):
             picture = figure.tostring()
+        elif not hasattr(figure, "savefig"):
+            raise TypeError(
+                f"Expected a matplotlib Figure or a drawing, got {type(figure).__name__}."
+            )
         else:
             buffer = io.BytesIO()
             figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -199,10 +208,6 @@ class AnalysisReport:
         str
             HTML with all styles and pictures inside.
         """
-        cards = "".join(
-            f'<div class="card"><b>{escape(value)}</b><span>{escape(caption)}</span></div>'
-            for value, caption in self._cards
-        )
         links = "".join(
             f'<a href="#section-{i}">{escape(heading)}</a>'
             for i, heading in enumerate(self._headings, start=1)
@@ -212,7 +217,8 @@ class AnalysisReport:
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(self.title)}</title>\n<style>{_STYLE}</style></head>\n<body><main>\n"
             f'<h1>{escape(self.title)}</h1>\n<p class="lead">{escape(self.lead)}</p>\n'
-            f'<div class="cards">{cards}</div>\n<nav aria-label="Contents">{links}</nav>\n'
+            f'<div class="cards">{"".join(self._cards)}</div>\n'
+            f'<nav aria-label="Contents">{links}</nav>\n'
             + "\n".join(self._body)
             + "\n<footer>Made with sklearn-neurox.</footer>\n</main></body></html>\n"
         )
@@ -235,7 +241,12 @@ class AnalysisReport:
         return path
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _cell(tag: str, value: Any, is_number: bool, attributes: str = "") -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    is_float = _is_number(value) and not isinstance(value, Integral)
+    text = f"{value:.3f}" if is_float else str(value)
     css = ' class="number"' if is_number else ""
     return f"<{tag}{css}{attributes}>{escape(text)}</{tag}>"

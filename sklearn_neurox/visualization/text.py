@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import svgwrite
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_scalar
 
-from ..neurons._columns import check_vector
+from .._validation import check_vector, check_words
+from ._xml import printable
 
 FilterFunction = Callable[[NDArray], ArrayLike]
 
@@ -26,7 +29,7 @@ class TextDrawing(svgwrite.Drawing):
 
 def visualize_activations(
     tokens: Sequence[str] | NDArray,
-    activations: ArrayLike,
+    activations,
     *,
     darken: int = 2,
     colors: tuple[str, str] = ("#d35f5f", "#00aad4"),
@@ -67,6 +70,8 @@ def visualize_activations(
 
     Raises
     ------
+    TypeError
+        If a token is not a string.
     ValueError
         If lengths differ, activations hold NaN or infinity, or an option is unknown.
 
@@ -77,18 +82,26 @@ def visualize_activations(
     >>> drawing.tostring()[:4]
     '<svg'
     """
-    activations = _check_activations(tokens, activations)
+    words = [printable(token) for token in check_words(tokens, name="tokens")]
+    activations = check_vector(activations, name="activations").astype(np.float64)
+    if len(words) != len(activations):
+        raise ValueError(
+            f"Every token needs one activation: got {len(words)} tokens and {len(activations)} "
+            "activations."
+        )
     if text_direction not in ("ltr", "rtl"):
         raise ValueError(f"text_direction must be 'ltr' or 'rtl', got {text_direction!r}.")
-    if min(darken, char_limit, font_size) < 1:
-        raise ValueError("darken, char_limit and font_size must be at least 1.")
+    check_scalar(darken, "darken", Integral, min_val=1)
+    check_scalar(char_limit, "char_limit", Integral, min_val=1)
+    check_scalar(font_size, "font_size", Real, min_val=1)
+    if isinstance(colors, str) or len(colors) != 2:
+        raise ValueError(f"colors must be two CSS colours, negative and positive, got {colors!r}.")
     negative, positive = colors
     values = _filter(activations, filter_fn)
     limit = np.abs(values).max(initial=0.0)
     shares = np.abs(values) / limit if limit > 0 else np.zeros_like(values)
     opacities = 1 - (1 - shares) ** darken
 
-    words = [_printable(token) for token in tokens]
     widths = [_n_cells(word) for word in words]
     lines = _break_lines(widths, char_limit)
     n_cells = max([char_limit, *widths]) + 1
@@ -128,18 +141,6 @@ def visualize_activations(
     return drawing
 
 
-def _check_activations(
-    tokens: Sequence[str] | NDArray, activations: ArrayLike
-) -> NDArray[np.float64]:
-    activations = check_vector(activations, name="activations").astype(np.float64)
-    if len(tokens) != len(activations):
-        raise ValueError(
-            f"Every token needs one activation: got {len(tokens)} tokens and {len(activations)} "
-            "activations."
-        )
-    return activations
-
-
 def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDArray[np.float64]:
     if filter_fn is None:
         return activations
@@ -155,13 +156,6 @@ def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDA
             f"{filtered.shape}."
         )
     return filtered
-
-
-def _printable(token: str) -> str:
-    """Replace what XML cannot hold."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in token
-    )
 
 
 def _n_cells(word: str) -> int:

@@ -31,6 +31,11 @@ def test_one_piece_a_word_is_the_state_itself():
         np.testing.assert_array_equal(rows, states)
 
 
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+def test_no_word_no_row(how):
+    assert aggregate_subwords(np.zeros((3, 2)), [None] * 3, how).shape == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("ids", "how", "message"),
     [
@@ -39,6 +44,8 @@ def test_one_piece_a_word_is_the_state_itself():
         ([0, 2, 2], "last", "Every word needs a sub-word; word 1 has none"),
         ([0, 1, 0], "last", "must be neighbours"),
         ([0, None, 0], "mean", "must be neighbours"),
+        ([0, -1, 1], "last", "word_ids must be None or from 0, got -1 at place 1"),
+        ([0, 1.0, 1], "last", "word_ids must be None or from 0, got 1.0 at place 1"),
     ],
 )
 def test_errors(ids, how, message):

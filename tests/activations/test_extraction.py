@@ -37,6 +37,57 @@ def test_rows_are_those_of_each_sentence_alone(tiny_bert, corpus, how, batch_tok
     assert tokens.neuron_names[-1] == "layer_2_neuron_15"
 
 
+@pytest.mark.parametrize("batch_tokens", [1, 30, 200])
+def test_batches_keep_to_their_budget_and_need_little_padding(tiny_bert, corpus, batch_tokens):
+    model, tokenizer = tiny_bert
+    shapes, real = [], []
+
+    def see(module, args, kwargs):
+        shapes.append(tuple(kwargs["input_ids"].shape))
+        real.append(int(kwargs["attention_mask"].sum()))
+
+    handle = model.register_forward_pre_hook(see, with_kwargs=True)
+    try:
+        ActivationExtractor(model, tokenizer, batch_tokens=batch_tokens).extract(corpus.sentences)
+    finally:
+        handle.remove()
+    assert sum(n for n, _ in shapes) == len(corpus.sentences)
+    assert all(n == 1 or n * length <= batch_tokens for n, length in shapes)
+    assert sum(real) > 0.9 * sum(n * length for n, length in shapes)
+    assert batch_tokens == 1 or len(shapes) < len(corpus.sentences)
+
+
+def test_a_special_token_in_the_text_is_a_word(tiny_bert):
+    model, tokenizer = tiny_bert
+    seen = []
+    handle = model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"]), with_kwargs=True
+    )
+    try:
+        tokens = ActivationExtractor(model, tokenizer).extract([["a", "[SEP]", "b"]])
+    finally:
+        handle.remove()
+    assert tokens.words.tolist() == ["a", "[SEP]", "b"]
+    assert (seen[0] == tokenizer.sep_token_id).sum() == 1
+    assert (
+        tokenizer(["[SEP]"], is_split_into_words=True).input_ids.count(tokenizer.sep_token_id) == 2
+    )
+
+
+def test_activations_that_are_not_finite(tiny_bert):
+    from copy import deepcopy
+
+    model, tokenizer = deepcopy(tiny_bert[0]), tiny_bert[1]
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight[tokenizer.convert_tokens_to_ids("z")] = torch.nan
+    extractor = ActivationExtractor(model, tokenizer)
+    assert len(extractor.extract(["a", "b"])) == 2
+    with pytest.raises(
+        ValueError, match="Sentence 1 has activations that are NaN or infinite as float32"
+    ):
+        extractor.extract(["a", "z", "b"])
+
+
 def test_words_and_labels_keep_their_places(tiny_bert, corpus):
     tokens = ActivationExtractor(*tiny_bert).extract(corpus.sentences, corpus.tags)
     assert len(tokens) == sum(map(len, corpus.sentences))
@@ -80,8 +131,10 @@ def test_a_model_in_training_mode_is_evaluated_and_put_back(tiny_bert, corpus):
     expected = ActivationExtractor(model, tokenizer).extract(corpus.sentences[:5])
     try:
         model.train()
+        model.encoder.layer[0].eval()  # as when its dropout is frozen
+        modes = [module.training for module in model.modules()]
         tokens = ActivationExtractor(model, tokenizer).extract(corpus.sentences[:5])
-        assert model.training
+        assert [module.training for module in model.modules()] == modes
     finally:
         model.eval()
     np.testing.assert_array_equal(tokens.X, expected.X)
@@ -177,9 +230,36 @@ class TestBadInput:
         with pytest.raises(TypeError, match="Sentence 0, word 1: expected a string, got float nan"):
             ActivationExtractor(*tiny_bert).extract([["a", float("nan")]])
 
-    def test_one_string_is_not_a_corpus(self, tiny_bert):
-        with pytest.raises(TypeError, match="list of sentences"):
-            ActivationExtractor(*tiny_bert).extract("A sentence .")
+    def test_not_a_corpus(self, tiny_bert):
+        import pandas
+
+        extractor = ActivationExtractor(*tiny_bert)
+        for corpus in ("A sentence .", pandas.DataFrame({"text": ["A b"]}), {"a": ["b"]}):
+            with pytest.raises(TypeError, match="Expected a list of sentences, got one"):
+                extractor.extract(corpus)
+        with pytest.raises(TypeError, match=r"Sentence 1: expected a string or a list .* NoneType"):
+            extractor.extract([["a"], None])
+        assert len(extractor.extract(pandas.Series(["A b", "c"]))) == 3
+
+    @pytest.mark.parametrize(
+        "labels", [[[1, "x"]], [[True, 2]], [[None, "x"]], [["x", ["y"]]], ["xy"]]
+    )
+    def test_labels_are_never_turned_into_others(self, tiny_bert, labels):
+        with pytest.raises(TypeError, match=r"of one kind; got|expected a list of labels"):
+            ActivationExtractor(*tiny_bert).extract(["a b"], labels)
+
+    @pytest.mark.parametrize("layers", [["a"], [0.5], [True]])
+    def test_layers_are_integers(self, tiny_bert, layers):
+        with pytest.raises(TypeError, match="'all' or a list of integers"):
+            ActivationExtractor(*tiny_bert, layers=layers).extract(["a"])
+
+    def test_models_that_are_no_encoders(self, tiny_bert):
+        from transformers import T5Config, T5Model
+
+        t5 = T5Model(T5Config(vocab_size=9, d_model=4, d_kv=2, d_ff=4, num_layers=1, num_heads=1))
+        for model in (t5, torch.nn.Linear(2, 2)):
+            with pytest.raises(ValueError, match="is not an encoder of transformers"):
+                ActivationExtractor(model, tiny_bert[1]).extract(["a"])
 
     def test_labels(self, tiny_bert):
         extractor = ActivationExtractor(*tiny_bert)

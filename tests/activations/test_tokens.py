@@ -46,3 +46,6 @@ def test_lengths(tokens, column):
         replace(tokens, **{column: np.array([0])})
     with pytest.raises(ValueError, match="4 layers do not divide the 6 neurons"):
         replace(tokens, layers=(0, 1, 2, 3))
+    for layers in ((), (1, 1)):
+        with pytest.raises(ValueError, match="layers must be different, and at least one"):
+            replace(tokens, layers=layers)

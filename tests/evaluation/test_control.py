@@ -40,12 +40,21 @@ def test_chance_is_seeded_and_independent_of_the_order_of_labels():
     assert one.mapping != other.mapping
 
 
-def test_there_is_more_than_one_label():
-    """Two types would often draw the same label, which is no task."""
-    for seed in range(20):
-        task = make_control_task(["a", "b"], ["N", "V"], random_state=seed)
-        assert set(task.labels) == {"N", "V"}
-    assert set(make_control_task(["a", "a"], ["N", "V"]).labels) < {"N", "V"}
+def test_one_label_is_no_task():
+    with pytest.raises(
+        ValueError, match=r"All 1 word types drew the label '[NV]', which is no task"
+    ):
+        make_control_task(["a", "a"], ["N", "V"])
+
+
+def test_words_are_a_list():
+    with pytest.raises(TypeError, match="words must be a list of words, got one string: 'ab'"):
+        make_control_task("ab", ["N", "V"])
+    words = [f"w{i}" for i in range(20)]
+    task = make_control_task(words, ["N", "V"] * 10, random_state=0)
+    np.testing.assert_array_equal(task.transform(iter(words)), task.labels)
+    with pytest.raises(TypeError, match="words must be a list"):
+        task.transform("w1")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +73,6 @@ def test_errors(changes, message):
 
 
 def test_a_word_never_seen_is_an_error():
-    task = make_control_task(["a", "b"], ["N", "V"], random_state=0)
+    task = make_control_task([*"abdefg"], [*"NVNVNV"], random_state=0)
     with pytest.raises(ValueError, match="no label for the word 'c' at place 1"):
         task.transform(["a", "c"])

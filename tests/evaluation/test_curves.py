@@ -78,12 +78,29 @@ def test_control_scores_are_those_on_the_control_labels(classification):
         (dict(n_layers=5), "n_layers=5 does not divide the 12 neurons"),
         (dict(n_layers=0), "n_layers == 0, must be >= 1"),
         (dict(groups=[1, 2]), "inconsistent numbers of samples"),
-        (dict(control=make_control_task(["a"], ["b"])), "has 1 words, but X has 150"),
+        (
+            dict(control=make_control_task(list("abcdefgh"), list("NVNVNVNV"), random_state=0)),
+            "has 8 words, but X has 150",
+        ),
     ],
 )
 def test_errors_of_layers(classification, changes, message):
     with pytest.raises(ValueError, match=message):
         layerwise_scores(PROBE, *classification, **{"n_layers": 3, **changes})
+
+
+def test_control_is_a_task(classification):
+    X, y = classification
+    with pytest.raises(TypeError, match="control must be a ControlTask, got ndarray"):
+        layerwise_scores(PROBE, X, y, n_layers=3, control=y)
+
+
+def test_a_score_that_is_no_number_has_no_best_layer(classification):
+    result = layerwise_scores(
+        PROBE, *classification, n_layers=3, scoring=lambda estimator, X, y: np.nan
+    )
+    with pytest.raises(ValueError, match="Layer 0 has a score that is not a number"):
+        result.best_layer  # noqa: B018 -- the access is what is tested
 
 
 class TestAblation:
@@ -158,6 +175,35 @@ class TestAblation:
         assert list(frame) == ["bottom", "top"]
         assert frame.index.tolist() == [6]
 
+    def test_the_mean_is_that_of_the_training_words(self):
+        """The ablated neuron has another mean on the test words, where the label is another."""
+        X = np.array([[0.0, 0], [1, 2], [0, 0], [1, 2], [5, 2], [5, 2]])
+        y = np.array([0, 1, 0, 1, 0, 0])
+        split = [(np.arange(4), np.arange(4, 6))]
+        fitted = FrozenEstimator(LogisticRegression(C=1e6).fit(X[:4], y[:4]))
+        curve = self.curve(
+            (X, y), fitted, ranking=[1, 0], fractions=[0.5], mode="mean", keep=["bottom"], cv=split,
+            scoring=lambda estimator, X, y: X[0, 1],
+        )  # fmt: skip
+        assert curve.scores["bottom"][0, 0] == 1  # of 0, 2, 0, 2
+
+    def test_random_neurons_are_drawn_for_each_fold(self, classification):
+        split = (np.arange(75), np.arange(75, 150))
+        curve = self.curve(classification, cv=[split] * 8, fractions=[0.25], keep=["random"])
+        assert len(set(curve.scores["random"][0])) > 2
+        other = self.curve(
+            classification, cv=[split] * 8, fractions=[0.25], keep=["random"], random_state=1
+        )
+        assert (other.scores["random"] != curve.scores["random"]).any()
+
+    def test_fractions_keep_their_order(self, classification):
+        curve = self.curve(classification, fractions=[1.0, 0.1, 0.12, 0.5])
+        assert curve.n_neurons.tolist() == [12, 1, 1, 6]
+
+    def test_a_ranking_without_ranking(self, classification):
+        with pytest.raises(TypeError, match="StandardScaler has no ranking_ after fit"):
+            self.curve(classification, ranking=StandardScaler())
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
@@ -166,6 +212,8 @@ class TestAblation:
             (dict(mode="noise"), "mode must be one of"),
             (dict(keep=["best"]), "keep must be of"),
             (dict(ranking=[0, 1]), "must name each of the 12 neurons once"),
+            (dict(ranking="x"), "must name each of the 12 neurons once"),
+            (dict(keep=[]), "keep must be of"),
             (dict(ranking=[0] * 12), "must name each of the 12 neurons once"),
         ],
     )

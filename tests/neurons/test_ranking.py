@@ -61,10 +61,23 @@ def test_mass_one_in_float32_loses_no_neuron():
     assert len(top_neurons(coef, 1)[0]) == 100_000
 
 
-@pytest.mark.parametrize("n", [7, 10, 49, 1000])
-def test_equal_weights_are_counted_not_rounded(n):
+@pytest.mark.parametrize("n", [3, 7, 10, 49, 1000])
+@pytest.mark.parametrize("weight", [0.1, 0.7, 1e-20])
+def test_equal_weights_are_counted_not_rounded(n, weight):
+    """Sums of 0.1 are a little off; at a mass of k / n the k-th weight completes it."""
+    coef = np.full((1, n), weight)
+    _, cutoffs = weight_mass_ordering(coef, n_bins=n)
+    assert cutoffs.tolist() == list(range(n + 1))
     for k in range(n + 1):
-        assert len(top_neurons(np.full((1, n), 0.1), k / n)[0]) == k
+        assert len(top_neurons(coef, k / n)[0]) == k
+        assert len(bottom_neurons(coef, k / n)[0]) == k
+
+
+def test_weights_beyond_rounding_keep_their_order():
+    """Before each of them lies all of the mass, as far as float64 can tell."""
+    powers = 10.0 ** -np.arange(40)[::-1]
+    ordering, _ = weight_mass_ordering([powers])
+    assert ordering.tolist() == list(range(40))[::-1]
 
 
 def test_a_class_without_weights_selects_none():
@@ -151,6 +164,17 @@ def test_bad_weights(select, coef, scale, message):
         select(coef, 0.5, scale=scale)
 
 
+@pytest.mark.parametrize("mass", ["0.5", None])
+def test_a_share_that_is_no_number(mass):
+    with pytest.raises(TypeError, match=r"mass must be a number in \[0, 1\], got"):
+        top_neurons(np.ones((2, 3)), mass)
+
+
+def test_a_scale_that_overflows():
+    with pytest.raises(ValueError, match="overflows"), np.errstate(over="ignore"):
+        top_neurons([[1e300, 1]], 0.5, scale=[1e300, 1])
+
+
 @pytest.mark.parametrize("parameter", ["n_bins", "chunk_size"])
 def test_bad_numbers_of_bins(parameter):
     with pytest.raises(ValueError, match=f"{parameter} == 0, must be >= 1"):
@@ -202,3 +226,17 @@ class TestTopWords:
             top_words([], [])
         with pytest.raises(ValueError, match=r"min_score must be in \[0, 1\]"):
             top_words(["a"], [1], min_score=2)
+        with pytest.raises(TypeError, match="words must be a list of words, got one string"):
+            top_words("ab", [1, 2])
+        with pytest.raises(ValueError, match=r"one dimension, got an array of shape \(2, 2\)"):
+            top_words(["a", "b"], np.zeros((2, 2)))
+
+    def test_a_neuron_that_fires_once_is_not_constant(self):
+        activations = np.zeros(70_000, dtype=np.float16)
+        activations[7] = 1
+        scored = top_words([*"abcdefg", "once", *["other"] * 69_992], activations, n_words=1)
+        assert scored == [("once", 1.0)]
+
+    def test_words_of_an_array_are_plain_strings(self):
+        (word, _), *_ = top_words(np.array(["a", "b"]), [0, 1])
+        assert type(word) is str

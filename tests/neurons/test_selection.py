@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -171,8 +174,9 @@ class TestWeightMassSelector:
         X, y = classification
         rng = np.random.RandomState(0)
         X = X.copy()
-        X[:, 5] = 1e-32 * rng.normal(size=len(X)) + 7
+        X[:, 5] = np.where(rng.uniform(size=len(X)) < 0.5, 7, np.nextafter(7, 8))
         X[:, 3] = 2.5
+        assert X[:, 5].std() > 0
         selector = WeightMassSelector(LogisticRegression()).fit(X, y)
         assert set(selector.ranking_[-2:]) == {3, 5}
         assert (selector.scores_[[3, 5]] == 0).all()
@@ -202,6 +206,51 @@ class TestWeightMassSelector:
         fitted = LogisticRegression().fit(X, y)
         with pytest.raises(ValueError, match="weights for 12 neurons, but X has 5"):
             WeightMassSelector(fitted, prefit=True).fit(X[:, :5])
+
+    def test_a_word_of_weight_zero_is_not_there(self, classification):
+        """Neither in the model nor in the scale of the neurons."""
+        X, y = classification
+        X = np.vstack([X, 1000 * X[:30]])
+        y, weight = np.append(y, y[:30]), np.repeat([1.0, 0.0], [150, 30])
+        weighted = WeightMassSelector(LogisticRegression()).fit(X, y, sample_weight=weight)
+        removed = WeightMassSelector(LogisticRegression()).fit(X[:150], y[:150])
+        np.testing.assert_allclose(weighted.class_scores_, removed.class_scores_, rtol=1e-3)
+
+    def test_prefit_errors(self, classification):
+        X, y = classification
+        with pytest.raises(ValueError, match="needs a fitted estimator, got None"):
+            WeightMassSelector(prefit=True).fit(X)
+        with pytest.raises(NotFittedError, match="FrozenEstimator"):
+            WeightMassSelector(LogisticRegression(), prefit=True).fit(X)
+        fitted = LogisticRegression().fit(X, y)
+        with pytest.raises(ValueError, match=r"\['sample_weight'\] have no use"):
+            WeightMassSelector(fitted, prefit=True).fit(X, y, sample_weight=np.ones(150))
+        frozen = WeightMassSelector(FrozenEstimator(fitted), n_neurons=3)
+        np.testing.assert_array_equal(
+            clone(frozen).fit(X, y).ranking_,
+            WeightMassSelector(fitted, prefit=True).fit(X).ranking_,
+        )
+
+    def test_sparse_weights(self, classification):
+        X, y = classification
+        fitted = LogisticRegression().fit(X, y)
+        expected = WeightMassSelector(fitted, prefit=True).fit(X).ranking_
+        fitted.sparsify()
+        np.testing.assert_array_equal(
+            WeightMassSelector(fitted, prefit=True).fit(X).ranking_, expected
+        )
+
+    def test_a_target_needs_classes(self, classification):
+        X, _ = classification
+        with pytest.raises(ValueError, match=r"target=0 is not one of the classes \[\]"):
+            WeightMassSelector(Ridge(), target=0).fit(X, np.arange(150))
+
+
+def test_neuron_std_counts_weights_as_repetitions():
+    rng = np.random.RandomState(0)
+    X, times = rng.normal(size=(50, 3)), rng.randint(4, size=50)
+    np.testing.assert_allclose(neuron_std(X, times), X.repeat(times, axis=0).std(axis=0))
+    np.testing.assert_allclose(neuron_std(1e200 * X), 1e200 * X.std(axis=0))
 
 
 def test_neuron_std_is_the_standard_deviation():

@@ -91,6 +91,24 @@ def test_class_weight_multiplies_sample_weight(classification):
     np.testing.assert_allclose(one.coef_, other.coef_)
 
 
+def test_balanced_classes_count_their_weights(classification):
+    """As if the rows were repeated."""
+    X, y = classification
+    times = 1 + (y == 1) * np.random.RandomState(0).randint(4, size=len(y))
+    options = {**FAST, "batch_size": 1000, "class_weight": "balanced"}
+    weighted = LinearProbeClassifier(**options).fit(X, y, sample_weight=times)
+    repeated = LinearProbeClassifier(**options).fit(X.repeat(times, axis=0), y.repeat(times))
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_)
+
+
+def test_a_class_of_weight_zero_is_removed(classification):
+    X, y = classification
+    weighted = LinearProbeClassifier(class_weight={0: 1, 1: 1, 2: 0}, **FAST).fit(X, y)
+    removed = LinearProbeClassifier(**FAST).fit(X[y < 2], y[y < 2])
+    assert weighted.classes_.tolist() == [0, 1]
+    np.testing.assert_array_equal(weighted.coef_, removed.coef_)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(classification, dtype):
     X, y = classification
@@ -128,8 +146,14 @@ def test_warm_start_goes_on(classification):
     assert probe.fit(X, y).objective_ < first
     with pytest.raises(ValueError, match="needs the same classes"):
         probe.fit(X[y < 2], y[y < 2])
-    with pytest.raises(ValueError, match="needs weights of its shape"):
+    with pytest.raises(
+        ValueError, match="X has 5 features, but LinearProbeClassifier is expecting"
+    ):
         probe.fit(X[:, :5], y)
+    probe.predict(X)  # a fit that fails leaves the last one as it was
+    regressor = LinearProbeRegressor(warm_start=True, **FAST).fit(X, X[:, :2])
+    with pytest.raises(ValueError, match="needs as many outputs: expected 2, got 3"):
+        regressor.fit(X, X[:, :3])
 
 
 def test_warm_start_of_two_classes_predicts_the_same(classification):
@@ -238,10 +262,36 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"The '{parameter}' parameter"):
             LinearProbeClassifier(**{parameter: value}).fit(*classification)
 
-    @pytest.mark.parametrize("device", ["gpu0", "cuda:99", "meta:1:2"])
+    @pytest.mark.parametrize("device", ["gpu0", "cuda:99", "meta:1:2", "meta"])
     def test_device(self, classification, device):
         with pytest.raises(ValueError, match=f"device='{device}' is not"):
             LinearProbeClassifier(device=device).fit(*classification)
+
+    @pytest.mark.parametrize(
+        "weights", [{0: -1, 1: -1, 2: -1}, {0: 1, 1: -1}, dict.fromkeys(range(3), 0)]
+    )
+    def test_class_weights(self, classification, weights):
+        with pytest.raises(
+            ValueError, match="class_weight must not be negative, and not 0 for all"
+        ):
+            LinearProbeClassifier(class_weight=weights).fit(*classification)
+
+    def test_a_failed_fit_changes_no_label(self, classification):
+        X, y = classification
+        probe = LinearProbeClassifier(**FAST).fit(X, y)
+        expected = probe.predict(X)
+        with pytest.raises(ValueError, match="classes"):
+            probe.set_params(class_weight={"x": 1}).fit(X, np.array(["a", "b", "c"])[y])
+        np.testing.assert_array_equal(probe.predict(X), expected)
+
+    def test_training_that_overflows(self, classification):
+        X, y = classification
+        with pytest.raises(ValueError, match=r"left the range of float32: .* lower learning_rate"):
+            LinearProbeClassifier(**{**FAST, "learning_rate": 1e38}).fit(X.astype(np.float32), y)
+        with pytest.raises(ValueError, match=r"left the range of float32"):
+            LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e30 * X[:, 0])
+        with pytest.raises(ValueError, match=r"y reaches .*e\+300, past the range of X's float32"):
+            LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e300 * X[:, 0] / abs(X[:, 0]))
 
     def test_negative_weights(self, classification):
         X, y = classification

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier
 
 from sklearn_neurox import (
     AblationCurveDisplay,
@@ -30,7 +30,15 @@ def test_layers(classification):
     np.testing.assert_allclose(line.get_ydata(), result.scores.mean(axis=1))
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert set(labels) == {"Task", "Control task", "Baseline, no activations"}
-    assert "mean ± std of 5 folds" in ax.get_ylabel()
+    assert ax.get_ylabel() == "Accuracy (mean ± std of 5 folds)"
+
+
+def test_the_axis_names_the_metric(classification):
+    X, _ = classification
+    display = LayerwiseScoresDisplay.from_estimator(Ridge(), X, X[:, 0], n_layers=3, cv=2)
+    assert display.ax_.get_ylabel().startswith("R²")
+    result = layerwise_scores(RidgeClassifier(), *classification, n_layers=3, scoring="f1_macro")
+    assert LayerwiseScoresDisplay(result).plot().ax_.get_ylabel().startswith("F1_macro")
 
 
 def test_ablation(classification):

@@ -45,7 +45,7 @@ def report():
         AnalysisReport("Tags & <layers>", "A lead.")
         .add_card("0.95", "accuracy")
         .add_section("One", "Text.")
-        .add_figure(figure, "A line that rises.")
+        .add_figure(figure, 'A "line" that rises.')
         .add_section("Two")
         .add_heading("Detail")
         .add_table(["name", "score"], [["<a>", 0.12345], ["b", 1]], "Scores")
@@ -68,7 +68,7 @@ def test_the_page_is_self_contained(report):
 
 def test_text_is_text(report):
     page = Page(report.to_html())
-    for text in ("Tags & <layers>", "<a>", "0.123", "x < 1", "A line that rises."):
+    for text in ("Tags & <layers>", "<a>", "0.123", "x < 1", 'A "line" that rises.'):
         assert text in page.text
 
 
@@ -77,6 +77,24 @@ def test_save_and_show(report, tmp_path):
     assert path.read_text(encoding="utf-8") == report.to_html()
     assert report._repr_html_().startswith("<iframe srcdoc=")
     assert repr(report) == "AnalysisReport('Tags & <layers>', 2 sections)"
+
+
+def test_errors_come_at_once(report):
+    with pytest.raises(TypeError, match=r"Expected a string, got float 0.93"):
+        report.add_card(0.93, "accuracy")
+    with pytest.raises(TypeError, match="Expected a string, got NoneType"):
+        AnalysisReport(None)
+    with pytest.raises(TypeError, match="Expected a matplotlib Figure or a drawing, got str"):
+        report.add_figure("x", "y")
+    assert "\ud800" not in report.add_text("\ud800").to_html()
+
+
+def test_numbers_of_numpy_are_numbers(report):
+    import numpy as np
+
+    page = report.add_table(["a"], [[np.float32(0.98765)], [np.int64(3)], [True]]).to_html()
+    assert ">0.988<" in page
+    assert ">3<" in page
 
 
 def test_a_row_of_another_length(report):

@@ -70,8 +70,16 @@ def test_nothing_to_draw():
 
 
 def test_markup_and_control_characters_are_text():
-    drawn = list(words_of(visualize_activations(["<b>&", "a\x00b"], [1, 2])))
-    assert [word[0] for word in drawn] == ["<b>&", "a\N{REPLACEMENT CHARACTER}b"]
+    tokens = ["<b>&", "a\x00b", "\ufffe", "\ud800"]
+    drawn = list(words_of(visualize_activations(tokens, [1, 2, 3, 4])))
+    unknown = "\N{REPLACEMENT CHARACTER}"
+    assert [word[0] for word in drawn] == ["<b>&", f"a{unknown}b", unknown, unknown]
+
+
+@pytest.mark.parametrize("tokens", ["ab", [1, 2], [None, "b"]])
+def test_tokens_are_a_list_of_strings(tokens):
+    with pytest.raises(TypeError, match=r"tokens must be a list of words|Expected a string, got"):
+        visualize_activations(tokens, [1.0, 2.0])
 
 
 def test_filters():
@@ -98,7 +106,9 @@ def test_shows_itself_in_a_notebook():
         (dict(text_direction="up"), "must be 'ltr' or 'rtl', got 'up'"),
         (dict(filter_fn="best"), "filter_fn must be 'top_tokens' or a function, got 'best'"),
         (dict(filter_fn=lambda a: a[:2]), "must return 4 finite numbers"),
-        (dict(darken=0), "must be at least 1"),
+        (dict(darken=0), "darken == 0, must be >= 1"),
+        (dict(colors="#fff"), "colors must be two CSS colours"),
+        (dict(activations=[[1, 2, 3, 4]]), "activations must have one dimension"),
     ],
 )
 def test_errors(changes, message):
