@@ -41,7 +41,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _encode(self, y):
-        """Turn y into targets (n_words, n_outputs), and keep what turns them back."""
+        """Turn y into targets (n_words, n_outputs), and a dict of attributes to turn them back."""
 
     def _weigh(self, y, sample_weight):
         """Weigh the words by what they are."""
@@ -52,8 +52,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return self.warm_start and hasattr(self, "coef_")
 
     @abstractmethod
-    def _set_coef(self, weight, bias):
-        """Set ``coef_`` and ``intercept_`` from W (n_outputs, n_neurons) and b (n_outputs,)."""
+    def _as_coef(self, weight, bias, y):
+        """Shape W (n_outputs, n_neurons) and b (n_outputs,) as ``coef_`` and ``intercept_``."""
 
     @abstractmethod
     def _get_coef(self):
@@ -68,7 +68,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         X, y, sample_weight = _without_weightless(X, y, sample_weight)
         X, y, sample_weight = _without_weightless(X, y, self._weigh(y, sample_weight))
         previous = self._get_coef() if self._goes_on() else None
-        targets = self._encode(y)
+        targets, labels = self._encode(y)
         weight, bias = _start(previous, (targets.shape[1], X.shape[1]), random_state, X.dtype)
         net = make_net(
             weight[None],
@@ -84,16 +84,17 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         )
         dataset = make_dataset(X, targets, sample_weight / sample_weight.mean(), device)
         with fit_task(self, X, y, max_subtasks=self.max_epochs) as context:
-            loss_curve = self._train(net, dataset, X, y, context)
-        (self.objective_,) = net.objective(dataset)
-        _check_finite(self.objective_, X.dtype)
-        net.finish()
-        self.net_ = net
-        self.n_iter_ = len(loss_curve)
-        self.loss_curve_ = np.array(loss_curve)
+            fitted, loss_curve = self._train(net, dataset, X, y, labels, context)
+            (objective,) = net.objective(dataset)
+            _check_finite(objective, X.dtype)
+            net.finish()
+            fitted |= {"objective_": objective, "loss_curve_": np.array(loss_curve)}
+            fitted |= {"n_iter_": len(loss_curve), "net_": net}
+            for name, value in fitted.items():  # all or nothing: if fit fails, the last one stays
+                setattr(self, name, value)
         return self
 
-    def _train(self, net, dataset, X, y, context):
+    def _train(self, net, dataset, X, y, labels, context):
         """Train epoch by epoch, until a callback asks to stop."""
         loss_curve: list[float] = []
         for _ in range(self.max_epochs):
@@ -102,13 +103,14 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             _check_finite(loss_curve[-1], X.dtype)
             if self.verbose:
                 print(f"[{type(self).__name__}] epoch {len(loss_curve)}: {loss_curve[-1]:.6g}")
-            self._set_coef(*_weights(net))
-            fitted = {"coef_": self.coef_, "intercept_": self.intercept_}
+            weight, bias = _weights(net)
+            coef, intercept = self._as_coef(weight, bias, y)
+            fitted = labels | {"coef_": coef, "intercept_": intercept}
             if epoch.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes=fitted
             ):
                 break
-        return loss_curve
+        return fitted, loss_curve
 
     def _outputs(self, X):
         check_is_fitted(self)

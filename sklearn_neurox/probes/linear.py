@@ -188,13 +188,12 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
                 "warm_start=True goes on from the last fit and needs the same classes: expected "
                 f"{self.classes_.tolist()}, got {classes.tolist()}."
             )
-        self.classes_ = classes
-        return np.eye(len(classes))[codes]
+        return np.eye(len(classes))[codes], {"classes_": classes}
 
-    def _set_coef(self, weight, bias):
-        if len(weight) == 2:
-            weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
-        self.coef_, self.intercept_ = weight, bias
+    def _as_coef(self, weight, bias, y):
+        if len(weight) > 2:
+            return weight, bias
+        return weight[1:] - weight[:1], bias[1:] - bias[:1]
 
     def _get_coef(self):
         if len(self.coef_) > 1:
@@ -411,13 +410,10 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         return self._fit(X, y, sample_weight)
 
     def _encode(self, y):
-        self._one_dimensional = y.ndim == 1
-        return y.reshape(len(y), -1)
+        return y.reshape(len(y), -1), {}
 
-    def _set_coef(self, weight, bias):
-        if self._one_dimensional:
-            weight, bias = weight[0], bias[0]
-        self.coef_, self.intercept_ = weight, bias
+    def _as_coef(self, weight, bias, y):
+        return (weight[0], bias[0]) if y.ndim == 1 else (weight, bias)
 
     def _get_coef(self):
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)

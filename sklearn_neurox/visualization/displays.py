@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._optional import import_optional
-from ..evaluation import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
+from ..evaluation import ablation_curve, layerwise_scores
 
 # Okabe and Ito's colours; markers and dashes keep the curves apart in grey.
 _STYLES = {
@@ -17,7 +19,57 @@ _STYLES = {
 }
 
 
-class LayerwiseScoresDisplay:
+class _ResultDisplay(ABC):
+    """A display of a result that a function computes for an estimator."""
+
+    _compute: Callable
+
+    def __init__(self, result):
+        self.result = result
+
+    @abstractmethod
+    def plot(self, *, ax=None):
+        """Plot the result."""
+
+    @classmethod
+    def from_result(cls, result, *, ax=None):
+        """Plot a result.
+
+        Parameters
+        ----------
+        result : LayerwiseScores or AblationCurve
+            As the class says.
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        display
+        """
+        return cls(result).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+        """Compute the result for an estimator, and plot it.
+
+        Parameters
+        ----------
+        estimator : estimator
+        X : array-like of shape (n_words, n_neurons)
+        y : array-like of shape (n_words,)
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        **kwargs : dict
+            Passed to the function that computes the result.
+
+        Returns
+        -------
+        display
+        """
+        return cls.from_result(cls._compute(estimator, X, y, **kwargs), ax=ax)
+
+
+class LayerwiseScoresDisplay(_ResultDisplay):
     """Scores of a probe on each layer, with the control task and the baseline.
 
     Parameters
@@ -43,44 +95,7 @@ class LayerwiseScoresDisplay:
     'Layer'
     """
 
-    def __init__(self, result: LayerwiseScores):
-        self.result = result
-
-    @classmethod
-    def from_result(cls, result: LayerwiseScores, *, ax=None) -> LayerwiseScoresDisplay:
-        """Plot a result.
-
-        Parameters
-        ----------
-        result : LayerwiseScores
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        LayerwiseScoresDisplay
-        """
-        return cls(result).plot(ax=ax)
-
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> LayerwiseScoresDisplay:
-        """Score an estimator on each layer and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-        X : array-like of shape (n_words, n_neurons)
-        y : array-like of shape (n_words,)
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        **kwargs : dict
-            Passed to :func:`layerwise_scores`.
-
-        Returns
-        -------
-        LayerwiseScoresDisplay
-        """
-        return cls.from_result(layerwise_scores(estimator, X, y, **kwargs), ax=ax)
+    _compute = staticmethod(layerwise_scores)
 
     def plot(self, *, ax=None) -> LayerwiseScoresDisplay:
         """Plot means over the folds; bars span one standard deviation to each side.
@@ -117,7 +132,7 @@ class LayerwiseScoresDisplay:
         return self
 
 
-class AblationCurveDisplay:
+class AblationCurveDisplay(_ResultDisplay):
     """Score over the number of neurons kept: top, random, bottom.
 
     Parameters
@@ -144,44 +159,7 @@ class AblationCurveDisplay:
     'Neurons kept, of 64'
     """
 
-    def __init__(self, result: AblationCurve):
-        self.result = result
-
-    @classmethod
-    def from_result(cls, result: AblationCurve, *, ax=None) -> AblationCurveDisplay:
-        """Plot a result.
-
-        Parameters
-        ----------
-        result : AblationCurve
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        AblationCurveDisplay
-        """
-        return cls(result).plot(ax=ax)
-
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> AblationCurveDisplay:
-        """Ablate and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-        X : array-like of shape (n_words, n_neurons)
-        y : array-like of shape (n_words,)
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        **kwargs : dict
-            Passed to :func:`ablation_curve`.
-
-        Returns
-        -------
-        AblationCurveDisplay
-        """
-        return cls.from_result(ablation_curve(estimator, X, y, **kwargs), ax=ax)
+    _compute = staticmethod(ablation_curve)
 
     def plot(self, *, ax=None) -> AblationCurveDisplay:
         """Plot means over the folds; bars span one standard deviation to each side.

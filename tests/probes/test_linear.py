@@ -283,6 +283,11 @@ class TestBadInput:
         with pytest.raises(ValueError, match="classes"):
             probe.set_params(class_weight={"x": 1}).fit(X, np.array(["a", "b", "c"])[y])
         np.testing.assert_array_equal(probe.predict(X), expected)
+        with pytest.raises(ValueError, match="left the range"):
+            probe.set_params(class_weight=None, learning_rate=1e300).fit(
+                X, np.array(["a", "b", "c"])[y]
+            )
+        np.testing.assert_array_equal(probe.predict(X), expected)
 
     def test_training_that_overflows(self, classification):
         X, y = classification
