@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from numbers import Integral
 from os import PathLike
 from typing import Any
@@ -15,8 +14,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from tqdm.auto import tqdm  # skorch brings it
 
-from .._device import resolve_device
-from .._optional import import_optional
 from ._encoding import (
     EncodedSentence,
     Sentence,
@@ -26,6 +23,7 @@ from ._encoding import (
     tokenize,
     words_within,
 )
+from ._loading import evaluating, load_model, load_tokenizer, n_positions
 from .aggregation import AGGREGATIONS, aggregate_subwords
 from .tokens import TokenActivations
 
@@ -168,43 +166,10 @@ class ActivationExtractor(BaseEstimator):
         )
 
     def _load(self) -> tuple[Any, Any]:
-        """Load what is given by name; the model in eval mode comes from :meth:`_run`."""
-        model, tokenizer = self.model, self.tokenizer
-        if isinstance(model, torch.nn.Module):
-            if tokenizer is None:
-                tokenizer = getattr(model, "name_or_path", "") or None
-            if tokenizer is None:
-                raise ValueError(
-                    "A loaded model needs its tokenizer: ActivationExtractor(model, tokenizer)."
-                )
-            if self.device != "auto":
-                model = model.to(resolve_device(self.device))
-        else:
-            device = resolve_device(self.device)
-            transformers = import_optional(
-                "transformers", extra="transformers", purpose="Loading a model by name"
-            )
-            tokenizer = model if tokenizer is None else tokenizer
-            with _no_progress_bar(transformers):
-                model = transformers.AutoModel.from_pretrained(model).to(device)
-        if isinstance(tokenizer, str | PathLike):
-            transformers = import_optional(
-                "transformers", extra="transformers", purpose="Loading a tokenizer by name"
-            )
-            # Byte-level BPE takes words one by one only if each may start with a space.
-            tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
-        config: Any = getattr(model, "config", None)
-        if not hasattr(config, "num_hidden_layers") or config.is_encoder_decoder:
-            raise ValueError(
-                f"{type(model).__name__} is not an encoder of transformers: expected a model with "
-                "a stack of hidden layers, and no decoder beside it."
-            )
-        if not getattr(tokenizer, "is_fast", False):
-            raise ValueError(
-                f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; "
-                "expected a fast tokenizer."
-            )
-        return model, tokenizer
+        tokenizer = self.model if self.tokenizer is None else self.tokenizer
+        if isinstance(tokenizer, torch.nn.Module):
+            tokenizer = getattr(self.model, "name_or_path", "")
+        return load_model(self.model, self.device), load_tokenizer(tokenizer)
 
     def _resolve_layers(self, model) -> tuple[int, ...]:
         n_hidden = model.config.num_hidden_layers
@@ -253,7 +218,7 @@ class ActivationExtractor(BaseEstimator):
         return kept
 
     def _limit(self, model, tokenizer) -> int:
-        limit = min(tokenizer.model_max_length, _n_positions(model))
+        limit = min(tokenizer.model_max_length, n_positions(model))
         if self.max_length is None:
             return limit
         if self.max_length > limit:
@@ -267,7 +232,7 @@ class ActivationExtractor(BaseEstimator):
         X = np.empty((starts[-1], len(layers) * width), dtype=self.dtype)
         n_subwords = sum(len(sentence.word_ids) for sentence in encoded)
         progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not self.verbose)
-        with progress, _evaluating(model), torch.inference_mode():
+        with progress, evaluating(model), torch.inference_mode():
             for batch in self._batches(encoded):
                 sentences = [encoded[i] for i in batch]
                 inputs, word_ids = pad(sentences, tokenizer.pad_token_id or 0)
@@ -303,39 +268,3 @@ class ActivationExtractor(BaseEstimator):
                 batch = []
             batch.append(i)
         yield batch
-
-
-def _n_positions(model) -> int:
-    """Longest input that the model has positions for."""
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa counts positions from padding_idx + 1.
-            return module.num_embeddings - (
-                0 if module.padding_idx is None else module.padding_idx + 1
-            )
-    return getattr(model.config, "max_position_embeddings", 10**9)
-
-
-@contextmanager
-def _evaluating(model) -> Iterator[None]:
-    """No dropout: put the model into eval mode, and each of its modules back into its own."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def _no_progress_bar(transformers) -> Iterator[None]:
-    """Load without a bar of transformers' own, and put its setting back."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -184,7 +184,7 @@ def layerwise_scores(
     2
     """
     check_consistent_length(X, y, groups)
-    X = check_array(X, dtype=None)
+    X = check_array(X)
     check_scalar(n_layers, "n_layers", Integral, min_val=1)
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
