@@ -125,13 +125,12 @@ def _add_layers(report: AnalysisReport, analysis: Analysis) -> None:
         "selectivity.",
     )
     report.add_figure(
-        LayerwiseScoresDisplay(layers).plot(ax=_new_axes()).figure_,
+        LayerwiseScoresDisplay(layers).plot(ax=_new_axes()),
         f"The probe is best on layer {layers.best_layer} with an accuracy of "
         f"{layers.scores[layers.best_layer].mean():.3f}. To always say the most frequent tag gives "
         f"{layers.baseline_scores.mean():.3f}.",
     )
-    table = layers.to_frame().reset_index()
-    report.add_table(list(table.columns), table.itertuples(index=False))
+    report.add_frame(layers.to_frame())
 
 
 def _add_lambdas(report: AnalysisReport, analysis: Analysis) -> None:
@@ -162,7 +161,7 @@ def _add_ablation(report: AnalysisReport, analysis: Analysis) -> None:
         "made on the training words of each fold, so it has not seen the test words.",
     )
     report.add_figure(
-        AblationCurveDisplay(curve).plot(ax=_new_axes()).figure_,
+        AblationCurveDisplay(curve).plot(ax=_new_axes()),
         f"The {few:,} neurons at the top of the ordering keep {share:.0%} of the accuracy that all "
         f"{curve.n_available:,} give. Where random neurons lag only a little behind, the property "
         "is spread widely, and no single list of neurons is the list.",

@@ -29,24 +29,24 @@ def load_model(model: str | PathLike | torch.nn.Module, device: str | torch.devi
     Raises
     ------
     ValueError
-        If the device is not there, or the model is no encoder.
+        If the device is not there, the model cannot be loaded, or it is no encoder.
     ImportError
         If ``transformers`` is needed and not installed.
     """
     target = resolve_device(device)
+    loaded: Any = model
     if not isinstance(model, torch.nn.Module):
         transformers = _transformers("Loading a model by name")
-        with _no_progress_bar(transformers):
-            model = transformers.AutoModel.from_pretrained(model).to(target)
-    elif device != "auto":
-        model = model.to(target)
-    config: Any = getattr(model, "config", None)
+        with _no_progress_bar(transformers), _named("model", model):
+            loaded = transformers.AutoModel.from_pretrained(model)
+    config: Any = getattr(loaded, "config", None)
     if not hasattr(config, "num_hidden_layers") or config.is_encoder_decoder:
         raise ValueError(
-            f"{type(model).__name__} is not an encoder of transformers: expected a model with a "
+            f"{type(loaded).__name__} is not an encoder of transformers: expected a model with a "
             "stack of hidden layers, and no decoder beside it."
         )
-    return model
+    stays = loaded is model and device == "auto"
+    return loaded if stays else loaded.to(target)
 
 
 def load_tokenizer(tokenizer: Any) -> Any:
@@ -64,7 +64,7 @@ def load_tokenizer(tokenizer: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is none, or it cannot tell the words of its sub-words.
+        If there is none, it cannot be loaded, or it cannot tell the words of its sub-words.
     ImportError
         If ``transformers`` is needed and not installed.
     """
@@ -75,7 +75,8 @@ def load_tokenizer(tokenizer: Any) -> Any:
     if isinstance(tokenizer, str | PathLike):
         # Byte-level BPE takes words one by one only if each may start with a space.
         transformers = _transformers("Loading a tokenizer by name")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
+        with _named("tokenizer", tokenizer):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(
             f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; expected a "
@@ -117,6 +118,18 @@ def _no_progress_bar(transformers) -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _named(what: str, name: str | PathLike) -> Iterator[None]:
+    """Say what could not be loaded; the message of transformers may leave out the name."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"Cannot load the {what} {str(name)!r}; expected the name or the path of one of "
+            f"transformers. {error}"
+        ) from error
 
 
 def _transformers(purpose: str) -> Any:

@@ -31,7 +31,7 @@ ABLATION_MODES = ("zero", "mean", "retrain")
 KEEP = ("top", "random", "bottom")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerwiseScores:
     """Scores of a probe on each layer; the result of :func:`layerwise_scores`.
 
@@ -51,6 +51,11 @@ class LayerwiseScores:
     baseline_scores: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None = None
     metric: str = "score"
+
+    def __repr__(self) -> str:
+        n_layers, n_folds = self.scores.shape
+        means = ", ".join(f"{mean:.3f}" for mean in self.scores.mean(axis=1))
+        return f"LayerwiseScores({n_layers} layers, {n_folds} folds, mean {self.metric}: {means})"
 
     @property
     def selectivity(self) -> NDArray[np.float64]:
@@ -83,7 +88,7 @@ class LayerwiseScores:
         return pandas.DataFrame(columns).rename_axis("layer")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AblationCurve:
     """Scores with some of the neurons; the result of :func:`ablation_curve`.
 
@@ -106,6 +111,14 @@ class AblationCurve:
     full_scores: NDArray[np.float64]
     n_available: int
     metric: str = "score"
+
+    def __repr__(self) -> str:
+        means = "; ".join(
+            f"{keep} " + ", ".join(f"{mean:.3f}" for mean in scores.mean(axis=1))
+            for keep, scores in self.scores.items()
+        )
+        kept = ", ".join(map(str, self.n_neurons))
+        return f"AblationCurve({kept} of {self.n_available} neurons, mean {self.metric}: {means})"
 
     def to_frame(self) -> Any:
         """One row for each number of neurons: mean score of each selection.
@@ -182,6 +195,8 @@ def layerwise_scores(
     array([0.35, 0.4 , 0.5 , 0.49, 0.46, 0.46, 0.42, 0.43])
     >>> result.best_layer
     2
+    >>> result
+    LayerwiseScores(8 layers, 5 folds, mean accuracy: 0.3..., 0.4..., ...)
     """
     check_consistent_length(X, y, groups)
     X = check_array(X)

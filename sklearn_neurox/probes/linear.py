@@ -405,6 +405,11 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             y_numeric=True,
             reset=not self._goes_on(),
         )
+        if y.dtype.kind not in "buif":
+            raise ValueError(
+                f"A regressor needs numbers, got y of dtype {y.dtype}: {y[:3].tolist()}."
+            )
+        y = y.astype(np.float64)
         if np.abs(y).max() > np.finfo(X.dtype).max:
             raise ValueError(f"y reaches {np.abs(y).max():.3g}, past the range of X's {X.dtype}.")
         return self._fit(X, y, sample_weight)

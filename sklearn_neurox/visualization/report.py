@@ -172,12 +172,27 @@ class AnalysisReport:
         )
         return self
 
+    def add_frame(self, frame: Any, caption: str = "") -> AnalysisReport:
+        """Add a table of pandas, as the ``to_frame()`` of a result, with its index.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+        caption : str, default=""
+
+        Returns
+        -------
+        self : AnalysisReport
+        """
+        frame = frame.reset_index()
+        return self.add_table(list(map(str, frame.columns)), frame.itertuples(index=False), caption)
+
     def add_figure(self, figure: Any, caption: str) -> AnalysisReport:
         """Add a picture.
 
         Parameters
         ----------
-        figure : matplotlib Figure or svgwrite.Drawing
+        figure : matplotlib Figure or Axes, display, or svgwrite.Drawing
         caption : str
             Also what a screen reader reads for a matplotlib figure.
 
@@ -185,11 +200,13 @@ class AnalysisReport:
         -------
         self : AnalysisReport
         """
+        figure = getattr(figure, "figure_", figure)  # of a display
+        figure = getattr(figure, "figure", figure)  # of axes
         if isinstance(figure, svgwrite.Drawing):
             picture = figure.tostring()
         elif not hasattr(figure, "savefig"):
             raise TypeError(
-                f"Expected a matplotlib Figure or a drawing, got {type(figure).__name__}."
+                f"Expected a figure of matplotlib or a drawing, got {type(figure).__name__}."
             )
         else:
             buffer = io.BytesIO()

@@ -295,6 +295,17 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"The '{parameter}' parameter"):
             ActivationExtractor(*tiny_bert, **{parameter: value}).extract(["a"])
 
+    def test_a_model_that_is_not_there(self, tmp_path):
+        missing = tmp_path / "bert-base-casde"
+        with pytest.raises(
+            ValueError, match=r"Cannot load the model '.*bert-base-casde'; expected"
+        ):
+            ActivationExtractor(missing).extract(["a"])
+
+    def test_a_tokenizer_that_is_not_there(self, tiny_bert, tmp_path):
+        with pytest.raises(ValueError, match=r"Cannot load the tokenizer '.*nothing'; expected"):
+            ActivationExtractor(tiny_bert[0], tmp_path / "nothing").extract(["a"])
+
     def test_a_loaded_model_needs_its_tokenizer(self, tiny_bert):
         with pytest.raises(ValueError, match="needs its tokenizer"):
             ActivationExtractor(tiny_bert[0]).extract(["a"])

@@ -303,6 +303,11 @@ class TestBadInput:
         with pytest.raises(ValueError, match="Negative values"):
             LinearProbeClassifier().fit(X, y, sample_weight=-np.ones(len(y)))
 
+    def test_labels_as_numbers(self, classification):
+        X, y = classification
+        with pytest.raises(ValueError, match=r"needs numbers, got y of dtype <U1: \['b'"):
+            LinearProbeRegressor().fit(X, np.array(["b", "b", "b"])[y])
+
     def test_numbers_as_labels(self, classification):
         X, _ = classification
         with pytest.raises(ValueError, match="Unknown label type"):

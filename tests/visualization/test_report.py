@@ -84,7 +84,7 @@ def test_errors_come_at_once(report):
         report.add_card(0.93, "accuracy")
     with pytest.raises(TypeError, match="Expected a string, got NoneType"):
         AnalysisReport(None)
-    with pytest.raises(TypeError, match="Expected a matplotlib Figure or a drawing, got str"):
+    with pytest.raises(TypeError, match="Expected a figure of matplotlib or a drawing, got str"):
         report.add_figure("x", "y")
     assert "\ud800" not in report.add_text("\ud800").to_html()
 
@@ -95,6 +95,21 @@ def test_numbers_of_numpy_are_numbers(report):
     page = report.add_table(["a"], [[np.float32(0.98765)], [np.int64(3)], [True]]).to_html()
     assert ">0.988<" in page
     assert ">3<" in page
+
+
+def test_results_and_displays_go_in_as_they_are(report, classification):
+    from sklearn.linear_model import RidgeClassifier
+
+    from sklearn_neurox import LayerwiseScoresDisplay, layerwise_scores
+
+    result = layerwise_scores(RidgeClassifier(), *classification, n_layers=3)
+    ax = Figure().subplots()
+    display = LayerwiseScoresDisplay(result).plot(ax=ax)
+    page = Page(report.add_frame(result.to_frame()).to_html())
+    assert "layerscorestdbaseline" in page.text
+    for figure in (display, ax, ax.figure):
+        report.add_figure(figure, "The same.")
+    assert len(Page(report.to_html()).all("img")) == 4
 
 
 def test_a_row_of_another_length(report):
