@@ -1,0 +1,35 @@
+"""In a notebook: bars, drawings and pages show themselves, and nothing else is printed."""
+
+import nbclient
+import nbformat
+
+CELLS = [
+    """
+from sklearn.callback import ProgressBar
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+import sklearn_neurox as nx
+
+X, y = load_digits(return_X_y=True)
+pipeline = make_pipeline(nx.LayerSelector(2, n_layers=8), nx.LinearProbeClassifier(max_epochs=2))
+grid = GridSearchCV(pipeline, {"linearprobeclassifier__lambda_l1": [0, 1e-3]}, cv=2)
+grid.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+""",
+    "nx.layerwise_scores(nx.LinearProbeClassifier(max_epochs=1), X, y, n_layers=2, cv=2, verbose=1)",
+    "nx.visualize_activations(['a', 'word'], [1.0, -2.0])",
+    "nx.AnalysisReport('Title', 'Lead').add_section('One')",
+]
+
+
+def test_a_notebook_runs_and_shows():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    outputs = [cell.outputs for cell in notebook.cells]
+    warnings = [o.text for cell in outputs for o in cell if o.get("name") == "stderr"]
+    assert warnings == []
+    kinds = [{kind for o in cell for kind in o.get("data", {})} for cell in outputs]
+    assert "application/vnd.jupyter.widget-view+json" in kinds[0]  # the bars of rich
+    assert "application/vnd.jupyter.widget-view+json" in kinds[1]  # and of tqdm
+    assert "image/svg+xml" in kinds[2]
+    assert "text/html" in kinds[3]
