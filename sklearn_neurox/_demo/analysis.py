@@ -77,16 +77,7 @@ def analyse(model: str, name: str) -> Analysis:
     )
 
     _say(f"3/5 How much regularisation on layer {layers.best_layer}")
-    pipeline = Pipeline(
-        [
-            ("layer", LayerSelector(layers.best_layer, n_layers=tokens.n_layers)),
-            ("scale", StandardScaler()),
-            ("probe", LinearProbeClassifier(random_state=0)),
-        ]
-    )
-    lambdas = {"probe__lambda_l1": LAMBDAS, "probe__lambda_l2": LAMBDAS}
-    grid = GridSearchCV(pipeline, lambdas, cv=GroupKFold(3))
-    grid.set_callbacks(ProgressBar(max_propagation_depth=0)).fit(X, y, groups=groups)
+    grid = _search_lambdas(X, y, groups, layers.best_layer, tokens.n_layers)
 
     _say(f"4/5 The order of all {X.shape[1]:,} neurons")
     best = grid.best_estimator_["probe"]
@@ -121,6 +112,20 @@ def analyse(model: str, name: str) -> Analysis:
         curve=curve,
         seconds=time.perf_counter() - start,
     )
+
+
+def _search_lambdas(X, y, groups, layer: int, n_layers: int) -> GridSearchCV:
+    pipeline = Pipeline(
+        [
+            ("layer", LayerSelector(layer, n_layers=n_layers)),
+            ("scale", StandardScaler()),
+            ("probe", LinearProbeClassifier(random_state=0)),
+        ]
+    )
+    lambdas = {"probe__lambda_l1": LAMBDAS, "probe__lambda_l2": LAMBDAS}
+    grid = GridSearchCV(pipeline, lambdas, cv=GroupKFold(3))
+    grid.set_callbacks(ProgressBar(max_propagation_depth=0))
+    return grid.fit(X, y, groups=groups)
 
 
 def _say(text: str) -> None:

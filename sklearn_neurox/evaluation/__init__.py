@@ -1,7 +1,8 @@
 """Evaluation: where a property is encoded, and whether it is more than memory."""
 
+from .ablation import AblationCurve, ablation_curve
 from .control import ControlTask, make_control_task
-from .curves import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
+from .layers import LayerwiseScores, layerwise_scores
 
 __all__ = [
     "AblationCurve",

@@ -1,0 +1,179 @@
+"""Scores along the layers of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_array, check_consistent_length, check_scalar
+from tqdm.auto import tqdm  # skorch brings it
+
+from .._optional import import_optional
+from ._folds import metric_name, split_folds
+from .control import ControlTask
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerwiseScores:
+    """Scores of a probe on each layer; the result of :func:`layerwise_scores`.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_layers, n_folds)
+        Test score of the estimator on each layer and fold.
+    baseline_scores : ndarray of shape (n_folds,)
+        Of a predictor that sees no activations: the most frequent label, or the mean.
+    control_scores : ndarray of shape (n_layers, n_folds) or None
+        Of the estimator trained and tested on the labels of the control task.
+    metric : str, default="score"
+        What the scores are.
+    """
+
+    scores: NDArray[np.float64]
+    baseline_scores: NDArray[np.float64]
+    control_scores: NDArray[np.float64] | None = None
+    metric: str = "score"
+
+    def __repr__(self) -> str:
+        n_layers, n_folds = self.scores.shape
+        means = ", ".join(f"{mean:.3f}" for mean in self.scores.mean(axis=1))
+        return f"LayerwiseScores({n_layers} layers, {n_folds} folds, mean {self.metric}: {means})"
+
+    @property
+    def selectivity(self) -> NDArray[np.float64]:
+        """Score minus control score, (n_layers, n_folds)."""
+        if self.control_scores is None:
+            raise ValueError("There are no control scores; call layerwise_scores(control=...).")
+        return self.scores - self.control_scores
+
+    @property
+    def best_layer(self) -> int:
+        """Layer of the highest mean score; the lowest of equals."""
+        means = self.scores.mean(axis=1)
+        if np.isnan(means).any():
+            raise ValueError(f"Layer {np.isnan(means).argmax()} has a score that is not a number.")
+        return int(means.argmax())
+
+    def to_frame(self) -> Any:
+        """One row for each layer: means and standard deviations over the folds.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
+        columns = {"score": self.scores.mean(axis=1), "std": self.scores.std(axis=1)}
+        if self.control_scores is not None:
+            columns["control"] = self.control_scores.mean(axis=1)
+            columns["selectivity"] = self.selectivity.mean(axis=1)
+        columns["baseline"] = np.full(len(self.scores), self.baseline_scores.mean())
+        return pandas.DataFrame(columns).rename_axis("layer")
+
+
+def layerwise_scores(
+    estimator,
+    X,
+    y,
+    *,
+    n_layers: int,
+    cv=None,
+    groups=None,
+    scoring=None,
+    control: ControlTask | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> LayerwiseScores:
+    """Cross-validate an estimator on each layer by itself.
+
+    The same folds serve every layer, the control task and the baseline.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier or regressor, a Pipeline too. It is cloned.
+    X : array-like of shape (n_words, n_neurons)
+        Activations; a layer is a run of n_neurons / n_layers columns.
+    y : array-like of shape (n_words,)
+        Labels or numbers.
+    n_layers : int
+        Number of layers in X.
+    cv : int, splitter, iterable or None, default=None
+        As in ``cross_val_score``; but where `groups` are given, None and an int mean a GroupKFold,
+        so that they are not silently ignored.
+    groups : array-like of shape (n_words,), default=None
+        Words of a group stay on one side of a split; give the sentences.
+    scoring : str, callable or None, default=None
+        As in ``cross_val_score``.
+    control : ControlTask, default=None
+        From :func:`make_control_task` on the same words. Its labels are learnt and tested on the
+        same folds.
+    n_jobs : int, default=None
+        Jobs of joblib.
+    verbose : int, default=0
+        Show a progress bar.
+
+    Returns
+    -------
+    LayerwiseScores
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, `n_layers` does not divide the number of neurons, or the control task
+        has another number of words.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import layerwise_scores
+    >>> X, y = load_digits(return_X_y=True)  # 8 rows of 8 pixels, read as layers
+    >>> result = layerwise_scores(RidgeClassifier(), X, y, n_layers=8)
+    >>> result.scores.mean(axis=1).round(2)
+    array([0.35, 0.4 , 0.5 , 0.49, 0.46, 0.46, 0.42, 0.43])
+    >>> result.best_layer
+    2
+    >>> result
+    LayerwiseScores(8 layers, 5 folds, mean accuracy: 0.3..., 0.4..., ...)
+    """
+    check_consistent_length(X, y, groups)
+    X = check_array(X)
+    check_scalar(n_layers, "n_layers", Integral, min_val=1)
+    if X.shape[1] % n_layers:
+        raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
+    if not isinstance(control, ControlTask | None):
+        raise TypeError(f"control must be a ControlTask, got {type(control).__name__}.")
+    if control is not None and len(control.labels) != len(X):
+        raise ValueError(f"The control task has {len(control.labels)} words, but X has {len(X)}.")
+    y = np.asarray(y)
+    scorer = check_scoring(estimator, scoring)
+    splits = split_folds(estimator, X, y, cv, groups)
+    tasks = [y] if control is None else [y, control.labels]
+    layers = np.split(X, n_layers, axis=1)  # views
+
+    jobs = [(layer, task) for task in tasks for layer in layers]
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_fold_scores)(estimator, layer, task, splits, scorer) for layer, task in jobs
+    )
+    bar = tqdm(results, total=len(jobs), unit="layer", desc="layers", disable=not verbose)
+    scores = np.array(list(bar)).reshape(len(tasks), n_layers, len(splits))
+    dummy = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
+    return LayerwiseScores(
+        scores=scores[0],
+        baseline_scores=np.array(_fold_scores(dummy, X[:, :1], y, splits, scorer)),
+        control_scores=None if control is None else scores[1],
+        metric=metric_name(estimator, scoring),
+    )
+
+
+def _fold_scores(estimator, X, y, splits, scorer) -> list[float]:
+    return [
+        scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test]) for train, test in splits
+    ]
