@@ -46,7 +46,13 @@ _ROOMS = {
         "top_words",
         "weight_mass_ordering",
     ),
-    "probes": ("LinearProbeClassifier", "LinearProbeRegressor"),
+    "probes": (
+        "GaussianProbeClassifier",
+        "LinearProbeClassifier",
+        "LinearProbeRegressor",
+        "load_probe",
+        "save_probe",
+    ),
     "visualization": (
         "AblationCurveDisplay",
         "AnalysisReport",

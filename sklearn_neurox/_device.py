@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+
+# Of a CUDA device's free memory, what activations may take.
+_SHARE_OF_MEMORY = 0.7
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -44,6 +48,15 @@ def resolve_device(device: str | torch.device) -> torch.device:
             f"device={device!r} is not available on this machine: {error!s:.120}"
         ) from error
     return resolved
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Move a tensor to the device if it fits there beside the work; else leave it where it is."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if tensor.nbytes > _SHARE_OF_MEMORY * free:
+            return tensor
+    return tensor.to(device)
 
 
 @contextmanager

@@ -7,13 +7,46 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
-from sklearn.utils.validation import FLOAT_DTYPES
+from sklearn.utils import assert_all_finite, check_array, gen_batches
+from sklearn.utils.validation import FLOAT_DTYPES, validate_data
+
+# Rows of a float16 array that are looked through at a time.
+_CHECKED_AT_ONCE = 8192
 
 
 def float_dtypes(X) -> Any:
     """Dtypes of X to keep; a float16 array, a format to store, is computed in float32."""
     return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+
+
+def validate_activations(estimator, X, y="no_validation", **options) -> Any:
+    """Validate data as scikit-learn does, with float16 arrays as they are.
+
+    A float16 array may be a memory map larger than the memory: it is neither converted nor, to
+    look for numbers that are none, turned into another array of its size.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y, **options
+        As for ``sklearn.utils.validation.validate_data``; without `y`, X alone is validated.
+
+    Returns
+    -------
+    X, or (X, y)
+        X of dtype float64, float32 or float16.
+
+    Raises
+    ------
+    ValueError
+        For all that scikit-learn refuses.
+    """
+    if not isinstance(X, np.ndarray) or X.dtype != np.float16:
+        return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
+    checked = validate_data(estimator, X, y, dtype=np.float16, ensure_all_finite=False, **options)
+    for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
+        assert_all_finite(X[rows], estimator_name=type(estimator).__name__, input_name="X")
+    return checked
 
 
 def check_vector(values, *, name: str) -> NDArray:

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurox import (
+    GaussianProbeClassifier,
     LayerSelector,
     LinearProbeClassifier,
     LinearProbeRegressor,
@@ -31,6 +32,11 @@ ESTIMATORS = [
     CLASSIFIER,
     REGRESSOR,
     clone(CLASSIFIER).set_params(lambda_l1=1e-4, lambda_l2=1e-4, l2_penalty="squared"),
+    LinearProbeClassifier(lambda_l1=1e-4, lambda_l2=1e-4, solver="owlqn", tol=1e-9, device="cpu"),
+    LinearProbeClassifier(lambda_l2=0.1, l2_penalty="squared", solver="owlqn", device="cpu"),
+    LinearProbeRegressor(lambda_l1=1e-4, lambda_l2=1e-4, solver="owlqn", tol=1e-9, device="cpu"),
+    GaussianProbeClassifier(),
+    GaussianProbeClassifier(covariance="map"),
     LayerSelector(0, n_layers=1),
     NeuronSelector([0]),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), n_neurons=1),

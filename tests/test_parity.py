@@ -17,7 +17,7 @@ from sklearn_neurox import (
     weight_mass_ordering,
 )
 from sklearn_neurox.activations import aggregate_subwords
-from sklearn_neurox.probes._adam import TensorBatches, make_dataset, make_net
+from sklearn_neurox.probes._adam import ClosedFormAdam, TensorBatches, make_dataset, make_net
 
 CPU = torch.device("cpu")
 MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
@@ -48,11 +48,12 @@ def test_adam_weights_and_losses(reference, run, dtype, atol):
         shuffle=None,
         device=CPU,
     )
-    dataset = make_dataset(X, targets, np.ones(len(X)), CPU)
+    dataset = make_dataset(X, targets, np.ones(len(X), dtype), CPU)
+    train = ClosedFormAdam(net.module_, net.criterion_, net.optimizer_)
     for epoch, loss in enumerate(run["losses_float64"], start=1):
         steps = TensorBatches(dataset, data["batch_size"])
         with torch.no_grad():
-            batch_means = [net._step(X, *rest).item() for X, rest in steps]
+            batch_means = [train(X, *rest).item() for X, rest in steps]
         # NeuroX divides the sum of the batch means by the number of rows.
         np.testing.assert_allclose(sum(batch_means) / len(X), loss, atol=atol)
         if (expected := run.get(f"after_{epoch}_epoch{'s' * (epoch > 1)}")) is not None:

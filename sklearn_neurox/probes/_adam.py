@@ -1,42 +1,69 @@
 """Mini-batch Adam for a bank of linear probes, through a skorch net.
 
-A bank holds K probes that see the same mini-batches and differ in their penalties. Adam works
-weight by weight, so training the bank equals K separate trainings up to rounding, at the price
-of one matrix product.
+A bank holds probes that see the same mini-batches and differ in their penalties, or in the layer
+that they look at. Adam works weight by weight, so training the bank equals that many separate
+trainings up to rounding, at the price of one matrix product.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import Subset, TensorDataset
 
-from .._device import torch_threads
+from .._device import to_device, torch_threads
 from ._objective import LOSSES, penalty
 
 # Multiply-adds of one step from which more CPU threads are worth their hand-over. Below it they
 # gain little on an idle machine, and on a busy one they wait for each other at every operation.
 _THREADING_PAYS_FROM = 20_000_000
+# Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
+_CHUNK_ELEMENTS = 1 << 22
 
 
 class LinearProbeBank(nn.Module):
-    """K linear maps of the same words: (n_words, n_neurons) to (n_words, K, n_outputs)."""
+    """P linear maps: (n_words, n_layers * n_neurons) to (n_words, P, n_outputs).
 
-    def __init__(self, n_probes: int, n_outputs: int, n_neurons: int, dtype: torch.dtype):
+    Each layer has P / n_layers probes, one after the other.
+    """
+
+    def __init__(
+        self, n_probes: int, n_outputs: int, n_neurons: int, dtype: torch.dtype, n_layers: int = 1
+    ):
         super().__init__()
+        self.n_layers = n_layers
         self.weight = nn.Parameter(torch.zeros(n_probes, n_outputs, n_neurons, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(n_probes, n_outputs, dtype=dtype))
 
     def forward(self, X: Tensor) -> Tensor:
         """Apply every probe of the bank."""
-        flat = torch.addmm(self.bias.flatten(), X, self.weight.flatten(0, 1).T)
-        return flat.view(len(X), *self.bias.shape)
+        return self.outputs(X).permute(2, 0, 1)
+
+    def outputs(self, X: Tensor) -> Tensor:
+        """Apply every probe, words last: (P, n_outputs, n_words)."""
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()[:, None]
+        if self.n_layers == 1:
+            return torch.addmm(bias, weight, X.T).unflatten(0, self.bias.shape)
+        weight, bias = weight.unflatten(0, (self.n_layers, -1)), bias.view(self.n_layers, -1, 1)
+        return torch.baddbmm(bias, weight, self.by_layer(X).mT).view(*self.bias.shape, -1)
+
+    def add_gradient(self, outputs_grad: Tensor, X: Tensor, out: Tensor) -> None:
+        """Add the gradient by the weights, given that by the outputs (P, n_outputs, n_words)."""
+        if self.n_layers == 1:
+            out.view(-1, X.shape[1]).addmm_(outputs_grad.flatten(0, 1), X)
+        else:
+            rows = outputs_grad.view(self.n_layers, -1, len(X))
+            out.view(self.n_layers, -1, out.shape[2]).baddbmm_(rows, self.by_layer(X))
+
+    def by_layer(self, X: Tensor) -> Tensor:
+        """View X as (n_layers, n_words, n_neurons)."""
+        return X.unflatten(1, (self.n_layers, -1)).transpose(0, 1)
 
 
 class BankObjective(nn.Module):
@@ -46,12 +73,7 @@ class BankObjective(nn.Module):
     lambda_l2: Tensor
 
     def __init__(
-        self,
-        loss: str,
-        lambda_l1: Sequence[float],
-        lambda_l2: Sequence[float],
-        l2_penalty: str,
-        dtype: torch.dtype,
+        self, loss: str, lambda_l1: np.ndarray, lambda_l2: np.ndarray, l2_penalty: str, dtype: Any
     ):
         super().__init__()
         self.loss = LOSSES[loss]
@@ -61,16 +83,15 @@ class BankObjective(nn.Module):
 
     def forward(
         self, outputs: Tensor, targets: Tensor, sample_weight: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Objective (K,), the gradient of its loss by `outputs`, of its penalty by `weight`."""
-        losses, outputs_grad = self.loss(outputs, targets[:, None])
-        share = sample_weight / len(outputs)
-        penalties, weight_grad = penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
-        return share @ losses + penalties, outputs_grad * share[:, None, None], weight_grad
+    ) -> Tensor:
+        """Objective (P,) of outputs (n_words, P, n_outputs) and targets (n_words, n_outputs)."""
+        losses, _ = self.loss(outputs.permute(1, 2, 0), targets.T)
+        value, _ = penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
+        return losses @ sample_weight / len(outputs) + value
 
 
 class TensorBatches:
-    """Mini-batches as slices of tensors that already lie on the device.
+    """Mini-batches as slices of tensors, moved to the device and to its dtype chunk by chunk.
 
     torch's DataLoader collates single rows, which costs more than a probing step. With a
     `shuffle`, a RandomState, each pass takes the rows in a new order.
@@ -78,51 +99,80 @@ class TensorBatches:
 
     def __init__(
         self,
-        dataset: TensorDataset,
+        dataset: TensorDataset | Subset,
         batch_size: int,
         shuffle: np.random.RandomState | None = None,
     ):
-        self.tensors = dataset.tensors
+        if isinstance(dataset, Subset):  # skorch splits off words for validation, if asked to
+            self.tensors = tuple(tensor[dataset.indices] for tensor in dataset.dataset.tensors)
+        else:
+            self.tensors = dataset.tensors
         self.batch_size = batch_size
         self.shuffle = shuffle
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        batches: Iterable[Iterable[Tensor]]
+        like = self.tensors[-1]
+        for chunk in self._chunks():
+            on_device = (tensor.to(like, non_blocking=True) for tensor in chunk)
+            batches = (tensor.split(self.batch_size) for tensor in on_device)
+            for X, targets, sample_weight in zip(*batches, strict=True):
+                yield X, (targets, sample_weight)
+
+    def _chunks(self) -> Iterator[Iterable[Tensor]]:
+        n_words, width = self.tensors[0].shape
+        size = self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
+        rows: Iterable[slice | Tensor]
         if self.shuffle is None:
-            batches = zip(*(tensor.split(self.batch_size) for tensor in self.tensors), strict=True)
+            rows = (slice(start, start + size) for start in range(0, n_words, size))
         else:
-            order = torch.from_numpy(self.shuffle.permutation(len(self.tensors[0])))
-            rows = order.to(self.tensors[0].device).split(self.batch_size)
-            batches = ([tensor[batch] for tensor in self.tensors] for batch in rows)
-        for X, targets, sample_weight in batches:
-            yield X, (targets, sample_weight)
+            rows = torch.from_numpy(self.shuffle.permutation(n_words)).split(size)
+        return ([_take(tensor, some) for tensor in self.tensors] for some in rows)
 
 
 class LinearProbeNet(NeuralNet):
-    """The skorch net of a bank; it trains with closed-form gradients.
+    """The skorch net of a bank.
 
-    `get_loss` states the same objective for autograd, so skorch's stock training step gives the
-    same weights, only slower.
+    Parameters
+    ----------
+    closed_form : bool, default=True
+        Train with closed-form gradients. `get_loss` states the same objective for autograd, so
+        skorch's stock training step gives the same weights, only slower, and takes any
+        optimizer, module and callbacks.
     """
+
+    def __init__(self, *args: Any, closed_form: bool = True, **kwargs: Any):
+        self.closed_form = closed_form
+        super().__init__(*args, **kwargs)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Sum of the objectives: the probes share no weight, so each gets its own gradient."""
-        values, _, _ = self.criterion_(y_pred, *y_true, self.module_.weight)
-        return values.sum()
+        return self.criterion_(y_pred, *y_true, self.module_.weight).sum()
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Train on every batch once, without waiting for the device in between."""
-        if iterator is None:  # skorch asks for a validation epoch too; there is none
-            return
-        self.history.record(f"{prefix}_loss", self._mean_over(iterator, self._step))
+        if not self.closed_form:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        elif training:
+            if not hasattr(self, "steps_"):
+                self.steps_ = ClosedFormAdam(self.module_, self.criterion_, self.optimizer_)
+            self.history.record(f"{prefix}_loss", _mean_over(iterator, self.steps_))
+
+    def notify(self, method_name, **kwargs):
+        """Take a KeyboardInterrupt of a callback as skorch does: training is to end here."""
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:
+            if method_name != "on_epoch_end":
+                raise
+            self.stopped_ = True
 
     def objective(self, dataset: TensorDataset, batch_size: int = 8192) -> list[float]:
         """Objective of each probe on all words, as the weights stand."""
 
         def evaluate(X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
-            return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)[0]
+            return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)
 
-        return self._mean_over(TensorBatches(dataset, batch_size), evaluate)
+        return _mean_over(TensorBatches(dataset, batch_size), evaluate)
 
     def finish(self) -> None:
         """Leave nothing on the device, so that the net loads where there is none."""
@@ -130,43 +180,68 @@ class LinearProbeNet(NeuralNet):
         self.module_.to("cpu").zero_grad()
         self.criterion_.to("cpu")
         self.optimizer_.state.clear()  # moments of a finished training, twice the weights' size
+        self.__dict__.pop("steps_", None)
 
-    @torch.no_grad()
-    def _mean_over(self, batches: Iterable, objective: Callable[..., Tensor]) -> list[float]:
-        values, sizes = [], []
-        for X, (targets, sample_weight) in batches:
-            values.append(objective(X, targets, sample_weight))
-            sizes.append(len(X))
-        share = values[0].new_tensor(sizes) / sum(sizes)
-        return (share @ torch.stack(values)).tolist()
 
-    def _step(self, X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
-        bank = self.module_
-        values, outputs_grad, weight_grad = self.criterion_(
-            bank(X), targets, sample_weight, bank.weight
-        )
-        weight_grad.flatten(0, 1).addmm_(outputs_grad.flatten(1).T, X)
-        bank.weight.grad = weight_grad
-        bank.bias.grad = outputs_grad.sum(0)
-        self.optimizer_.step()
-        return values
+class ClosedFormAdam:
+    """Steps of Adam on closed-form gradients, in buffers that all steps share.
+
+    It does what autograd and ``torch.optim.Adam`` do: a step of this size takes less time than
+    their bookkeeping.
+    """
+
+    def __init__(self, bank: LinearProbeBank, objective: BankObjective, optimizer: Any):
+        self.bank, self.objective = bank, objective
+        self.parameters = [bank.weight.detach(), bank.bias.detach()]
+        zeros = [[torch.zeros_like(tensor) for tensor in self.parameters] for _ in range(3)]
+        self.gradients, self.means, self.squares = zeros
+        self.count = self.parameters[0].new_zeros((), dtype=torch.float32)
+        group = optimizer.param_groups[0]
+        self.settings = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad")}
+        self.settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
+        self.is_free = not (objective.lambda_l1.any() or objective.lambda_l2.any())
+
+    def __call__(self, X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
+        """Take a step; return the objective of each probe (P,) before it."""
+        objective, (weight, _) = self.objective, self.parameters
+        weight_grad, bias_grad = self.gradients
+        losses, outputs_grad = objective.loss(self.bank.outputs(X), targets.T)
+        share = sample_weight / len(X)
+        value = losses @ share
+        outputs_grad.mul_(share)
+        torch.sum(outputs_grad, 2, out=bias_grad)
+        if self.is_free:
+            weight_grad.zero_()
+        else:
+            lambdas = objective.lambda_l1, objective.lambda_l2
+            size, _ = penalty(weight, *lambdas, objective.l2_penalty, out=weight_grad)
+            value += size
+        self.bank.add_gradient(outputs_grad, X, out=weight_grad)
+        self.count.add_(1)
+        torch._fused_adam_(
+            self.parameters, self.gradients, self.means, self.squares, [], [self.count] * 2,
+            maximize=False, **self.settings,
+        )  # fmt: skip
+        return value
 
 
 def make_dataset(
     X: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray, device: torch.device
 ) -> TensorDataset:
-    """Put the training data on the device; on the CPU a view of `X`, not a copy.
+    """Put the training data on the device, X only if it fits; on the CPU X is a view, not a copy.
 
     Parameters
     ----------
-    X : ndarray of shape (n_words, n_neurons), float32 or float64
+    X : ndarray of shape (n_words, n_neurons), of a floating dtype
     targets : ndarray of shape (n_words, n_outputs)
         One-hot classes or real values, shared by the probes.
     sample_weight : ndarray of shape (n_words,), with mean 1
+        In the dtype to train in, float32 or float64.
     device : torch.device
     """
-    arrays = (X, targets, sample_weight)
-    return TensorDataset(*(_as_tensor(array, X.dtype).to(device) for array in arrays))
+    dtype = sample_weight.dtype
+    small = (torch.from_numpy(array.astype(dtype)).to(device) for array in (targets, sample_weight))
+    return TensorDataset(to_device(as_tensor(X), device), *small)
 
 
 def make_net(
@@ -174,28 +249,35 @@ def make_net(
     bias: np.ndarray,
     *,
     loss: str,
-    lambda_l1: Sequence[float],
-    lambda_l2: Sequence[float],
+    lambda_l1: np.ndarray,
+    lambda_l2: np.ndarray,
     l2_penalty: str,
     batch_size: int,
     learning_rate: float,
     shuffle: np.random.RandomState | None,
     device: torch.device,
+    n_layers: int = 1,
+    net_params: dict[str, Any] | None = None,
 ) -> LinearProbeNet:
-    """Build the net of a bank of K probes that starts at the given weights.
+    """Build the net of a bank of P probes that starts at the given weights.
 
     Parameters
     ----------
-    weight : ndarray of shape (K, n_outputs, n_neurons), float32 or float64
-    bias : ndarray of shape (K, n_outputs)
+    weight : ndarray of shape (P, n_outputs, n_neurons), float32 or float64
+    bias : ndarray of shape (P, n_outputs)
     loss : {"softmax_cross_entropy", "squared_error"}
-    lambda_l1, lambda_l2 : sequence of K floats
+    lambda_l1, lambda_l2 : array-like of shape (P,)
     l2_penalty : {"norm", "squared"}
     batch_size : int
     learning_rate : float
     shuffle : RandomState or None
         Draws a new order of the words for each epoch; None keeps theirs.
     device : torch.device
+    n_layers : int, default=1
+        Layers that the words have; each gets P / n_layers of the probes.
+    net_params : dict, default=None
+        Parameters of ``skorch.NeuralNet`` that replace these; with any, skorch's stock training
+        step is taken.
 
     Returns
     -------
@@ -204,29 +286,32 @@ def make_net(
     """
     n_probes, n_outputs, n_neurons = weight.shape
     start = torch.from_numpy(weight)
-    net = LinearProbeNet(
-        LinearProbeBank,
-        module__n_probes=n_probes,
-        module__n_outputs=n_outputs,
-        module__n_neurons=n_neurons,
-        module__dtype=start.dtype,
-        criterion=BankObjective,
-        criterion__loss=loss,
-        criterion__lambda_l1=lambda_l1,
-        criterion__lambda_l2=lambda_l2,
-        criterion__l2_penalty=l2_penalty,
-        criterion__dtype=start.dtype,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
-        lr=learning_rate,
-        batch_size=batch_size,
-        iterator_train=TensorBatches,
-        iterator_train__shuffle=shuffle,
-        train_split=None,
-        callbacks="disable",
-        device=str(device),
-        verbose=0,
-    ).initialize()
+    params = {
+        "module": LinearProbeBank,
+        "module__n_probes": n_probes,
+        "module__n_outputs": n_outputs,
+        "module__n_neurons": n_neurons,
+        "module__dtype": start.dtype,
+        "module__n_layers": n_layers,
+        "criterion": BankObjective,
+        "criterion__loss": loss,
+        "criterion__lambda_l1": lambda_l1,
+        "criterion__lambda_l2": lambda_l2,
+        "criterion__l2_penalty": l2_penalty,
+        "criterion__dtype": start.dtype,
+        "optimizer": torch.optim.Adam,
+        "lr": learning_rate,
+        "batch_size": batch_size,
+        "iterator_train": TensorBatches,
+        "iterator_train__shuffle": shuffle,
+        "iterator_valid": TensorBatches,
+        "train_split": None,
+        "callbacks": "disable",
+        "closed_form": not net_params,
+        "device": str(device),
+        "verbose": 0,
+    }
+    net = LinearProbeNet(**params | (net_params or {})).initialize()
     with torch.no_grad():
         net.module_.weight.copy_(start)
         net.module_.bias.copy_(torch.from_numpy(bias))
@@ -238,21 +323,36 @@ def train_epoch(net: LinearProbeNet, dataset: TensorDataset) -> list[float]:
 
     Returns
     -------
-    list of K floats
-        The objective of each probe, averaged over the epoch while the weights move.
+    list of P floats
+        The objective of each probe, averaged over the epoch while the weights move; their sum
+        where skorch's stock step trains.
     """
     multiply_adds = min(net.batch_size, len(dataset)) * net.module_.weight.numel()
     threads = 1 if multiply_adds < _THREADING_PAYS_FROM else torch.get_num_threads()
     with torch_threads(threads):
         net.fit_loop(dataset, epochs=1)
-    return net.history[-1, "train_loss"]
+    return np.atleast_1d(net.history[-1, "train_loss"]).tolist()
 
 
-def _as_tensor(array: np.ndarray, dtype: Any) -> Tensor:
+@torch.inference_mode()
+def _mean_over(batches: Iterable, objective: Callable[..., Tensor]) -> list[float]:
+    """Mean of the objectives (P,) of batches, each with the weight of its words."""
+    values, sizes = [], []
+    for X, (targets, sample_weight) in batches:
+        values.append(objective(X, targets, sample_weight))
+        sizes.append(len(X))
+    share = values[0].new_tensor(sizes) / sum(sizes)
+    return (share @ torch.stack(values)).tolist()
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
     """View an array as a tensor; training only reads it, so read-only memory maps are welcome."""
-    array = np.asarray(array, dtype=dtype)
     if any(stride < 0 for stride in array.strides):
         array = array.copy()  # torch has no negative strides
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def _take(tensor: Tensor, rows: slice | Tensor) -> Tensor:
+    return tensor[rows] if isinstance(rows, slice) else tensor[rows.to(tensor.device)]

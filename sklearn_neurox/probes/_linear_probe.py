@@ -1,7 +1,8 @@
-"""What the linear probes share: start, train epoch by epoch, keep ``coef_``."""
+"""What the linear probes share: from words and labels to solvers, and back to ``coef_``."""
 
 from __future__ import annotations
 
+import itertools
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
@@ -9,14 +10,19 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
-from .._validation import float_dtypes
-from ._adam import LinearProbeNet, make_dataset, make_net, train_epoch
+from .._validation import validate_activations
+from ._solvers import TrainingSet, solve_adam, solve_owlqn
+
+# What a fit leaves behind that not every solver has.
+_OF_ONE_SOLVER = ("net_", "optimality_")
+# Rows of float16 activations that are predicted on at a time.
+_PREDICTED_AT_ONCE = 8192
 
 
 class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -26,11 +32,14 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "lambda_l1": [Interval(Real, 0, None, closed="left")],
         "lambda_l2": [Interval(Real, 0, None, closed="left")],
         "l2_penalty": [StrOptions({"norm", "squared"})],
-        "solver": [StrOptions({"adam"})],
+        "solver": [StrOptions({"adam", "owlqn"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "shuffle": ["boolean"],
+        "net_params": [dict, None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -60,62 +69,94 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return a W and b that predict as ``coef_`` and ``intercept_`` do."""
 
     def _fit(self, X, y, sample_weight):
+        is_adam = self.solver == "adam"
+        name, at_most = ("epoch", self.max_epochs) if is_adam else ("iteration", self.max_iter)
+        with fit_task(self, X, y, max_subtasks=at_most) as context:
+            count = itertools.count(1)
+
+            def monitor(objective, fitted):
+                step = context.subcontext(name).call_on_fit_task_begin(estimator=self, X=X, y=y)
+                if self.verbose:
+                    print(f"[{type(self).__name__}] {name} {next(count)}: {objective:.6g}")
+                return step.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=fitted
+                )
+
+            lambdas = [(self.lambda_l1, self.lambda_l2)]
+            (fitted,) = self._fit_bank(X, y, sample_weight, lambdas, monitor=monitor)
+            self._set_fitted(fitted)
+        return self
+
+    def _fit_bank(self, X, y, sample_weight, lambdas, *, monitor=None, n_layers=1):
+        """Train a probe for each layer and each pair of lambdas on the same words.
+
+        Parameters
+        ----------
+        X, y : ndarray, validated
+        sample_weight : array-like or None
+        lambdas : list of (lambda_l1, lambda_l2)
+        monitor : callable, default=None
+            For a single probe; called after each step with the objective and a dict of what is
+            fitted so far, returns whether to stop.
+        n_layers : int, default=1
+            Layers of X, runs of columns.
+
+        Returns
+        -------
+        list of dict
+            Fitted attributes: for each layer one for each pair.
+        """
         device = resolve_device(self.device)
         random_state = check_random_state(self.random_state)
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
         sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+            sample_weight, X, dtype=dtype, ensure_non_negative=True
         )
         X, y, sample_weight = _without_weightless(X, y, sample_weight)
         X, y, sample_weight = _without_weightless(X, y, self._weigh(y, sample_weight))
         previous = self._get_coef() if self._goes_on() else None
         targets, labels = self._encode(y)
-        weight, bias = _start(previous, (targets.shape[1], X.shape[1]), random_state, X.dtype)
-        net = make_net(
-            weight[None],
-            bias[None],
-            loss=self._loss,
-            lambda_l1=[self.lambda_l1],
-            lambda_l2=[self.lambda_l2],
-            l2_penalty=self.l2_penalty,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            shuffle=random_state if self.shuffle else None,
-            device=device,
-        )
-        dataset = make_dataset(X, targets, sample_weight / sample_weight.mean(), device)
-        with fit_task(self, X, y, max_subtasks=self.max_epochs) as context:
-            fitted, loss_curve = self._train(net, dataset, X, y, labels, context)
-            (objective,) = net.objective(dataset)
-            _check_finite(objective, X.dtype)
-            net.finish()
-            fitted |= {"objective_": objective, "loss_curve_": np.array(loss_curve)}
-            fitted |= {"n_iter_": len(loss_curve), "net_": net}
-            for name, value in fitted.items():  # all or nothing: if fit fails, the last one stays
-                setattr(self, name, value)
-        return self
+        shape = (targets.shape[1], X.shape[1] // n_layers)
+        _check_start(previous, shape)
+        words = TrainingSet(X, targets, sample_weight / sample_weight.mean(), self._loss, device)
 
-    def _train(self, net, dataset, X, y, labels, context):
-        """Train epoch by epoch, until a callback asks to stop."""
-        loss_curve: list[float] = []
-        for _ in range(self.max_epochs):
-            epoch = context.subcontext("epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
-            loss_curve += train_epoch(net, dataset)
-            _check_finite(loss_curve[-1], X.dtype)
-            if self.verbose:
-                print(f"[{type(self).__name__}] epoch {len(loss_curve)}: {loss_curve[-1]:.6g}")
-            weight, bias = _weights(net)
+        def as_fitted(weight, bias):
             coef, intercept = self._as_coef(weight, bias, y)
-            fitted = labels | {"coef_": coef, "intercept_": intercept}
-            if epoch.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=fitted
-            ):
-                break
-        return fitted, loss_curve
+            return labels | {"coef_": coef, "intercept_": intercept}
+
+        def monitor_weights(objective, weight, bias):
+            return monitor(objective, as_fitted(weight, bias))
+
+        lambdas = np.array(lambdas, dtype=np.float64)
+        options = {"monitor": monitor and monitor_weights, "n_layers": n_layers}
+        if self.solver == "owlqn":
+            solutions = solve_owlqn(self, words, lambdas, previous, **options)
+        else:
+            start = _random_start(shape, random_state) if previous is None else previous
+            start = tuple(array.astype(dtype) for array in start)
+            solutions = solve_adam(self, words, lambdas, start, random_state, **options)
+        return [as_fitted(each.weight, each.bias) | each.attributes for each in solutions]
+
+    def _set_fitted(self, attributes):
+        """Set all at once: if a fit fails, the last one stays as it was."""
+        for name in _OF_ONE_SOLVER:
+            self.__dict__.pop(name, None)
+        for name, value in attributes.items():
+            setattr(self, name, value)
 
     def _outputs(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=float_dtypes(X), reset=False)
-        return X @ self.coef_.T + self.intercept_
+        X = validate_activations(self, X, reset=False)
+        if X.dtype != np.float16:
+            return X @ self.coef_.T + self.intercept_
+        batches = gen_batches(len(X), _PREDICTED_AT_ONCE)
+        parts = [X[rows].astype(np.float32) @ self.coef_.T for rows in batches]
+        return np.concatenate(parts) + self.intercept_
+
+    def __getstate__(self):
+        # Prediction does not need the net, and no format but pickle could hold it.
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "net_"}
 
 
 def _without_weightless(X, y, sample_weight):
@@ -126,34 +167,18 @@ def _without_weightless(X, y, sample_weight):
     return X[kept], y[kept], sample_weight[kept]
 
 
-def _start(previous, shape, random_state, dtype):
-    """First weights: those of the last fit, or uniform as in ``torch.nn.Linear``."""
-    if previous is None:
-        bound = 1 / np.sqrt(shape[1])
-        previous = (
-            random_state.uniform(-bound, bound, size=shape),
-            random_state.uniform(-bound, bound, size=shape[0]),
-        )
-    weight, bias = previous
-    if weight.shape != shape:
+def _random_start(shape, random_state):
+    """First weights, uniform as in ``torch.nn.Linear``."""
+    bound = 1 / np.sqrt(shape[1])
+    return (
+        random_state.uniform(-bound, bound, size=shape),
+        random_state.uniform(-bound, bound, size=shape[0]),
+    )
+
+
+def _check_start(previous, shape):
+    if previous is not None and previous[0].shape != shape:
         raise ValueError(
             f"warm_start=True goes on from the last fit and needs as many outputs: expected "
-            f"{len(weight)}, got {shape[0]}."
+            f"{len(previous[0])}, got {shape[0]}."
         )
-    return weight.astype(dtype), bias.astype(dtype)
-
-
-def _check_finite(objective, dtype):
-    if not np.isfinite(objective):
-        raise ValueError(
-            f"Training left the range of {dtype}: the objective is {objective}. Scale X and y to "
-            "about unit size, or lower learning_rate."
-        )
-
-
-def _weights(net: LinearProbeNet):
-    """Copy W (n_outputs, n_neurons) and b (n_outputs,) of a bank of one probe."""
-    bank = net.module_
-    return tuple(
-        tensor.detach()[0].to("cpu", copy=True).numpy() for tensor in (bank.weight, bank.bias)
-    )

@@ -1,19 +1,20 @@
 r"""The objective of linear probes: losses, penalties and their gradients.
 
-Arrays in, arrays out. Everything is written for a *bank* of K probes with n_outputs outputs each
-that look at the same words, and each probe minimises
+Arrays in, arrays out. Everything is written for a *bank* of K probes with n_outputs outputs each,
+and each probe minimises
 
     mean_i w_i * loss_i(W x_i + b) + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
 with P(W) = ||W||_F ("norm", as NeuroX trains) or ||W||_F^2 ("squared", as Dalvi et al. 2019
 write); the bias b is free. Gradients are in closed form because at the size of a probing step
-autograd's bookkeeping costs more than the arithmetic.
+autograd's bookkeeping costs more than the arithmetic. Words come last: W X' is the cheapest
+product, and elementwise work runs along the words.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -21,18 +22,38 @@ def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tens
 
     Parameters
     ----------
-    logits : Tensor of shape (n_words, K, n_classes)
-    targets : Tensor of shape (n_words, 1, n_classes)
-        One-hot rows.
+    logits : Tensor of shape (K, n_classes, n_words)
+    targets : Tensor of shape (n_classes, n_words)
+        One-hot columns.
 
     Returns
     -------
-    losses : Tensor of shape (n_words, K), in nats
-    gradient : Tensor of shape (n_words, K, n_classes)
+    losses : Tensor of shape (K, n_words), in nats
+    gradient : Tensor of shape (K, n_classes, n_words)
     """
-    log_proba = torch.log_softmax(logits, -1)
-    losses = -(log_proba * targets).sum(-1)
-    return losses, log_proba.exp() - targets
+    log_proba = torch.log_softmax(logits, 1)
+    losses = -(log_proba * targets).sum(1)
+    return losses, log_proba.exp().sub_(targets)
+
+
+def logistic(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of one logit for two classes, and its gradient with respect to the logits.
+
+    Equal to the softmax cross-entropy of the rows (-logit / 2, logit / 2).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (K, 1, n_words)
+    targets : Tensor of shape (1, n_words)
+        1 for the second class, 0 for the first.
+
+    Returns
+    -------
+    losses : Tensor of shape (K, n_words), in nats
+    gradient : Tensor of shape (K, 1, n_words)
+    """
+    losses = -nn.functional.logsigmoid(-logits) - targets * logits
+    return losses.squeeze(1), logits.sigmoid().sub_(targets)
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,23 +61,51 @@ def squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
     Parameters
     ----------
-    outputs : Tensor of shape (n_words, K, n_outputs)
-    targets : Tensor of shape (n_words, 1, n_outputs)
+    outputs : Tensor of shape (K, n_outputs, n_words)
+    targets : Tensor of shape (n_outputs, n_words)
 
     Returns
     -------
-    losses : Tensor of shape (n_words, K)
-    gradient : Tensor of shape (n_words, K, n_outputs)
+    losses : Tensor of shape (K, n_words)
+    gradient : Tensor of shape (K, n_outputs, n_words)
     """
     difference = outputs - targets
-    return difference.square().mean(-1), difference * (2 / outputs.shape[-1])
+    return difference.square().mean(1), difference * (2 / outputs.shape[1])
 
 
-LOSSES = {"softmax_cross_entropy": softmax_cross_entropy, "squared_error": squared_error}
+LOSSES = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "logistic": logistic,
+    "squared_error": squared_error,
+}
+
+
+def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor, Tensor]:
+    """L2 penalty of each probe of a bank, and the factor of W in its gradient.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (K, n_outputs, n_neurons)
+    lambda_l2 : Tensor of shape (K,)
+    l2_penalty : {"norm", "squared"}
+
+    Returns
+    -------
+    value, factor : Tensor of shape (K,)
+        The factor of the un-squared norm is 0 at W = 0, where it has a kink.
+    """
+    norm = torch.linalg.vector_norm(weight, dim=(1, 2))
+    if l2_penalty == "squared":
+        return lambda_l2 * norm.square(), 2 * lambda_l2
+    return lambda_l2 * norm, torch.where(norm > 0, lambda_l2 / norm, 0)
 
 
 def penalty(
-    weight: Tensor, lambda_l1: Tensor, lambda_l2: Tensor, l2_penalty: str
+    weight: Tensor,
+    lambda_l1: Tensor,
+    lambda_l2: Tensor,
+    l2_penalty: str,
+    out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Penalty of each probe of a bank, and a subgradient of it.
 
@@ -65,6 +114,8 @@ def penalty(
     weight : Tensor of shape (K, n_outputs, n_neurons)
     lambda_l1, lambda_l2 : Tensor of shape (K,)
     l2_penalty : {"norm", "squared"}
+    out : Tensor of the shape of `weight`, default=None
+        Where to write the gradient.
 
     Returns
     -------
@@ -73,13 +124,8 @@ def penalty(
         0 where the penalty has a kink: at a weight of 0 for the L1 norm, at W = 0 for the
         un-squared L2 norm.
     """
-    flat = weight.flatten(1)
-    l1, l2 = lambda_l1[:, None], lambda_l2[:, None]
-    norm = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
-    if l2_penalty == "squared":
-        size, slope = norm.square(), 2 * l2
-    else:
-        size, slope = norm, l2 / torch.where(norm > 0, norm, 1.0)
-    value = l1 * flat.abs().sum(1, keepdim=True) + l2 * size
-    gradient = flat.sign().mul_(l1).addcmul_(flat, slope)
-    return value.squeeze(1), gradient.view_as(weight)
+    value, factor = l2_term(weight, lambda_l2, l2_penalty)
+    gradient = torch.sign(weight, out=out).mul_(lambda_l1[:, None, None])
+    gradient.addcmul_(weight, factor[:, None, None])
+    l1 = torch.linalg.vector_norm(weight, ord=1, dim=(1, 2))
+    return torch.addcmul(value, lambda_l1, l1), gradient

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from warnings import warn
+
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
-from .._validation import float_dtypes
+from .._validation import validate_activations
 from ._linear_probe import LinearProbe
 
 
@@ -34,17 +36,27 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" the ||W||_F^2
         that [1]_ writes.
-    solver : {"adam"}, default="adam"
+    solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
-        the same batches and no shuffling it follows NeuroX's trajectory.
+        the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
+        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
+        in every run.
     max_epochs : int, default=10
-        Passes over the training words.
+        Passes over the training words ("adam").
     batch_size : int, default=32
-        Words per step; the last, shorter batch of an epoch is a step too.
+        Words per step; the last, shorter batch of an epoch is a step too ("adam").
     learning_rate : float, default=1e-3
-        Adam's step size.
+        Adam's step size ("adam").
     shuffle : bool, default=False
-        Draw a new order of the words for each epoch; otherwise they come as in X.
+        Draw a new order of the words for each epoch; otherwise they come as in X ("adam").
+    net_params : dict, default=None
+        Parameters of ``skorch.NeuralNet`` that replace those of the probe's own net, such as
+        ``callbacks``, ``optimizer`` or a ``module`` that derives from that of ``net_``. With any,
+        skorch's stock training step is taken, which is slower ("adam").
+    max_iter : int, default=1000
+        Iterations at most; past them there is a ``ConvergenceWarning`` ("owlqn").
+    tol : float, default=1e-5
+        Largest violation of the optimality conditions to end with ("owlqn").
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
     warm_start : bool, default=False
@@ -67,12 +79,17 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         Labels, sorted.
     objective_ : float
         The objective on the training words at the end, in nats.
-    loss_curve_ : ndarray of shape (n_epochs,)
-        Mean objective of each epoch, while the weights move.
+    optimality_ : float
+        Largest violation of the optimality conditions: how far the smallest subgradient by a
+        weight or the bias is from 0 ("owlqn").
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective of each epoch while the weights move ("adam"), or the objective at the
+        start and after each step ("owlqn").
     n_iter_ : int
-        Epochs run.
+        Epochs run, or points visited.
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. Prediction does not need it.
+        The trained net, on the CPU ("adam"). Prediction does not need it, and pickles leave it
+        out.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -87,6 +104,9 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
     ----------
     .. [1] F. Dalvi, N. Durrani, H. Sajjad, Y. Belinkov, A. Bau and J. Glass (2019). What Is One
        Grain of Sand in the Desert? Analyzing Individual Neurons in Deep NLP Models. AAAI.
+
+    .. [2] G. Andrew and J. Gao (2007). Scalable Training of L1-Regularized Log-Linear Models.
+       ICML.
 
     Examples
     --------
@@ -117,6 +137,9 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         batch_size=32,
         learning_rate=1e-3,
         shuffle=False,
+        net_params=None,
+        max_iter=1000,
+        tol=1e-5,
         class_weight=None,
         warm_start=False,
         device="auto",
@@ -131,6 +154,9 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.shuffle = shuffle
+        self.net_params = net_params
+        self.max_iter = max_iter
+        self.tol = tol
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.device = device
@@ -160,9 +186,29 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
             For NaN or infinity, also those that training runs into; lengths that differ, a
             single class, negative weights, or a device that is not there.
         """
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=not self._goes_on())
+        X, y = self._check(X, y)
+        self._fit(X, y, sample_weight)
+        self._warn_if_separated(X, y)
+        return self
+
+    def _check(self, X, y):
+        X, y = validate_activations(self, X, y, reset=not self._goes_on())
         check_classification_targets(y)
-        return self._fit(X, y, sample_weight)
+        return X, y
+
+    def _warn_if_separated(self, X, y):
+        """Without penalty, the weights of a probe that makes no mistake grow without end."""
+        if self.solver != "owlqn" or self.lambda_l1 or self.lambda_l2:
+            return
+        if self.coef_.any() and np.array_equal(self.predict(X), y):
+            warn(
+                "A linear map separates the classes of the training words without a mistake, and "
+                "lambda_l1 = lambda_l2 = 0: the objective has no minimiser, its weights grow "
+                f"without end. The fit stopped where the gradient fell below tol={self.tol:g}; "
+                "set a lambda.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _weigh(self, y, sample_weight):
         classes, codes = np.unique(y, return_inverse=True)
@@ -191,7 +237,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         return np.eye(len(classes))[codes], {"classes_": classes}
 
     def _as_coef(self, weight, bias, y):
-        if len(weight) > 2:
+        if len(weight) != 2:
             return weight, bias
         return weight[1:] - weight[:1], bias[1:] - bias[:1]
 
@@ -279,17 +325,27 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is ||W||_F^2.
-    solver : {"adam"}, default="adam"
+    solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
-        the same batches and no shuffling it follows NeuroX's trajectory.
+        the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
+        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
+        in every run.
     max_epochs : int, default=10
-        Passes over the training words.
+        Passes over the training words ("adam").
     batch_size : int, default=32
-        Words per step; the last, shorter batch of an epoch is a step too.
+        Words per step; the last, shorter batch of an epoch is a step too ("adam").
     learning_rate : float, default=1e-3
-        Adam's step size.
+        Adam's step size ("adam").
     shuffle : bool, default=False
-        Draw a new order of the words for each epoch; otherwise they come as in X.
+        Draw a new order of the words for each epoch; otherwise they come as in X ("adam").
+    net_params : dict, default=None
+        Parameters of ``skorch.NeuralNet`` that replace those of the probe's own net, such as
+        ``callbacks``, ``optimizer`` or a ``module`` that derives from that of ``net_``. With any,
+        skorch's stock training step is taken, which is slower ("adam").
+    max_iter : int, default=1000
+        Iterations at most; past them there is a ``ConvergenceWarning`` ("owlqn").
+    tol : float, default=1e-5
+        Largest violation of the optimality conditions to end with ("owlqn").
     warm_start : bool, default=False
         Start the next ``fit`` from ``coef_`` and ``intercept_`` instead of random weights.
     device : str or torch.device, default="auto"
@@ -307,12 +363,17 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Bias.
     objective_ : float
         The objective on the training words at the end, in squared units of y.
-    loss_curve_ : ndarray of shape (n_epochs,)
-        Mean objective of each epoch, while the weights move.
+    optimality_ : float
+        Largest violation of the optimality conditions: how far the smallest subgradient by a
+        weight or the bias is from 0 ("owlqn").
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective of each epoch while the weights move ("adam"), or the objective at the
+        start and after each step ("owlqn").
     n_iter_ : int
-        Epochs run.
+        Epochs run, or points visited.
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. Prediction does not need it.
+        The trained net, on the CPU ("adam"). Prediction does not need it, and pickles leave it
+        out.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -326,6 +387,9 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     ----------
     .. [1] F. Dalvi, A. Nortonsmith, A. Bau, Y. Belinkov, H. Sajjad, N. Durrani and J. Glass
        (2019). NeuroX: A Toolkit for Analyzing Individual Neurons in Neural Networks. AAAI.
+
+    .. [2] G. Andrew and J. Gao (2007). Scalable Training of L1-Regularized Log-Linear Models.
+       ICML.
 
     Examples
     --------
@@ -350,6 +414,9 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         batch_size=32,
         learning_rate=1e-3,
         shuffle=False,
+        net_params=None,
+        max_iter=1000,
+        tol=1e-5,
         warm_start=False,
         device="auto",
         random_state=None,
@@ -363,6 +430,9 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.shuffle = shuffle
+        self.net_params = net_params
+        self.max_iter = max_iter
+        self.tol = tol
         self.warm_start = warm_start
         self.device = device
         self.random_state = random_state
@@ -396,23 +466,22 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             For NaN or infinity, also those that training runs into; lengths that differ,
             negative weights, or a device that is not there.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=float_dtypes(X),
-            multi_output=True,
-            y_numeric=True,
-            reset=not self._goes_on(),
+        X, y = self._check(X, y)
+        return self._fit(X, y, sample_weight)
+
+    def _check(self, X, y):
+        X, y = validate_activations(
+            self, X, y, multi_output=True, y_numeric=True, reset=not self._goes_on()
         )
         if y.dtype.kind not in "buif":
             raise ValueError(
                 f"A regressor needs numbers, got y of dtype {y.dtype}: {y[:3].tolist()}."
             )
         y = y.astype(np.float64)
-        if np.abs(y).max() > np.finfo(X.dtype).max:
+        largest = np.finfo(np.result_type(X.dtype, np.float32)).max
+        if np.abs(y).max() > largest:
             raise ValueError(f"y reaches {np.abs(y).max():.3g}, past the range of X's {X.dtype}.")
-        return self._fit(X, y, sample_weight)
+        return X, y
 
     def _encode(self, y):
         return y.reshape(len(y), -1), {}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from skorch import NeuralNet
+from torch.utils.data import TensorDataset
 
 from sklearn_neurox._device import torch_threads
+from sklearn_neurox.probes import _adam
 from sklearn_neurox.probes._adam import make_dataset, make_net, train_epoch
 
 CPU = torch.device("cpu")
@@ -19,9 +20,9 @@ def data():
     return make_dataset(X, np.eye(3)[rng.randint(3, size=50)], rng.uniform(0.5, 2, size=50), CPU)
 
 
-def net(l1, l2, **changes):
+def net(l1, l2, n_neurons=6, **changes):
     rng = np.random.RandomState(1)
-    weight, bias = rng.normal(size=(1, 3, 6)), rng.normal(size=(1, 3))
+    weight, bias = rng.normal(size=(1, 3, n_neurons)), rng.normal(size=(1, 3))
     options = dict(
         loss="softmax_cross_entropy", l2_penalty="norm", batch_size=16, learning_rate=0.01,
         shuffle=None, device=CPU,
@@ -45,16 +46,34 @@ def test_a_bank_equals_separate_probes(data, loss, l2_penalty):
         np.testing.assert_allclose(bank.objective(data)[k], single.objective(data)[0])
 
 
-def test_the_fast_epoch_equals_skorchs_stock_step(data):
-    fast, stock = net(L1, L2), net(L1, L2)
+@pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
+def test_layers_equal_probes_of_their_own(data, l2_penalty):
+    """Three layers of two neurons, each with two pairs of lambdas."""
+    l1, l2 = L1[1:], L2[1:]
+    bank = net(l1 * 3, l2 * 3, n_neurons=2, n_layers=3, l2_penalty=l2_penalty)
+    values = [train_epoch(bank, data) for _ in range(3)]
+    for layer in range(3):
+        X = data.tensors[0][:, 2 * layer : 2 * layer + 2]
+        alone = net(l1, l2, n_neurons=2, l2_penalty=l2_penalty)
+        epochs = [train_epoch(alone, TensorDataset(X, *data.tensors[1:])) for _ in range(3)]
+        both = slice(2 * layer, 2 * layer + 2)
+        torch.testing.assert_close(bank.module_.weight[both], alone.module_.weight)
+        torch.testing.assert_close(bank.module_.bias[both], alone.module_.bias)
+        np.testing.assert_allclose([epoch[both] for epoch in values], epochs)
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+@pytest.mark.parametrize(("l1", "l2"), [(L1, L2), ([0.0] * 3, [0.0] * 3)])
+def test_the_closed_form_equals_skorchs_stock_step(data, n_layers, l1, l2):
+    options = {"n_neurons": 6 // n_layers, "n_layers": n_layers}
+    fast = net(l1, l2, **options)
+    stock = net(l1, l2, **options, net_params={"verbose": 0})
+    assert fast.closed_form
+    assert not stock.closed_form
     for _ in range(2):
-        train_epoch(fast, data)
-        stock.on_epoch_begin(stock)
-        batches = stock.get_iterator(data, training=True)
-        stock.callbacks_ = []
-        NeuralNet.run_single_epoch(
-            stock, batches, training=True, prefix="train", step_fn=stock.train_step
-        )
+        values = train_epoch(fast, data)
+        (total,) = train_epoch(stock, data)
+        np.testing.assert_allclose(total, np.sum(values))
     torch.testing.assert_close(fast.module_.weight, stock.module_.weight)
     torch.testing.assert_close(fast.module_.bias, stock.module_.bias)
 
@@ -92,6 +111,17 @@ def test_the_number_of_threads_is_put_back(data):
     with pytest.raises(ZeroDivisionError), torch_threads(1):
         1 / 0  # noqa: B018 -- any error will do
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("shuffle", [None, 0])
+def test_chunks_change_nothing(data, monkeypatch, shuffle):
+    nets = []
+    for elements in (1 << 22, 96):
+        monkeypatch.setattr(_adam, "_CHUNK_ELEMENTS", elements)
+        order = None if shuffle is None else np.random.RandomState(shuffle)
+        nets.append(net(L1, L2, shuffle=order))
+        train_epoch(nets[-1], data)
+    torch.testing.assert_close(*(each.module_.weight for each in nets), atol=0, rtol=0)
 
 
 def test_training_data_are_not_copied():

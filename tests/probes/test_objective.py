@@ -2,32 +2,60 @@
 
 import pytest
 import torch
+from torch import nn
 
 from sklearn_neurox.probes._objective import LOSSES, penalty
+
+TORCH_LOSSES = {
+    "softmax_cross_entropy": lambda outputs, targets: nn.functional.cross_entropy(
+        outputs.T, targets.T
+    ),
+    "logistic": nn.functional.binary_cross_entropy_with_logits,
+    "squared_error": nn.functional.mse_loss,
+}
+
+
+def outputs_and_targets(name):
+    generator = torch.Generator().manual_seed(0)
+    rows = 1 if name == "logistic" else 4
+    outputs = torch.randn(2, rows, 7, dtype=torch.float64, generator=generator)
+    targets = torch.eye(4, dtype=torch.float64)[[0, 1, 2, 3, 0, 0, 1]].T
+    return outputs.requires_grad_(), targets[:rows]
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_gradient_is_autograds(name):
-    generator = torch.Generator().manual_seed(0)
-    outputs = torch.randn(7, 2, 4, dtype=torch.float64, generator=generator, requires_grad=True)
-    targets = torch.eye(4, dtype=torch.float64)[[0, 1, 2, 3, 0, 0, 1]][:, None]
+    outputs, targets = outputs_and_targets(name)
     losses, gradient = LOSSES[name](outputs, targets)
-    assert losses.shape == (7, 2)
+    assert losses.shape == (2, 7)
     (expected,) = torch.autograd.grad(losses.sum(), outputs)
     torch.testing.assert_close(gradient, expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_is_torchs(name):
-    generator = torch.Generator().manual_seed(0)
-    outputs = torch.randn(7, 1, 4, dtype=torch.float64, generator=generator)
-    targets = torch.eye(4, dtype=torch.float64)[[0, 1, 2, 3, 0, 0, 1]][:, None]
+    outputs, targets = outputs_and_targets(name)
     losses, _ = LOSSES[name](outputs, targets)
-    torch_loss = {
-        "softmax_cross_entropy": torch.nn.functional.cross_entropy,
-        "squared_error": torch.nn.functional.mse_loss,
-    }[name]
-    torch.testing.assert_close(losses.mean(), torch_loss(outputs[:, 0], targets[:, 0]))
+    for k in range(2):
+        expected = TORCH_LOSSES[name](outputs[k], targets)
+        torch.testing.assert_close(losses[k].mean(), expected)
+
+
+def test_one_logit_is_a_softmax_over_its_halves():
+    outputs, targets = outputs_and_targets("logistic")
+    one, _ = LOSSES["logistic"](outputs, targets)
+    two, _ = LOSSES["softmax_cross_entropy"](
+        torch.cat([-outputs / 2, outputs / 2], 1), torch.cat([1 - targets, targets])
+    )
+    torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "logistic"])
+def test_a_sure_error_costs_a_finite_loss(name):
+    outputs, targets = outputs_and_targets(name)
+    losses, gradient = LOSSES[name](outputs * 1e6, targets)
+    assert losses.isfinite().all()
+    assert gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])

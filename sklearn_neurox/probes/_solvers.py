@@ -1,0 +1,269 @@
+"""From a training set to weights: the solvers behind one door.
+
+Both take the words of a probe, a bank of penalties and, for layers, how many runs of columns to
+train on apart; both give weights and what else a fit leaves behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from warnings import warn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from .._device import to_device
+from ._adam import as_tensor, make_dataset, make_net, train_epoch
+from ._datafit import Datafit, Moments, RowsDatafit
+from ._owlqn import Minimum, Penalties, minimise
+
+# Neurons from which their second moments are worth more than passes over the words.
+_LARGEST_GRAM = 4096
+
+Point = tuple[torch.Tensor, torch.Tensor]
+# Called after each step of a single probe with objective, W and b; returns whether to stop.
+Monitor = Callable[[float, NDArray, NDArray], bool]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Words, ready to train on.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_words, n_neurons), of a floating dtype
+    targets : ndarray of shape (n_words, n_outputs), float64
+        One-hot classes or numbers.
+    sample_weight : ndarray of shape (n_words,), with mean 1
+        In the dtype to train in.
+    loss : {"softmax_cross_entropy", "squared_error"}
+    device : torch.device
+    """
+
+    X: NDArray
+    targets: NDArray[np.float64]
+    sample_weight: NDArray
+    loss: str
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weights of one probe, and fitted attributes that depend on the solver.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_outputs, n_neurons)
+    bias : ndarray of shape (n_outputs,)
+    attributes : dict
+    """
+
+    weight: NDArray
+    bias: NDArray
+    attributes: dict[str, Any]
+
+
+def solve_adam(
+    probe,
+    words: TrainingSet,
+    lambdas: NDArray[np.float64],
+    start: tuple[NDArray, NDArray],
+    random_state: np.random.RandomState,
+    *,
+    monitor: Monitor | None = None,
+    n_layers: int = 1,
+) -> list[Solution]:
+    """Train by mini-batch Adam, all pairs of lambdas and all layers as one bank.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+        Gives the parameters of the solver.
+    words : TrainingSet
+    lambdas : ndarray of shape (n_pairs, 2)
+    start : pair of ndarrays of shape (n_outputs, n_neurons) and (n_outputs,)
+        First weights, of every probe.
+    random_state : RandomState
+        Draws the order of the words if `probe.shuffle`.
+    monitor : callable, default=None
+        For a single probe.
+    n_layers : int, default=1
+
+    Returns
+    -------
+    list of Solution
+        For each layer one for each pair.
+    """
+    size = n_layers * len(lambdas)
+    lambda_l1, lambda_l2 = np.tile(lambdas, (n_layers, 1)).T
+    net = make_net(
+        *(np.repeat(array[None], size, axis=0) for array in start),
+        loss=words.loss,
+        lambda_l1=lambda_l1,
+        lambda_l2=lambda_l2,
+        l2_penalty=probe.l2_penalty,
+        batch_size=probe.batch_size,
+        learning_rate=probe.learning_rate,
+        shuffle=random_state if probe.shuffle else None,
+        device=words.device,
+        n_layers=n_layers,
+        net_params=probe.net_params,
+    )
+    dataset = make_dataset(words.X, words.targets, words.sample_weight, words.device)
+    loss_curve: list[list[float]] = []
+    for _ in range(probe.max_epochs):
+        loss_curve.append(train_epoch(net, dataset))
+        _check_finite(loss_curve[-1], words)
+        stop = monitor is not None and monitor(loss_curve[-1][0], *(a[0] for a in _weights(net)))
+        if stop or hasattr(net, "stopped_"):
+            break
+    objectives = net.objective(dataset)
+    _check_finite(objectives, words)
+    weights = _weights(net)
+    net.finish()
+    curves = np.array(loss_curve).T
+    return [
+        Solution(
+            weight,
+            bias,
+            {"objective_": objective, "loss_curve_": curve, "n_iter_": len(curve)}
+            | ({"net_": net} if size == 1 else {}),
+        )
+        for weight, bias, objective, curve in zip(*weights, objectives, curves, strict=True)
+    ]
+
+
+def solve_owlqn(
+    probe,
+    words: TrainingSet,
+    lambdas: NDArray[np.float64],
+    start: tuple[NDArray, NDArray] | None = None,
+    *,
+    monitor: Monitor | None = None,
+    n_layers: int = 1,
+) -> list[Solution]:
+    """Minimise by orthant-wise L-BFGS; the parameters are those of :func:`solve_adam`.
+
+    Without a `start` the solver starts at W = 0.
+    """
+    solutions = []
+    for X in np.split(words.X, n_layers, axis=1):
+        datafit = make_datafit(as_tensor(X), words)
+        solutions += solve_path(probe, datafit, words, lambdas, start, monitor)
+    return solutions
+
+
+def make_datafit(X: torch.Tensor, words: TrainingSet) -> Datafit:
+    """Mean loss of the words; two classes need one logit, and squared errors only moments."""
+    like = torch.from_numpy(words.sample_weight).to(words.device)
+    targets = torch.from_numpy(words.targets.T.copy()).to(like)
+    if words.loss == "squared_error" and X.shape[1] <= min(len(X), _LARGEST_GRAM):
+        return Moments.of(X, targets, like, origin=X[0].to(like)).datafit()
+    loss = words.loss
+    if loss == "softmax_cross_entropy" and len(targets) == 2:
+        loss, targets = "logistic", targets[1:]
+    return RowsDatafit(to_device(X, words.device), targets, like / len(X), loss)
+
+
+def solve_path(
+    probe,
+    datafit: Datafit,
+    words: TrainingSet,
+    lambdas: NDArray[np.float64],
+    start: tuple[NDArray, NDArray] | None = None,
+    monitor: Monitor | None = None,
+) -> list[Solution]:
+    """Minimise for each pair of lambdas, from the sparsest probes on, each from its neighbour."""
+    like, one_logit = datafit.mean, len(datafit.null_bias) < words.targets.shape[1]
+    dtype = words.sample_weight.dtype
+    points: dict[float, Point] = {}  # by lambda_l2
+    if start is not None:
+        weight, bias = (torch.from_numpy(array).to(like) for array in start)
+        point = (weight.diff(dim=0), bias.diff()) if one_logit else (weight, bias)
+        points = dict.fromkeys(lambdas[:, 1], point)
+    monitor_tensors = monitor and (
+        lambda objective, *point: monitor(objective[0], *(_as_array(t[0], dtype) for t in point))
+    )
+    solutions: dict[int, Solution] = {}
+    for lambda_l1 in sorted(set(lambdas[:, 0]), reverse=True):
+        pairs = np.flatnonzero(lambdas[:, 0] == lambda_l1)
+        lambda_l2 = lambdas[pairs, 1]
+        shrink = 1.0
+        if one_logit:  # the two rows are -coef_ / 2 and coef_ / 2
+            shrink = 0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5)
+        minimum = minimise(
+            datafit,
+            Penalties(
+                *(torch.tensor(a).to(like) for a in (lambdas[pairs, 0], shrink * lambda_l2)),
+                probe.l2_penalty,
+            ),
+            start=_stack([points[value] for value in lambda_l2]) if points else None,
+            tol=probe.tol,
+            max_iter=probe.max_iter,
+            monitor=monitor_tensors,
+        )
+        _warn_unless_converged(probe, minimum, dtype)
+        points |= dict(zip(lambda_l2, zip(minimum.weight, minimum.bias, strict=True), strict=True))
+        for k, pair in enumerate(pairs):
+            solutions[pair] = Solution(
+                _as_array(minimum.weight[k], dtype),
+                _as_array(minimum.bias[k], dtype),
+                {
+                    "objective_": minimum.objective[k].item(),
+                    "optimality_": minimum.optimality[k].item(),
+                    "loss_curve_": np.array(minimum.loss_curves[k]),
+                    "n_iter_": len(minimum.loss_curves[k]),
+                },
+            )
+    return [solutions[pair] for pair in range(len(lambdas))]
+
+
+def _stack(points: list[Point]) -> Point:
+    weights, biases = zip(*points, strict=True)
+    return torch.stack(weights), torch.stack(biases)
+
+
+def _as_array(tensor: torch.Tensor, dtype) -> NDArray:
+    """Copy a tensor to an array."""
+    return tensor.detach().to("cpu", copy=True).numpy().astype(dtype)
+
+
+def _weights(net) -> tuple[NDArray, NDArray]:
+    """Copy W (P, n_outputs, n_neurons) and b (P, n_outputs) of a bank."""
+    bank = net.module_
+    return bank.weight.detach().cpu().clone().numpy(), bank.bias.detach().cpu().clone().numpy()
+
+
+def _check_finite(objectives: Sequence[float], words: TrainingSet) -> None:
+    if not np.isfinite(objectives).all():
+        raise ValueError(
+            f"Training left the range of {words.sample_weight.dtype}: the objective is "
+            f"{max(objectives)}. Scale X and y to about unit size, or lower learning_rate."
+        )
+
+
+def _warn_unless_converged(probe, minimum: Minimum, dtype) -> None:
+    late = [
+        (optimality, len(curve))
+        for optimality, curve in zip(minimum.optimality.tolist(), minimum.loss_curves, strict=True)
+        if optimality > probe.tol
+    ]
+    if not late:
+        return
+    optimality, n_iter = max(late)
+    cause = (
+        f"stopped at max_iter={probe.max_iter}; raise it, or tol"
+        if n_iter >= probe.max_iter
+        else f"stopped after {n_iter} iterations, as rounding in {dtype} hides a further descent; "
+        "raise tol, scale X, or pass float64"
+    )
+    warn(
+        f"The optimality conditions are violated by {optimality:.1e}, more than tol="
+        f"{probe.tol:g}: the solver {cause}.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )

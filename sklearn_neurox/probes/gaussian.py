@@ -1,0 +1,449 @@
+"""Gaussian probe: one Gaussian per class, from which any subset of neurons can be read."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import entr, log_softmax, logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_scalar, gen_batches
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from tqdm.auto import tqdm  # skorch brings it
+
+from .._callbacks import fit_task
+from .._validation import float_dtypes
+
+# A class whose variance is a smaller share of the variance over all words does not vary.
+_NO_VARIANCE = 1e-6
+_ROWS = 512  # words in one piece of work
+_CELLS = 2**17  # classes x neurons x words in one piece: 1 MB, as a core's cache holds
+_LEAST = -600.0  # exp is slow below -700, where numbers are subnormal or 0
+
+
+class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Gaussian classifier that tells how much any subset of neurons knows about a property.
+
+    Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons is a
+    part of it, the sub-vector of the mean and the sub-matrix of the covariance, so that one fit
+    answers for every subset: :meth:`mutual_information` in bits, and :meth:`rank_neurons`, which
+    adds the neuron that tells most beside those already chosen.
+
+    A class of N words and d neurons has a normal-inverse-Wishart prior, centred on its mean, with
+    d + 2 degrees of freedom and the diagonal scale L0 of its unbiased variances. With the scatter
+    S = sum_i (x_i - mean)(x_i - mean)' its covariance is ::
+
+        (L0 + S) / (N + 2 d + 4)        covariance="map"
+        (L0 + S) / (N + 1)              covariance="mean"
+
+    Both stay positive definite with fewer words than neurons, and follow a neuron's scale: what
+    is read does not change when neurons are shifted or rescaled.
+
+    Parameters
+    ----------
+    covariance : {"map", "mean"}, default="map"
+        Mode or mean of the posterior. The mode is what [1]_ and NeuroX use; it narrows each class
+        by N / (N + 2 d + 4), so that the probe is far too sure of itself unless the words of a
+        class outnumber the neurons many times. The mean suits any number of neurons.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    class_prior_ : ndarray of shape (n_classes,)
+        Shares of the training words.
+    means_ : ndarray of shape (n_classes, n_neurons)
+        Mean of each class, in float64.
+    covariances_ : ndarray of shape (n_classes, n_neurons, n_neurons)
+        Covariance of each class, in float64. Rows and columns of a constant neuron are 0.
+    n_features_in_ : int
+        Number of neurons seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_neurons,)
+        Names of the neurons, where X had any.
+
+    See Also
+    --------
+    LinearProbeClassifier : Linear probe; retrained for each subset of neurons.
+
+    Notes
+    -----
+    - Where a class has no variance in a neuron (a single word, or less than a millionth of the
+      neuron's variance over all words), the variance over all words takes its place in L0.
+    - A neuron that is constant over all words up to rounding is left out, and d counts the
+      others: it tells 0 bits and changes nothing, whatever it does on other words.
+
+    References
+    ----------
+    .. [1] L. Torroba Hennigen, A. Williams and R. Cotterell (2020). Intrinsic Probing through
+       Dimension Selection. EMNLP.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_neurox import GaussianProbeClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> probe = GaussianProbeClassifier(covariance="mean").fit(X, y)
+    >>> neurons, bits = probe.rank_neurons(3)
+    >>> neurons
+    array([26, 43, 10])
+    >>> bits.round(2)
+    array([0.47, 0.89, 1.32])
+    >>> round(probe.mutual_information(X, y, neurons=[26, 43]), 2)
+    0.89
+    """
+
+    _parameter_constraints: dict = {"covariance": [StrOptions({"map", "mean"})]}
+
+    def __init__(self, *, covariance="map"):
+        self.covariance = covariance
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Estimate the Gaussian of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations. A reference to them is kept for :meth:`rank_neurons`, but not pickled.
+        y : array-like of shape (n_words,)
+            Labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n_words,), default=None
+            A word of weight 2 counts as two words, one of weight 0 as none.
+
+        Returns
+        -------
+        self : GaussianProbeClassifier
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinity, activations whose squares overflow, lengths that differ, a
+            single class, or negative weights.
+        """
+        X, y = validate_data(self, X, y, dtype=float_dtypes(X))
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.all():
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with "
+                f"a positive weight have the label {classes.tolist()[0]!r}."
+            )
+        with fit_task(self, X, y):
+            with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
+                size, means, scatter = _class_moments(X, codes, weight)
+            constant = _is_constant(X)
+            means[:, constant] = X[0, constant]
+            scatter[:, constant] = scatter[:, :, constant] = 0
+            n_moving = X.shape[1] - constant.sum()
+            divisor = size + (2 * n_moving + 4 if self.covariance == "map" else 1)
+            np.einsum("cjj->cj", scatter)[...] += _prior_scale(size, means, scatter)
+            scatter /= divisor[:, np.newaxis, np.newaxis]
+            self.classes_, self.class_prior_ = classes, size / size.sum()
+            self.means_, self.covariances_ = means, scatter
+            self._words = (X, codes, weight)
+        return self
+
+    def __getstate__(self):
+        # A pickled probe holds what was learned, not the words.
+        return {name: value for name, value in super().__getstate__().items() if name != "_words"}
+
+    def predict(self, X, neurons=None):
+        """Most probable label of each word.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+        neurons : array-like of int, default=None
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_words,)
+        """
+        best = self.predict_log_proba(X, neurons).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X, neurons=None):
+        """Probability of each label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            All neurons, also where only some are read.
+        neurons : array-like of int, default=None
+            Neurons to read; None reads all. With none at all, every word gets ``class_prior_``.
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_classes)
+            Rows sum to 1; columns as in ``classes_``.
+        """
+        return np.exp(self.predict_log_proba(X, neurons))
+
+    def predict_log_proba(self, X, neurons=None):
+        """Natural logarithm of the probability of each label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+        neurons : array-like of int, default=None
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_classes)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=float_dtypes(X), reset=False)
+        neurons = _check_neurons(neurons, X.shape[1])
+        neurons = neurons[self._moves()[neurons]]
+        joint = np.tile(np.log(self.class_prior_), (len(X), 1))  # but for a number per word
+        for c, (mean, covariance) in enumerate(zip(self.means_, self.covariances_, strict=True)):
+            factor = cholesky(covariance[np.ix_(neurons, neurons)], lower=True)
+            joint[:, c] -= np.log(factor.diagonal()).sum()
+            for rows in gen_batches(len(X), _ROWS):
+                centred = (X[rows, neurons] - mean[neurons]).T
+                white = solve_triangular(factor, centred, lower=True, check_finite=False)
+                joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
+        return log_softmax(joint, axis=1)
+
+    def mutual_information(self, X, y, neurons=None):
+        """Bits that neurons tell about the label of a word: H(y) + mean_i log2 p(y_i | x_i).
+
+        It is a lower bound that gets tight as the Gaussians get true. On words of training it
+        says too much; on other words it is negative where the probe is sure of wrong labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            All neurons.
+        y : array-like of shape (n_words,)
+            Labels; H(y) is the entropy of their frequencies. Not all classes must be there.
+        neurons : array-like of int, default=None
+            Neurons to read; None reads all.
+
+        Returns
+        -------
+        float
+            In bits, at most H(y).
+
+        Raises
+        ------
+        ValueError
+            For a label unseen in training, or a neuron that is not there or comes twice.
+        """
+        _, codes, _ = self._check_words(X, y)
+        log_proba = self.predict_log_proba(X, neurons)[np.arange(len(codes)), codes]
+        share = np.bincount(codes) / len(codes)
+        return float((entr(share).sum() + log_proba.mean()) / np.log(2))
+
+    def rank_neurons(self, n_neurons, X=None, y=None, *, verbose=False):
+        """Choose neurons one by one, each the one that tells most beside those chosen before.
+
+        Parameters
+        ----------
+        n_neurons : int
+            How many to choose.
+        X : array-like of shape (n_words, n_neurons), default=None
+            Words to score the neurons on; None takes the words of ``fit``, with their weights.
+        y : array-like of shape (n_words,), default=None
+            Their labels.
+        verbose : bool, default=False
+            Show a progress bar.
+
+        Returns
+        -------
+        ordering : ndarray of int of shape (n_neurons,)
+            Neurons, the first chosen first. Of neurons that tell the same, the one with the lower
+            index comes first; constant neurons come last.
+        bits : ndarray of shape (n_neurons,)
+            Mutual information of each neuron together with those before it.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than `n_neurons` neurons; if one of X and y is missing, or both of
+            a probe that was copied or loaded, which leaves out the words of ``fit``; and as
+            :meth:`mutual_information` says.
+        """
+        check_is_fitted(self)
+        check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
+        if n_neurons > self.n_features_in_:
+            raise ValueError(f"n_neurons={n_neurons}, but X has {self.n_features_in_} neurons.")
+        if (X is None) != (y is None):
+            raise ValueError("Give both X and y to score the neurons on, or neither.")
+        words = getattr(self, "_words", None) if X is None else self._check_words(X, y)
+        if words is None:
+            raise ValueError("This probe was copied or loaded, without its words: give X and y.")
+        moves = self._moves()
+        left, ordering = np.flatnonzero(moves), []
+        n_moving = min(n_neurons, len(left))
+        greedy = _GreedyChoice(self, n_moving, *words)
+        bits = [greedy.bits]
+        for _ in tqdm(range(n_moving), unit="neuron", desc="rank", disable=not verbose):
+            scores = greedy.score(left)
+            best = scores.max()
+            # Equal neurons differ by rounding, and the lower index is to come first.
+            chosen = np.flatnonzero(scores >= best - 1e-10 * max(1, abs(best)))[0]
+            ordering.append(left[chosen])
+            bits.append(scores[chosen])
+            greedy.add(left[chosen])
+            left = np.delete(left, chosen)
+        ordering += np.flatnonzero(~moves).tolist()[: n_neurons - n_moving]
+        bits += [bits[-1]] * (n_neurons - n_moving)
+        return np.array(ordering, dtype=np.intp), np.array(bits[1:])
+
+    def _moves(self):
+        """Mask of the neurons that are not constant."""
+        return self.covariances_[0].diagonal() > 0
+
+    def _check_words(self, X, y):
+        """X, classes (indices into ``classes_``) and weights of words to score on."""
+        check_is_fitted(self)
+        X, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
+        labels, inverse = np.unique(y, return_inverse=True)
+        known = {label: code for code, label in enumerate(self.classes_.tolist())}
+        unseen = [label for label in labels.tolist() if label not in known]
+        if unseen:
+            raise ValueError(f"y has labels unseen in training: {unseen}; known are {list(known)}.")
+        return X, np.array([known[label] for label in labels.tolist()])[inverse], np.ones(len(X))
+
+
+class _GreedyChoice:
+    """Neurons chosen so far, and what each other neuron would tell beside them.
+
+    In the Gaussian of a class, a neuron given the chosen ones has a mean linear in z, the chosen
+    neurons whitened by the Cholesky factor of their covariance, and a variance of its own. A
+    chosen neuron adds one row to the factor and one to z: nothing is ever refitted. `codes` are
+    the classes of the words as indices, `n_chosen` says how many neurons will be chosen.
+    """
+
+    def __init__(self, probe, n_chosen, X, codes, weight):
+        n_classes, n_neurons = probe.means_.shape
+        self.X = X
+        self.weight = weight / weight.sum()
+        self.own = np.zeros((n_classes, len(X)))  # weight of a word, in the row of its class
+        self.own[codes, np.arange(len(X))] = self.weight
+        self.covariances = probe.covariances_
+        self.variance = np.einsum("cjj->cj", self.covariances).copy()  # given the chosen neurons
+        # Coefficients of each neuron on z, after its mean, which goes with a row of ones.
+        self.factor = np.empty((n_classes, n_neurons, 1 + n_chosen))
+        self.factor[:, :, 0] = probe.means_
+        self.z = np.ones((n_classes, 1 + n_chosen, len(X)))
+        self.size = 1  # columns in use
+        # Log p(class, chosen neurons), but for a number the same for all classes.
+        log_prior = np.log(probe.class_prior_)
+        self.log_joint = np.tile((log_prior - log_prior.max())[:, np.newaxis], len(X))
+        share = self.own.sum(axis=1)
+        self.entropy = entr(share).sum()
+        self.bits = (self.entropy + share @ log_prior) / np.log(2)  # with no neuron
+
+    def add(self, neuron):
+        """Choose a neuron."""
+        k = self.size
+        row = self.factor[:, neuron, :k]
+        sd = np.sqrt(self.variance[:, neuron, np.newaxis])
+        z = (self.X[:, neuron] - np.einsum("ck,ckn->cn", row, self.z[:, :k])) / sd
+        explained = np.einsum("cjk,ck->cj", self.factor[:, :, 1:k], row[:, 1:])
+        column = (self.covariances[:, neuron] - explained) / sd
+        self.z[:, k], self.factor[:, :, k] = z, column
+        self.variance -= column**2
+        self.log_joint -= z**2 / 2 + np.log(sd)
+        self.log_joint -= self.log_joint.max(axis=0)
+        self.size += 1
+
+    def score(self, candidates):
+        """Bits of the chosen neurons together with each of the candidates."""
+        n_together = max(1, _CELLS // (len(self.factor) * _ROWS))
+        with np.errstate():  # restores the buffer
+            # numpy copies what it broadcasts where the buffer is longer than a row of words.
+            np.setbufsize(256)
+            pieces = gen_batches(len(candidates), n_together)
+            log_proba = [self._log_proba(candidates[piece]) for piece in pieces]
+        return (self.entropy + np.concatenate(log_proba)) / np.log(2)
+
+    def _log_proba(self, neurons):
+        """Mean over the words of log p(own class | chosen neurons and each of `neurons`)."""
+        factor = self.factor[:, neurons, : self.size]
+        variance = self.variance[:, neurons]
+        rate = -0.5 / variance[:, :, np.newaxis]
+        log_scale = -0.5 * np.log(variance)
+        log_scale -= log_scale.max(axis=0)
+        total = self.own.sum(axis=1) @ log_scale
+        for rows in gen_batches(len(self.X), _ROWS):
+            log_joint = factor @ self.z[:, : self.size, rows]
+            log_joint -= self.X[rows, neurons].T.astype(np.float64, order="C")
+            log_joint *= log_joint
+            log_joint *= rate
+            log_joint += self.log_joint[:, np.newaxis, rows]
+            total += (log_joint @ self.own[:, rows, np.newaxis]).sum(axis=0)[:, 0]
+            total -= _log_sum(log_joint, log_scale) @ self.weight[rows]
+        return total
+
+
+def _log_sum(log_joint, log_scale):
+    """Log of the sum over the classes of exp(log_joint) * exp(log_scale), both at most 1."""
+    clipped = np.maximum(log_joint, _LEAST) if log_joint.min() < _LEAST else log_joint
+    joint = np.exp(clipped)
+    total = (np.exp(log_scale).T[:, np.newaxis] @ joint.swapaxes(0, 1))[:, 0]
+    if total.min() > np.exp(_LEAST + 100):  # what was raised to the least is lost in the sum
+        return np.log(total)
+    return logsumexp(log_joint + log_scale[:, :, np.newaxis], axis=0)
+
+
+def _check_neurons(neurons, n_neurons):
+    """Check distinct indices of neurons; None stands for all."""
+    indices = np.arange(n_neurons) if neurons is None else np.asarray(neurons)
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        raise TypeError(
+            "neurons must be a one-dimensional list of indices (of a mask, np.flatnonzero), got an "
+            f"array of dtype {indices.dtype} and {indices.ndim} dimension(s)."
+        )
+    outside = indices[(indices < 0) | (indices >= n_neurons)]
+    if outside.size:
+        raise ValueError(f"neurons run from 0 to {n_neurons - 1}, got {outside[0]}.")
+    times = np.bincount(indices.astype(np.intp), minlength=1)
+    if times.max() > 1:
+        raise ValueError(f"Each neuron can be named once; {times.argmax()} comes twice.")
+    return indices.astype(np.intp)
+
+
+def _class_moments(X, codes, weight):
+    """Weight of the words, mean, and scatter about the mean of each class, in float64."""
+    size = np.bincount(codes, weights=weight)
+    means = np.zeros((len(size), X.shape[1]))
+    scatter = np.zeros((len(size), X.shape[1], X.shape[1]))
+    for c in range(len(size)):
+        words = np.flatnonzero(codes == c)
+        batches = [words[rows] for rows in gen_batches(len(words), _ROWS)]
+        means[c] = sum(weight[batch] @ X[batch].astype(np.float64) for batch in batches) / size[c]
+        for batch in batches:
+            centred = (X[batch] - means[c]) * np.sqrt(weight[batch])[:, np.newaxis]
+            scatter[c] += centred.T @ centred
+    if not np.isfinite(scatter).all():
+        raise ValueError(f"The squares of the activations overflow: max|X| is {np.abs(X).max()}.")
+    return size, means, scatter
+
+
+def _is_constant(X):
+    """Mask of the neurons that move no more than rounding."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    return high - low <= 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
+
+
+def _prior_scale(size, means, scatter):
+    """Diagonals (n_classes, n_neurons) of the prior scale: the unbiased class variances."""
+    sums = np.einsum("cjj->cj", scatter)
+    # n / 2 keeps words of small weight, less than two in all, from a variance without bound.
+    within = sums / np.maximum(size - 1, size / 2)[:, np.newaxis]
+    share = size / size.sum()
+    between = share @ (means - share @ means) ** 2
+    overall = sums.sum(axis=0) / size.sum() + between
+    return np.where(within > _NO_VARIANCE * overall, within, overall)
