@@ -49,7 +49,9 @@ _ROOMS = {
     "probes": (
         "GaussianProbeClassifier",
         "LinearProbeClassifier",
+        "LinearProbeClassifierCV",
         "LinearProbeRegressor",
+        "LinearProbeRegressorCV",
         "load_probe",
         "save_probe",
     ),

@@ -22,7 +22,7 @@ from ._objective import LOSSES, penalty
 
 # Multiply-adds of one step from which more CPU threads are worth their hand-over. Below it they
 # gain little on an idle machine, and on a busy one they wait for each other at every operation.
-_THREADING_PAYS_FROM = 20_000_000
+_THREADING_PAYS_FROM = 8_000_000
 # Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
 _CHUNK_ELEMENTS = 1 << 22
 
@@ -43,27 +43,19 @@ class LinearProbeBank(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Apply every probe of the bank."""
-        return self.outputs(X).permute(2, 0, 1)
+        rows, bias = by_layer(self.weight, self.n_layers), by_layer(self.bias, self.n_layers)
+        outputs = torch.baddbmm(bias[..., None], rows, layers_of(X, self.n_layers).mT)
+        return outputs.view(*self.bias.shape, -1).permute(2, 0, 1)
 
-    def outputs(self, X: Tensor) -> Tensor:
-        """Apply every probe, words last: (P, n_outputs, n_words)."""
-        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()[:, None]
-        if self.n_layers == 1:
-            return torch.addmm(bias, weight, X.T).unflatten(0, self.bias.shape)
-        weight, bias = weight.unflatten(0, (self.n_layers, -1)), bias.view(self.n_layers, -1, 1)
-        return torch.baddbmm(bias, weight, self.by_layer(X).mT).view(*self.bias.shape, -1)
 
-    def add_gradient(self, outputs_grad: Tensor, X: Tensor, out: Tensor) -> None:
-        """Add the gradient by the weights, given that by the outputs (P, n_outputs, n_words)."""
-        if self.n_layers == 1:
-            out.view(-1, X.shape[1]).addmm_(outputs_grad.flatten(0, 1), X)
-        else:
-            rows = outputs_grad.view(self.n_layers, -1, len(X))
-            out.view(self.n_layers, -1, out.shape[2]).baddbmm_(rows, self.by_layer(X))
+def by_layer(tensor: Tensor, n_layers: int) -> Tensor:
+    """View (P, n_outputs, ...) of a bank as (n_layers, outputs of a layer, ...)."""
+    return tensor.flatten(0, 1).unflatten(0, (n_layers, -1))
 
-    def by_layer(self, X: Tensor) -> Tensor:
-        """View X as (n_layers, n_words, n_neurons)."""
-        return X.unflatten(1, (self.n_layers, -1)).transpose(0, 1)
+
+def layers_of(X: Tensor, n_layers: int) -> Tensor:
+    """View words (n_words, n_layers * n_neurons) as (n_layers, n_words, n_neurons)."""
+    return X.unflatten(1, (n_layers, -1)).transpose(0, 1)
 
 
 class BankObjective(nn.Module):
@@ -104,7 +96,8 @@ class TensorBatches:
         shuffle: np.random.RandomState | None = None,
     ):
         if isinstance(dataset, Subset):  # skorch splits off words for validation, if asked to
-            self.tensors = tuple(tensor[dataset.indices] for tensor in dataset.dataset.tensors)
+            whole: Any = dataset.dataset
+            self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
             self.tensors = dataset.tensors
         self.batch_size = batch_size
@@ -152,6 +145,10 @@ class LinearProbeNet(NeuralNet):
         """Train on every batch once, without waiting for the device in between."""
         if not self.closed_form:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            if training:  # skorch leaves it to a callback
+                names = f"{prefix}_loss", f"{prefix}_batch_size"
+                losses, sizes = zip(*self.history[-1, "batches", :, names], strict=True)
+                self.history.record(f"{prefix}_loss", float(np.average(losses, weights=sizes)))
         elif training:
             if not hasattr(self, "steps_"):
                 self.steps_ = ClosedFormAdam(self.module_, self.criterion_, self.optimizer_)
@@ -186,12 +183,14 @@ class LinearProbeNet(NeuralNet):
 class ClosedFormAdam:
     """Steps of Adam on closed-form gradients, in buffers that all steps share.
 
-    It does what autograd and ``torch.optim.Adam`` do: a step of this size takes less time than
-    their bookkeeping.
+    It does what autograd and ``torch.optim.Adam`` do on :class:`BankObjective`: a step of this
+    size takes less time than their bookkeeping, so this one counts its operations.
     """
 
     def __init__(self, bank: LinearProbeBank, objective: BankObjective, optimizer: Any):
-        self.bank, self.objective = bank, objective
+        self.loss, self.is_squared = objective.loss, objective.l2_penalty == "squared"
+        self.lambda_l1, self.lambda_l2 = objective.lambda_l1[:, None], objective.lambda_l2[:, None]
+        self.is_free = not (self.lambda_l1.any() or self.lambda_l2.any())
         self.parameters = [bank.weight.detach(), bank.bias.detach()]
         zeros = [[torch.zeros_like(tensor) for tensor in self.parameters] for _ in range(3)]
         self.gradients, self.means, self.squares = zeros
@@ -199,30 +198,54 @@ class ClosedFormAdam:
         group = optimizer.param_groups[0]
         self.settings = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad")}
         self.settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
-        self.is_free = not (objective.lambda_l1.any() or objective.lambda_l2.any())
+
+        weight, bias = self.parameters
+        self.n_layers, self.shape = bank.n_layers, (*bias.shape, -1)
+        # Views, as making one takes as long as a small product: of one layer, or batches of many.
+        views = (by_layer(tensor, self.n_layers) for tensor in (weight, bias, self.gradients[0]))
+        self.rows, self.row_bias, self.row_grad = (
+            view[0] if self.n_layers == 1 else view for view in views
+        )
+        self.row_bias = self.row_bias[..., None]
+        self.flat, self.flat_grad = weight.flatten(1), self.gradients[0].flatten(1)
 
     def __call__(self, X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
         """Take a step; return the objective of each probe (P,) before it."""
-        objective, (weight, _) = self.objective, self.parameters
-        weight_grad, bias_grad = self.gradients
-        losses, outputs_grad = objective.loss(self.bank.outputs(X), targets.T)
-        share = sample_weight / len(X)
-        value = losses @ share
-        outputs_grad.mul_(share)
-        torch.sum(outputs_grad, 2, out=bias_grad)
-        if self.is_free:
-            weight_grad.zero_()
+        if self.n_layers == 1:
+            outputs = torch.addmm(self.row_bias, self.rows, X.T)
         else:
-            lambdas = objective.lambda_l1, objective.lambda_l2
-            size, _ = penalty(weight, *lambdas, objective.l2_penalty, out=weight_grad)
-            value += size
-        self.bank.add_gradient(outputs_grad, X, out=weight_grad)
+            X = layers_of(X, self.n_layers)
+            outputs = torch.baddbmm(self.row_bias, self.rows, X.mT)
+        losses, slope = self.loss(outputs.view(self.shape), targets.T)
+        share = sample_weight / len(sample_weight)
+        value = losses @ share
+        torch.sum(slope.mul_(share), 2, out=self.gradients[1])
+        if self.is_free:
+            self.row_grad.zero_()
+        else:
+            value += self._penalty()
+        if self.n_layers == 1:
+            self.row_grad.addmm_(slope.view(outputs.shape), X)
+        else:
+            self.row_grad.baddbmm_(slope.view(outputs.shape), X)
         self.count.add_(1)
         torch._fused_adam_(
             self.parameters, self.gradients, self.means, self.squares, [], [self.count] * 2,
             maximize=False, **self.settings,
         )  # fmt: skip
         return value
+
+    def _penalty(self) -> Tensor:
+        """Write the gradient of the penalties, and return them."""
+        flat, grad = self.flat, self.flat_grad
+        norm = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+        if self.is_squared:
+            factor, value = 2 * self.lambda_l2, self.lambda_l2 * norm.square()
+        else:
+            factor, value = (self.lambda_l2 / norm).nan_to_num_(0, 0), self.lambda_l2 * norm
+        l1 = torch.abs(flat, out=grad).sum(1, keepdim=True)
+        torch.sign(flat, out=grad).mul_(self.lambda_l1).addcmul_(flat, factor)
+        return value.addcmul_(l1, self.lambda_l1).squeeze(1)
 
 
 def make_dataset(
@@ -349,6 +372,8 @@ def as_tensor(array: np.ndarray) -> Tensor:
     """View an array as a tensor; training only reads it, so read-only memory maps are welcome."""
     if any(stride < 0 for stride in array.strides):
         array = array.copy()  # torch has no negative strides
+    if array.flags.writeable:
+        return torch.from_numpy(array)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

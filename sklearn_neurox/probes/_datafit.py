@@ -145,6 +145,9 @@ class Moments:
             products += part.T @ (part * weight[rows, None])
         return cls(products, origin.double(), len(targets))
 
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.products + other.products, self.origin, self.n_outputs)
+
     def __sub__(self, other: Moments) -> Moments:
         return Moments(self.products - other.products, self.origin, self.n_outputs)
 

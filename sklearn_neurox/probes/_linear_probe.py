@@ -87,7 +87,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             self._set_fitted(fitted)
         return self
 
-    def _fit_bank(self, X, y, sample_weight, lambdas, *, monitor=None, n_layers=1):
+    def _fit_bank(self, X, y, sample_weight, lambdas, *, monitor=None, n_layers=1, moments=None):
         """Train a probe for each layer and each pair of lambdas on the same words.
 
         Parameters
@@ -100,6 +100,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             fitted so far, returns whether to stop.
         n_layers : int, default=1
             Layers of X, runs of columns.
+        moments : Moments, default=None
+            Of the words, if they are known and the loss is the squared error.
 
         Returns
         -------
@@ -118,7 +120,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         targets, labels = self._encode(y)
         shape = (targets.shape[1], X.shape[1] // n_layers)
         _check_start(previous, shape)
-        words = TrainingSet(X, targets, sample_weight / sample_weight.mean(), self._loss, device)
+        sample_weight = sample_weight / sample_weight.mean()
+        words = TrainingSet(X, targets, sample_weight, self._loss, device, moments)
 
         def as_fitted(weight, bias):
             coef, intercept = self._as_coef(weight, bias, y)

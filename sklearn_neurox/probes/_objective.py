@@ -105,7 +105,6 @@ def penalty(
     lambda_l1: Tensor,
     lambda_l2: Tensor,
     l2_penalty: str,
-    out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Penalty of each probe of a bank, and a subgradient of it.
 
@@ -114,8 +113,6 @@ def penalty(
     weight : Tensor of shape (K, n_outputs, n_neurons)
     lambda_l1, lambda_l2 : Tensor of shape (K,)
     l2_penalty : {"norm", "squared"}
-    out : Tensor of the shape of `weight`, default=None
-        Where to write the gradient.
 
     Returns
     -------
@@ -125,7 +122,7 @@ def penalty(
         un-squared L2 norm.
     """
     value, factor = l2_term(weight, lambda_l2, l2_penalty)
-    gradient = torch.sign(weight, out=out).mul_(lambda_l1[:, None, None])
+    gradient = torch.sign(weight).mul_(lambda_l1[:, None, None])
     gradient.addcmul_(weight, factor[:, None, None])
     l1 = torch.linalg.vector_norm(weight, ord=1, dim=(1, 2))
     return torch.addcmul(value, lambda_l1, l1), gradient

@@ -90,7 +90,7 @@ def minimise(
     start: tuple[Tensor, Tensor] | None = None,
     tol: float,
     max_iter: int,
-    monitor: Callable[[list[float], Tensor, Tensor], bool] | None = None,
+    monitor: Callable[[list[float], Tensor, Tensor], bool],
 ) -> Minimum:
     """Minimise the objective of each probe of a bank.
 
@@ -104,7 +104,7 @@ def minimise(
         Largest violation of the optimality conditions to end with.
     max_iter : int
         Points at most along the way of each probe, the start included.
-    monitor : callable, default=None
+    monitor : callable
         Called with objectives, weight and bias after each step; returns whether to stop.
 
     Returns
@@ -138,7 +138,7 @@ def minimise(
             moved[probes] = True
             for probe, new in zip(probes.tolist(), values.tolist(), strict=True):
                 curves[probe].append(new)
-            stop = monitor and monitor(values.tolist(), *_uncentre(datafit, theta))
+            stop = monitor(values.tolist(), *_uncentre(datafit, theta))
             if stop:
                 ended = torch.ones_like(ended)
             if stop or max(len(curves[probe]) for probe in probes.tolist()) >= max_iter:

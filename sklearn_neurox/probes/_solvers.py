@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 from warnings import warn
 
@@ -42,6 +43,8 @@ class TrainingSet:
         In the dtype to train in.
     loss : {"softmax_cross_entropy", "squared_error"}
     device : torch.device
+    moments : Moments, default=None
+        Of these words, where they are known: a squared error needs no more.
     """
 
     X: NDArray
@@ -49,6 +52,7 @@ class TrainingSet:
     sample_weight: NDArray
     loss: str
     device: torch.device
+    moments: Moments | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ def solve_owlqn(
 
 def make_datafit(X: torch.Tensor, words: TrainingSet) -> Datafit:
     """Mean loss of the words; two classes need one logit, and squared errors only moments."""
+    if words.moments is not None:
+        return words.moments.datafit()
     like = torch.from_numpy(words.sample_weight).to(words.device)
     targets = torch.from_numpy(words.targets.T.copy()).to(like)
     if words.loss == "squared_error" and X.shape[1] <= min(len(X), _LARGEST_GRAM):
@@ -167,6 +173,41 @@ def make_datafit(X: torch.Tensor, words: TrainingSet) -> Datafit:
     if loss == "softmax_cross_entropy" and len(targets) == 2:
         loss, targets = "logistic", targets[1:]
     return RowsDatafit(to_device(X, words.device), targets, like / len(X), loss)
+
+
+def moments_of_folds(
+    X: NDArray,
+    y: NDArray,
+    sample_weight: NDArray | None,
+    splits: list[tuple[NDArray, NDArray]],
+    device: torch.device,
+) -> list[Moments | None]:
+    """Moments of the training words of each fold; in one pass where the test words part them all.
+
+    None where there are more neurons than it pays for.
+    """
+    smallest = min(len(train) for train, _ in splits)
+    if X.shape[1] > min(smallest, _LARGEST_GRAM):
+        return [None] * len(splits)
+    like = torch.empty(0, dtype=as_tensor(X[:1]).dtype, device=device)
+    if like.dtype == torch.float16:
+        like = like.float()
+    weight = torch.ones(len(X)) if sample_weight is None else torch.from_numpy(sample_weight)
+    targets, weight = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(like), weight.to(like)
+    origin = torch.from_numpy(X[0].copy()).to(like)
+
+    def moments(rows: NDArray) -> Moments:
+        return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
+
+    held_out = np.sort(np.concatenate([test for _, test in splits]))
+    if not np.array_equal(held_out, np.arange(len(X))) or any(
+        len(np.union1d(train, test)) < len(X) or len(train) + len(test) > len(X)
+        for train, test in splits
+    ):
+        return [moments(train) for train, _ in splits]
+    parts = [moments(test) for _, test in splits]
+    total = reduce(Moments.__add__, parts)
+    return [total - part for part in parts]
 
 
 def solve_path(
@@ -185,9 +226,12 @@ def solve_path(
         weight, bias = (torch.from_numpy(array).to(like) for array in start)
         point = (weight.diff(dim=0), bias.diff()) if one_logit else (weight, bias)
         points = dict.fromkeys(lambdas[:, 1], point)
-    monitor_tensors = monitor and (
-        lambda objective, *point: monitor(objective[0], *(_as_array(t[0], dtype) for t in point))
-    )
+
+    def watch(objective, weight, bias):
+        if monitor is None:
+            return False
+        return monitor(objective[0], _as_array(weight[0], dtype), _as_array(bias[0], dtype))
+
     solutions: dict[int, Solution] = {}
     for lambda_l1 in sorted(set(lambdas[:, 0]), reverse=True):
         pairs = np.flatnonzero(lambdas[:, 0] == lambda_l1)
@@ -198,17 +242,18 @@ def solve_path(
         minimum = minimise(
             datafit,
             Penalties(
-                *(torch.tensor(a).to(like) for a in (lambdas[pairs, 0], shrink * lambda_l2)),
+                torch.from_numpy(lambdas[pairs, 0]).to(like),
+                torch.from_numpy(shrink * lambda_l2).to(like),
                 probe.l2_penalty,
             ),
             start=_stack([points[value] for value in lambda_l2]) if points else None,
             tol=probe.tol,
             max_iter=probe.max_iter,
-            monitor=monitor_tensors,
+            monitor=watch,
         )
         _warn_unless_converged(probe, minimum, dtype)
         points |= dict(zip(lambda_l2, zip(minimum.weight, minimum.bias, strict=True), strict=True))
-        for k, pair in enumerate(pairs):
+        for k, pair in enumerate(pairs.tolist()):
             solutions[pair] = Solution(
                 _as_array(minimum.weight[k], dtype),
                 _as_array(minimum.bias[k], dtype),

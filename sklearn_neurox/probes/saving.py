@@ -21,13 +21,13 @@ from sklearn.utils.validation import check_is_fitted
 
 # The classes that a file may name, and their modules. A name in a file is looked up here alone.
 _MODULES = {
-    "LinearProbeClassifier": "linear",
-    "LinearProbeRegressor": "linear",
+    "LinearProbeClassifier": "linear_classifier",
+    "LinearProbeRegressor": "linear_regressor",
     "LinearProbeClassifierCV": "linear_cv",
     "LinearProbeRegressorCV": "linear_cv",
     "GaussianProbeClassifier": "gaussian",
 }
-_LEFT_OUT = {"net_", "scorer_", "best_estimator_"}  # objects, not data; prediction needs none
+_LEFT_OUT = {"net_"}  # an object, not data; prediction does not need it
 _SCHEMA = 1
 _KEY = "sklearn_neurox"
 _MAX_TEXT = 16 * 2**20  # characters; a probe with the names of 100,000 neurons has about 2 million
@@ -50,7 +50,7 @@ def save_probe(probe: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     The file holds numbers and text and no code: the numeric arrays as tensors, all else as JSON
     in the metadata. Saved are the parameters and the fitted attributes, public names that end
-    with an underscore, except ``net_``, ``scorer_`` and ``best_estimator_``: prediction does not
+    with an underscore, except ``net_``: prediction does not
     need them. Callbacks and metadata requests are not saved. A ``torch.device`` becomes its name.
 
     Parameters
@@ -301,14 +301,15 @@ def _check_consistent(probe):
         raise ValueError(f"n_features_in_ must be a positive int, got {str(n_neurons)[:80]}.")
     if "feature_names_in_" in vars(probe):
         _check_array(probe, "feature_names_in_", "O", (n_neurons,))
+    if not getattr(probe, "refit", True):  # a search without refit has scores, and no weights
+        return
     if is_classifier(probe):
         classes = probe.classes_
         _check_array(probe, "classes_", "biufUO", (np.size(classes),))
         if len(classes) < 2 or not (classes[1:] > classes[:-1]).all():
             raise ValueError("classes_ must be two labels or more, different and sorted.")
-    if getattr(probe, "refit", True):  # a search without refit has scores, and no weights
-        for name, shape in _expected_shapes(probe).items():
-            _check_array(probe, name, "f", shape)
+    for name, shape in _expected_shapes(probe).items():
+        _check_array(probe, name, "f", shape)
 
 
 def _expected_shapes(probe):

@@ -475,7 +475,7 @@ class TestBadFiles:
 
     @pytest.mark.parametrize(
         "name",
-        ["predict", "__class__", "__dict__", "_hidden_", "fit", "coef", "a b_", "net_", "scorer_", "", "best.x_", "__reduce__"],
+        ["predict", "__class__", "__dict__", "_hidden_", "fit", "coef", "a b_", "net_", "", "best.x_", "__reduce__"],
     )  # fmt: skip
     def test_names_of_attributes(self, refuses_change, name):
         refuses_change("cannot be fitted attributes", lambda c, t: c["fitted"].update({name: 1}))

@@ -1,0 +1,225 @@
+"""Cross-validation of linear probes: the whole grid on every fold in one pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
+from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils import Bunch, check_array
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
+
+from .._callbacks import fit_task
+from .._device import resolve_device
+from ._datafit import Moments
+from ._linear_probe import LinearProbe
+from ._solvers import moments_of_folds
+
+_GRID = ("lambda_l1", "lambda_l2")
+
+
+class LinearProbeCV(LinearProbe):
+    """What the cross-validated probes share; each derives from its plain probe too."""
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in LinearProbe._parameter_constraints.items() if k not in _GRID},
+        "lambdas_l1": ["array-like"],
+        "lambdas_l2": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "refit": ["boolean"],
+    }
+    _probe_class: type[LinearProbe]
+
+    def _fit_grid(self, X, y, sample_weight, params):
+        resolve_device(self.device)
+        grid = {"lambda_l1": self._check_lambdas("lambdas_l1")}
+        grid["lambda_l2"] = self._check_lambdas("lambdas_l2")
+        candidates = list(ParameterGrid(grid))
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        routed = self._route(sample_weight, params)
+        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
+        splits = list(splitter.split(X, y, **routed.splitter.split))
+        self._check_folds(y, sample_weight, splits)
+
+        with fit_task(self, X, y, max_subtasks=len(splits) + self.refit) as context:
+            times, scores = [], []
+            folds = self._fit_folds(X, y, sample_weight, candidates, splits)
+            for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
+                task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
+                score_params = _check_method_params(X, routed.scorer.score, test)
+                start = time.perf_counter()
+                scorer = check_scoring(probes[0], self.scoring)
+                scores.append([scorer(probe, X[test], y[test], **score_params) for probe in probes])
+                times.append((fit_time, time.perf_counter() - start))
+                task.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=vars(probes[0])
+                )
+            fitted = _summarise(candidates, np.array(scores, dtype=float), np.array(times))
+            if self.refit:
+                task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
+                best = self._make_probe(**fitted["best_params_"])
+                pair = tuple(fitted["best_params_"][name] for name in _GRID)
+                fitted |= best._fit_bank(X, y, sample_weight, [pair])[0]
+                task.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=fitted
+                )
+            self._set_fitted(fitted)
+        return self
+
+    def _fit_folds(self, X, y, sample_weight, candidates, splits) -> Iterator[tuple[list, float]]:
+        """Train the grid on each fold.
+
+        Yields
+        ------
+        probes : list of fitted plain probes, in the order of the candidates
+        seconds : float
+            What their training took.
+        """
+        pairs = [tuple(candidate[name] for name in _GRID) for candidate in candidates]
+        moments: list[Moments | None] = [None] * len(splits)
+        if self.solver == "owlqn" and self._loss == "squared_error":
+            moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
+        for (train, _), known in zip(splits, moments, strict=True):
+            weight = None if sample_weight is None else sample_weight[train]
+            probes = [self._make_probe(**candidate, cold=True) for candidate in candidates]
+            start = time.perf_counter()
+            fitted = probes[0]._fit_bank(X[train], y[train], weight, pairs, moments=known)
+            seconds = time.perf_counter() - start
+            for probe, attributes in zip(probes, fitted, strict=True):
+                probe._set_fitted(attributes)
+            yield probes, seconds
+
+    def _make_probe(self, *, cold=False, **lambdas):
+        """Make the plain probe of a pair of lambdas; a warm start goes on from this one."""
+        names = set(self._probe_class._get_param_names()) - set(_GRID)
+        params = {name: getattr(self, name) for name in names}
+        probe = clone(self._probe_class(**params, **lambdas))
+        inherited = ["n_features_in_", "feature_names_in_"]
+        if cold:
+            probe.warm_start = False
+        else:
+            inherited += ["classes_", "coef_", "intercept_"]
+        for name in inherited:
+            if hasattr(self, name):
+                setattr(probe, name, getattr(self, name))
+        return probe
+
+    def _check_lambdas(self, name):
+        lambdas = check_array(
+            getattr(self, name), ensure_2d=False, ensure_min_samples=0, input_name=name,
+            dtype=np.float64,
+        )  # fmt: skip
+        if lambdas.ndim != 1 or not len(lambdas) or (lambdas < 0).any():
+            raise ValueError(
+                f"{name} must be a list of numbers that are not negative, got "
+                f"{getattr(self, name)!r}."
+            )
+        return lambdas.tolist()
+
+    def _check_folds(self, y, sample_weight, splits):
+        """Refuse folds that cannot be trained on."""
+
+    def _route(self, sample_weight, params):
+        if not _routing_enabled():
+            unknown = set(params) - {"groups"}
+            if unknown:
+                raise TypeError(
+                    f"{type(self).__name__}.fit takes X, y, sample_weight and groups; got "
+                    f"{sorted(unknown)}. Other metadata need "
+                    "sklearn.set_config(enable_metadata_routing=True)."
+                )
+            return Bunch(splitter=Bunch(split={"groups": None} | params), scorer=Bunch(score={}))
+        if sample_weight is not None:
+            params = params | {"sample_weight": sample_weight}
+        return process_routing(self, "fit", **params)
+
+    def get_metadata_routing(self):
+        """Tell which metadata go where: to this probe, to `cv`, and to `scoring`.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(
+            splitter=check_cv(self.cv, classifier=is_classifier(self)),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        if self.scoring is not None:
+            router.add(
+                scorer=get_scorer(self.scoring),
+                method_mapping=MethodMapping().add(caller="fit", callee="score"),
+            )
+        return router
+
+    def score(self, X, y, sample_weight=None):
+        """Score by `scoring`, of the probe with the best lambdas.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+        y : array-like of shape (n_words,)
+        sample_weight : array-like of shape (n_words,), default=None
+
+        Returns
+        -------
+        float
+        """
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if self.scoring is None:
+            return super().score(X, y, **weights)
+        return get_scorer(self.scoring)(self, X, y, **weights)
+
+    def _outputs(self, X):
+        check_is_fitted(self)
+        if not hasattr(self, "coef_"):
+            raise AttributeError(
+                f"This {type(self).__name__} was fitted with refit=False: it has scores and "
+                "lambdas, but no weights to predict with."
+            )
+        return super()._outputs(X)
+
+
+def _summarise(candidates, scores, times):
+    """Fitted attributes as GridSearchCV has them, from (n_folds, n_candidates) scores.
+
+    Times are (n_folds, 2), to train and to score the whole grid; each candidate gets its share.
+    """
+    means = scores.mean(axis=0)
+    results = {}
+    for kind, seconds in zip(("fit", "score"), times.T / len(candidates), strict=True):
+        results[f"mean_{kind}_time"] = np.full(len(candidates), seconds.mean())
+        results[f"std_{kind}_time"] = np.full(len(candidates), seconds.std())
+    for name in _GRID:
+        results[f"param_{name}"] = np.ma.MaskedArray(
+            [candidate[name] for candidate in candidates], mask=False
+        )
+    results["params"] = candidates
+    results |= {f"split{fold}_test_score": fold_scores for fold, fold_scores in enumerate(scores)}
+    results |= {"mean_test_score": means, "std_test_score": scores.std(axis=0)}
+    last = 0.0 if np.isnan(means).all() else np.nanmin(means) - 1
+    ranked = rankdata(-np.nan_to_num(means, nan=last), method="min").astype(np.int32)
+    results["rank_test_score"] = ranked
+    best = int(ranked.argmin())
+    return {
+        "cv_results_": results,
+        "best_index_": best,
+        "best_params_": candidates[best],
+        "best_score_": float(means[best]),
+        "lambda_l1_": candidates[best]["lambda_l1"],
+        "lambda_l2_": candidates[best]["lambda_l2"],
+        "n_splits_": len(scores),
+    }
