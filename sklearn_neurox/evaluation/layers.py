@@ -13,9 +13,11 @@ from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.pipeline import Pipeline
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
+from ..probes._layers import fit_layers, is_bankable
 from ._folds import metric_name, split_folds
 from .control import ControlTask
 
@@ -92,7 +94,8 @@ def layerwise_scores(
 ) -> LayerwiseScores:
     """Cross-validate an estimator on each layer by itself.
 
-    The same folds serve every layer, the control task and the baseline.
+    The same folds serve every layer, the control task and the baseline. Linear probes that train
+    by Adam, alone or at the end of a Pipeline, train on all layers at once.
 
     Parameters
     ----------
@@ -158,12 +161,13 @@ def layerwise_scores(
     tasks = [y] if control is None else [y, control.labels]
     layers = np.split(X, n_layers, axis=1)  # views
 
-    jobs = [(layer, task) for task in tasks for layer in layers]
+    jobs = [(task, split) for task in tasks for split in splits]
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fold_scores)(estimator, layer, task, splits, scorer) for layer, task in jobs
+        delayed(_layer_scores)(estimator, layers, task, split, scorer) for task, split in jobs
     )
-    bar = tqdm(results, total=len(jobs), unit="layer", desc="layers", disable=not verbose)
-    scores = np.array(list(bar)).reshape(len(tasks), n_layers, len(splits))
+    bar = tqdm(results, total=len(jobs), unit="fold", desc="layers", disable=not verbose)
+    # (n_tasks, n_layers, n_folds)
+    scores = np.array(list(bar)).reshape(len(tasks), len(splits), n_layers).swapaxes(1, 2)
     dummy = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
     return LayerwiseScores(
         scores=scores[0],
@@ -171,6 +175,36 @@ def layerwise_scores(
         control_scores=None if control is None else scores[1],
         metric=metric_name(estimator, scoring),
     )
+
+
+def _layer_scores(estimator, layers, y, split, scorer) -> list[float]:
+    """Score on each layer, on one fold."""
+    train, test = split
+    fitted = _fit_layers(estimator, [layer[train] for layer in layers], y[train])
+    return [scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)]
+
+
+def _fit_layers(estimator, layers, y) -> list:
+    """Fit a clone on each layer; linear probes train together, also as the last step of Pipelines.
+
+    Adam takes the same steps on all of them, and small products cost less in a batch.
+    """
+    fitted = [clone(estimator) for _ in layers]
+    is_pipeline = isinstance(estimator, Pipeline)
+    probe = estimator[-1] if is_pipeline else estimator
+    if not is_bankable(probe) or getattr(estimator, "memory", None) is not None:
+        return [each.fit(layer, y) for each, layer in zip(fitted, layers, strict=True)]
+    if is_pipeline and len(estimator) > 1:
+        layers = [
+            each[:-1].fit_transform(layer, y) for each, layer in zip(fitted, layers, strict=True)
+        ]
+    if len({layer.shape[1] for layer in layers}) > 1:  # a step has selected neurons
+        ends = [each[-1] for each in fitted]
+        for end, layer in zip(ends, layers, strict=True):
+            end.fit(layer, y)
+    else:
+        fit_layers([each[-1] if is_pipeline else each for each in fitted], layers, y)
+    return fitted
 
 
 def _fold_scores(estimator, X, y, splits, scorer) -> list[float]:

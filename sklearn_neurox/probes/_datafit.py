@@ -41,6 +41,8 @@ class Datafit(Protocol):
         The best bias where all weights are 0.
     magnitude : float
         Size of what adds up to the mean loss, where that is larger than the loss.
+    lever : float
+        Largest mean of a neuron, in standard deviations where these are below 1; at least 1.
     """
 
     mean: Tensor
@@ -48,6 +50,7 @@ class Datafit(Protocol):
     curvature: Tensor
     null_bias: Tensor
     magnitude: float
+    lever: float
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean loss (K,) in float64, its gradient by weight (K, C, d) and by bias (K, C)."""
@@ -78,10 +81,11 @@ class RowsDatafit:
         for part, _, weight in self._chunks():
             total += weight @ part
         self.mean = total.to(share.dtype)
-        total.zero_()
+        squares = torch.zeros_like(total)
         for part, _, weight in self._chunks():
-            total += weight @ (part - self.mean).square_()
-        self.variance = _without_rounding(total.to(share.dtype), self.mean)
+            squares += weight @ (part - self.mean).square_()
+        self.variance = _without_rounding(squares.to(share.dtype), self.mean)
+        self.lever = _lever(self.mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
@@ -192,6 +196,7 @@ class GramDatafit:
         self.magnitude = target_variance.mean().item()
         self.curvature = torch.full_like(target_mean, 2 / len(target_mean))
         self.variance = _without_rounding(gram.diagonal(), mean)
+        self.lever = _lever(mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
@@ -203,13 +208,10 @@ class GramDatafit:
 
     def restrict(self, neurons: Tensor) -> GramDatafit:
         """See :class:`Datafit`."""
-        return GramDatafit(
-            self.gram[neurons[:, None], neurons],
-            self.cross[:, neurons],
-            self.target_variance,
-            self.mean[neurons],
-            self.null_bias,
-        )
+        part = copy(self)
+        part.gram, part.cross = self.gram[neurons[:, None], neurons], self.cross[:, neurons]
+        part.mean, part.variance = self.mean[neurons], self.variance[neurons]
+        return part
 
 
 def _null_model(loss: str, mean: Tensor) -> tuple[Tensor, Tensor]:
@@ -221,8 +223,14 @@ def _null_model(loss: str, mean: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.full_like(mean, 2 / len(mean))
 
 
+def _lever(mean: Tensor, variance: Tensor) -> float:
+    """Largest mean, in standard deviations where these are below 1; at least 1."""
+    unit = variance.sqrt().clamp_max(1)
+    return max(1.0, (mean.abs() / torch.where(unit > 0, unit, torch.inf)).max().item())
+
+
 def _without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
     """Set the variances to 0 that are no larger than the rounding of numbers of this size."""
     eps = torch.finfo(variance.dtype).eps
-    floor = (4 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
+    floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
     return torch.where(variance > floor, variance, 0)

@@ -30,7 +30,7 @@ _MEMORY_ELEMENTS = 500_000
 _SUFFICIENT_DECREASE = 1e-4
 _TRIALS = 40
 # Steps in a row without progress that is seen, after which rounding has the last word.
-_STALLED = 10
+_STALLED = 30
 _FIRST_WORKING_SET = 100
 # By how much one working set lowers the violation before the other neurons are looked at again.
 _WORKING_SET_GAIN = 0.3
@@ -130,12 +130,10 @@ def minimise(
         part, columns, targets = _working_set(
             datafit, penalties.take(running), theta[running], violation[running], tol
         )
-        moved = torch.zeros_like(ended)
-        start_points = theta[running][..., columns]
+        start_points, before = theta[running][..., columns], value
         for probes, points, values in _steps(part, penalties.take(running), start_points, targets):
             probes = running[probes]
             theta[probes] = theta[probes].index_copy_(2, columns, points)
-            moved[probes] = True
             for probe, new in zip(probes.tolist(), values.tolist(), strict=True):
                 curves[probe].append(new)
             stop = monitor(values.tolist(), *_uncentre(datafit, theta))
@@ -143,8 +141,11 @@ def minimise(
                 ended = torch.ones_like(ended)
             if stop or max(len(curves[probe]) for probe in probes.tolist()) >= max_iter:
                 break
-        ended = ended | ~moved
+        else:  # all have reached their targets or what rounding allows
+            if part is datafit:
+                ended = torch.ones_like(ended)
         value, slope = _evaluate(datafit, penalties, theta)
+        ended = ended | (before - value <= _rounding(datafit, theta, value))
     return Minimum(*_uncentre(datafit, theta), value, optimality, curves)
 
 
@@ -189,11 +190,12 @@ def _largest(datafit: Datafit, violation: Tensor) -> Tensor:
 
     That of a weight counts for a change of its neuron by one standard deviation if that is below
     1: the weights of small neurons are large, and so is what a small violation of theirs costs.
+    What the bias still lacks counts at the means too: so the neurons as they come, which the
+    solver centres, violate the conditions by no more.
     """
     unit = datafit.variance.sqrt().clamp_max(1)
-    unit = torch.where(unit > 0, unit, 1)
-    weights = (violation[..., :-1] / unit).abs().amax((1, 2))
-    return torch.maximum(weights, violation[..., -1].abs().amax(1))
+    weights = violation[..., :-1].abs() / torch.where(unit > 0, unit, torch.inf)
+    return weights.amax((1, 2)) + datafit.lever * violation[..., -1].abs().amax(1)
 
 
 def _working_set(
@@ -215,7 +217,7 @@ def _working_set(
     if size >= n_neurons or (penalties.lambda_l1 == 0).any():
         columns = torch.arange(n_neurons + 1, device=theta.device)
         return datafit, columns, violation.new_full((len(theta),), tol)
-    unit = datafit.variance.sqrt()
+    unit = datafit.variance.sqrt().clamp_max(1)
     reach = (violation[..., :-1] / torch.where(unit > 0, unit, 1)).abs().amax((0, 1))
     neurons = reach.masked_fill(used, torch.inf).topk(size).indices
     neurons = neurons[used[neurons] | (reach[neurons] > 0)].sort().values
@@ -240,7 +242,7 @@ def _steps(
     probes = torch.arange(len(theta), device=theta.device)
     stalled = torch.zeros_like(probes)
     value, slope = _evaluate(datafit, penalties, theta)
-    least = torch.full_like(targets, torch.inf)
+    least, lowest = torch.full_like(targets, torch.inf), value
     memory: list[tuple[Tensor, Tensor]] = []
     length = min(max(_MEMORY_ELEMENTS // theta.numel(), 10), 50)
     while True:
@@ -253,10 +255,12 @@ def _steps(
             return
         if not on.all():
             kept = torch.nonzero(on)[:, 0]
-            probes, stalled, targets, least, theta, value, slope, violation = (
+            probes, stalled, targets, least, lowest, theta, value, slope, violation = (
                 tensor[kept]
-                for tensor in (probes, stalled, targets, least, theta, value, slope, violation)
-            )
+                for tensor in (
+                    probes, stalled, targets, least, lowest, theta, value, slope, violation
+                )
+            )  # fmt: skip
             memory = [(step[kept], change[kept]) for step, change in memory]
             penalties = penalties.take(kept)
         direction = _direction(datafit, penalties, theta, violation, memory)
@@ -264,8 +268,12 @@ def _steps(
             datafit, penalties, theta, value, slope, violation, direction
         )
         memory = [*memory[1 - length :], (new_theta - theta, new_slope - slope)]
-        seen = value - new_value > _rounding(datafit, theta, value)
+        seen = lowest - new_value > _rounding(datafit, theta, value)
         stalled = torch.where(seen, 0, stalled + 1)
+        lowest = torch.minimum(lowest, new_value)
+        if (stalled == _STALLED // 2).any():  # what rounding has put into the memory misleads
+            kept = (stalled != _STALLED // 2)[:, None, None]
+            memory = [(step * kept, change * kept) for step, change in memory]
         theta, value, slope = new_theta, new_value, new_slope
         yield probes, theta, value
 

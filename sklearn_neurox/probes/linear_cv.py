@@ -312,7 +312,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> search = LinearProbeRegressorCV(lambdas_l1=[0, 0.1, 1], solver="owlqn", cv=3)
     >>> round(search.fit(scale(X), scale(y)).best_score_, 2)
-    0.48
+    0.49
     """
 
     _parameter_constraints: dict = {

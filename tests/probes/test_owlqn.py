@@ -1,0 +1,384 @@
+"""The exact solver finds the minimiser: the theorems that say so, and other solvers."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.callback import ScoringMonitor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+
+from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor
+from sklearn_neurox.probes._datafit import Moments, RowsDatafit
+from sklearn_neurox.probes._owlqn import Penalties, minimise
+
+PAIRS = [(0.0, 0.05), (0.02, 0.0), (0.01, 0.03), (1e-4, 1e-4)]
+FORMS = ["norm", "squared"]
+KINDS = ["classes", "two classes", "numbers", "two numbers"]
+
+
+def problem(kind, n=120, d=15):
+    """Correlated neurons of sizes from 0.05 to 20, weights of words, and a target."""
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.5 * rng.normal(size=(d, d)) / np.sqrt(d))
+    X = X * np.geomspace(0.05, 2, d) + rng.normal(size=d)
+    signal = X @ rng.normal(size=(d, 4)) / X.std() + rng.gumbel(size=(n, 4))
+    y = {
+        "classes": signal.argmax(1),
+        "two classes": signal[:, 0] > signal[:, 1],
+        "numbers": signal[:, 0],
+        "two numbers": signal[:, :2],
+    }[kind]
+    return X, y, rng.uniform(0.2, 3, size=n)
+
+
+def probe(kind, **params):
+    make = LinearProbeClassifier if "classes" in kind else LinearProbeRegressor
+    return make(**dict(solver="owlqn", tol=1e-7, max_iter=20_000, device="cpu") | params)
+
+
+def objective_and_slope(fitted, X, y, weight):
+    """By hand: the objective, and the gradient of its loss by each row of W and b."""
+    weight = weight / weight.sum()
+    W, b = np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)
+    if hasattr(fitted, "classes_"):
+        if len(W) == 1:
+            W, b = np.vstack([-W, W]) / 2, np.hstack([-b, b]) / 2
+        outputs = X @ W.T + b
+        targets = (y[:, None] == fitted.classes_).astype(float)
+        losses = -(log_softmax(outputs, axis=1) * targets).sum(1)
+        gradient = softmax(outputs, axis=1) - targets
+    else:
+        targets = y.reshape(len(y), -1)
+        losses = np.square(X @ W.T + b - targets).mean(1)
+        gradient = 2 * (X @ W.T + b - targets) / targets.shape[1]
+    norm = np.linalg.norm(W)
+    l2 = norm**2 if fitted.l2_penalty == "squared" else norm
+    value = weight @ losses + fitted.lambda_l1 * np.abs(W).sum() + fitted.lambda_l2 * l2
+    gradient *= weight[:, None]
+    return value, W, gradient.T @ X, gradient.sum(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("l1", "l2"), PAIRS)
+def test_optimality_conditions(kind, form, l1, l2):
+    X, y, weight = problem(kind)
+    fitted = probe(kind, lambda_l1=l1, lambda_l2=l2, l2_penalty=form).fit(X, y, weight)
+    value, W, slope, bias_slope = objective_and_slope(fitted, X, y, weight)
+    np.testing.assert_allclose(fitted.objective_, value, rtol=1e-9)
+    assert fitted.optimality_ <= 1e-7
+    slope += l2 * (2 * W if form == "squared" else W / np.linalg.norm(W))
+    moving = np.where(W != 0, slope + l1 * np.sign(W), 0)
+    resting = np.where(W == 0, np.maximum(np.abs(slope) - l1, 0), 0)
+    tolerance = 1.001e-7
+    assert np.abs(bias_slope).max() <= tolerance
+    assert np.abs(moving).max() <= tolerance
+    assert resting.max() <= tolerance
+    if l1 in (0.0, 0.02):
+        assert (W == 0).any() == (l1 > 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_largest_lambdas_are_where_theory_has_them(kind):
+    X, y, weight = problem(kind)
+    null = probe(kind, lambda_l1=1e9).fit(X, y, weight)
+    _, _, slope, _ = objective_and_slope(null, X, y, weight)
+    assert not null.coef_.any()
+    for l1, l2 in [
+        (np.abs(slope).max(), 0.0),
+        (0.0, np.linalg.norm(slope)),
+        (
+            np.median(np.abs(slope)),
+            np.linalg.norm(np.maximum(np.abs(slope) - np.median(np.abs(slope)), 0)),
+        ),
+    ]:
+        above = probe(kind, lambda_l1=1.0001 * l1, lambda_l2=1.0001 * l2).fit(X, y, weight)
+        below = probe(kind, lambda_l1=0.99 * l1, lambda_l2=0.99 * l2).fit(X, y, weight)
+        assert not above.coef_.any()
+        assert above.optimality_ == 0
+        assert below.coef_.any()
+    np.testing.assert_allclose(null.predict(X[:1]), above.predict(X[-1:]))
+
+
+def test_the_bias_of_a_null_probe_gives_the_frequencies():
+    X, y, weight = problem("classes")
+    null = probe("classes", lambda_l2=1e9).fit(X, y, weight)
+    shares = np.bincount(y, weights=weight) / weight.sum()
+    np.testing.assert_allclose(null.predict_proba(X[:2]), [shares, shares])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("l1", "l2"), PAIRS)
+def test_no_other_solver_goes_lower(kind, form, l1, l2):
+    """scipy on W = P - N with P, N >= 0, where the L1 norm is linear."""
+    X, y, weight = problem(kind)
+    fitted = probe(kind, lambda_l1=l1, lambda_l2=l2, l2_penalty=form).fit(X, y, weight)
+    shape = (np.unique(y).size if "classes" in kind else y.reshape(len(y), -1).shape[1], 15)
+    size = shape[0] * shape[1]
+
+    def split(z):
+        other = probe(kind, lambda_l1=l1, lambda_l2=l2, l2_penalty=form)
+        other.coef_ = (z[:size] - z[size : 2 * size]).reshape(shape)
+        other.intercept_ = z[2 * size :]
+        if "classes" in kind:
+            other.classes_ = np.unique(y)
+        value, W, slope, bias_slope = objective_and_slope(other, X, y, weight)
+        norm = np.linalg.norm(W)
+        slope = slope + l2 * (2 * W if form == "squared" else W / max(norm, 1e-12))
+        value += l1 * (z[: 2 * size].sum() - np.abs(W).sum())
+        return value, np.hstack([slope.ravel() + l1, -slope.ravel() + l1, bias_slope])
+
+    start = np.full(2 * size + shape[0], 1e-3)
+    start[:size] += 1e-3 * np.random.RandomState(0).uniform(size=size)
+    best = minimize(
+        split, start, jac=True, method="L-BFGS-B",
+        bounds=[(0, None)] * (2 * size) + [(None, None)] * shape[0],
+        options={"maxiter": 20_000, "maxfun": 50_000, "ftol": 1e-15, "gtol": 1e-9},
+    )  # fmt: skip
+    assert fitted.objective_ <= best.fun * (1 + 1e-6)
+    np.testing.assert_allclose(fitted.objective_, best.fun, rtol=1e-4)
+
+
+def test_saga_and_proximal_gradient_agree():
+    X, y, _ = problem("classes")
+    X = (X - X.mean(0)) / X.std(0)
+    l1, l2, n = 0.01, 0.005, len(X)
+    fitted = probe("classes", lambda_l1=l1, lambda_l2=l2, l2_penalty="squared").fit(X, y)
+    strength = l1 + 2 * l2
+    saga = LogisticRegression(
+        C=1 / (n * strength), l1_ratio=l1 / strength, solver="saga", tol=1e-12, max_iter=20_000
+    ).fit(X, y)
+    np.testing.assert_allclose(fitted.coef_, saga.coef_, atol=1e-5)
+
+    ones, target, step = np.c_[X, np.ones(n)], np.eye(4)[y], 1 / 2.0
+    z = np.zeros((4, 16))
+    step = 1 / (0.5 * np.linalg.norm(ones, 2) ** 2 / n)
+    for _ in range(5000):
+        z = z - step * ((softmax(ones @ z.T, axis=1) - target).T @ ones / n)
+        W = np.sign(z[:, :-1]) * np.maximum(np.abs(z[:, :-1]) - step * l1, 0)
+        z[:, :-1] = W / (1 + 2 * step * l2)
+    W = z[:, :-1]
+    loss = -log_softmax(ones @ z.T, axis=1)[np.arange(n), y].mean()
+    value = loss + l1 * np.abs(W).sum() + l2 * np.square(W).sum()
+    np.testing.assert_allclose(fitted.objective_, value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.1])
+def test_scikit_learns_linear_models(l1):
+    X, y, _ = problem("numbers")
+    l2 = 0.05
+    ours = probe("numbers", lambda_l1=l1, lambda_l2=l2, l2_penalty="squared").fit(X, y)
+    strength = l1 / 2 + l2  # theirs has half the squared error
+    theirs = (
+        ElasticNet(strength, l1_ratio=l1 / 2 / strength, tol=1e-12, max_iter=100_000)
+        if l1
+        else Ridge(len(X) * l2)
+    ).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_counts_rows(kind):
+    X, y, _ = problem(kind, n=60)
+    count = np.random.RandomState(1).randint(4, size=60)
+    options = dict(lambda_l1=0.01, lambda_l2=0.01, tol=1e-10)
+    weighed = probe(kind, **options).fit(X, y, count)
+    repeated = probe(kind, **options).fit(X.repeat(count, 0), y.repeat(count, 0))
+    np.testing.assert_allclose(weighed.coef_, repeated.coef_, atol=1e-7)
+    np.testing.assert_allclose(weighed.objective_, repeated.objective_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_runs_agree_bit_for_bit(kind, dtype):
+    X, y, weight = problem(kind)
+    runs = [probe(kind, lambda_l1=0.01, tol=1e-5).fit(X.astype(dtype), y, weight) for _ in range(2)]
+    assert runs[0].coef_.dtype == dtype
+    np.testing.assert_array_equal(runs[0].coef_, runs[1].coef_)
+    np.testing.assert_array_equal(runs[0].loss_curve_, runs[1].loss_curve_)
+
+
+def test_single_precision_comes_near():
+    X, y, weight = problem("classes")
+    exact = probe("classes", lambda_l1=0.01).fit(X, y, weight)
+    single = probe("classes", lambda_l1=0.01, tol=1e-5).fit(X.astype(np.float32), y, weight)
+    np.testing.assert_allclose(single.objective_, exact.objective_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_warm_start_at_the_optimum_stays(kind):
+    X, y, weight = problem(kind)
+    warm = probe(kind, lambda_l1=0.01, lambda_l2=0.01, tol=1e-6).fit(X, y, weight)
+    cold_steps, coef = warm.n_iter_, warm.coef_
+    warm.set_params(warm_start=True, tol=2e-6).fit(X, y, weight)
+    assert warm.n_iter_ == 1
+    np.testing.assert_allclose(warm.coef_, coef, atol=1e-12)
+    warm.set_params(lambda_l1=0.011, tol=1e-6).fit(X, y, weight)
+    cold = probe(kind, lambda_l1=0.011, lambda_l2=0.01, tol=1e-6).fit(X, y, weight)
+    assert warm.n_iter_ < cold_steps
+    np.testing.assert_allclose(warm.objective_, cold.objective_, rtol=1e-7)
+
+
+def test_adam_goes_on_from_the_optimum_and_back():
+    X, y, _ = problem("classes")
+    fitted = probe("classes", lambda_l1=0.01, warm_start=True).fit(X, y)
+    assert not hasattr(fitted, "net_")
+    best = fitted.objective_
+    fitted.set_params(solver="adam", max_epochs=1).fit(X, y)
+    assert not hasattr(fitted, "optimality_")
+    assert fitted.objective_ > best
+    np.testing.assert_allclose(fitted.set_params(solver="owlqn").fit(X, y).objective_, best)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers", "two numbers"])
+def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
+    X, y, weight = problem(kind)
+    plain = probe(kind).fit(X, y, weight)
+    scale = np.geomspace(1e-3, 1, 15)
+    scaled = probe(kind).fit(X * scale, y, weight)
+    np.testing.assert_allclose(scaled.objective_, plain.objective_, rtol=1e-6)
+    np.testing.assert_allclose(scaled.coef_ * scale, plain.coef_, atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("l1", [0.0, 0.01])
+def test_constant_neurons_get_no_weight(kind, l1):
+    X, y, weight = problem(kind)
+    noise = np.random.RandomState(0).normal(size=len(X))
+    more = np.c_[X, np.zeros(len(X)), np.full(len(X), 7.3), 1 + 1e-16 * noise, 1e-32 * noise]
+    fitted = probe(kind, lambda_l1=l1, lambda_l2=0.01).fit(more, y, weight)
+    assert not fitted.coef_[..., -4:].any()
+    without = probe(kind, lambda_l1=l1, lambda_l2=0.01).fit(X, y, weight)
+    np.testing.assert_allclose(fitted.objective_, without.objective_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_neurons_than_words_and_copies_of_them(kind):
+    X, y, weight = problem(kind, n=40, d=60)
+    fitted = probe(kind, lambda_l1=0.01).fit(np.c_[X, X], y, weight)
+    alone = probe(kind, lambda_l1=0.01).fit(X, y, weight)
+    np.testing.assert_allclose(fitted.objective_, alone.objective_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_objective_never_rises(kind):
+    X, y, weight = problem(kind)
+    curve = probe(kind, lambda_l1=0.01, lambda_l2=0.01).fit(X, y, weight).loss_curve_
+    assert len(curve) > 3
+    assert (np.diff(curve) <= 1e-12 * curve[0]).all()
+
+
+def test_working_sets_change_nothing(monkeypatch):
+    X, y, weight = problem("classes", n=150, d=80)
+    whole = probe("classes", lambda_l1=0.02).fit(X, y, weight)
+    monkeypatch.setattr("sklearn_neurox.probes._owlqn._FIRST_WORKING_SET", 5)
+    parts = probe("classes", lambda_l1=0.02).fit(X, y, weight)
+    np.testing.assert_allclose(parts.objective_, whole.objective_, rtol=1e-9)
+    np.testing.assert_array_equal(parts.coef_ != 0, whole.coef_ != 0)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    X, y, weight = problem("classes")
+    options = dict(lambda_l1=0.02, lambda_l2=0.02, l2_penalty="squared")
+    whole = probe("classes", **options).fit(X, y, weight)
+    monkeypatch.setattr("sklearn_neurox.probes._datafit._CHUNK_ELEMENTS", 200)
+    chunks = probe("classes", **options).fit(X, y, weight)
+    np.testing.assert_allclose(chunks.coef_, whole.coef_, atol=1e-5)
+
+
+def never(*_):
+    return False
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_bank_finds_what_its_probes_find_alone(form):
+    X, y, weight = problem("classes")
+    datafit = RowsDatafit(
+        torch.from_numpy(X),
+        torch.eye(4, dtype=torch.float64)[y].T,
+        torch.from_numpy(weight / weight.sum()),
+        "softmax_cross_entropy",
+    )
+    l1, l2 = torch.tensor([*PAIRS, (9.0, 0.0)], dtype=torch.float64).T
+    bank = minimise(datafit, Penalties(l1, l2, form), tol=1e-7, max_iter=20_000, monitor=never)
+    for k in range(len(l1)):
+        alone = probe("classes", lambda_l1=l1[k].item(), lambda_l2=l2[k].item(), l2_penalty=form)
+        alone.fit(X, y, weight)
+        np.testing.assert_allclose(bank.objective[k], alone.objective_, rtol=1e-7)
+    assert not bank.weight[-1].any()
+
+
+def test_moments_hold_all_of_a_squared_error():
+    X, y, weight = problem("two numbers")
+    tensors = [torch.from_numpy(array) for array in (X, y.T.copy(), weight)]
+    rows = RowsDatafit(*tensors[:2], tensors[2] / weight.sum(), "squared_error")
+    origin = tensors[0][3]
+    gram = Moments.of(*tensors, origin).datafit()
+    generator = torch.Generator().manual_seed(0)
+    W = torch.randn(3, 2, 15, dtype=torch.float64, generator=generator)
+    b = torch.randn(3, 2, dtype=torch.float64, generator=generator)
+    for ours, expected in zip(gram.evaluate(W, b), rows.evaluate(W, b), strict=True):
+        torch.testing.assert_close(ours, expected)
+    some = torch.tensor([0, 4, 7])
+    for ours, expected in zip(
+        gram.restrict(some).evaluate(W[..., some], b),
+        rows.restrict(some).evaluate(W[..., some], b),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, expected)
+    part = slice(0, 50)
+    rest = Moments.of(*tensors, origin) - Moments.of(
+        tensors[0][part], tensors[1][:, part], tensors[2][part], origin
+    )
+    left = Moments.of(tensors[0][50:], tensors[1][:, 50:], tensors[2][50:], origin)
+    torch.testing.assert_close(rest.products, left.products)
+
+
+class TestWarnings:
+    def test_too_few_iterations(self):
+        X, y, _ = problem("classes")
+        with pytest.warns(ConvergenceWarning, match=r"stopped at max_iter=5; raise it, or tol"):
+            fitted = probe("classes", lambda_l1=0.001, max_iter=5).fit(X, y)
+        assert fitted.n_iter_ == 5
+        assert fitted.optimality_ > 1e-7
+
+    def test_rounding(self):
+        X, y, _ = problem("classes")
+        with pytest.warns(ConvergenceWarning, match="rounding in float32"):
+            probe("classes", lambda_l2=0.001, tol=1e-12).fit(X.astype(np.float32), y)
+
+    @pytest.mark.parametrize("kind", ["classes", "two classes"])
+    def test_separable_classes_without_penalty(self, kind):
+        X, y, _ = problem(kind, n=30, d=40)
+        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+            probe(kind, tol=1e-4).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            probe(kind, tol=1e-4, lambda_l2=1e-3).fit(X, y)
+
+    def test_classes_that_overlap_have_a_minimiser(self):
+        X, y, _ = problem("classes")
+        assert probe("classes").fit(X, y).score(X, y) < 1
+
+
+def test_callbacks_see_every_iteration():
+    X, y, _ = problem("classes")
+    monitor = ScoringMonitor(scoring="accuracy")
+    fitted = probe("classes", lambda_l1=0.01, tol=1e-3).set_callbacks(monitor).fit(X, y)
+    steps = [row for row in monitor.get_logs().data if row["task_name"] == "iteration"]
+    assert len(steps) == fitted.n_iter_ - 1
+    assert steps[-1]["accuracy"] == fitted.score(X, y)
+
+
+def test_verbose_counts_iterations(capsys):
+    X, y, _ = problem("classes")
+    fitted = probe("classes", lambda_l1=0.01, tol=1e-2, verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == fitted.n_iter_ - 1
+    assert lines[0].startswith("[LinearProbeClassifier] iteration 1: ")
