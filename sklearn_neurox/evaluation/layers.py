@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_consistent_length, check_scalar
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional

@@ -80,11 +80,14 @@ class RowsDatafit:
         total = torch.zeros(X.shape[1], dtype=torch.float64, device=share.device)
         for part, _, weight in self._chunks():
             total += weight @ part
-        self.mean = total.to(share.dtype)
-        squares = torch.zeros_like(total)
+        mean = total.to(share.dtype)
+        rest, squares = torch.zeros_like(total), torch.zeros_like(total)
         for part, _, weight in self._chunks():
-            squares += weight @ (part - self.mean).square_()
-        self.variance = _without_rounding(squares.to(share.dtype), self.mean)
+            centred = part - mean
+            rest += weight @ centred  # what rounding has left in the mean
+            squares += weight @ centred.square_()
+        self.mean = (mean + rest).to(share.dtype)
+        self.variance = _without_rounding((squares - rest**2).to(share.dtype), self.mean)
         self.lever = _lever(self.mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:

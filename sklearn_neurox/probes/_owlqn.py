@@ -279,7 +279,7 @@ def _steps(
 
 
 def _rounding(datafit: Datafit, theta: Tensor, value: Tensor) -> Tensor:
-    """Differences of the objective that are no more than rounding."""
+    """Return the rounding of the objective, of its last digit."""
     return torch.finfo(theta.dtype).eps * (value.abs() + datafit.magnitude)
 
 
@@ -360,7 +360,7 @@ def _line_search(
     """
     orthant = torch.where(theta != 0, theta, -violation)
     bounded = penalties.on_columns(theta) > 0
-    rounding = 2 * _rounding(datafit, theta, value)
+    rounding = 8 * _rounding(datafit, theta, value)  # of a sum of many
     length = torch.ones_like(theta[:, :1, :1])
     new_theta, new_value, new_slope = theta.clone(), value.clone(), slope.clone()
     left = torch.arange(len(theta), device=theta.device)

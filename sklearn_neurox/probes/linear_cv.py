@@ -121,7 +121,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     >>> search.fit(scale(X), y).lambda_l1_
     0.001
     >>> search.cv_results_["mean_test_score"].round(2)
-    array([0.92, 0.93, 0.91])
+    array([0.93, 0.93, 0.91])
     """
 
     _parameter_constraints: dict = {
