@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
-def interleave(sides: dict[str, Callable[[], str]], *, repeats: int = 5) -> None:
-    """Run the sides in turn and print medians, ratios to the first, and what each side reports.
+def command_line(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser that knows --repeats, for a quick look with fewer than five."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, help="counted runs of each side")
+    return parser
+
+
+def interleave(
+    sides: dict[str, Callable[[], str]],
+    *,
+    repeats: int = 5,
+    reference: str | None = None,
+    scale: Mapping[str, float] | None = None,
+) -> None:
+    """Run the sides in turn and print medians, ratios, and what each side reports.
 
     Parameters
     ----------
@@ -16,18 +30,25 @@ def interleave(sides: dict[str, Callable[[], str]], *, repeats: int = 5) -> None
         Each returns its score or objective as text, so that faster is never worse.
     repeats : int, default=5
         Counted runs of each side, after one that is not.
+    reference : str, default=None
+        The side that ratios compare to; None is the first.
+    scale : mapping of str to float, default=None
+        By how much to multiply the times of sides that do a part of the work only.
     """
+    scale = scale or {}
     times: dict[str, list[float]] = {name: [] for name in sides}
     reports = {name: run() for name, run in sides.items()}
     for _ in range(repeats):
         for name, run in sides.items():
             start = time.perf_counter()
             run()
-            times[name].append(time.perf_counter() - start)
-    first = times[next(iter(sides))]
+            times[name].append((time.perf_counter() - start) * scale.get(name, 1))
+    first = times[reference or next(iter(sides))]
     for name, seconds in times.items():
         ratio = statistics.median(b / a for a, b in zip(first, seconds, strict=True))
+        part = f"; timed a part, times {scale[name]:g}" if name in scale else ""
         print(
-            f"  {name:44} {statistics.median(seconds):8.3f} s  x{ratio:6.2f}   {reports[name]}",
+            f"  {name:44} {statistics.median(seconds):8.3f} s  x{ratio:6.2f}   "
+            f"{reports[name]}{part}",
             flush=True,
         )

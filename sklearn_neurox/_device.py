@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+_THREADING_PAYS_FROM = 8_000_000
 # Of a CUDA device's free memory, what activations may take.
 _SHARE_OF_MEMORY = 0.7
 
@@ -60,10 +61,17 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def torch_threads(n_threads: int) -> Iterator[None]:
-    """Use at most `n_threads` CPU threads in torch, and put the number back."""
+def torch_threads(multiply_adds: int) -> Iterator[None]:
+    """Let torch use the CPU threads that steps of this size pay for, and put the number back.
+
+    Parameters
+    ----------
+    multiply_adds : int
+        Multiplications in one step. A small step gains little from a second thread on an idle
+        machine, and on a busy one the threads wait for each other at every operation.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(min(n_threads, before))
+    torch.set_num_threads(1 if multiply_adds < _THREADING_PAYS_FROM else before)
     try:
         yield
     finally:

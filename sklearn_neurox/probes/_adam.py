@@ -20,9 +20,6 @@ from torch.utils.data import Subset, TensorDataset
 from .._device import to_device, torch_threads
 from ._objective import LOSSES, penalty
 
-# Multiply-adds of one step from which more CPU threads are worth their hand-over. Below it they
-# gain little on an idle machine, and on a busy one they wait for each other at every operation.
-_THREADING_PAYS_FROM = 8_000_000
 # Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
 _CHUNK_ELEMENTS = 1 << 22
 
@@ -351,8 +348,7 @@ def train_epoch(net: LinearProbeNet, dataset: TensorDataset) -> list[float]:
         where skorch's stock step trains.
     """
     multiply_adds = min(net.batch_size, len(dataset)) * net.module_.weight.numel()
-    threads = 1 if multiply_adds < _THREADING_PAYS_FROM else torch.get_num_threads()
-    with torch_threads(threads):
+    with torch_threads(multiply_adds):
         net.fit_loop(dataset, epochs=1)
     return np.atleast_1d(net.history[-1, "train_loss"]).tolist()
 

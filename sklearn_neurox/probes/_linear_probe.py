@@ -19,8 +19,8 @@ from .._device import resolve_device
 from .._validation import validate_activations
 from ._solvers import TrainingSet, solve_adam, solve_owlqn
 
-# What a fit leaves behind that not every solver has.
-_OF_ONE_SOLVER = ("net_", "optimality_")
+# What the last fit has left behind, and the next one may not.
+_FITTED = ("classes_", "coef_", "intercept_", "objective_", "optimality_", "loss_curve_", "net_")
 # Rows of float16 activations that are predicted on at a time.
 _PREDICTED_AT_ONCE = 8192
 
@@ -142,7 +142,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _set_fitted(self, attributes):
         """Set all at once: if a fit fails, the last one stays as it was."""
-        for name in _OF_ONE_SOLVER:
+        for name in _FITTED:
             self.__dict__.pop(name, None)
         for name, value in attributes.items():
             setattr(self, name, value)

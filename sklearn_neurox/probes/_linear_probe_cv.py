@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from inspect import signature
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
-from sklearn.utils import Bunch, check_array
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -118,21 +119,20 @@ class LinearProbeCV(LinearProbe):
         return probe
 
     def _check_lambdas(self, name):
-        lambdas = check_array(
-            getattr(self, name), ensure_2d=False, ensure_min_samples=0, input_name=name,
-            dtype=np.float64,
-        )  # fmt: skip
-        if lambdas.ndim != 1 or not len(lambdas) or (lambdas < 0).any():
+        lambdas = np.asarray(getattr(self, name))
+        is_list = lambdas.ndim == 1 and len(lambdas) and lambdas.dtype.kind in "biuf"
+        if not is_list or not (np.isfinite(lambdas) & (lambdas >= 0)).all():
             raise ValueError(
                 f"{name} must be a list of numbers that are not negative, got "
                 f"{getattr(self, name)!r}."
             )
-        return lambdas.tolist()
+        return lambdas.astype(float).tolist()
 
     def _check_folds(self, y, sample_weight, splits):
         """Refuse folds that cannot be trained on."""
 
     def _route(self, sample_weight, params):
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         if not _routing_enabled():
             unknown = set(params) - {"groups"}
             if unknown:
@@ -141,10 +141,11 @@ class LinearProbeCV(LinearProbe):
                     f"{sorted(unknown)}. Other metadata need "
                     "sklearn.set_config(enable_metadata_routing=True)."
                 )
-            return Bunch(splitter=Bunch(split={"groups": None} | params), scorer=Bunch(score={}))
-        if sample_weight is not None:
-            params = params | {"sample_weight": sample_weight}
-        return process_routing(self, "fit", **params)
+            split = {"groups": None} | params
+            if not _accepts_weights(check_scoring(self._probe_class(), self.scoring)):
+                weights = {}
+            return Bunch(splitter=Bunch(split=split), scorer=Bunch(score=weights))
+        return process_routing(self, "fit", **params, **weights)
 
     def get_metadata_routing(self):
         """Tell which metadata go where: to this probe, to `cv`, and to `scoring`.
@@ -158,11 +159,10 @@ class LinearProbeCV(LinearProbe):
             splitter=check_cv(self.cv, classifier=is_classifier(self)),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
-        if self.scoring is not None:
-            router.add(
-                scorer=get_scorer(self.scoring),
-                method_mapping=MethodMapping().add(caller="fit", callee="score"),
-            )
+        router.add(
+            scorer=check_scoring(self._probe_class(), self.scoring),
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
         return router
 
     def score(self, X, y, sample_weight=None):
@@ -178,10 +178,12 @@ class LinearProbeCV(LinearProbe):
         -------
         float
         """
+        check_is_fitted(self)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         if self.scoring is None:
             return super().score(X, y, **weights)
-        return get_scorer(self.scoring)(self, X, y, **weights)
+        best = self._make_probe(lambda_l1=self.lambda_l1_, lambda_l2=self.lambda_l2_)
+        return get_scorer(self.scoring)(best, X, y, **weights)
 
     def _outputs(self, X):
         check_is_fitted(self)
@@ -191,6 +193,12 @@ class LinearProbeCV(LinearProbe):
                 "lambdas, but no weights to predict with."
             )
         return super()._outputs(X)
+
+
+def _accepts_weights(scorer):
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    return "sample_weight" in signature(scorer).parameters
 
 
 def _summarise(candidates, scores, times):

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .._device import to_device
+from .._device import to_device, torch_threads
 from ._adam import as_tensor, make_dataset, make_net, train_epoch
 from ._datafit import Datafit, GramDatafit, Moments, RowsDatafit
 from ._owlqn import Minimum, Penalties, minimise
@@ -238,18 +238,20 @@ def solve_path(
         shrink = 1.0
         if one_logit:  # the two rows are -coef_ / 2 and coef_ / 2
             shrink = 0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5)
-        minimum = minimise(
-            datafit,
-            Penalties(
-                torch.from_numpy(lambdas[pairs, 0]).to(like),
-                torch.from_numpy(shrink * lambda_l2).to(like),
-                probe.l2_penalty,
-            ),
-            start=_stack([points[value] for value in lambda_l2]) if points else None,
-            tol=probe.tol,
-            max_iter=probe.max_iter,
-            monitor=watch,
+        penalties = Penalties(
+            torch.from_numpy(lambdas[pairs, 0]).to(like),
+            torch.from_numpy(shrink * lambda_l2).to(like),
+            probe.l2_penalty,
         )
+        with torch_threads(len(pairs) * words.targets.size * len(like)):
+            minimum = minimise(
+                datafit,
+                penalties,
+                start=_stack([points[value] for value in lambda_l2]) if points else None,
+                tol=probe.tol,
+                max_iter=probe.max_iter,
+                monitor=watch,
+            )
         _warn_unless_converged(probe, minimum, dtype)
         points |= dict(zip(lambda_l2, zip(minimum.weight, minimum.bias, strict=True), strict=True))
         for k, pair in enumerate(pairs.tolist()):

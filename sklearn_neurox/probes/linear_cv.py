@@ -184,8 +184,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         y : array-like of shape (n_words,)
             Labels.
         sample_weight : array-like of shape (n_words,), default=None
-            Weights of the words in training; a weight of 0 equals a removed row. Scores see them
-            if metadata routing brings them there, as in ``GridSearchCV``.
+            Weights of the words, in training and, as in ``GridSearchCV``, in scoring; with
+            metadata routing, in scoring if the scorer asks for them. In training a weight of 0
+            equals a removed row.
         **params : dict
             `groups` for `cv`; with metadata routing, all that `cv` and `scoring` ask for.
 
@@ -372,8 +373,9 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         y : array-like of shape (n_words,) or (n_words, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_words,), default=None
-            Weights of the words in training; a weight of 0 equals a removed row. Scores see them
-            if metadata routing brings them there, as in ``GridSearchCV``.
+            Weights of the words, in training and, as in ``GridSearchCV``, in scoring; with
+            metadata routing, in scoring if the scorer asks for them. In training a weight of 0
+            equals a removed row.
         **params : dict
             `groups` for `cv`; with metadata routing, all that `cv` and `scoring` ask for.
 

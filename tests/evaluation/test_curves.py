@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -36,6 +37,33 @@ def test_layers_score_as_by_hand(classification, cv):
     baseline = cross_val_score(DummyClassifier(), X, y, cv=cv)
     np.testing.assert_allclose(result.baseline_scores, baseline)
     assert result.best_layer == 0  # the classes shift neurons 0, 1, 2
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[StandardScaler()], [StandardScaler(), WeightMassSelector(PROBE, n_neurons=2)], []],
+    ids=len,
+)
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+def test_layers_of_a_pipeline_score_as_by_hand(classification, steps, solver):
+    X, y = classification
+    probe = clone(PROBE).set_params(solver=solver, lambda_l1=0.01)
+    control = make_control_task(list("abcde" * 30), y, random_state=0)
+    pipeline = make_pipeline(*steps, probe)
+    result = layerwise_scores(pipeline, X, y, n_layers=3, cv=3, control=control)
+    for layer in range(3):
+        by_hand = make_pipeline(LayerSelector(layer, n_layers=3), *steps, probe)
+        np.testing.assert_allclose(result.scores[layer], cross_val_score(by_hand, X, y, cv=3))
+
+
+def test_a_step_may_leave_layers_of_different_widths(classification):
+    X, y = classification
+    X = np.c_[X[:, :4], np.repeat(X[:, 4:5], 4, axis=1)]
+    pipeline = make_pipeline(WeightMassSelector(PROBE, mass=0.7), PROBE)
+    result = layerwise_scores(pipeline, X, y, n_layers=2, cv=3)
+    for layer in range(2):
+        by_hand = make_pipeline(LayerSelector(layer, n_layers=2), pipeline)
+        np.testing.assert_allclose(result.scores[layer], cross_val_score(by_hand, X, y, cv=3))
 
 
 def test_any_estimator_scoring_and_n_jobs(classification, groups):

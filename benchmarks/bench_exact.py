@@ -1,0 +1,149 @@
+"""To the optimum of one probe, on one thread: against NeuroX's 10 epochs, saga and lbfgs.
+
+A gap is how far an objective lies above the best one known, as a share of that: of the un-squared
+norm (NeuroX's penalty) and of the squared one, which scikit-learn has. Each side gets the loosest
+tolerance, or the fewest iterations, that reach the gap of 1e-3.
+Run: python benchmarks/bench_exact.py [--repeats 5] [--cap 60]
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import _neurox
+import torch
+from _data import draw_start, floor, load_real_words, make_words, objective
+from _timing import command_line, interleave
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from sklearn_neurox import LinearProbeClassifier
+
+LAMBDA, GAP = 1e-3, 1e-3
+TOLS = (1e-2, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4)
+TOLS_LBFGS = (1e-1, 5e-2, 2e-2, *TOLS, 5e-5, 2e-5, 1e-5, 1e-6)
+
+
+class Problem:
+    """An objective on some words, and the least value of it that is known."""
+
+    def __init__(self, X, y, lambda_l1, lambda_l2, l2_penalty):
+        self.X, self.y = X, y
+        self.lambdas = lambda_l1, lambda_l2
+        self.l2_penalty = l2_penalty
+        start = time.perf_counter()
+        probe = self.probe(tol=1e-6, max_iter=20_000).fit(X.astype("float64"), y)
+        self.best = self.value(probe.coef_, probe.intercept_)
+        print(
+            f"  optimum {self.best:.6f}, {(probe.coef_ == 0).mean():.1%} of the weights 0 (float64, "
+            f"violation {probe.optimality_:.0e}, {time.perf_counter() - start:.1f} s)",
+            flush=True,
+        )
+
+    def probe(self, **params):
+        return LinearProbeClassifier(
+            lambda_l1=self.lambdas[0], lambda_l2=self.lambdas[1], l2_penalty=self.l2_penalty,
+            solver="owlqn", device="cpu", **params,
+        )  # fmt: skip
+
+    def value(self, weight, bias):
+        return objective(weight, bias, self.X, self.y, *self.lambdas, l2_penalty=self.l2_penalty)
+
+    def gap(self, weight, bias):
+        return self.value(weight, bias) / self.best - 1
+
+    def loosest(self, make, tols):
+        """Return the estimator with the loosest tolerance that reaches the gap, and its report."""
+        for tol in tols:
+            estimator = make(tol=tol).fit(self.X, self.y)
+            gap = self.gap(estimator.coef_, estimator.intercept_)
+            if gap <= GAP:
+                break
+        return estimator, f"gap {gap:.1e} (tol={tol:g}, {int(max_iter(estimator))} iterations)"
+
+    def side(self, make, tols):
+        """Return what to time for an estimator."""
+        estimator, report = self.loosest(make, tols)
+
+        def timed():
+            estimator.fit(self.X, self.y)
+            return report
+
+        return timed
+
+
+def max_iter(estimator):
+    """Iterations of an estimator, which scikit-learn keeps in an array."""
+    return getattr(estimator.n_iter_, "max", lambda: estimator.n_iter_)()
+
+
+def against_neurox(X, y, repeats):
+    problem = Problem(X, y, LAMBDA, LAMBDA, "norm")
+    start = draw_start(y.max() + 1, X.shape[1])
+
+    def neurox():
+        weight, bias, _ = _neurox.train(X, y, LAMBDA, LAMBDA, start=start)
+        return f"gap {problem.gap(weight, bias):.1e}"
+
+    sides = {"owlqn": problem.side(problem.probe, TOLS), "NeuroX, 10 epochs": neurox}
+    interleave(sides, repeats=repeats)
+
+
+def against_saga(X, y, repeats, cap):
+    """Double saga's iterations until it reaches the gap, or the next try would exceed the cap."""
+    problem = Problem(X, y, LAMBDA, LAMBDA, "squared")
+    interleave({"owlqn": problem.side(problem.probe, TOLS)}, repeats=repeats)
+    strength = LAMBDA + 2 * LAMBDA
+    iterations, seconds, gap = 1, 0.0, float("inf")
+    while gap > GAP and 2 * seconds < cap:
+        iterations *= 2
+        model = LogisticRegression(
+            C=1 / (len(X) * strength), l1_ratio=LAMBDA / strength, solver="saga", tol=1e-12,
+            max_iter=iterations, random_state=0,
+        )  # fmt: skip
+        start = time.perf_counter()
+        model.fit(X, y)
+        seconds = time.perf_counter() - start
+        gap = problem.gap(model.coef_, model.intercept_)
+    end = "" if gap <= GAP else f"; the gap is not reached, cut at {cap:g} s"
+    print(f"  {'saga, one run':44} {seconds:8.3f} s            gap {gap:.1e} ", end="")
+    print(f"({iterations} iterations{end})", flush=True)
+
+
+def against_lbfgs(X, y, repeats):
+    problem = Problem(X, y, 0.0, LAMBDA, "squared")
+
+    def lbfgs(tol):
+        C = 1 / (2 * len(X) * LAMBDA)
+        return LogisticRegression(C=C, solver="lbfgs", tol=tol, max_iter=10_000)
+
+    sides = {
+        "owlqn": problem.side(problem.probe, (1e-1, 5e-2, 2e-2, *TOLS)),
+        "scikit-learn's lbfgs": problem.side(lbfgs, TOLS_LBFGS),
+    }
+    interleave(sides, repeats=repeats)
+
+
+def main():
+    parser = command_line(__doc__)
+    parser.add_argument("--cap", type=float, default=60, help="seconds for saga")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    _neurox.check()
+    for name, (X, y) in {"synthetic": make_words(), "real": load_real_words()}.items():
+        shape = (*X.shape, y.max() + 1)
+        print("{}: {:,} words x {:,} neurons, {} classes".format(name, *shape), end="; ")
+        print(f"one look at the words: {floor(*shape, passes=1)}")
+        print(f" norm penalty, lambda_l1 = lambda_l2 = {LAMBDA:g}")
+        against_neurox(X, y, args.repeats)
+        print(f" squared penalty, lambda_l1 = lambda_l2 = {LAMBDA:g}")
+        against_saga(X, y, args.repeats, args.cap)
+        print(f" squared penalty, lambda_l1 = 0, lambda_l2 = {LAMBDA:g}")
+        against_lbfgs(X, y, args.repeats)
+
+
+if __name__ == "__main__":
+    with threadpool_limits(1):
+        main()

@@ -1,0 +1,122 @@
+"""A grid of 5 x 5 lambdas on 3 folds, on two threads: against one fit after the other.
+
+Of the 75 fits by NeuroX and by GridSearchCV over skorch only a part is timed, and their times are
+multiplied; all fits of a side take the same number of steps.
+Run: python benchmarks/bench_grid.py [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import _neurox
+import numpy as np
+import torch
+from _data import accuracy, draw_start, floor, make_words
+from _timing import command_line, interleave
+from bench_adam import PenalisedNet
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from threadpoolctl import threadpool_limits
+from torch import nn
+
+from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV
+
+N_THREADS = 2
+LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
+PAIR = (1e-3, 1e-4)  # of lambdas, whose three fits stand for all 75
+
+
+def grid(X, y, **params):
+    search = LinearProbeClassifierCV(cv=3, refit=False, random_state=0, device="cpu", **params)
+    search.fit(X, y)
+    pairs = [tuple(pair.values()) for pair in search.cv_results_["params"]]
+    of_pair = search.cv_results_["mean_test_score"][pairs.index(PAIR)]
+    best = tuple(search.best_params_.values())
+    return f"best accuracy {search.best_score_:.4f} at {best}; {of_pair:.4f} at {PAIR}"
+
+
+def three_by_neurox(X, y, n_threads=N_THREADS):
+    start = draw_start(y.max() + 1, X.shape[1])
+    scores = []
+    torch.set_num_threads(n_threads)
+    for train, test in StratifiedKFold(3).split(X, y):
+        weight, bias, _ = _neurox.train(X[train], y[train], *PAIR, start=start)
+        scores.append(accuracy(weight, bias, X[test], y[test]))
+    torch.set_num_threads(N_THREADS)
+    return f"accuracy {np.mean(scores):.4f} at {PAIR}"
+
+
+class GridNet(PenalisedNet):
+    """A plain skorch net whose penalties are parameters, as a grid search needs them."""
+
+    def __init__(self, *args, lambda_l1=0.0, lambda_l2=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.lambda_l1 = lambda_l1
+        self.lambda_l2 = lambda_l2
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        weight = self.module_.weight
+        penalty = self.lambda_l1 * weight.abs().sum() + self.lambda_l2 * weight.norm()
+        return super(PenalisedNet, self).get_loss(y_pred, y_true, X, training) + penalty
+
+
+def six_by_skorch(X, y):
+    net = GridNet(
+        nn.Linear, module__in_features=X.shape[1], module__out_features=y.max() + 1,
+        criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=1e-3, max_epochs=10,
+        batch_size=32, train_split=None, verbose=0,
+    )  # fmt: skip
+    lambdas = {"lambda_l1": [PAIR[0]], "lambda_l2": [0, PAIR[1]]}
+    search = GridSearchCV(net, lambdas, cv=3, refit=False, n_jobs=2).fit(X, y)
+    return f"accuracy {search.cv_results_['mean_test_score'][1]:.4f} at {PAIR}"
+
+
+def seventy_five_exact(X, y, tol):
+    """Fit and score one probe after the other."""
+    scores = np.zeros((3, len(LAMBDAS), len(LAMBDAS)))
+    for fold, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
+        words, labels = X[train], y[train]
+        for i, lambda_l1 in enumerate(LAMBDAS):
+            for j, lambda_l2 in enumerate(LAMBDAS):
+                probe = LinearProbeClassifier(
+                    lambda_l1=lambda_l1, lambda_l2=lambda_l2, solver="owlqn", tol=tol, device="cpu"
+                ).fit(words, labels)
+                scores[fold, i, j] = probe.score(X[test], y[test])
+    means = scores.mean(axis=0)
+    best = np.unravel_index(means.argmax(), means.shape)
+    of_pair = means[LAMBDAS.index(PAIR[0]), LAMBDAS.index(PAIR[1])]
+    best = tuple(LAMBDAS[k] for k in best)
+    return f"best accuracy {means.max():.4f} at {best}; {of_pair:.4f} at {PAIR}"
+
+
+def main():
+    args = command_line(__doc__).parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(N_THREADS)
+    _neurox.check()
+    X, y = make_words()
+    shape = (*X.shape, 17)
+    print(
+        f"adam, {X.shape[0]:,} words x {X.shape[1]} neurons, 17 classes, 75 probes of 10 epochs "
+        f"on 2/3 of the words; {floor(*shape, passes=500)} if each probe reads them alone"
+    )
+    sides = {
+        "LinearProbeClassifierCV": lambda: grid(X, y),
+        "75 fits by NeuroX, 2 threads": lambda: three_by_neurox(X, y),
+        "75 fits by NeuroX, 1 thread": lambda: three_by_neurox(X, y, n_threads=1),
+        "GridSearchCV over skorch, n_jobs=2": lambda: six_by_skorch(X, y),
+    }
+    scale = dict(zip(list(sides)[1:], (25, 25, 12.5), strict=True))
+    interleave(sides, repeats=args.repeats, scale=scale)
+    for tol in (1e-4,):
+        print(f"owlqn, tol={tol:g}, the same words")
+        sides = {
+            "LinearProbeClassifierCV": lambda tol=tol: grid(X, y, solver="owlqn", tol=tol),
+            "75 fits of LinearProbeClassifier": lambda tol=tol: seventy_five_exact(X, y, tol),
+        }
+        interleave(sides, repeats=args.repeats)
+
+
+if __name__ == "__main__":
+    with threadpool_limits(N_THREADS):
+        main()

@@ -1,0 +1,129 @@
+"""One epoch on activations in a file, larger than one would load: peak memory and time.
+
+A child process fits a probe on a float16 memory map and watches its own memory: anonymous pages
+are what the process needs, pages of the file are cache, which the system takes back at will.
+Run: python benchmarks/bench_memory.py [--gigabytes 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from _data import floor
+
+N_NEURONS, N_CLASSES = 2048, 17
+CHUNK = 8192  # words
+
+
+def write(folder, n_words):
+    """Write classes that are Gaussian around their means, chunk by chunk."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(N_CLASSES, size=n_words)
+    means = 0.1 * rng.standard_normal((N_CLASSES, N_NEURONS), dtype=np.float32)
+    shape = (n_words, N_NEURONS)
+    X = np.lib.format.open_memmap(folder / "X.npy", mode="w+", dtype=np.float16, shape=shape)
+    for first in range(0, n_words, CHUNK):
+        labels = y[first : first + CHUNK]
+        X[first : first + CHUNK] = means[labels] + rng.standard_normal(
+            (len(labels), N_NEURONS), dtype=np.float32
+        )
+    X.flush()
+    np.save(folder / "y.npy", y)
+
+
+def read(path):
+    """Read the file once, into one buffer; return the seconds."""
+    buffer = bytearray(1 << 24)
+    start = time.perf_counter()
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+    return time.perf_counter() - start
+
+
+def memory():
+    """Resident memory of this process in MB: anonymous, of files, and the most there was."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    values = dict(line.split(":", 1) for line in lines)
+    return {name: int(values[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile", "VmHWM")}
+
+
+class Watch(threading.Thread):
+    """Keep the peaks of anonymous and file-backed memory."""
+
+    def __init__(self, interval=0.01):
+        super().__init__(daemon=True)
+        self.interval, self.done = interval, threading.Event()
+        self.before = self.peaks = memory()
+
+    def run(self):
+        while not self.done.wait(self.interval):
+            self.peaks = {name: max(value, self.peaks[name]) for name, value in memory().items()}
+
+    def stop(self):
+        self.done.set()
+        self.join()
+        now = memory()
+        return {name: max(value, now[name]) for name, value in self.peaks.items()}
+
+
+def child(folder):
+    """Fit, and print as JSON what it took."""
+    from sklearn_neurox import LinearProbeClassifier
+
+    torch.set_num_threads(1)
+    X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
+    probe = LinearProbeClassifier(
+        lambda_l1=1e-5, lambda_l2=1e-5, max_epochs=1, random_state=0, device="cpu"
+    )
+    probe.fit(np.array(X[:64]), y[:64] % 2)  # what is imported late
+    watch = Watch()
+    watch.start()
+    start = time.perf_counter()
+    probe.fit(X, y)
+    seconds = time.perf_counter() - start
+    peaks = watch.stop()
+    accuracy = probe.score(X[-CHUNK:], y[-CHUNK:])
+    result = {"seconds": seconds, "before": watch.before, "peaks": peaks, "accuracy": accuracy}
+    print(json.dumps(result | {"objective": float(probe.objective_)}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gigabytes", type=float, default=4)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        child(args.child)
+        return
+    n_words = round(args.gigabytes * 1e9 / (2 * N_NEURONS))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, n_words)
+        command = [sys.executable, __file__, "--child", name]
+        cached, again = read(folder / "X.npy"), read(folder / "y.npy")
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        cached, again = min(cached, read(folder / "X.npy")), cached
+    result = json.loads(output.splitlines()[-1])
+    print(
+        f"{n_words:,} words x {N_NEURONS} neurons, float16, {2 * n_words * N_NEURONS / 1e9:.2f} GB"
+    )
+    print(f"  {floor(n_words, N_NEURONS, N_CLASSES, passes=1, itemsize=2)}")
+    print(f"  fit {result['seconds']:.2f} s; one read {again:.2f} s, from the cache {cached:.2f} s")
+    for key, label in {"RssAnon": "anonymous", "RssFile": "of files", "VmHWM": "all"}.items():
+        before, peak = result["before"][key], result["peaks"][key]
+        print(f"  {label:10} peak {peak:8.0f} MB, {peak - before:8.0f} MB more than before the fit")
+    print(f"  accuracy {result['accuracy']:.4f}, objective {result['objective']:.4f}")
+
+
+if __name__ == "__main__":
+    main()
