@@ -305,20 +305,20 @@ def make_net(
         Initialized; train it with :func:`train_epoch`.
     """
     n_probes, n_outputs, n_neurons = weight.shape
-    start = torch.from_numpy(weight)
+    dtype = torch.from_numpy(weight).dtype
     params = {
         "module": LinearProbeBank,
         "module__n_probes": n_probes,
         "module__n_outputs": n_outputs,
         "module__n_neurons": n_neurons,
-        "module__dtype": start.dtype,
+        "module__dtype": dtype,
         "module__n_layers": n_layers,
         "criterion": BankObjective,
         "criterion__loss": loss,
         "criterion__lambda_l1": lambda_l1,
         "criterion__lambda_l2": lambda_l2,
         "criterion__l2_penalty": l2_penalty,
-        "criterion__dtype": start.dtype,
+        "criterion__dtype": dtype,
         "optimizer": torch.optim.Adam,
         "lr": learning_rate,
         "batch_size": batch_size,
@@ -332,9 +332,15 @@ def make_net(
         "verbose": 0,
     }
     net = LinearProbeNet(**params | (net_params or {})).initialize()
-    with torch.no_grad():
-        net.module_.weight.copy_(start)
-        net.module_.bias.copy_(torch.from_numpy(bias))
+    for name, array in (("weight", weight), ("bias", bias)):
+        shape = tuple(getattr(getattr(net.module_, name, None), "shape", ()))
+        if shape != array.shape:
+            raise ValueError(
+                f"A module in net_params needs a parameter `{name}` of shape {array.shape}, as "
+                f"LinearProbeBank has it; {type(net.module_).__name__} has {shape or 'none'}."
+            )
+        with torch.no_grad():
+            getattr(net.module_, name).copy_(torch.from_numpy(array))
     return net
 
 

@@ -119,12 +119,14 @@ def solve_adam(
     )
     dataset = make_dataset(words.X, words.targets, words.sample_weight, words.device)
     loss_curve: list[list[float]] = []
+    net.notify("on_train_begin", X=dataset, y=None)
     for _ in range(probe.max_epochs):
         loss_curve.append(train_epoch(net, dataset))
         _check_finite(loss_curve[-1], words)
         stop = monitor is not None and monitor(loss_curve[-1][0], *(a[0] for a in _weights(net)))
         if stop or hasattr(net, "stopped_"):
             break
+    net.notify("on_train_end", X=dataset, y=None)
     objectives = net.objective(dataset)
     _check_finite(objectives, words)
     weights = _weights(net)

@@ -1,5 +1,8 @@
 """The estimators: labels in, labels out, and what bad input gets."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,17 @@ from scipy.special import expit, logsumexp
 from sklearn.datasets import make_regression
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
+from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.dataset import ValidSplit
+from torch import nn
 
-from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor
+from sklearn_neurox import (
+    LinearProbeClassifier,
+    LinearProbeClassifierCV,
+    LinearProbeRegressor,
+    layerwise_scores,
+)
+from sklearn_neurox.probes._adam import LinearProbeBank, make_dataset, make_net, train_epoch
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0, device="cpu")
@@ -125,6 +137,28 @@ def test_float16_is_trained_in_float32(classification):
     single = LinearProbeClassifier(**FAST).fit(X.astype(np.float16).astype(np.float32), y)
     assert half.coef_.dtype == np.float32
     np.testing.assert_array_equal(half.coef_, single.coef_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+def test_float16_is_not_copied_to_float32(tmp_path, solver):
+    rng = np.random.RandomState(0)
+    stored = np.memmap(tmp_path / "X", dtype=np.float16, mode="w+", shape=(20_000, 500))
+    stored[:] = rng.normal(size=stored.shape)
+    y = stored[:, 0] > 0
+    stored.flush()
+    X = np.memmap(tmp_path / "X", dtype=np.float16, mode="r", shape=stored.shape)
+    probe = LinearProbeClassifier(
+        solver=solver, max_epochs=2, lambda_l1=0.05, tol=1e-2, random_state=0
+    )
+    tracemalloc.start()  # sees the arrays of numpy; torch's are chunks
+    try:
+        probe.fit(X, y)
+        accuracy = probe.score(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert accuracy > 0.9
+    assert peak < X.nbytes  # half of what float32 takes
 
 
 def test_memory_maps_and_views_are_read_as_they_are(classification, tmp_path):
@@ -323,6 +357,137 @@ class TestBadInput:
         probe = LinearProbeClassifier(**FAST).fit(X, y)
         with pytest.raises(ValueError, match="X has 11 features, but LinearProbeClassifier is exp"):
             probe.predict(X[:, :11])
+
+
+class TestNetParams:
+    def test_the_stock_step_takes_the_same_way(self, classification):
+        X, y = classification
+        fast = LinearProbeClassifier(lambda_l1=0.01, lambda_l2=0.01, **FAST).fit(X, y)
+        stock = LinearProbeClassifier(
+            lambda_l1=0.01, lambda_l2=0.01, net_params={"optimizer": torch.optim.Adam}, **FAST
+        ).fit(X, y)
+        np.testing.assert_allclose(stock.coef_, fast.coef_, atol=1e-10)
+        np.testing.assert_allclose(stock.loss_curve_, fast.loss_curve_)
+
+    def test_optimizer(self, classification):
+        X, y = classification
+        params = {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "lr": 0.1}
+        probe = LinearProbeClassifier(net_params=params, **FAST).fit(X, y)
+        assert isinstance(probe.net_.optimizer_, torch.optim.SGD)
+        assert probe.score(X, y) > 0.9
+
+    def test_callbacks(self, classification):
+        X, y = classification
+        params = {"callbacks": [LRScheduler("StepLR", step_size=1, gamma=0.1)]}
+        probe = LinearProbeClassifier(net_params=params, **FAST).fit(X, y)
+        rate = probe.net_.optimizer_.param_groups[0]["lr"]
+        np.testing.assert_allclose(rate, 1e-3 * 0.1**3)
+
+    def test_early_stopping_on_words_held_out(self, classification):
+        X, y = classification
+        y = np.random.RandomState(0).permutation(y)  # nothing to learn
+        params = {"callbacks": [EarlyStopping(patience=2)], "train_split": ValidSplit(5)}
+        probe = LinearProbeClassifier(
+            max_epochs=50, learning_rate=0.1, net_params=params, random_state=0
+        ).fit(X, y)
+        assert 2 < probe.n_iter_ < 50
+        assert "valid_loss" in probe.net_.history[-1]
+
+    def test_module(self, classification):
+        class Dropped(LinearProbeBank):
+            def forward(self, X):
+                return super().forward(nn.functional.dropout(X, 0.5, self.training))
+
+        X, y = classification
+        torch.manual_seed(0)
+        probe = LinearProbeClassifier(net_params={"module": Dropped}, **FAST).fit(X, y)
+        plain = LinearProbeClassifier(**FAST).fit(X, y)
+        assert isinstance(probe.net_.module_, Dropped)
+        assert not np.allclose(probe.coef_, plain.coef_)
+
+    def test_a_module_of_another_shape(self, classification):
+        class Deep(nn.Module):
+            def __init__(self, **_):
+                super().__init__()
+                self.weight = nn.Parameter(torch.zeros(2, 2))
+
+        with pytest.raises(ValueError, match=r"parameter `weight` of shape \(1, 3, 12\).*Deep has"):
+            LinearProbeClassifier(net_params={"module": Deep}, **FAST).fit(*classification)
+
+    def test_unknown_names(self, classification):
+        with pytest.raises(ValueError, match="unexpected argument.*optimiser"):
+            LinearProbeClassifier(net_params={"optimiser": torch.optim.SGD}, **FAST).fit(
+                *classification
+            )
+
+
+def test_a_pickle_has_no_net(classification):
+    X, y = classification
+    probe = LinearProbeClassifier(**FAST).fit(X, y)
+    copy = pickle.loads(pickle.dumps(probe))
+    assert hasattr(probe, "net_")
+    assert not hasattr(copy, "net_")
+    assert len(pickle.dumps(probe)) < 3000
+    np.testing.assert_array_equal(copy.predict(X), probe.predict(X))
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("fits", [True, False])
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_activations_that_do_not_fit_stream_to_cuda(
+    classification, fits, solver, dtype, monkeypatch
+):
+    X, y = classification
+    if not fits:
+        monkeypatch.setattr("sklearn_neurox._device._SHARE_OF_MEMORY", 0.0)
+    options = FAST | {"solver": solver, "lambda_l1": 0.01, "tol": 1e-4}
+    cpu = LinearProbeClassifier(**options).fit(X.astype(dtype), y)
+    cuda = LinearProbeClassifier(**{**options, "device": "cuda"}).fit(X.astype(dtype), y)
+    np.testing.assert_allclose(cuda.objective_, cpu.objective_, rtol=1e-3)
+    np.testing.assert_allclose(cuda.predict_proba(X), cpu.predict_proba(X), atol=1e-2)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+def test_searches_and_layers_on_cuda(classification, solver):
+    X, y = classification
+    options = FAST | {"solver": solver, "tol": 1e-6}
+    results = [
+        LinearProbeClassifierCV(
+            lambdas_l1=[1e-3, 1e-2], lambdas_l2=[1e-2], cv=3, **{**options, "device": device}
+        ).fit(X, y).cv_results_["mean_test_score"]
+        for device in ("cpu", "cuda")
+    ]  # fmt: skip
+    np.testing.assert_allclose(*results, atol=1 / 50)
+    on_layers = [
+        layerwise_scores(
+            LinearProbeClassifier(**{**options, "device": device}), X, y, n_layers=3, cv=3
+        ).scores
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(*on_layers, atol=1 / 50)
+
+
+@pytest.mark.cuda
+def test_an_epoch_does_not_wait_for_cuda(classification):
+    X, y = classification
+    probe = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)  # warm up
+    words = make_dataset(X, np.eye(3)[y], np.ones(len(y)), torch.device("cuda"))
+    net = make_net(
+        np.zeros((1, 3, 12)), np.zeros((1, 3)), loss="softmax_cross_entropy", lambda_l1=[0.1],
+        lambda_l2=[0.1], l2_penalty="norm", batch_size=32, learning_rate=0.01, shuffle=None,
+        device=torch.device("cuda"),
+    )  # fmt: skip
+    train_epoch(net, words)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.inference_mode():
+            for batch, rest in net.get_iterator(words, training=True):
+                net.steps_(batch, *rest)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert probe.score(X, y) > 0.5
 
 
 @pytest.mark.cuda
