@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,18 @@ _CHECKED_AT_ONCE = 8192
 def float_dtypes(X) -> Any:
     """Dtypes of X to keep; a float16 array, a format to store, is computed in float32."""
     return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+
+
+@contextmanager
+def all_or_nothing(estimator) -> Iterator[None]:
+    """Leave an estimator as it was if what is done to it fails or is interrupted."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def validate_activations(estimator, X, y="no_validation", **options) -> Any:

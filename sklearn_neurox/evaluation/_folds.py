@@ -14,7 +14,10 @@ def split_folds(estimator, X, y, cv, groups):
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = GroupKFold(5 if cv is None else cv)
     X, y, groups = indexable(X, y, groups)
-    return list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
+    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
+    if not splits:
+        raise ValueError(f"cv={cv!r} gives no folds.")
+    return splits
 
 
 def metric_name(estimator, scoring) -> str:

@@ -327,11 +327,15 @@ def make_net(
         "iterator_valid": TensorBatches,
         "train_split": None,
         "callbacks": "disable",
-        "closed_form": not net_params,
         "device": str(device),
         "verbose": 0,
     }
-    net = LinearProbeNet(**params | (net_params or {})).initialize()
+    params |= {**(net_params or {}), "closed_form": not net_params}
+    if params["batch_size"] < 1:
+        raise ValueError(
+            f"batch_size in net_params must be at least 1, got {params['batch_size']}."
+        )
+    net = LinearProbeNet(**params).initialize()
     for name, array in (("weight", weight), ("bias", bias)):
         shape = tuple(getattr(getattr(net.module_, name, None), "shape", ()))
         if shape != array.shape:

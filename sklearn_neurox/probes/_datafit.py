@@ -129,9 +129,10 @@ class Moments:
     Parameters
     ----------
     products : Tensor of shape (1 + n_neurons + n_outputs, 1 + n_neurons + n_outputs), float64
-        Weighted sum of the outer products of the rows (1, neurons - origin, targets).
-    origin : Tensor of shape (n_neurons,)
-        What the neurons are taken from, near their means, so that nothing is lost to rounding.
+        Weighted sum of the outer products of the rows (1, neurons, targets), each column less
+        its origin.
+    origin : Tensor of shape (n_neurons + n_outputs,), float64
+        Near the means, so that no variance is lost to rounding.
     n_outputs : int
     """
 
@@ -140,17 +141,26 @@ class Moments:
     n_outputs: int
 
     @classmethod
-    def of(cls, X: Tensor, targets: Tensor, weight: Tensor, origin: Tensor) -> Moments:
-        """Go through the words (n_words, n_neurons), targets (n_outputs, n_words) once."""
+    def of(
+        cls, X: Tensor, targets: Tensor, weight: Tensor, origin: Tensor | None = None
+    ) -> Moments:
+        """Go through the words (n_words, n_neurons), targets (n_outputs, n_words) in float64.
+
+        The means are the origin, if none is given.
+        """
+        targets, weight = targets.double(), weight.double()
         width = 1 + X.shape[1] + len(targets)
-        products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
         size = max(1, _CHUNK_ELEMENTS // width)
-        for start in range(0, len(X), size):
-            rows = slice(start, start + size)
-            centred = X[rows].to(weight) - origin
-            part = torch.cat([torch.ones_like(centred[:, :1]), centred, targets[:, rows].T], 1)
+        chunks = [slice(start, start + size) for start in range(0, len(X), size)]
+        if origin is None:
+            total = torch.stack([weight[rows] @ X[rows].to(weight) for rows in chunks]).sum(0)
+            origin = torch.cat([total, targets @ weight]) / weight.sum()
+        products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
+        for rows in chunks:
+            part = torch.cat([X[rows].to(weight), targets[:, rows].T], 1) - origin
+            part = torch.cat([torch.ones_like(part[:, :1]), part], 1)
             products += part.T @ (part * weight[rows, None])
-        return cls(products, origin.double(), len(targets))
+        return cls(products, origin, len(targets))
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.products + other.products, self.origin, self.n_outputs)
@@ -162,13 +172,14 @@ class Moments:
         """Mean squared error on these words."""
         mean = self.products[0] / self.products[0, 0]
         covariance = (self.products / self.products[0, 0]).addr_(mean, mean, alpha=-1)[1:, 1:]
-        n = len(self.origin)
+        n = len(self.origin) - self.n_outputs
+        means = self.origin + mean[1:]
         return GramDatafit(
             gram=covariance[:n, :n],
             cross=covariance[n:, :n],
             target_variance=covariance.diagonal()[n:],
-            mean=self.origin + mean[1 : n + 1],
-            target_mean=mean[n + 1 :],
+            mean=means[:n],
+            target_mean=means[n:],
         )
 
 
@@ -236,4 +247,4 @@ def _without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
     """Set the variances to 0 that are no larger than the rounding of numbers of this size."""
     eps = torch.finfo(variance.dtype).eps
     floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
-    return torch.where(variance > floor, variance, 0)
+    return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

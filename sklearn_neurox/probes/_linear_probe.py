@@ -112,7 +112,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=dtype, ensure_non_negative=True
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         X, y, sample_weight = _without_weightless(X, y, sample_weight)
         X, y, sample_weight = _without_weightless(X, y, self._weigh(y, sample_weight))
@@ -120,7 +120,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         targets, labels = self._encode(y)
         shape = (targets.shape[1], X.shape[1] // n_layers)
         _check_start(previous, shape)
-        sample_weight = sample_weight / sample_weight.mean()
+        sample_weight /= sample_weight.max()  # the mean of large weights would overflow
+        sample_weight = (sample_weight / sample_weight.mean()).astype(dtype)
         words = TrainingSet(X, targets, sample_weight, self._loss, device, moments)
 
         def as_fitted(weight, bias):
@@ -141,7 +142,6 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return [as_fitted(each.weight, each.bias) | each.attributes for each in solutions]
 
     def _set_fitted(self, attributes):
-        """Set all at once: if a fit fails, the last one stays as it was."""
         for name in _FITTED:
             self.__dict__.pop(name, None)
         for name, value in attributes.items():
@@ -165,7 +165,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 def _without_weightless(X, y, sample_weight):
     """Leave out the words of weight 0: they equal removed rows, also in the mini-batches."""
     if sample_weight.all():
-        return X, y, sample_weight
+        return X, y, sample_weight.copy()
     kept = np.flatnonzero(sample_weight)
     return X[kept], y[kept], sample_weight[kept]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from inspect import signature
 
 import numpy as np
@@ -52,7 +53,13 @@ class LinearProbeCV(LinearProbe):
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         routed = self._route(sample_weight, params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        splits = list(splitter.split(X, y, **routed.splitter.split))
+        rows = np.arange(len(X))
+        splits = [
+            (rows[train], rows[test])
+            for train, test in splitter.split(X, y, **routed.splitter.split)
+        ]
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no folds.")
         self._check_folds(y, sample_weight, splits)
 
         with fit_task(self, X, y, max_subtasks=len(splits) + self.refit) as context:
@@ -108,11 +115,11 @@ class LinearProbeCV(LinearProbe):
         names = set(self._probe_class._get_param_names()) - set(_GRID)
         params = {name: getattr(self, name) for name in names}
         probe = clone(self._probe_class(**params, **lambdas))
-        inherited = ["n_features_in_", "feature_names_in_"]
+        inherited = ["n_features_in_"]
         if cold:
             probe.warm_start = False
         else:
-            inherited += ["classes_", "coef_", "intercept_"]
+            inherited += ["feature_names_in_", "classes_", "coef_", "intercept_"]
         for name in inherited:
             if hasattr(self, name):
                 setattr(probe, name, getattr(self, name))
@@ -159,8 +166,11 @@ class LinearProbeCV(LinearProbe):
             splitter=check_cv(self.cv, classifier=is_classifier(self)),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
+        probe = self._probe_class()
+        if hasattr(self, "_metadata_request"):  # what was asked for by set_score_request
+            probe._metadata_request = deepcopy(self._metadata_request)
         router.add(
-            scorer=check_scoring(self._probe_class(), self.scoring),
+            scorer=check_scoring(probe, self.scoring),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
         return router

@@ -7,6 +7,7 @@ train on apart; both give weights and what else a fit leaves behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -102,6 +103,14 @@ def solve_adam(
     list of Solution
         For each layer one for each pair.
     """
+    if probe.net_params and len(lambdas) > 1:  # their callbacks watch one probe, not a bank
+        return [
+            solution
+            for pair in lambdas
+            for solution in solve_adam(
+                probe, words, pair[None], start, deepcopy(random_state), n_layers=n_layers
+            )
+        ]
     size = n_layers * len(lambdas)
     lambda_l1, lambda_l2 = np.tile(lambdas, (n_layers, 1)).T
     net = make_net(
@@ -168,10 +177,10 @@ def make_datafit(X: torch.Tensor, words: TrainingSet) -> Datafit:
     if words.moments is not None:
         return words.moments.datafit()
     like = torch.from_numpy(words.sample_weight).to(words.device)
-    targets = torch.from_numpy(words.targets.T.copy()).to(like)
+    targets = torch.from_numpy(words.targets.T.copy()).to(words.device)
     if words.loss == "squared_error" and X.shape[1] <= min(len(X), _LARGEST_GRAM):
-        return Moments.of(X, targets, like, origin=X[0].to(like)).datafit()
-    loss = words.loss
+        return Moments.of(X, targets, like).datafit()
+    loss, targets = words.loss, targets.to(like)
     if loss == "softmax_cross_entropy" and len(targets) == 2:
         loss, targets = "logistic", targets[1:]
     return RowsDatafit(to_device(X, words.device), targets, like / len(X), loss)
@@ -191,12 +200,11 @@ def moments_of_folds(
     smallest = min(len(train) for train, _ in splits)
     if X.shape[1] > min(smallest, _LARGEST_GRAM):
         return [None] * len(splits)
-    like = torch.empty(0, dtype=as_tensor(X[:1]).dtype, device=device)
-    if like.dtype == torch.float16:
-        like = like.float()
-    weight = torch.ones(len(X)) if sample_weight is None else torch.from_numpy(sample_weight)
-    targets, weight = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(like), weight.to(like)
-    origin = torch.from_numpy(X[0].copy()).to(like)
+    targets = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(device)
+    weight = torch.from_numpy(np.ones(len(X)) if sample_weight is None else sample_weight)
+    weight = weight.to(device)
+    some = as_tensor(X[:_LARGEST_GRAM])
+    origin = torch.cat([some.double().mean(0).to(device), targets.mean(1)])
 
     def moments(rows: NDArray) -> Moments:
         return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
@@ -221,6 +229,7 @@ def solve_path(
     monitor: Monitor | None = None,
 ) -> list[Solution]:
     """Minimise for each pair of lambdas, from the sparsest probes on, each from its neighbour."""
+    _check_finite(datafit.variance.tolist(), words)
     like, one_logit = datafit.mean, len(datafit.null_bias) < words.targets.shape[1]
     dtype = words.sample_weight.dtype
     points: dict[float, Point] = {}  # by lambda_l2
@@ -254,6 +263,7 @@ def solve_path(
                 max_iter=probe.max_iter,
                 monitor=watch,
             )
+        _check_finite(minimum.objective.tolist(), words)
         _warn_unless_converged(probe, minimum, dtype)
         points |= dict(zip(lambda_l2, zip(minimum.weight, minimum.bias, strict=True), strict=True))
         for k, pair in enumerate(pairs.tolist()):
@@ -297,11 +307,12 @@ def _weights(net) -> tuple[NDArray, NDArray]:
     return bank.weight.detach().cpu().clone().numpy(), bank.bias.detach().cpu().clone().numpy()
 
 
-def _check_finite(objectives: Sequence[float], words: TrainingSet) -> None:
-    if not np.isfinite(objectives).all():
+def _check_finite(numbers: Sequence[float], words: TrainingSet) -> None:
+    """Check objectives, or variances of neurons."""
+    if not np.isfinite(numbers).all():
         raise ValueError(
-            f"Training left the range of {words.sample_weight.dtype}: the objective is "
-            f"{max(objectives)}. Scale X and y to about unit size, or lower learning_rate."
+            f"Training left the range of {words.sample_weight.dtype}. Scale X and y to about unit "
+            "size, or lower the lambdas or learning_rate."
         )
 
 

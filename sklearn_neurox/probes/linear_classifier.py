@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._validation import validate_activations
+from .._validation import all_or_nothing, validate_activations
 from ._linear_probe import LinearProbe
 
 
@@ -186,8 +186,9 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
             For NaN or infinity, also those that training runs into; lengths that differ, a
             single class, negative weights, or a device that is not there.
         """
-        X, y = self._check(X, y)
-        self._fit(X, y, sample_weight)
+        with all_or_nothing(self):
+            X, y = self._check(X, y)
+            self._fit(X, y, sample_weight)
         self._warn_if_separated(X, y)
         return self
 
@@ -215,12 +216,12 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )
-        if (class_weight < 0).any() or not class_weight.any():
+        if not (np.isfinite(class_weight) & (class_weight >= 0)).all() or not class_weight.any():
             raise ValueError(
-                "class_weight must not be negative, and not 0 for all classes; got "
+                "class_weight must be finite, not negative, and not 0 for all classes; got "
                 f"{dict(zip(classes.tolist(), class_weight.tolist(), strict=True))}."
             )
-        return sample_weight * class_weight[codes].astype(sample_weight.dtype)
+        return sample_weight * class_weight[codes]
 
     def _encode(self, y):
         classes, codes = np.unique(y, return_inverse=True)

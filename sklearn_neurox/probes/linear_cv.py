@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import _fit_context
 
+from .._validation import all_or_nothing
 from ._linear_probe_cv import LinearProbeCV
 from .linear_classifier import LinearProbeClassifier
 from .linear_regressor import LinearProbeRegressor
@@ -199,8 +200,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         ValueError
             As by ``LinearProbeClassifier.fit``, or where a fold lacks a class.
         """
-        X, y = self._check(X, y)
-        return self._fit_grid(X, y, sample_weight, params)
+        with all_or_nothing(self):
+            X, y = self._check(X, y)
+            return self._fit_grid(X, y, sample_weight, params)
 
     def _check_folds(self, y, sample_weight, splits):
         classes = np.unique(y)
@@ -388,5 +390,6 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         ValueError
             As by ``LinearProbeRegressor.fit``.
         """
-        X, y = self._check(X, y)
-        return self._fit_grid(X, y, sample_weight, params)
+        with all_or_nothing(self):
+            X, y = self._check(X, y)
+            return self._fit_grid(X, y, sample_weight, params)

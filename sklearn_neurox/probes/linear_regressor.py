@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 
-from .._validation import validate_activations
+from .._validation import all_or_nothing, validate_activations
 from ._linear_probe import LinearProbe
 
 
@@ -168,8 +168,9 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             For NaN or infinity, also those that training runs into; lengths that differ,
             negative weights, or a device that is not there.
         """
-        X, y = self._check(X, y)
-        return self._fit(X, y, sample_weight)
+        with all_or_nothing(self):
+            X, y = self._check(X, y)
+            return self._fit(X, y, sample_weight)
 
     def _check(self, X, y):
         X, y = validate_activations(

@@ -306,7 +306,7 @@ class TestBadInput:
     )
     def test_class_weights(self, classification, weights):
         with pytest.raises(
-            ValueError, match="class_weight must not be negative, and not 0 for all"
+            ValueError, match="class_weight must be finite, not negative, and not 0 for all"
         ):
             LinearProbeClassifier(class_weight=weights).fit(*classification)
 
@@ -325,7 +325,7 @@ class TestBadInput:
 
     def test_training_that_overflows(self, classification):
         X, y = classification
-        with pytest.raises(ValueError, match=r"left the range of float32: .* lower learning_rate"):
+        with pytest.raises(ValueError, match=r"left the range of float32.* learning_rate"):
             LinearProbeClassifier(**{**FAST, "learning_rate": 1e38}).fit(X.astype(np.float32), y)
         with pytest.raises(ValueError, match=r"left the range of float32"):
             LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e30 * X[:, 0])
@@ -357,6 +357,28 @@ class TestBadInput:
         probe = LinearProbeClassifier(**FAST).fit(X, y)
         with pytest.raises(ValueError, match="X has 11 features, but LinearProbeClassifier is exp"):
             probe.predict(X[:, :11])
+
+
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+def test_a_failed_or_interrupted_fit_changes_nothing(classification, solver, monkeypatch):
+    X, y = classification
+    probe = LinearProbeClassifier(solver=solver, lambda_l2=0.1, **FAST).fit(X, y)
+    before = vars(probe).copy()
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        probe.fit(X[:, :5], np.ones(len(X)))
+    monkeypatch.setattr("sklearn_neurox.probes._solvers.train_epoch", interrupt)
+    monkeypatch.setattr("sklearn_neurox.probes._solvers.minimise", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        probe.fit(X[:, :5], y)
+    assert vars(probe) == before
+    fresh = LinearProbeClassifier(solver=solver, **FAST)
+    with pytest.raises(KeyboardInterrupt):
+        fresh.fit(X, y)
+    assert vars(fresh) == vars(LinearProbeClassifier(solver=solver, **FAST))
 
 
 class TestNetParams:
@@ -414,8 +436,12 @@ class TestNetParams:
         with pytest.raises(ValueError, match=r"parameter `weight` of shape \(1, 3, 12\).*Deep has"):
             LinearProbeClassifier(net_params={"module": Deep}, **FAST).fit(*classification)
 
+    def test_batch_size(self, classification):
+        with pytest.raises(ValueError, match="batch_size in net_params must be at least 1, got 0"):
+            LinearProbeClassifier(net_params={"batch_size": 0}, **FAST).fit(*classification)
+
     def test_unknown_names(self, classification):
-        with pytest.raises(ValueError, match="unexpected argument.*optimiser"):
+        with pytest.raises(ValueError, match=r"unexpected argument.*optimiser"):
             LinearProbeClassifier(net_params={"optimiser": torch.optim.SGD}, **FAST).fit(
                 *classification
             )

@@ -166,6 +166,48 @@ def test_a_random_state_starts_every_fold_and_candidate_alike(words):
     assert_same_results(search, grid, atol=1e-9)
 
 
+def test_folds_as_lists_masks_and_views(words):
+    X, y, number, _ = words
+    expected = LinearProbeClassifierCV(**LAMBDAS, **ADAM, cv=KFold(3)).fit(X, y).cv_results_
+    folds = list(KFold(3).split(X))
+    for cv in (
+        [(train.tolist(), test.tolist()) for train, test in folds],
+        [(np.isin(np.arange(150), train), np.isin(np.arange(150), test)) for train, test in folds],
+        [(train - 150, test - 150) for train, test in folds],
+    ):
+        search = LinearProbeClassifierCV(**LAMBDAS, **ADAM, cv=cv)
+        search.fit(X, y, sample_weight=np.ones(150))
+        np.testing.assert_array_equal(
+            search.cv_results_["mean_test_score"], expected["mean_test_score"]
+        )
+    backwards = [(train[::-1], test[::-1]) for train, test in folds]
+    LinearProbeRegressorCV(**LAMBDAS, **EXACT, cv=backwards).fit(X, number)
+
+
+def test_a_training_of_ones_own_scores_as_grid_search(words):
+    X, y, _, _ = words
+    params = ADAM | {"net_params": {"optimizer": torch.optim.SGD, "lr": 0.1}, "shuffle": True}
+    search, grid = both(LinearProbeClassifierCV, LinearProbeClassifier, params, 3, X, y)
+    assert_same_results(search, grid, atol=1e-9)
+
+
+def test_frames_do_not_warn(words):
+    pandas = pytest.importorskip("pandas")
+    X, y, _, _ = words
+    frame = pandas.DataFrame(X, columns=[f"neuron_{i}" for i in range(8)])
+    search = LinearProbeClassifierCV(**LAMBDAS, **ADAM, scoring="accuracy").fit(frame, y)
+    assert list(search.feature_names_in_) == list(frame.columns)
+    assert search.score(frame, y) > 0.3
+
+
+def test_weights_are_routed_to_the_scorer_by_default(words):
+    X, y, _, _ = words
+    with config_context(enable_metadata_routing=True):
+        search = LinearProbeClassifierCV(**LAMBDAS, **ADAM).set_fit_request(sample_weight=True)
+        search.set_score_request(sample_weight=True).fit(X, y, sample_weight=np.ones(150))
+    assert search.best_score_ > 0.3
+
+
 def test_single_precision_within_a_word_in_a_thousand(words):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(3000, 30)).astype(np.float32)
@@ -254,6 +296,13 @@ class TestBadInput:
         weight[0 if names[0] == "VERB" else np.flatnonzero(names == "VERB")[0]] = 1
         with pytest.raises(ValueError, match="has no training word of the class 'VERB'"):
             LinearProbeClassifierCV(cv=3).fit(X, names, sample_weight=weight)
+
+    def test_no_folds(self, words):
+        X, y, number, _ = words
+        with pytest.raises(ValueError, match="gives no folds"):
+            LinearProbeClassifierCV(cv=[]).fit(X, y)
+        with pytest.raises(ValueError, match="gives no folds"):
+            LinearProbeRegressorCV(cv=[], solver="owlqn").fit(X, number)
 
     def test_scoring(self, words):
         X, y, _, _ = words

@@ -318,8 +318,9 @@ def test_moments_hold_all_of_a_squared_error():
     X, y, weight = problem("two numbers")
     tensors = [torch.from_numpy(array) for array in (X, y.T.copy(), weight)]
     rows = RowsDatafit(*tensors[:2], tensors[2] / weight.sum(), "squared_error")
-    origin = tensors[0][3]
+    origin = torch.cat([tensors[0][3], tensors[1][:, 3]])
     gram = Moments.of(*tensors, origin).datafit()
+    torch.testing.assert_close(Moments.of(*tensors).datafit().gram, gram.gram)
     generator = torch.Generator().manual_seed(0)
     W = torch.randn(3, 2, 15, dtype=torch.float64, generator=generator)
     b = torch.randn(3, 2, dtype=torch.float64, generator=generator)
@@ -338,6 +339,47 @@ def test_moments_hold_all_of_a_squared_error():
     )
     left = Moments.of(tensors[0][50:], tensors[1][:, 50:], tensors[2][50:], origin)
     torch.testing.assert_close(rest.products, left.products)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("place", [0, 50])
+def test_one_word_far_from_all_others(dtype, place):
+    """Moments about a bad origin, or in single precision, are not even positive."""
+    X, y, _ = problem("numbers")
+    X[place] = 3000
+    X = X.astype(dtype).astype(float)  # what the probe is given
+    best = np.linalg.lstsq(np.c_[X, np.ones(len(X))], y, rcond=None)[0]
+    error = np.square(X @ best[:-1] + best[-1] - y).mean()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = probe("numbers", tol=1e-6, max_iter=3000).fit(X.astype(dtype), y)
+    np.testing.assert_allclose(fitted.objective_, error, rtol=1e-3)
+    np.testing.assert_allclose(np.square(fitted.predict(X) - y).mean(), error, rtol=2e-3)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_targets_far_from_zero(dtype, offset):
+    X, y, _ = problem("numbers")
+    X = X.astype(dtype)
+    near, far = (probe("numbers", tol=1e-5).fit(X, y + shift) for shift in (0, offset))
+    np.testing.assert_allclose(far.objective_, near.objective_, rtol=1e-6)
+    np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_leaves_the_range_is_an_error(kind):
+    X, y, _ = problem(kind)
+    X = X.astype(np.float32)
+    if "classes" in kind:  # the moments of numbers are in float64
+        with pytest.raises(ValueError, match="left the range of float32"):
+            probe(kind).fit(X * np.float32(1e25), y)
+        with pytest.raises(ValueError, match="left the range of float32"):
+            probe(kind, lambda_l2=1e39).fit(X, y)
+    heavy = probe(kind, lambda_l2=0.1, tol=1e-5).fit(X, y, np.full(len(X), 3e38))
+    np.testing.assert_array_equal(heavy.coef_, probe(kind, lambda_l2=0.1, tol=1e-5).fit(X, y).coef_)
+    light = np.where(np.arange(len(X)) % 2, 1, 1e-60)
+    assert np.isfinite(probe(kind, lambda_l2=0.1, tol=1e-5).fit(X, y, light).objective_)
 
 
 class TestWarnings:
