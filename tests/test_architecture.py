@@ -27,6 +27,9 @@ FLOORS = [
 GROUND = {
     "probes/_objective.py": set(),
     "probes/_adam.py": {"_objective"},
+    "probes/_datafit.py": {"_objective"},
+    "probes/_owlqn.py": {"_datafit", "_objective"},
+    "probes/_greedy.py": set(),
     "neurons/_columns.py": set(),
     "neurons/ranking.py": {"_columns"},
     "activations/aggregation.py": set(),

@@ -191,8 +191,9 @@ def _make_probe(text, tensors):
     if content.get("sha256") != _digest(content, tensors):
         raise ValueError("it is damaged: its checksum is not that of its content.")
     parameters, fitted = content["parameters"], content["fitted"]
-    if wrong := sorted(parameters.keys() ^ set(cls._get_param_names())):
-        raise ValueError(f"its parameters are not those of {name}: {wrong} are missing or unknown.")
+    # A parameter that is missing came with a later version: its default is what was before.
+    if wrong := sorted(parameters.keys() - set(cls._get_param_names())):
+        raise ValueError(f"its parameters {wrong} are unknown to {name}.")
     if wrong := [key for key in fitted if not _is_fitted_name(cls, key)]:
         raise ValueError(f"{wrong} cannot be fitted attributes of {name}.")
     left = dict(tensors)

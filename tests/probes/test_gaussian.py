@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurox import GaussianProbeClassifier
-from sklearn_neurox.probes import gaussian
+from sklearn_neurox.probes import _greedy, gaussian
 
 COVARIANCES = ("map", "mean")
 
@@ -106,8 +106,9 @@ class TestGaussians:
         X, y = words
         whole = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         expected = whole.rank_neurons(5)
+        monkeypatch.setattr(_greedy, "_ROWS", 7)
         monkeypatch.setattr(gaussian, "_ROWS", 7)
-        monkeypatch.setattr(gaussian, "_CELLS", 100)
+        monkeypatch.setattr(_greedy, "_CELLS", 100)
         pieces = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         np.testing.assert_allclose(pieces.covariances_, whole.covariances_)
         np.testing.assert_allclose(pieces.predict_proba(X), whole.predict_proba(X))
@@ -256,7 +257,7 @@ class TestRanking:
     def test_all_candidates_have_the_score_of_their_set(self, words, covariance):
         X, y = words
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
-        greedy = gaussian._GreedyChoice(probe, 4, X, y, np.ones(180))
+        greedy = _greedy.GreedyChoice(probe, 4, X, y, np.ones(180))
         for chosen in ([], [5], [5, 0], [5, 0, 11], [5, 0, 11, 3]):
             if chosen:
                 greedy.add(chosen[-1])
