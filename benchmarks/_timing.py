@@ -19,10 +19,9 @@ def interleave(
     sides: dict[str, Callable[[], str]],
     *,
     repeats: int = 5,
-    reference: str | None = None,
     scale: Mapping[str, float] | None = None,
-) -> None:
-    """Run the sides in turn and print medians, ratios, and what each side reports.
+) -> dict[str, float]:
+    """Run the sides in turn and print medians, ratios to the first, and what each side reports.
 
     Parameters
     ----------
@@ -30,10 +29,13 @@ def interleave(
         Each returns its score or objective as text, so that faster is never worse.
     repeats : int, default=5
         Counted runs of each side, after one that is not.
-    reference : str, default=None
-        The side that ratios compare to; None is the first.
     scale : mapping of str to float, default=None
         By how much to multiply the times of sides that do a part of the work only.
+
+    Returns
+    -------
+    dict of str to float
+        Median seconds of each side.
     """
     scale = scale or {}
     times: dict[str, list[float]] = {name: [] for name in sides}
@@ -43,7 +45,7 @@ def interleave(
             start = time.perf_counter()
             run()
             times[name].append((time.perf_counter() - start) * scale.get(name, 1))
-    first = times[reference or next(iter(sides))]
+    first = times[next(iter(sides))]
     for name, seconds in times.items():
         ratio = statistics.median(b / a for a, b in zip(first, seconds, strict=True))
         part = f"; timed a part, times {scale[name]:g}" if name in scale else ""
@@ -52,3 +54,4 @@ def interleave(
             f"{reports[name]}{part}",
             flush=True,
         )
+    return {name: statistics.median(seconds) for name, seconds in times.items()}

@@ -109,16 +109,17 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, n_words)
+        before = read(folder / "X.npy")
         command = [sys.executable, __file__, "--child", name]
-        cached, again = read(folder / "X.npy"), read(folder / "y.npy")
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        cached, again = min(cached, read(folder / "X.npy")), cached
+        after = read(folder / "X.npy")
     result = json.loads(output.splitlines()[-1])
     print(
         f"{n_words:,} words x {N_NEURONS} neurons, float16, {2 * n_words * N_NEURONS / 1e9:.2f} GB"
     )
     print(f"  {floor(n_words, N_NEURONS, N_CLASSES, passes=1, itemsize=2)}")
-    print(f"  fit {result['seconds']:.2f} s; one read {again:.2f} s, from the cache {cached:.2f} s")
+    print(f"  fit {result['seconds']:.2f} s; one read of the file {before:.2f} s", end=", ")
+    print(f"{after:.2f} s afterwards")
     for key, label in {"RssAnon": "anonymous", "RssFile": "of files", "VmHWM": "all"}.items():
         before, peak = result["before"][key], result["peaks"][key]
         print(f"  {label:10} peak {peak:8.0f} MB, {peak - before:8.0f} MB more than before the fit")

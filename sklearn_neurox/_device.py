@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-_THREADING_PAYS_FROM = 8_000_000
+_THREADING_PAYS_FROM = 100_000_000
 # Of a CUDA device's free memory, what activations may take.
 _SHARE_OF_MEMORY = 0.7
 
@@ -68,7 +68,8 @@ def torch_threads(multiply_adds: int) -> Iterator[None]:
     ----------
     multiply_adds : int
         Multiplications in one step. A small step gains little from a second thread on an idle
-        machine, and on a busy one the threads wait for each other at every operation.
+        machine; on a busy one the threads wait for each other at every operation, and a training
+        thirty times slower has been seen.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if multiply_adds < _THREADING_PAYS_FROM else before)

@@ -102,21 +102,30 @@ class TensorBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
         like = self.tensors[-1]
-        for chunk in self._chunks():
-            on_device = (tensor.to(like, non_blocking=True) for tensor in chunk)
-            batches = (tensor.split(self.batch_size) for tensor in on_device)
-            for X, targets, sample_weight in zip(*batches, strict=True):
-                yield X, (targets, sample_weight)
-
-    def _chunks(self) -> Iterator[Iterable[Tensor]]:
         n_words, width = self.tensors[0].shape
-        size = self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
+        size = min(n_words, self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size)))
+        move = self._mover(torch.Size((size, width)), like)
         rows: Iterable[slice | Tensor]
         if self.shuffle is None:
             rows = (slice(start, start + size) for start in range(0, n_words, size))
         else:
             rows = torch.from_numpy(self.shuffle.permutation(n_words)).split(size)
-        return ([_take(tensor, some) for tensor in self.tensors] for some in rows)
+        for some in rows:
+            X, *rest = (_take(tensor, some) for tensor in self.tensors)
+            batches = (tensor.split(self.batch_size) for tensor in (move(X), *rest))
+            for X_batch, targets, sample_weight in zip(*batches, strict=True):
+                yield X_batch, (targets, sample_weight)
+
+    def _mover(self, shape: torch.Size, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return what brings a chunk of X to the device and dtype of the other tensors."""
+        X = self.tensors[0]
+        if X.device == like.device and X.dtype == like.dtype:
+            return lambda chunk: chunk
+        if like.device.type == "cuda":
+            return lambda chunk: chunk.pin_memory().to(like, non_blocking=True)
+        # One place for all chunks: allocated one by one, they leave holes that nothing else fits.
+        place = like.new_empty(shape)
+        return lambda chunk: place[: len(chunk)].copy_(chunk)
 
 
 class LinearProbeNet(NeuralNet):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from inspect import signature
+from numbers import Integral
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from scipy.stats import rankdata
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
@@ -41,6 +43,7 @@ class LinearProbeCV(LinearProbe):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "refit": ["boolean"],
+        "n_jobs": [Integral, None],
     }
     _probe_class: type[LinearProbe]
 
@@ -96,19 +99,24 @@ class LinearProbeCV(LinearProbe):
         seconds : float
             What their training took.
         """
-        pairs = [tuple(candidate[name] for name in _GRID) for candidate in candidates]
         moments: list[Moments | None] = [None] * len(splits)
         if self.solver == "owlqn" and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
-        for (train, _), known in zip(splits, moments, strict=True):
-            weight = None if sample_weight is None else sample_weight[train]
-            probes = [self._make_probe(**candidate, cold=True) for candidate in candidates]
-            start = time.perf_counter()
-            fitted = probes[0]._fit_bank(X[train], y[train], weight, pairs, moments=known)
-            seconds = time.perf_counter() - start
-            for probe, attributes in zip(probes, fitted, strict=True):
-                probe._set_fitted(attributes)
-            yield probes, seconds
+        probes = [self._make_probe(**candidate, cold=True) for candidate in candidates]
+        # Every job gets some of the grid, weak and strong penalties alike.
+        n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
+        jobs = (
+            delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
+            for (train, _), known in zip(splits, moments, strict=True)
+            for part in range(n_parts)
+        )
+        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
+        for _ in splits:
+            trained, seconds = [None] * len(probes), 0.0
+            for part in range(n_parts):
+                trained[part::n_parts], took = next(results)
+                seconds += took
+            yield trained, seconds
 
     def _make_probe(self, *, cold=False, **lambdas):
         """Make the plain probe of a pair of lambdas; a warm start goes on from this one."""
@@ -203,6 +211,18 @@ class LinearProbeCV(LinearProbe):
                 "lambdas, but no weights to predict with."
             )
         return super()._outputs(X)
+
+
+def _train(probes, X, y, sample_weight, train, moments):
+    """Train some probes of the grid on a fold; returns them, and the seconds that it took."""
+    start = time.perf_counter()
+    pairs = [(probe.lambda_l1, probe.lambda_l2) for probe in probes]
+    weight = None if sample_weight is None else sample_weight[train]
+    fitted = clone(probes[0])._fit_bank(X[train], y[train], weight, pairs, moments=moments)
+    trained = [copy(probe) for probe in probes]
+    for probe, attributes in zip(trained, fitted, strict=True):
+        probe._set_fitted(attributes)
+    return trained, time.perf_counter() - start
 
 
 def _accepts_weights(scorer):

@@ -26,7 +26,6 @@ from ._owlqn import Minimum, Penalties, minimise
 # Neurons from which their second moments are worth more than passes over the words.
 _LARGEST_GRAM = 4096
 
-Point = tuple[torch.Tensor, torch.Tensor]
 # Called after each step of a single probe with objective, W and b; returns whether to stop.
 Monitor = Callable[[float, NDArray, NDArray], bool]
 
@@ -168,7 +167,12 @@ def solve_owlqn(
     solutions = []
     for X in np.split(words.X, n_layers, axis=1):
         datafit = make_datafit(as_tensor(X), words)
-        solutions += solve_path(probe, datafit, words, lambdas, start, monitor)
+        _check_finite(datafit.variance.tolist(), words)
+        found: dict[int, Solution] = {}
+        for pairs in _banks(datafit, lambdas[:, 0]):
+            bank = _solve_bank(probe, datafit, words, lambdas[pairs], start, monitor)
+            found |= dict(zip(pairs.tolist(), bank, strict=True))
+        solutions += [found[pair] for pair in range(len(lambdas))]
     return solutions
 
 
@@ -220,80 +224,76 @@ def moments_of_folds(
     return [total - part for part in parts]
 
 
-def solve_path(
+def _banks(datafit: Datafit, lambda_l1: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Part a grid into banks to solve one after the other.
+
+    By lambda_l1, as sparse probes look at few neurons, but all of a bank at the same; where a
+    look costs next to nothing, one bank of all.
+    """
+    if isinstance(datafit, GramDatafit):
+        return [np.arange(len(lambda_l1))]
+    return [np.flatnonzero(lambda_l1 == value) for value in np.unique(lambda_l1)]
+
+
+def _solve_bank(
     probe,
     datafit: Datafit,
     words: TrainingSet,
     lambdas: NDArray[np.float64],
-    start: tuple[NDArray, NDArray] | None = None,
-    monitor: Monitor | None = None,
+    start: tuple[NDArray, NDArray] | None,
+    monitor: Monitor | None,
 ) -> list[Solution]:
-    """Minimise for each pair of lambdas, from the sparsest probes on, each from its neighbour."""
-    _check_finite(datafit.variance.tolist(), words)
-    like, one_logit = datafit.mean, len(datafit.null_bias) < words.targets.shape[1]
-    dtype = words.sample_weight.dtype
-    points: dict[float, Point] = {}  # by lambda_l2
+    """Minimise for some pairs of lambdas together.
+
+    All begin at the same point: where the objective is flat, a probe of a grid then ends where it
+    would by itself.
+    """
+    like, dtype = datafit.mean, words.sample_weight.dtype
+    lambda_l1, lambda_l2 = torch.from_numpy(lambdas.T.copy()).to(like)
+    point = None
     if start is not None:
         weight, bias = (torch.from_numpy(array).to(like) for array in start)
-        point = (weight.diff(dim=0), bias.diff()) if one_logit else (weight, bias)
-        points = dict.fromkeys(lambdas[:, 1], point)
+        point = weight.expand(len(lambdas), -1, -1), bias.expand(len(lambdas), -1)
+    if len(datafit.null_bias) < words.targets.shape[1]:  # one logit, of rows -w / 2 and w / 2
+        lambda_l2 = lambda_l2 * (0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5))
+        point = point and (point[0].diff(dim=1), point[1].diff(dim=1))
 
     def watch(objective, weight, bias):
         if monitor is None:
             return False
         return monitor(objective[0], _as_array(weight[0], dtype), _as_array(bias[0], dtype))
 
-    solutions: dict[int, Solution] = {}
-    for pairs in _groups(datafit, lambdas[:, 0]):
-        lambda_l2 = lambdas[pairs, 1]
-        shrink = 1.0
-        if one_logit:  # the two rows are -coef_ / 2 and coef_ / 2
-            shrink = 0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5)
-        penalties = Penalties(
-            torch.from_numpy(lambdas[pairs, 0]).to(like),
-            torch.from_numpy(shrink * lambda_l2).to(like),
-            probe.l2_penalty,
+    with torch_threads(len(lambdas) * words.targets.size * len(like)):
+        minimum = minimise(
+            datafit,
+            Penalties(lambda_l1, lambda_l2, probe.l2_penalty),
+            start=point,
+            tol=probe.tol,
+            max_iter=probe.max_iter,
+            monitor=watch,
         )
-        with torch_threads(len(pairs) * words.targets.size * len(like)):
-            minimum = minimise(
-                datafit,
-                penalties,
-                start=_stack([points[value] for value in lambda_l2]) if points else None,
-                tol=probe.tol,
-                max_iter=probe.max_iter,
-                monitor=watch,
-            )
-        _check_finite(minimum.objective.tolist(), words)
-        _warn_unless_converged(probe, minimum, dtype)
-        points |= dict(zip(lambda_l2, zip(minimum.weight, minimum.bias, strict=True), strict=True))
-        for k, pair in enumerate(pairs.tolist()):
-            solutions[pair] = Solution(
-                _as_array(minimum.weight[k], dtype),
-                _as_array(minimum.bias[k], dtype),
-                {
-                    "objective_": minimum.objective[k].item(),
-                    "optimality_": minimum.optimality[k].item(),
-                    "loss_curve_": np.array(minimum.loss_curves[k]),
-                    "n_iter_": len(minimum.loss_curves[k]),
-                },
-            )
-    return [solutions[pair] for pair in range(len(lambdas))]
-
-
-def _groups(datafit: Datafit, lambda_l1: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """Part a grid into banks to solve one after the other.
-
-    By falling lambda_l1, as the sparse probes of a bank look at few neurons. Where a look costs
-    next to nothing, one bank saves more than a good start.
-    """
-    if isinstance(datafit, GramDatafit):
-        return [np.arange(len(lambda_l1))]
-    return [np.flatnonzero(lambda_l1 == value) for value in sorted(set(lambda_l1), reverse=True)]
-
-
-def _stack(points: list[Point]) -> Point:
-    weights, biases = zip(*points, strict=True)
-    return torch.stack(weights), torch.stack(biases)
+    _check_finite(minimum.objective.tolist(), words)
+    _warn_unless_converged(probe, minimum, dtype)
+    return [
+        Solution(
+            _as_array(weight, dtype),
+            _as_array(bias, dtype),
+            {
+                "objective_": objective,
+                "optimality_": optimality,
+                "loss_curve_": np.array(curve),
+                "n_iter_": len(curve),
+            },
+        )
+        for weight, bias, objective, optimality, curve in zip(
+            minimum.weight,
+            minimum.bias,
+            minimum.objective.tolist(),
+            minimum.optimality.tolist(),
+            minimum.loss_curves,
+            strict=True,
+        )
+    ]
 
 
 def _as_array(tensor: torch.Tensor, dtype) -> NDArray:

@@ -31,6 +31,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         As in ``GridSearchCV``; None is the accuracy.
     refit : bool, default=True
         Train on all words with the best lambdas in the end; prediction needs it.
+    n_jobs : int, default=None
+        Processes to divide the folds and the grid among, as in ``GridSearchCV``. None means 1:
+        the whole grid of a fold trains as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" the ||W||_F^2
         that [1]_ writes.
@@ -139,6 +142,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         cv=None,
         scoring=None,
         refit=True,
+        n_jobs=None,
         l2_penalty="norm",
         solver="adam",
         max_epochs=10,
@@ -159,6 +163,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         self.cv = cv
         self.scoring = scoring
         self.refit = refit
+        self.n_jobs = n_jobs
         self.l2_penalty = l2_penalty
         self.solver = solver
         self.max_epochs = max_epochs
@@ -235,6 +240,9 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         As in ``GridSearchCV``; None is R².
     refit : bool, default=True
         Train on all words with the best lambdas in the end; prediction needs it.
+    n_jobs : int, default=None
+        Processes to divide the folds and the grid among, as in ``GridSearchCV``. None means 1:
+        the whole grid of a fold trains as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is ||W||_F^2.
     solver : {"adam", "owlqn"}, default="adam"
@@ -331,6 +339,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         cv=None,
         scoring=None,
         refit=True,
+        n_jobs=None,
         l2_penalty="norm",
         solver="adam",
         max_epochs=10,
@@ -350,6 +359,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         self.cv = cv
         self.scoring = scoring
         self.refit = refit
+        self.n_jobs = n_jobs
         self.l2_penalty = l2_penalty
         self.solver = solver
         self.max_epochs = max_epochs

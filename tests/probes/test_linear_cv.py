@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, make_scorer
@@ -164,6 +165,23 @@ def test_a_random_state_starts_every_fold_and_candidate_alike(words):
     params = ADAM | {"random_state": np.random.RandomState(3), "shuffle": True}
     search, grid = both(LinearProbeClassifierCV, LinearProbeClassifier, params, 3, X, y)
     assert_same_results(search, grid, atol=1e-9)
+
+
+@pytest.mark.parametrize("params", [ADAM, EXACT], ids=repr)
+def test_jobs_change_nothing(words, params):
+    X, y, number, _ = words
+    for search, target in [
+        (LinearProbeClassifierCV(**LAMBDAS, **params, cv=3), y),
+        (LinearProbeRegressorCV(**LAMBDAS, **params, cv=3), number),
+    ]:
+        serial = clone(search).fit(X, target)
+        parallel = clone(search).set_params(n_jobs=2).fit(X, target)
+        np.testing.assert_allclose(
+            parallel.cv_results_["mean_test_score"],
+            serial.cv_results_["mean_test_score"],
+            atol=1e-6,
+        )
+        assert parallel.cv_results_["params"] == serial.cv_results_["params"]
 
 
 def test_folds_as_lists_masks_and_views(words):
