@@ -36,11 +36,11 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         the whole grid of a fold trains as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" the ||W||_F^2
-        that [1]_ writes.
+        that Dalvi et al. (2019) write.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
         the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
-        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
+        optimum on all words at once, by orthant-wise L-BFGS: with exact zeros, and the same
         in every run.
     max_epochs : int, default=10
         Passes over the training words ("adam").
@@ -95,7 +95,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     optimality_ : float
         Largest violation of the optimality conditions: how far the smallest subgradient by a
         weight or the bias is from 0 ("owlqn").
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
     n_iter_ : int
@@ -248,7 +248,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
         the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
-        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
+        optimum on all words at once, by orthant-wise L-BFGS: with exact zeros, and the same
         in every run.
     max_epochs : int, default=10
         Passes over the training words ("adam").
@@ -298,7 +298,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     optimality_ : float
         Largest violation of the optimality conditions: how far the smallest subgradient by a
         weight or the bias is from 0 ("owlqn").
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
     n_iter_ : int

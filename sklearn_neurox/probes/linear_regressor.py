@@ -68,7 +68,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     optimality_ : float
         Largest violation of the optimality conditions: how far the smallest subgradient by a
         weight or the bias is from 0 ("owlqn").
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
     n_iter_ : int
