@@ -33,7 +33,7 @@ def report(fitted, layers, y):
 
 def bank(layers, y):
     probes = [clone(PROBE) for _ in layers]
-    fit_layers(probes, layers, y)
+    fit_layers(probes, layers[0].base, y)  # the layers are views of one array
     return [(probe.coef_, probe.intercept_) for probe in probes]
 
 
@@ -55,6 +55,7 @@ def main():
     layers = [
         make_activations(y, seed=layer, separation=0.06 + 0.01 * layer) for layer in range(N_LAYERS)
     ]
+    layers = np.split(np.hstack(layers), N_LAYERS, axis=1)
     shape = (len(y), N_LAYERS * N_NEURONS, y.max() + 1)
     print(
         f"{len(y):,} words x {N_LAYERS} layers of {N_NEURONS} neurons, {y.max() + 1} classes, "

@@ -159,11 +159,10 @@ def layerwise_scores(
     scorer = check_scoring(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
     tasks = [y] if control is None else [y, control.labels]
-    layers = np.split(X, n_layers, axis=1)  # views
 
     jobs = [(task, split) for task in tasks for split in splits]
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_layer_scores)(estimator, layers, task, split, scorer) for task, split in jobs
+        delayed(_layer_scores)(estimator, X, task, n_layers, split, scorer) for task, split in jobs
     )
     bar = tqdm(results, total=len(jobs), unit="fold", desc="layers", disable=not verbose)
     # (n_tasks, n_layers, n_folds)
@@ -177,33 +176,35 @@ def layerwise_scores(
     )
 
 
-def _layer_scores(estimator, layers, y, split, scorer) -> list[float]:
+def _layer_scores(estimator, X, y, n_layers, split, scorer) -> list[float]:
     """Score on each layer, on one fold."""
     train, test = split
-    fitted = _fit_layers(estimator, [layer[train] for layer in layers], y[train])
+    fitted = _fit_layers(estimator, X[train], y[train], n_layers)
+    layers = np.split(X, n_layers, axis=1)  # views
     return [scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)]
 
 
-def _fit_layers(estimator, layers, y) -> list:
+def _fit_layers(estimator, X, y, n_layers) -> list:
     """Fit a clone on each layer; linear probes train together, also as the last step of Pipelines.
 
     Adam takes the same steps on all of them, and small products cost less in a batch.
     """
-    fitted = [clone(estimator) for _ in layers]
-    is_pipeline = isinstance(estimator, Pipeline)
-    probe = estimator[-1] if is_pipeline else estimator
-    if not is_bankable(probe) or getattr(estimator, "memory", None) is not None:
+    fitted = [clone(estimator) for _ in range(n_layers)]
+    layers = np.split(X, n_layers, axis=1)
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [("probe", estimator)]
+    if not is_bankable(steps[-1][1]) or getattr(estimator, "memory", None) is not None:
         return [each.fit(layer, y) for each, layer in zip(fitted, layers, strict=True)]
-    if is_pipeline and len(estimator) > 1:
+    probes = [each[-1] if isinstance(each, Pipeline) else each for each in fitted]
+    if len(steps) > 1:
         layers = [
             each[:-1].fit_transform(layer, y) for each, layer in zip(fitted, layers, strict=True)
         ]
-    if len({layer.shape[1] for layer in layers}) > 1:  # a step has selected neurons
-        ends = [each[-1] for each in fitted]
-        for end, layer in zip(ends, layers, strict=True):
-            end.fit(layer, y)
-    else:
-        fit_layers([each[-1] if is_pipeline else each for each in fitted], layers, y)
+        if len({layer.shape[1] for layer in layers}) > 1:  # a step has selected neurons
+            for probe, layer in zip(probes, layers, strict=True):
+                probe.fit(layer, y)
+            return fitted
+        X = np.hstack(layers)
+    fit_layers(probes, X, y)
     return fitted
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sklearn.base import clone
 
 from ._linear_probe import LinearProbe
@@ -23,26 +22,21 @@ def is_bankable(estimator) -> bool:
     )
 
 
-def fit_layers(probes: list, layers: list, y) -> None:
+def fit_layers(probes: list, X, y) -> None:
     """Fit equal probes, each on its layer; the same as fitting one after the other.
 
     Parameters
     ----------
     probes : list of LinearProbe
         With the same parameters.
-    layers : list of array-like of shape (n_words, n_neurons)
-        Activations, all of the same width.
+    X : array-like of shape (n_words, n_layers * n_neurons)
+        Activations; a layer is a run of columns.
     y : array-like of shape (n_words,)
     """
-    first = probes[0]
-    first._validate_params()
-    checked = []
-    for probe, layer in zip(probes, layers, strict=True):
-        X, targets = probe._check(layer, y)
-        checked.append(X)
-    lambdas = [(first.lambda_l1, first.lambda_l2)]
-    fitted = clone(first)._fit_bank(
-        np.hstack(checked), targets, None, lambdas, n_layers=len(layers)
-    )
+    bank = clone(probes[0])
+    bank._validate_params()
+    X, y = bank._check(X, y)
+    lambdas = [(bank.lambda_l1, bank.lambda_l2)]
+    fitted = bank._fit_bank(X, y, None, lambdas, n_layers=len(probes))
     for probe, attributes in zip(probes, fitted, strict=True):
-        probe._set_fitted(attributes)
+        probe._set_fitted(attributes | {"n_features_in_": X.shape[1] // len(probes)})
