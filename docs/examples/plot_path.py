@@ -24,8 +24,8 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 X, y = StandardScaler().fit_transform(tokens.layer(3)), tokens.y
 
 # %%
-# One search trains every penalty on every fold. For the neurons, one probe follows the path from its
-# sparse end, each fit starting from the last.
+# One search trains every penalty on every fold. For the neurons, one probe follows the path from
+# its sparse end, each fit starting from the last.
 lambdas = np.geomspace(1e-3, 0.1, 9)
 search = LinearProbeClassifierCV(
     lambdas_l1=lambdas, lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=GroupKFold(3)
