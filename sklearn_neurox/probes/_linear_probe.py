@@ -149,7 +149,9 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _outputs(self, X):
         check_is_fitted(self)
-        X = validate_activations(self, X, reset=False)
+        return self._apply(validate_activations(self, X, reset=False))
+
+    def _apply(self, X):
         if X.dtype != np.float16:
             return X @ self.coef_.T + self.intercept_
         batches = gen_batches(len(X), _PREDICTED_AT_ONCE)

@@ -189,7 +189,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         with all_or_nothing(self):
             X, y = self._check(X, y)
             self._fit(X, y, sample_weight)
-        self._warn_if_separated(X, y)
+        self._warn_if_separated(X, y, self.lambda_l1, self.lambda_l2)
         return self
 
     def _check(self, X, y):
@@ -197,11 +197,12 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         check_classification_targets(y)
         return X, y
 
-    def _warn_if_separated(self, X, y):
+    def _warn_if_separated(self, X, y, lambda_l1, lambda_l2):
         """Without penalty, the weights of a probe that makes no mistake grow without end."""
-        if self.solver != "owlqn" or self.lambda_l1 or self.lambda_l2:
+        if self.solver != "owlqn" or lambda_l1 or lambda_l2:
             return
-        if self.coef_.any() and np.array_equal(self.predict(X), y):
+        best = self._as_logits(self._apply(X)).argmax(axis=1)
+        if self.coef_.any() and np.array_equal(self.classes_[best], y):
             warn(
                 "A linear map separates the classes of the training words without a mistake, and "
                 "lambda_l1 = lambda_l2 = 0: the objective has no minimiser, its weights grow "
@@ -304,5 +305,7 @@ class LinearProbeClassifier(ClassifierMixin, LinearProbe):
         return log_softmax(self._logits(X), axis=1)
 
     def _logits(self, X):
-        outputs = self._outputs(X)
+        return self._as_logits(self._outputs(X))
+
+    def _as_logits(self, outputs):
         return outputs if len(self.classes_) > 2 else np.hstack([np.zeros_like(outputs), outputs])

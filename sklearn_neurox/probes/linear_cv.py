@@ -207,7 +207,10 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         """
         with all_or_nothing(self):
             X, y = self._check(X, y)
-            return self._fit_grid(X, y, sample_weight, params)
+            self._fit_grid(X, y, sample_weight, params)
+        if self.refit:
+            self._warn_if_separated(X, y, self.lambda_l1_, self.lambda_l2_)
+        return self
 
     def _check_folds(self, y, sample_weight, splits):
         classes = np.unique(y)

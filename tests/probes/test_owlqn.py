@@ -10,8 +10,9 @@ from scipy.special import log_softmax, softmax
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.model_selection import KFold
 
-from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor
+from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV, LinearProbeRegressor
 from sklearn_neurox.probes._datafit import Moments, RowsDatafit
 from sklearn_neurox.probes._owlqn import Penalties, minimise
 
@@ -403,6 +404,18 @@ class TestWarnings:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             probe(kind, tol=1e-4, lambda_l2=1e-3).fit(X, y)
+
+    def test_separable_classes_in_a_frame_and_a_search(self):
+        pandas = pytest.importorskip("pandas")
+        X, y, _ = problem("classes", n=30, d=40)
+        X = pandas.DataFrame(X, columns=[f"neuron_{i}" for i in range(40)])
+        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+            probe("classes", tol=1e-4).fit(X, y)
+        search = LinearProbeClassifierCV(
+            lambdas_l1=[0], lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=KFold(2)
+        )
+        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+            search.fit(np.tile(X, (2, 1)), np.tile(y, 2))
 
     def test_classes_that_overlap_have_a_minimiser(self):
         X, y, _ = problem("classes")
