@@ -18,7 +18,8 @@ FIXTURE = Path(__file__).parent.parent / "tests" / "fixtures" / "adam.json"
 
 
 def train(
-    X, y, lambda_l1, lambda_l2, *, epochs=10, batch_size=32, learning_rate=1e-3, start=None
+    X, y, lambda_l1, lambda_l2, *, epochs=10, batch_size=32, learning_rate=1e-3, start=None,
+    device="cpu",
 ):  # fmt: skip
     """Train one probe: a classifier if y has integers, a regressor if it has floats.
 
@@ -31,6 +32,7 @@ def train(
     learning_rate : float
     start : pair of ndarrays, default=None
         W and b to start from; None draws them as ``nn.Linear`` does.
+    device : str or torch.device, default="cpu"
 
     Returns
     -------
@@ -40,8 +42,10 @@ def train(
         Of each epoch: the batch means, added up and divided by the number of words.
     """
     is_classification = np.issubdtype(y.dtype, np.integer)
-    X, y = torch.from_numpy(X), torch.from_numpy(y if is_classification else y.astype(np.float32))
-    probe = nn.Linear(X.shape[1], int(y.max()) + 1 if is_classification else 1)
+    n_outputs = int(y.max()) + 1 if is_classification else 1
+    y = y if is_classification else y.astype(np.float32)
+    X, y = torch.from_numpy(X).to(device), torch.from_numpy(y).to(device)
+    probe = nn.Linear(X.shape[1], n_outputs, device=device)
     if start is not None:
         with torch.no_grad():
             for parameter, values in zip(probe.parameters(), start, strict=True):
@@ -63,7 +67,7 @@ def train(
             total += loss.item()
             n_words += len(labels)
         losses.append(total / n_words)
-    return probe.weight.detach().numpy(), probe.bias.detach().numpy(), losses
+    return probe.weight.detach().cpu().numpy(), probe.bias.detach().cpu().numpy(), losses
 
 
 def check():

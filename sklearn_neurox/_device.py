@@ -60,6 +60,13 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
+def like(tensor: Tensor, other: Tensor) -> Tensor:
+    """Bring a tensor to the device and dtype of another, to CUDA through pinned memory."""
+    if other.device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(other, non_blocking=True)
+
+
 @contextmanager
 def torch_threads(multiply_adds: int) -> Iterator[None]:
     """Let torch use the CPU threads that steps of this size pay for, and put the number back.

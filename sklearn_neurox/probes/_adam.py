@@ -17,7 +17,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
-from .._device import to_device, torch_threads
+from .._device import like, to_device, torch_threads
 from ._objective import LOSSES, penalty
 
 # Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
@@ -101,10 +101,9 @@ class TensorBatches:
         self.shuffle = shuffle
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        like = self.tensors[-1]
         n_words, width = self.tensors[0].shape
         size = min(n_words, self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size)))
-        move = self._mover(torch.Size((size, width)), like)
+        move = self._mover(torch.Size((size, width)), self.tensors[-1])
         rows: Iterable[slice | Tensor]
         if self.shuffle is None:
             rows = (slice(start, start + size) for start in range(0, n_words, size))
@@ -116,15 +115,15 @@ class TensorBatches:
             for X_batch, targets, sample_weight in zip(*batches, strict=True):
                 yield X_batch, (targets, sample_weight)
 
-    def _mover(self, shape: torch.Size, like: Tensor) -> Callable[[Tensor], Tensor]:
+    def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
         """Return what brings a chunk of X to the device and dtype of the other tensors."""
         X = self.tensors[0]
-        if X.device == like.device and X.dtype == like.dtype:
+        if X.device == target.device and X.dtype == target.dtype:
             return lambda chunk: chunk
-        if like.device.type == "cuda":
-            return lambda chunk: chunk.pin_memory().to(like, non_blocking=True)
+        if target.device.type == "cuda":
+            return lambda chunk: like(chunk, target)
         # One place for all chunks: allocated one by one, they leave holes that nothing else fits.
-        place = like.new_empty(shape)
+        place = target.new_empty(shape)
         return lambda chunk: place[: len(chunk)].copy_(chunk)
 
 

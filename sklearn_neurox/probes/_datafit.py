@@ -18,7 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .._device import to_device
+from .._device import like, to_device
 from ._objective import LOSSES
 
 # Elements of the largest temporary array, 64 MB in float32.
@@ -118,8 +118,7 @@ class RowsDatafit:
         size = max(1, _CHUNK_ELEMENTS // max(width, self.X.shape[1]))
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
-            X = self.X[rows].to(self.share, non_blocking=True)
-            yield X, self.targets[:, rows], self.share[rows]
+            yield like(self.X[rows], self.share), self.targets[:, rows], self.share[rows]
 
 
 @dataclass(frozen=True)
@@ -153,11 +152,11 @@ class Moments:
         size = max(1, _CHUNK_ELEMENTS // width)
         chunks = [slice(start, start + size) for start in range(0, len(X), size)]
         if origin is None:
-            total = torch.stack([weight[rows] @ X[rows].to(weight) for rows in chunks]).sum(0)
+            total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
             origin = torch.cat([total, targets @ weight]) / weight.sum()
         products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
         for rows in chunks:
-            part = torch.cat([X[rows].to(weight), targets[:, rows].T], 1) - origin
+            part = torch.cat([like(X[rows], weight), targets[:, rows].T], 1) - origin
             part = torch.cat([torch.ones_like(part[:, :1]), part], 1)
             products += part.T @ (part * weight[rows, None])
         return cls(products, origin, len(targets))
