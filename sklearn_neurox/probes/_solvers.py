@@ -258,10 +258,14 @@ def _solve_bank(
         lambda_l2 = lambda_l2 * (0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5))
         point = point and (point[0].diff(dim=1), point[1].diff(dim=1))
 
+    stopped = False
+
     def watch(objective, weight, bias):
-        if monitor is None:
-            return False
-        return monitor(objective[0], _as_array(weight[0], dtype), _as_array(bias[0], dtype))
+        nonlocal stopped
+        if monitor is not None:
+            point = (_as_array(tensor[0], dtype) for tensor in (weight, bias))
+            stopped = monitor(objective[0], *point)
+        return stopped
 
     with torch_threads(len(lambdas) * words.targets.size * len(like)):
         minimum = minimise(
@@ -273,7 +277,8 @@ def _solve_bank(
             monitor=watch,
         )
     _check_finite(minimum.objective.tolist(), words)
-    _warn_unless_converged(probe, minimum, dtype)
+    if not stopped:
+        _warn_unless_converged(probe, minimum, dtype)
     return [
         Solution(
             _as_array(weight, dtype),

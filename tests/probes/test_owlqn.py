@@ -431,6 +431,21 @@ def test_callbacks_see_every_iteration():
     assert steps[-1]["accuracy"] == fitted.score(X, y)
 
 
+def test_a_callback_stops_without_a_warning():
+    class Stop:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "iteration" and context.task_id == 2
+
+    X, y, _ = problem("classes")
+    fitted = probe("classes", lambda_l1=0.001).set_callbacks(Stop()).fit(X, y)
+    assert fitted.n_iter_ == 4
+    assert fitted.optimality_ > 1e-7
+
+
 def test_verbose_counts_iterations(capsys):
     X, y, _ = problem("classes")
     fitted = probe("classes", lambda_l1=0.01, tol=1e-2, verbose=1).fit(X, y)
