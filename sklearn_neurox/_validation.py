@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.validation import FLOAT_DTYPES, validate_data
 
+from ._mapping import mapping_of, release
+
 # Rows of a float16 array that are looked through at a time.
 _CHECKED_AT_ONCE = 8192
 
@@ -57,8 +59,10 @@ def validate_activations(estimator, X, y="no_validation", **options) -> Any:
     if not isinstance(X, np.ndarray) or X.dtype != np.float16:
         return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
     checked = validate_data(estimator, X, y, dtype=np.float16, ensure_all_finite=False, **options)
+    mapping = mapping_of(X)
     for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
         assert_all_finite(X[rows], estimator_name=type(estimator).__name__, input_name="X")
+        release(mapping)
     return checked
 
 

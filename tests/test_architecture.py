@@ -15,7 +15,8 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 # From the ground up. A module may import from its own floor's room and from the floors below.
 FLOORS = [
-    {"_optional", "_device", "_callbacks", "_validation"},
+    {"_optional", "_device", "_callbacks", "_mapping"},
+    {"_validation"},
     {"probes", "activations"},
     {"neurons", "datasets"},
     {"evaluation"},

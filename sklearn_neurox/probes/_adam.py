@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
 from .._device import like, to_device, torch_threads
+from .._mapping import mapping_of, release
 from ._objective import LOSSES, penalty
 
 # Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
@@ -79,6 +81,14 @@ class BankObjective(nn.Module):
         return losses @ sample_weight / len(outputs) + value
 
 
+class WordDataset(TensorDataset):
+    """Words, targets and weights, and the file mapping that the words lie in, if they do."""
+
+    def __init__(self, *tensors: Tensor, mapping: mmap | None = None):
+        super().__init__(*tensors)
+        self.mapping = mapping
+
+
 class TensorBatches:
     """Mini-batches as slices of tensors, moved to the device and to its dtype chunk by chunk.
 
@@ -97,6 +107,7 @@ class TensorBatches:
             self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
             self.tensors = dataset.tensors
+        self.mapping = getattr(dataset, "mapping", None)
         self.batch_size = batch_size
         self.shuffle = shuffle
 
@@ -114,6 +125,7 @@ class TensorBatches:
             batches = (tensor.split(self.batch_size) for tensor in (move(X), *rest))
             for X_batch, targets, sample_weight in zip(*batches, strict=True):
                 yield X_batch, (targets, sample_weight)
+            release(self.mapping)
 
     def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
         """Return what brings a chunk of X to the device and dtype of the other tensors."""
@@ -269,7 +281,7 @@ def make_dataset(
     """
     dtype = sample_weight.dtype
     small = (torch.from_numpy(array.astype(dtype)).to(device) for array in (targets, sample_weight))
-    return TensorDataset(to_device(as_tensor(X), device), *small)
+    return WordDataset(to_device(as_tensor(X), device), *small, mapping=mapping_of(X))
 
 
 def make_net(
