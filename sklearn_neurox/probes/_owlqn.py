@@ -31,7 +31,11 @@ _SUFFICIENT_DECREASE = 1e-4
 _TRIALS = 40
 # Steps in a row without progress that is seen, after which rounding has the last word.
 _STALLED = 30
-_FIRST_WORKING_SET = 100
+# Neurons that join a working set: at least so many, and all whose violation is such a share of the
+# largest. A set that would hold almost all of the neurons holds all.
+_JOINING = 100
+_STRONG = 0.3
+_ALMOST_ALL = 0.7
 # By how much one working set lowers the violation before the other neurons are looked at again.
 _WORKING_SET_GAIN = 0.3
 
@@ -213,12 +217,13 @@ def _working_set(
     """
     n_neurons = theta.shape[2] - 1
     used = theta[..., :-1].any(1).any(0)
-    size = max(_FIRST_WORKING_SET, 2 * int(used.sum()))
-    if size >= n_neurons or (penalties.lambda_l1 == 0).any():
-        columns = torch.arange(n_neurons + 1, device=theta.device)
-        return datafit, columns, violation.new_full((len(theta),), tol)
     unit = datafit.variance.sqrt().clamp_max(1)
     reach = (violation[..., :-1] / torch.where(unit > 0, unit, 1)).abs().amax((0, 1))
+    strong = (reach > _STRONG * reach.max()) & ~used
+    size = int(used.sum()) + max(_JOINING, int(strong.sum()))
+    if size > _ALMOST_ALL * n_neurons or (penalties.lambda_l1 == 0).any():
+        columns = torch.arange(n_neurons + 1, device=theta.device)
+        return datafit, columns, violation.new_full((len(theta),), tol)
     neurons = reach.masked_fill(used, torch.inf).topk(size).indices
     neurons = neurons[used[neurons] | (reach[neurons] > 0)].sort().values
     columns = torch.cat([neurons, neurons.new_tensor([n_neurons])])

@@ -278,7 +278,7 @@ def test_the_objective_never_rises(kind):
 def test_working_sets_change_nothing(monkeypatch):
     X, y, weight = problem("classes", n=150, d=80)
     whole = probe("classes", lambda_l1=0.02).fit(X, y, weight)
-    monkeypatch.setattr("sklearn_neurox.probes._owlqn._FIRST_WORKING_SET", 5)
+    monkeypatch.setattr("sklearn_neurox.probes._owlqn._JOINING", 5)
     parts = probe("classes", lambda_l1=0.02).fit(X, y, weight)
     np.testing.assert_allclose(parts.objective_, whole.objective_, rtol=1e-9)
     np.testing.assert_array_equal(parts.coef_ != 0, whole.coef_ != 0)
