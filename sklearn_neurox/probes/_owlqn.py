@@ -26,7 +26,7 @@ from ._datafit import Datafit
 from ._objective import l2_term
 
 # Of the steps that L-BFGS remembers; 10 to 50 of them, the more the better while they are small.
-_MEMORY_ELEMENTS = 500_000
+_MEMORY_ELEMENTS = 200_000
 _SUFFICIENT_DECREASE = 1e-4
 _TRIALS = 40
 # Steps in a row without progress that is seen, after which rounding has the last word.
