@@ -3,7 +3,7 @@ r"""Orthant-wise limited-memory quasi-Newton for a bank of linear probes, to the
 The method is that of Andrew and Gao (2007): L-BFGS on the objective as it is within one orthant,
 where the L1 norm is linear, and a projection that sets a weight to 0 when it would leave its
 orthant. Three things are added. L-BFGS sees only the weights that are free to move, and starts
-from the curvature of each weight, which makes it indifferent to the scale of neurons. The
+from a metric that knows the scale of neurons and the frequency of classes. The
 un-squared L2 norm is smooth away from W = 0, and W = 0 is decided by its own optimality condition.
 Most neurons of a sparse probe end at 0, so the work is done on a working set of neurons that
 grows until no other neuron violates the optimality conditions.
@@ -333,17 +333,23 @@ def _direction(
 
 
 def _metric(datafit: Datafit, penalties: Penalties, theta: Tensor) -> Tensor:
-    """Second derivative of the objective by each weight and bias, roughly; positive."""
+    """Second derivative of the objective by each weight and bias, roughly; positive.
+
+    That of the loss is taken halfway, in its logarithm, to one for all: it is known at W = 0, and
+    changes most for rare classes and small neurons as a probe grows sure of itself.
+    """
     weight = theta[..., :-1]
     _, shrinkage = l2_term(weight, penalties.lambda_l2, penalties.l2_penalty)
-    curvature = datafit.curvature[:, None] * datafit.variance + shrinkage[:, None, None]
+    curvature = (datafit.curvature * datafit.curvature.mean()).sqrt()
+    variance = (datafit.variance * datafit.variance.mean()).sqrt()
+    bias = curvature.expand(len(theta), -1)[..., None]
+    curvature = curvature[:, None] * variance + shrinkage[:, None, None]
     # A step from W = 0 must follow the gradient itself: only then the norm grows less than the
     # rest of the objective falls.
     at_zero = ~weight.any(2).any(1) & (penalties.lambda_l2 > 0) & (penalties.l2_penalty == "norm")
     at_zero = at_zero[:, None, None]
     curvature = torch.where(at_zero, curvature.amax((1, 2), keepdim=True), curvature)
     curvature = torch.where(curvature > 0, curvature, 1)
-    bias = datafit.curvature.expand(len(theta), -1)[..., None]
     return torch.cat([curvature, bias], 2)
 
 
