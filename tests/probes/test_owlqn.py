@@ -244,10 +244,11 @@ def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
     scale = np.geomspace(1e-3, 1, 15)
     scaled = probe(kind).fit(X * scale, y, weight)
     np.testing.assert_allclose(scaled.objective_, plain.objective_, rtol=1e-6)
-    units = [scaled.coef_ * scale, plain.coef_]
-    if kind == "classes":  # the same added to all classes is nothing to a softmax
-        units = [coef - coef.mean(axis=0) for coef in units]
-    np.testing.assert_allclose(*units, atol=1e-2, rtol=1e-2)
+    # Not the weights of classes: one of them is separable, and its weights have no end.
+    look = "predict_proba" if kind == "classes" else "predict"
+    np.testing.assert_allclose(
+        getattr(scaled, look)(X * scale), getattr(plain, look)(X), atol=1e-3, rtol=1e-3
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
