@@ -16,9 +16,9 @@ LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
 class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     """Linear classifier that chooses lambda_l1 and lambda_l2 by cross-validation.
 
-    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeClassifier` finds, some
-    ten times faster: probes of a grid see the same words, and
-    train together.
+    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeClassifier` finds, in
+    less time: probes of a grid see the same words, and train
+    together.
 
     Parameters
     ----------
@@ -228,9 +228,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
 class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     """Linear regressor that chooses lambda_l1 and lambda_l2 by cross-validation.
 
-    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeRegressor` finds, some
-    ten times faster: probes of a grid see the same words, and
-    train together; with ``solver="owlqn"`` they need the words only once, for X'X and X'y.
+    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeRegressor` finds, in
+    less time: probes of a grid see the same words, and train
+    together; with ``solver="owlqn"`` they need the words only once, for X'X and X'y.
 
     Parameters
     ----------

@@ -83,8 +83,7 @@ def save_probe(probe: BaseEstimator, path: str | os.PathLike[str]) -> None:
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_neurox import load_probe, save_probe
-    >>> from sklearn_neurox import LinearProbeClassifier
+    >>> from sklearn_neurox import LinearProbeClassifier, load_probe, save_probe
     >>> X, y = load_iris(return_X_y=True)
     >>> probe = LinearProbeClassifier(random_state=0).fit(X, y)
     >>> with TemporaryDirectory() as folder:
@@ -353,7 +352,7 @@ def _read(path):
         text = (file.metadata() or {}).get(_KEY)
         if text is None:  # a model may be large: leave its tensors
             raise ValueError("it is a safetensors file, but not one that save_probe wrote.")
-        return text, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return text, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- no iterator
 
 
 def _replace_file(path, content):

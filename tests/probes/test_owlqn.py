@@ -156,7 +156,7 @@ def test_saga_and_proximal_gradient_agree():
     ).fit(X, y)
     np.testing.assert_allclose(fitted.coef_, saga.coef_, atol=1e-5)
 
-    ones, target, step = np.c_[X, np.ones(n)], np.eye(4)[y], 1 / 2.0
+    ones, target = np.c_[X, np.ones(n)], np.eye(4)[y]
     z = np.zeros((4, 16))
     step = 1 / (0.5 * np.linalg.norm(ones, 2) ** 2 / n)
     for _ in range(5000):
