@@ -77,7 +77,7 @@ class BankObjective(nn.Module):
     ) -> Tensor:
         """Objective (P,) of outputs (n_words, P, n_outputs) and targets (n_words, n_outputs)."""
         losses, _ = self.loss(outputs.permute(1, 2, 0), targets.T)
-        value, _ = penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
+        value = penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
         return losses @ sample_weight / len(outputs) + value
 
 

@@ -100,29 +100,7 @@ def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor,
     return lambda_l2 * norm, torch.where(norm > 0, lambda_l2 / norm, 0)
 
 
-def penalty(
-    weight: Tensor,
-    lambda_l1: Tensor,
-    lambda_l2: Tensor,
-    l2_penalty: str,
-) -> tuple[Tensor, Tensor]:
-    """Penalty of each probe of a bank, and a subgradient of it.
-
-    Parameters
-    ----------
-    weight : Tensor of shape (K, n_outputs, n_neurons)
-    lambda_l1, lambda_l2 : Tensor of shape (K,)
-    l2_penalty : {"norm", "squared"}
-
-    Returns
-    -------
-    value : Tensor of shape (K,)
-    gradient : Tensor of the shape of `weight`
-        0 where the penalty has a kink: at a weight of 0 for the L1 norm, at W = 0 for the
-        un-squared L2 norm.
-    """
-    value, factor = l2_term(weight, lambda_l2, l2_penalty)
-    gradient = torch.sign(weight).mul_(lambda_l1[:, None, None])
-    gradient.addcmul_(weight, factor[:, None, None])
-    l1 = torch.linalg.vector_norm(weight, ord=1, dim=(1, 2))
-    return torch.addcmul(value, lambda_l1, l1), gradient
+def penalty(weight: Tensor, lambda_l1: Tensor, lambda_l2: Tensor, l2_penalty: str) -> Tensor:
+    """Penalty (K,) of each probe of a bank, of the parameters that :func:`l2_term` takes."""
+    l2, _ = l2_term(weight, lambda_l2, l2_penalty)
+    return l2 + lambda_l1 * torch.linalg.vector_norm(weight, ord=1, dim=(1, 2))

@@ -1,9 +1,11 @@
 """Closed-form gradients are the gradients of the values."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from sklearn_neurox.probes._adam import BankObjective, ClosedFormAdam, LinearProbeBank
 from sklearn_neurox.probes._objective import LOSSES, penalty
 
 TORCH_LOSSES = {
@@ -58,24 +60,36 @@ def test_a_sure_error_costs_a_finite_loss(name):
     assert gradient.isfinite().all()
 
 
+def penalty_of_a_step(weight, l1, l2, l2_penalty):
+    """The penalties as Adam's step has them, and their gradient in closed form."""
+    bank = LinearProbeBank(*weight.shape, dtype=weight.dtype)
+    bank.weight.data.copy_(weight.detach())
+    objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)
+    step = ClosedFormAdam(bank, objective, torch.optim.Adam(bank.parameters()))
+    return step._penalty(), step.gradients[0]
+
+
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
 def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(3, 2, 5, dtype=torch.float64, generator=generator, requires_grad=True)
-    l1 = torch.tensor([0.0, 0.1, 0.3], dtype=torch.float64)
-    l2 = torch.tensor([0.2, 0.0, 0.5], dtype=torch.float64)
-    value, gradient = penalty(weight, l1, l2, l2_penalty)
+    l1, l2 = np.array([0.0, 0.1, 0.3]), np.array([0.2, 0.0, 0.5])
+    value = penalty(weight, torch.from_numpy(l1), torch.from_numpy(l2), l2_penalty)
     norm = weight.flatten(1).norm(dim=1)
-    by_hand = l1 * weight.abs().sum((1, 2)) + l2 * (norm**2 if l2_penalty == "squared" else norm)
+    by_hand = torch.from_numpy(l1) * weight.abs().sum((1, 2))
+    by_hand = by_hand + torch.from_numpy(l2) * (norm**2 if l2_penalty == "squared" else norm)
     torch.testing.assert_close(value, by_hand)
     (expected,) = torch.autograd.grad(value.sum(), weight)
+    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty)
+    torch.testing.assert_close(in_step, by_hand.detach())
     torch.testing.assert_close(gradient, expected)
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
 def test_gradient_at_zero_weights_is_zero(l2_penalty):
     """NeuroX gets NaN here."""
-    lambdas = torch.tensor([1e30])
-    value, gradient = penalty(torch.zeros(1, 2, 3), lambdas, lambdas, l2_penalty)
+    value, gradient = penalty_of_a_step(
+        torch.zeros(1, 2, 3), np.array([1e30]), np.array([1e30]), l2_penalty
+    )
     assert value.item() == 0
     assert (gradient == 0).all()
