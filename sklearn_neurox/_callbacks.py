@@ -15,3 +15,13 @@ def fit_task(estimator, X, y=None, *, max_subtasks: int = 0) -> Iterator[Callbac
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     yield context
     context.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes={})
+
+
+def fit_inside(context: CallbackContext, name: str, owner, estimator, X, y, **params):
+    """Fit an estimator as a part of the fit of its owner, whose callbacks hear of it."""
+    task = context.subcontext(name)
+    with task.propagate_callback_context(estimator):
+        task.call_on_fit_task_begin(estimator=owner, X=X, y=y)
+        estimator.fit(X, y, **params)
+        task.call_on_fit_task_end(estimator=owner, X=X, y=y)
+    return estimator

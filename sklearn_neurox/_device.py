@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,6 +51,17 @@ def resolve_device(device: str | torch.device) -> torch.device:
             f"device={device!r} is not available on this machine: {error!s:.120}"
         ) from error
     return resolved
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """View an array as a tensor; which is only read, so read-only memory maps are welcome."""
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()  # torch has no negative strides
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import sklearn.utils.validation
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, gen_batches
-from sklearn.utils.validation import FLOAT_DTYPES, validate_data
+from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._mapping import mapping_of, release
 
@@ -32,6 +33,44 @@ def all_or_nothing(estimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@contextmanager
+def naming_the_cell(X) -> Iterator[None]:
+    """Add to the error of a check the row and column of the first NaN or infinity in X."""
+    try:
+        yield
+    except ValueError as error:
+        if "contains NaN" not in str(error) and "contains infinity" not in str(error):
+            raise
+        cell = _first_non_finite(X)
+        if cell is None:
+            raise
+        row, column, value = cell
+        name = f" ({X.columns[column]})" if hasattr(X, "columns") else ""
+        message = str(error).splitlines()[0]
+        raise ValueError(
+            f"{message} The first is {value} in row {row}, column {column}{name}."
+        ) from error
+
+
+def _first_non_finite(X) -> tuple[int, int, float] | None:
+    try:
+        cells = np.asarray(X)
+        for rows in gen_batches(len(cells), _CHECKED_AT_ONCE):
+            part = np.asarray(cells[rows], dtype=np.float64)
+            if not np.isfinite(part).all():
+                row, column = np.argwhere(~np.isfinite(part))[0]
+                return rows.start + row, column, part[row, column]
+    except (TypeError, ValueError):  # no matrix of numbers: what the check said must do
+        pass
+    return None
+
+
+def validate_data(estimator, X, y="no_validation", **options) -> Any:
+    """Validate data as ``sklearn.utils.validation.validate_data`` does, naming a bad cell."""
+    with naming_the_cell(X):
+        return sklearn.utils.validation.validate_data(estimator, X, y, **options)
 
 
 def validate_activations(estimator, X, y="no_validation", **options) -> Any:
@@ -60,9 +99,10 @@ def validate_activations(estimator, X, y="no_validation", **options) -> Any:
         return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
     checked = validate_data(estimator, X, y, dtype=np.float16, ensure_all_finite=False, **options)
     mapping = mapping_of(X)
-    for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
-        assert_all_finite(X[rows], estimator_name=type(estimator).__name__, input_name="X")
-        release(mapping)
+    with naming_the_cell(X):
+        for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
+            assert_all_finite(X[rows], input_name="X")
+            release(mapping)
     return checked
 
 

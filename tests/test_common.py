@@ -12,7 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurox import (
+    AveragePrecisionSelector,
+    CorrelationClustering,
     GaussianProbeClassifier,
+    GaussianSelector,
+    IndependentNeuronSelector,
     LayerSelector,
     LinearProbeClassifier,
     LinearProbeClassifierCV,
@@ -20,6 +24,9 @@ from sklearn_neurox import (
     LinearProbeRegressorCV,
     NeuronAblator,
     NeuronSelector,
+    ProbelessSelector,
+    RandomSelector,
+    VotingSelector,
     WeightMassSelector,
 )
 
@@ -45,6 +52,16 @@ ESTIMATORS = [
     NeuronSelector([0]),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), n_neurons=1),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), mass=0.5, scaled=False),
+    ProbelessSelector(),
+    AveragePrecisionSelector(n_neurons=1),
+    GaussianSelector(n_neurons=1),
+    RandomSelector(n_neurons=1, random_state=0),
+    VotingSelector([("means", ProbelessSelector()), ("detectors", AveragePrecisionSelector())]),
+    *[
+        CorrelationClustering(pooling=pooling, random_state=0)
+        for pooling in ("mean", "signed_mean", "representative")
+    ],
+    IndependentNeuronSelector(pick="medoid"),
     *[
         NeuronAblator([0], mode=mode, random_state=0)
         for mode in ("zero", "mean", "resample", "remove")
@@ -52,6 +69,10 @@ ESTIMATORS = [
 ]
 
 
+# The data of the checks are few, on scales of their own, and some classes have a single word.
+@pytest.mark.filterwarnings("ignore:WeightMassSelector.scaled=False.:UserWarning")
+@pytest.mark.filterwarnings("ignore:CorrelationClustering. over:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*have one word each:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):
     check(estimator)

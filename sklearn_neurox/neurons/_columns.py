@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
+from .._mapping import mapping_of, release
 
-def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[np.intp]:
+_CELLS = 2**17
+_RELEASED_AFTER = 4096  # words of a mapped file
+
+
+def check_indices(values: Collection[Any], size: int | None, *, what: str) -> NDArray[np.intp]:
     """Check distinct indices into a range.
 
     Parameters
     ----------
     values : collection of int
-    size : int
-        Indices run from 0 to size - 1.
+    size : int or None
+        Indices run from 0 to size - 1, or have no upper bound.
     what : str
         What is indexed, for the messages: "neuron", "layer".
 
@@ -34,18 +39,18 @@ def check_indices(values: Collection[Any], size: int, *, what: str) -> NDArray[n
         If one is out of range or comes twice.
     """
     indices = np.asarray(list(values))
+    span = "from 0 on" if size is None else f"from 0 to {size - 1}"
     if indices.size == 0:
         return np.empty(0, dtype=np.intp)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise TypeError(
-            f"Expected a one-dimensional list of {what} indices, integers from 0 to {size - 1}; "
-            f"got an array of dtype {indices.dtype} and {indices.ndim} dimension(s)."
+            f"Expected a one-dimensional list of {what} indices, integers {span}; got an array of "
+            f"dtype {indices.dtype} and {indices.ndim} dimension(s)."
         )
-    outside = indices[(indices < 0) | (indices >= size)]
+    outside = indices[(indices < 0) | (indices >= (np.inf if size is None else size))]
     if outside.size:
-        raise ValueError(
-            f"There are {size} {what}s, so indices run from 0 to {size - 1}; got {outside[0]}."
-        )
+        known = "" if size is None else f"There are {size} {what}s, so "
+        raise ValueError(f"{known}indices run {span}; got {outside[0]}.")
     distinct, counts = np.unique(indices, return_counts=True)
     if (counts > 1).any():
         raise ValueError(f"Each {what} can be named once; {distinct[counts > 1][0]} comes twice.")
@@ -59,32 +64,58 @@ def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) ->
     return mask
 
 
-def neuron_std(X: NDArray, sample_weight: NDArray | None = None) -> NDArray[np.float64]:
-    """Compute the standard deviation of each neuron; 0 where it moves no more than rounding.
+def neuron_moments(
+    X: NDArray, sample_weight: NDArray | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute mean and standard deviation of each neuron, in float64.
 
-    A column that is constant up to float noise has a tiny deviation, which a scaler would
-    inflate to 1; relative to the column's size it is rounding error.
+    A neuron that is constant up to rounding has the deviation 0: one that moves no more than the
+    rounding of its own values, or, beside other neurons, than the rounding of theirs. A scaler
+    would inflate such noise to 1.
 
     Parameters
     ----------
     X : ndarray of shape (n_words, n_neurons)
     sample_weight : ndarray of shape (n_words,), default=None
-        Weights of the words.
+        Weights of the words; words of weight 0 are as if they were not there.
 
     Returns
     -------
-    ndarray of shape (n_neurons,)
+    mean : ndarray of shape (n_neurons,)
+    std : ndarray of shape (n_neurons,)
     """
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    X, weight = (X, weight) if weight.all() else (X[weight > 0], weight[weight > 0])
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
-    moves = high - low > 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
-    unit = np.where(moves, high - low, 1.0)  # what is at most 1 has a square that does not overflow
+    total = weight.sum()
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     mean, variance = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    batches = [(X[rows], weight[rows]) for rows in gen_batches(len(X), 1024)]  # views
-    for rows, share in batches:
-        mean += share @ rows.astype(np.float64)
-    mean /= weight.sum()
-    for rows, share in batches:
-        variance += share @ np.square((rows - mean) / unit)
-    return np.where(moves, unit * np.sqrt(variance / weight.sum()), 0.0)
+    for rows, share in _batches(X, weight / total):
+        np.minimum(low, rows.min(axis=0), out=low)
+        np.maximum(high, rows.max(axis=0), out=high)
+        mean += share @ rows
+    width = high - low
+    moves = width > 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
+    if moves.any():
+        moves &= width > np.finfo(np.float64).eps * np.median(width[moves])
+    unit = np.where(moves, width, 1.0)  # what is at most 1 has a square that does not overflow
+    for rows, share in _batches(X, weight / total):
+        rows -= mean
+        rows /= unit
+        variance += share @ np.square(rows, out=rows)
+    return mean, np.where(moves, unit * np.sqrt(variance), 0.0)
+
+
+def neuron_std(X: NDArray, sample_weight: NDArray | None = None) -> NDArray[np.float64]:
+    """Compute the standard deviations of :func:`neuron_moments`."""
+    return neuron_moments(X, sample_weight)[1]
+
+
+def _batches(X: NDArray, weight: NDArray) -> Iterator[tuple[NDArray[np.float64], NDArray]]:
+    """Words of positive weight in float64, as many at a time as a core's cache holds."""
+    mapping = mapping_of(X)
+    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
+        share = weight[rows]
+        words = X[rows] if share.all() else X[rows][share > 0]
+        if len(words):
+            yield words.astype(np.float64), share[share > 0]
+        if rows.stop % _RELEASED_AFTER < rows.stop - rows.start:
+            release(mapping)

@@ -11,10 +11,10 @@ from sklearn.utils.validation import (
     FLOAT_DTYPES,
     _check_feature_names_in,
     check_is_fitted,
-    validate_data,
 )
 
 from .._callbacks import fit_task
+from .._validation import validate_data
 from ._columns import check_indices, index_mask
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+import warnings
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
-from sklearn.callback import CallbackSupportMixin
+from sklearn.base import MetaEstimatorMixin, _fit_context, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .._callbacks import fit_task
-from .._validation import float_dtypes
+from .._callbacks import fit_inside, fit_task
+from .._validation import all_or_nothing, float_dtypes, validate_data
 from ..probes import LinearProbeClassifier
 from ._columns import index_mask, neuron_std
+from ._ranking_selector import RankingSelector, check_target
 from .ranking import (
     bottom_neurons,
     entry_mass,
@@ -31,8 +32,11 @@ from .ranking import (
     weight_mass_ordering,
 )
 
+# Standard deviations within this ratio are the same for a ranking of weights.
+_COMPARABLE = 2.0
 
-class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
+
+class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
     """Keep the neurons that hold the weight mass of a linear model.
 
     The model is trained in ``fit`` on the words given there, so that inside cross-validation the
@@ -41,7 +45,9 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
     Parameters
     ----------
     estimator : estimator with ``coef_`` after ``fit``, default=None
-        Any linear model: a linear probe, LogisticRegression, LinearSVC, Ridge. None stands for
+        Any linear model: a linear probe, LogisticRegression, LinearSVC, Ridge; also the best one
+        of a search, or one at the end of a Pipeline whose other steps scale each neuron: the
+        selector then keeps neurons as they come in, by weights on scaled ones. None stands for
         ``LinearProbeClassifier(random_state=0)``.
     n_neurons : int or float, default=None
         Keep so many neurons (int), or this share of them (float in [0, 1], rounded to the
@@ -55,7 +61,7 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
     scaled : bool, default=True
         Weigh by ``|coef| * std(X)`` rather than ``|coef|``. A weight's size is relative to the
         scale of its neuron: raw weights on activations as they come favour neurons of small
-        variance.
+        variance. With False there is a warning where the scales differ.
     order : {"top", "bottom"}, default="top"
         Keep the most or the least important neurons.
     target : label, default=None
@@ -105,15 +111,10 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods("fit"), None],
-        "n_neurons": [
-            Interval(Integral, 0, None, closed="left"),
-            Interval(Real, 0, 1, closed="both"),
-            None,
-        ],
+        **RankingSelector._parameter_constraints,
         "mass": [Interval(Real, 0, 1, closed="both"), None],
         "threshold": [Interval(Real, 0, 1, closed="both"), None],
         "scaled": ["boolean"],
-        "order": [StrOptions({"top", "bottom"})],
         "target": "no_validation",
         "prefit": ["boolean"],
     }
@@ -181,6 +182,10 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
         TypeError
             If the fitted estimator has no ``coef_``.
         """
+        with all_or_nothing(self):
+            return self._fit(X, y, fit_params)
+
+    def _fit(self, X, y, fit_params):
         X = validate_data(self, X, dtype=float_dtypes(X))
         self._check_parameters(X.shape[1], y, fit_params)
         with fit_task(self, X, y, max_subtasks=1) as context:
@@ -188,11 +193,11 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
                 self.estimator_ = self.estimator
             else:
                 fit_params = self._estimator_params(fit_params)
-                self.estimator_ = self._fit_estimator(X, y, fit_params, context)
-            importance = np.abs(self._coef(X.shape[1]), dtype=np.float64)
-            if self.scaled:
-                importance *= neuron_std(X, fit_params.get("sample_weight"))
-            self._rank(importance)
+                estimator = clone(self._estimator())
+                fit_inside(context, "fit-estimator", self, estimator, X, y, **fit_params)
+                self.estimator_ = estimator
+            weights = [value for key, value in fit_params.items() if key.endswith("sample_weight")]
+            self._rank(self._importance(X, *weights))
         return self
 
     def _estimator(self):
@@ -203,67 +208,53 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params
 
-    def _fit_estimator(self, X, y, fit_params, context):
-        estimator = clone(self._estimator())
-        task = context.subcontext("fit-estimator")
-        with task.propagate_callback_context(estimator):
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            estimator.fit(X, y, **fit_params)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return estimator
-
-    def _coef(self, n_neurons):
-        """Weights (n_classes, n_neurons) to rank by."""
-        if not hasattr(self.estimator_, "coef_"):
-            raise TypeError(
-                f"Ranking by weight mass needs a linear model with coef_ after fit, but "
-                f"{type(self.estimator_).__name__} has none."
-            )
-        coef = self.estimator_.coef_
-        coef = np.atleast_2d(coef.toarray() if issparse(coef) else coef)
-        if coef.shape[1] != n_neurons:
-            raise ValueError(
-                f"The estimator has weights for {coef.shape[1]} neurons, but X has {n_neurons}."
-            )
-        return coef
+    def _importance(self, X, sample_weight=None):
+        """Weigh each neuron for each class, (n_classes, n_neurons): 0 for constant neurons."""
+        std = std_of_neurons = neuron_std(X, sample_weight)
+        model = self.estimator_
+        while hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        if isinstance(model, Pipeline):
+            if len(model) > 1:
+                std = neuron_std(_transform_each(model[:-1], X), sample_weight)
+            model = model[-1]
+        coef = _coef(model, X.shape[1])
+        if not self.scaled:
+            _warn_of_scales(std[std_of_neurons > 0])
+            std = np.ones(len(std))
+        return np.abs(coef, dtype=np.float64) * std * (std_of_neurons > 0)
 
     def _target_rows(self, importance):
         """Rows of the classes to rank for."""
         if self.target is None:
             return importance
-        classes = np.asarray(getattr(self.estimator_, "classes_", [])).tolist()
-        if self.target not in classes:
-            raise ValueError(f"target={self.target!r} is not one of the classes {classes}.")
+        row = check_target(self.target, getattr(self.estimator_, "classes_", []))
         # Two classes share one row of weights.
-        return importance if len(importance) == 1 else importance[[classes.index(self.target)]]
+        return importance if len(importance) == 1 else importance[[row]]
 
     def _rank(self, importance):
-        n_neurons = importance.shape[1]
         total = importance.sum(axis=1, keepdims=True)
         self.class_scores_ = importance / np.where(total > 0, total, 1.0)
         importance = self._target_rows(importance)
         entry, _ = entry_mass(importance)
         self.scores_ = np.maximum(1 - entry, 0.0)
-        self.ranking_, _ = weight_mass_ordering(importance)
+        self._keep_from(weight_mass_ordering(importance)[0])
         if self.mass is not None:
             select = top_neurons if self.order == "top" else bottom_neurons
             kept, _ = select(importance, self.mass)
         elif self.threshold is not None:
-            above, _ = threshold_neurons(importance, self.threshold)
-            kept = above if self.order == "top" else np.setdiff1d(self.ranking_, above)
+            kept, _ = threshold_neurons(importance, self.threshold)
         else:
-            count = _count(self.n_neurons, n_neurons)
-            first = 0 if self.order == "top" else n_neurons - count
-            kept = self.ranking_[first : first + count]
-        self.support_ = index_mask(kept, n_neurons)
+            return
+        others = self.threshold is not None and self.order == "bottom"
+        self.support_ = index_mask(kept, importance.shape[1], invert=others)
 
     def _check_parameters(self, n_neurons, y, fit_params):
         sizes = ("n_neurons", "mass", "threshold")
         given = [name for name in sizes if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"Give one of n_neurons, mass and threshold, not {given}.")
-        if isinstance(self.n_neurons, Integral) and self.n_neurons > n_neurons:
-            raise ValueError(f"n_neurons={self.n_neurons}, but X has {n_neurons} neurons.")
+        self._count(n_neurons)
         if self.prefit:
             self._check_prefit(fit_params)
         elif y is None:
@@ -271,8 +262,8 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
                 f"{type(self).__name__} trains its estimator on labels: it requires y to be "
                 "passed, but the target y is None."
             )
-        elif self.target is not None and self.target not in (classes := np.unique(y).tolist()):
-            raise ValueError(f"target={self.target!r} is not one of the classes {classes}.")
+        elif self.target is not None:
+            check_target(self.target, np.unique(y))
 
     def _check_prefit(self, fit_params):
         if self.estimator is None:
@@ -288,15 +279,47 @@ class WeightMassSelector(CallbackSupportMixin, SelectorMixin, MetaEstimatorMixin
                 "sklearn.frozen.FrozenEstimator(estimator) instead of prefit=True."
             ) from error
 
-    def _get_support_mask(self):
-        check_is_fitted(self)
-        return self.support_
+
+def _transform_each(scaler, X):
+    """X after steps that change each neuron by itself, which the names of columns tell."""
+    names = np.array([f"neuron_{i}" for i in range(X.shape[1])], dtype=object)
+    names = getattr(scaler[0], "feature_names_in_", names)
+    out = scaler.get_feature_names_out(names)
+    if not np.array_equal(out, names):
+        raise TypeError(
+            "The steps before the linear model must keep all neurons in their order, as scalers "
+            f"do; {[type(step).__name__ for _, step in scaler.steps]} make {len(out)} columns of "
+            f"{len(names)}, {out[0]!r} the first."
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        return np.asarray(scaler.transform(X))
 
 
-def _count(n_neurons, available):
-    """Count the neurons to keep, of an int count, a float share, or None for all."""
-    if n_neurons is None:
-        return available
-    if isinstance(n_neurons, Integral):
-        return n_neurons
-    return round(n_neurons * available)
+def _coef(model, n_neurons):
+    """Weights (n_classes, n_neurons) of a linear model."""
+    if not hasattr(model, "coef_"):
+        raise TypeError(
+            f"Ranking by weight mass needs a linear model with coef_ after fit, but "
+            f"{type(model).__name__} has none."
+        )
+    coef = np.atleast_2d(model.coef_.toarray() if issparse(model.coef_) else model.coef_)
+    if coef.shape[1] != n_neurons:
+        raise ValueError(
+            f"The estimator has weights for {coef.shape[1]} neurons, but X has {n_neurons}."
+        )
+    return coef
+
+
+def _warn_of_scales(std):
+    """Warn where weights of neurons cannot be compared."""
+    low, high = np.quantile(std, [0.1, 0.9]) if len(std) else (1.0, 1.0)
+    if high > _COMPARABLE * low:
+        warnings.warn(
+            "WeightMassSelector(scaled=False) ranks the weights of neurons that differ in scale: "
+            f"a tenth have a standard deviation below {low:.2g}, a tenth above {high:.2g}. Those "
+            "of small scale get large weights; standardise the neurons, or take scaled=True, the "
+            "default.",
+            UserWarning,
+            stacklevel=3,
+        )

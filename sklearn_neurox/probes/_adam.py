@@ -7,7 +7,6 @@ trainings up to rounding, at the price of one matrix product.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from mmap import mmap
 from typing import Any
@@ -18,7 +17,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
-from .._device import like, to_device, torch_threads
+from .._device import as_tensor, like, to_device, torch_threads
 from .._mapping import mapping_of, release
 from ._objective import LOSSES, penalty
 
@@ -392,17 +391,6 @@ def _mean_over(batches: Iterable, objective: Callable[..., Tensor]) -> list[floa
         sizes.append(len(X))
     share = values[0].new_tensor(sizes) / sum(sizes)
     return (share @ torch.stack(values)).tolist()
-
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """View an array as a tensor; training only reads it, so read-only memory maps are welcome."""
-    if any(stride < 0 for stride in array.strides):
-        array = array.copy()  # torch has no negative strides
-    if array.flags.writeable:
-        return torch.from_numpy(array)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
 
 
 def _take(tensor: Tensor, rows: slice | Tensor) -> Tensor:

@@ -36,9 +36,14 @@ class GreedyChoice:
         # Log p(class, chosen neurons), but for a number the same for all classes.
         log_prior = np.log(probe.class_prior_)
         self.log_joint = np.tile((log_prior - log_prior.max())[:, np.newaxis], len(X))
-        share = self.own.sum(axis=1)
-        self.entropy = entr(share).sum()
-        self.bits = (self.entropy + share @ log_prior) / np.log(2)  # with no neuron
+        self.entropy = entr(self.own.sum(axis=1)).sum()
+
+    @property
+    def bits(self):
+        """What the chosen neurons tell."""
+        log_proba = (self.own * self.log_joint).sum()
+        log_proba -= logsumexp(self.log_joint, axis=0) @ self.weight
+        return (self.entropy + log_proba) / np.log(2)
 
     def add(self, neuron):
         """Choose a neuron."""

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .._device import to_device, torch_threads
-from ._adam import as_tensor, make_dataset, make_net, train_epoch
+from .._device import as_tensor, to_device, torch_threads
+from ._adam import make_dataset, make_net, train_epoch
 from ._datafit import Datafit, GramDatafit, Moments, RowsDatafit
 from ._owlqn import Minimum, Penalties, minimise
 

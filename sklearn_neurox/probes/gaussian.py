@@ -12,11 +12,11 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._callbacks import fit_task
-from .._validation import all_or_nothing, float_dtypes
+from .._validation import all_or_nothing, float_dtypes, validate_data
 from ._greedy import GreedyChoice
 
 # A class whose variance is a smaller share of the variance over all words does not vary.
@@ -280,11 +280,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
         if n_neurons > self.n_features_in_:
             raise ValueError(f"n_neurons={n_neurons}, but X has {self.n_features_in_} neurons.")
-        if (X is None) != (y is None):
-            raise ValueError("Give both X and y to score the neurons on, or neither.")
-        words = getattr(self, "_words", None) if X is None else self._check_words(X, y)
-        if words is None:
-            raise ValueError("This probe was copied or loaded, without its words: give X and y.")
+        words = self._words_or(X, y)
         moves = self._moves()
         left, ordering = np.flatnonzero(moves), []
         n_moving = min(n_neurons, len(left))
@@ -302,6 +298,50 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         ordering += np.flatnonzero(~moves).tolist()[: n_neurons - n_moving]
         bits += [bits[-1]] * (n_neurons - n_moving)
         return np.array(ordering, dtype=np.intp), np.array(bits[1:])
+
+    def score_neurons(self, X=None, y=None, *, beside=()):
+        """Bits that each neuron tells together with some others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons), default=None
+            Words to score the neurons on; None takes the words of ``fit``, with their weights.
+        y : array-like of shape (n_words,), default=None
+            Their labels.
+        beside : array-like of int, default=()
+            Neurons that are read with each of the others; by default each is read alone.
+
+        Returns
+        -------
+        ndarray of shape (n_neurons,)
+            Mutual information. A constant neuron, or one of `beside`, has that of `beside`.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`rank_neurons` and :meth:`mutual_information` say.
+        """
+        check_is_fitted(self)
+        beside = _check_neurons(beside, self.n_features_in_)
+        moves = self._moves()
+        beside = beside[moves[beside]]
+        greedy = GreedyChoice(self, len(beside), *self._words_or(X, y))
+        for neuron in beside:
+            greedy.add(neuron)
+        others = np.setdiff1d(np.flatnonzero(moves), beside)
+        bits = np.full(len(moves), greedy.bits)
+        if len(others):
+            bits[others] = greedy.score(others)
+        return bits
+
+    def _words_or(self, X, y):
+        """Words to score on: those given, or those of ``fit``."""
+        if (X is None) != (y is None):
+            raise ValueError("Give both X and y to score the neurons on, or neither.")
+        words = getattr(self, "_words", None) if X is None else self._check_words(X, y)
+        if words is None:
+            raise ValueError("This probe was copied or loaded, without its words: give X and y.")
+        return words
 
     def _moves(self):
         """Mask of the neurons that are not constant."""

@@ -1,0 +1,71 @@
+"""What all selectors share that keep the top or the bottom of a ranking."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ._columns import index_mask
+
+
+class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+    """Keeps `n_neurons` from the `order` "top" or "bottom" of ``ranking_``."""
+
+    n_neurons: int | float | None
+    order: str
+
+    _parameter_constraints: dict = {
+        "n_neurons": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(Real, 0, 1, closed="both"),
+            None,
+        ],
+        "order": [StrOptions({"top", "bottom"})],
+    }
+
+    def _count(self, available: int) -> int:
+        """Neurons to keep, of an int count, a float share, or None for all."""
+        if self.n_neurons is None:
+            return available
+        if not isinstance(self.n_neurons, Integral):
+            return round(self.n_neurons * available)
+        if self.n_neurons > available:
+            raise ValueError(f"n_neurons={self.n_neurons}, but X has {available} neurons.")
+        return int(self.n_neurons)
+
+    def _keep_from(self, ranking: NDArray[np.intp]) -> None:
+        count = self._count(len(ranking))
+        first = 0 if self.order == "top" else len(ranking) - count
+        self.ranking_ = ranking
+        self.support_ = index_mask(ranking[first : first + count], len(ranking))
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+
+def rank(scores: NDArray, moves: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Order neurons by falling scores; ties by index, neurons that do not move last."""
+    return np.lexsort((-scores, ~moves))
+
+
+def check_target(target: Any, classes: ArrayLike) -> int:
+    """Index of a class.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the classes.
+    """
+    labels = np.asarray(classes).tolist()
+    if target not in labels:
+        raise ValueError(f"target={target!r} is not one of the classes {labels}.")
+    return labels.index(target)

@@ -1,0 +1,302 @@
+"""How differently a neuron acts on the words of a class: scores without any training."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from numbers import Real
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_scalar,
+    column_or_1d,
+    gen_batches,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import FLOAT_DTYPES
+
+from .._device import as_tensor
+from .._mapping import mapping_of, release
+from .._validation import check_vector, naming_the_cell
+
+Scores = NDArray[np.float64]
+
+_CELLS = 2**25  # of X in one piece of work, 128 MB in float32
+_WORDS_A_SUM = 16  # added up in the dtype of X, before the sum goes on in float64
+_NEURONS = 32  # sorted one after the other from one piece of X
+
+
+def mean_difference_scores(
+    X: ArrayLike, y: ArrayLike, *, scale: ArrayLike | None = None
+) -> tuple[Scores, Scores]:
+    """Score neurons by how far apart the mean activations of the classes are (Probeless).
+
+    With m_c the mean activation on the words of class c, the score of a neuron for c is the sum
+    of abs(m_c - m_z) over the other classes z, and its overall score the sum over all pairs of
+    classes [1]_. Nothing is trained.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_words, n_neurons)
+        Activations.
+    y : array-like of shape (n_words,)
+        Labels.
+    scale : array-like of shape (n_neurons,), default=None
+        Divides the differences. Differences are in the unit of the neuron: give the standard
+        deviations to compare neurons of different scale. Where it is 0, so is the score.
+
+    Returns
+    -------
+    overall : ndarray of shape (n_neurons,)
+        In float64, as all that is summed.
+    per_class : ndarray of shape (n_classes, n_neurons)
+        Rows in the order of the sorted labels.
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity, lengths differ, y has a single class, or `scale` is negative
+        or does not fit.
+
+    See Also
+    --------
+    ProbelessSelector : The ranking as a step of a Pipeline.
+
+    References
+    ----------
+    .. [1] O. Antverg and Y. Belinkov (2022). On the Pitfalls of Analyzing Individual Neurons in
+       Language Models. ICLR.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import mean_difference_scores
+    >>> X = [[0, 1], [0, 3], [1, 2], [1, 2], [4, 0], [4, 4]]
+    >>> overall, per_class = mean_difference_scores(X, ["a", "a", "b", "b", "c", "c"])
+    >>> overall
+    array([8., 0.])
+    >>> per_class
+    array([[5., 0.],
+           [4., 0.],
+           [7., 0.]])
+    """
+    # What is not finite shows in a mean.
+    activations, codes, classes = _check_words(X, y, ensure_all_finite=False)
+    warn_of_single_words(codes, classes, by="mean_difference_scores")
+    means = class_means(activations, codes, len(classes))
+    if not np.isfinite(means).all():
+        with naming_the_cell(X):
+            assert_all_finite(activations, input_name="X")
+        raise ValueError("The sums of the activations overflow.")
+    n_neurons = activations.shape[1]
+    divisor = np.ones(n_neurons) if scale is None else _check_scale(scale, n_neurons)
+    return mean_differences(means, divisor, eps=np.finfo(activations.dtype).eps)
+
+
+def average_precision_scores(
+    X: ArrayLike, y: ArrayLike, *, threshold: float = 0.0, signed: bool = True
+) -> Scores:
+    """Average precision of each neuron as a detector of each class.
+
+    The words are ranked by their activation; the average precision of a class is the mean, over
+    its words, of the precision among all words ranked as high. It depends on the order of the
+    activations only. [1]_ and NeuroX rank by it under the name of an intersection over union.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_words, n_neurons)
+        Activations; they are not changed.
+    y : array-like of shape (n_words,)
+        Labels; each class is scored against all others.
+    threshold : float, default=0.0
+        Activations with ``|x| < threshold`` count as 0. In the unit of the activations: NeuroX's
+        0.05 silences neurons of small scale.
+    signed : bool, default=True
+        Let a neuron detect by low activations too: the better of the scores of x and of -x. With
+        False, that of x. (A neuron that is higher with True detects by low activations.)
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_neurons)
+        Rows in the order of the sorted labels. A neuron that knows nothing scores about the share
+        of the class in the words; a constant neuron exactly that.
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity, lengths differ, y has a single class, or `threshold` is
+        negative.
+
+    See Also
+    --------
+    sklearn.metrics.average_precision_score : The same for one neuron and one class.
+    AveragePrecisionSelector : The ranking as a step of a Pipeline.
+
+    References
+    ----------
+    .. [1] Y. Fan, F. Dalvi, N. Durrani and H. Sajjad (2023). Evaluating Neuron Interpretation
+       Methods of NLP Models. NeurIPS.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import average_precision_scores
+    >>> X = [[3, 0, 1], [2, 1, 1], [0, 2, 1], [1, 3, 1]]
+    >>> average_precision_scores(X, ["a", "a", "b", "b"])
+    array([[1. , 1. , 0.5],
+           [1. , 1. , 0.5]])
+    >>> average_precision_scores(X, ["a", "a", "b", "b"], signed=False).round(2)
+    array([[1.  , 0.42, 0.5 ],
+           [0.42, 1.  , 0.5 ]])
+    """
+    check_scalar(threshold, "threshold", Real, min_val=0)
+    activations, codes, classes = _check_words(X, y)
+    warn_of_single_words(codes, classes, by="average_precision_scores")
+    return average_precisions(activations, codes, len(classes), threshold, signed)
+
+
+def _check_words(X, y, **options):
+    """Activations, the class of each word as an index, and the classes."""
+    with naming_the_cell(X):
+        X = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"Classes are compared, but all words have the label {classes[0]!r}.")
+    return X, codes, classes
+
+
+def warn_of_single_words(codes: NDArray, classes: NDArray, *, by: str) -> None:
+    """Warn where the score for a class rests on one word."""
+    single = classes[np.bincount(codes) == 1].tolist()
+    if single:
+        warnings.warn(
+            f"{by}: the classes {single} have one word each, whose activations alone make their "
+            "scores; leave such classes out, or do not trust what is said of them.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _check_scale(scale, n_neurons):
+    scale = check_vector(scale, name="scale")
+    if len(scale) != n_neurons:
+        raise ValueError(
+            f"scale needs one number for each of the {n_neurons} neurons of X, got {len(scale)}."
+        )
+    if (scale < 0).any():
+        raise ValueError(f"scale must not be negative, got {scale.min()}.")
+    return scale
+
+
+def class_means(X: NDArray, codes: NDArray, n_classes: int) -> Scores:
+    """Mean activation on the words of each class, (n_classes, n_neurons), in float64."""
+    sums = np.zeros((n_classes, X.shape[1]))
+    mapping = mapping_of(X)
+    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
+        words = X[rows] if X.dtype != np.float16 else X[rows].astype(np.float32)
+        for code, some in _sums(words, codes[rows]):
+            sums[code] += some
+        release(mapping)
+    return sums / np.bincount(codes, minlength=n_classes)[:, np.newaxis]
+
+
+def _sums(words: NDArray, codes: NDArray) -> Iterator[tuple[int, NDArray]]:
+    """Yield classes and sums of a few of their words."""
+    by_class = np.argsort(codes, kind="stable")
+    place = np.arange(len(codes))
+    sorted_codes = codes[by_class]
+    first = np.searchsorted(sorted_codes, sorted_codes)  # of the class
+    starts = np.flatnonzero((place - first) % _WORDS_A_SUM == 0)
+    bags = torch.from_numpy(by_class), as_tensor(np.ascontiguousarray(words))
+    sums = torch.nn.functional.embedding_bag(*bags, torch.from_numpy(starts), mode="sum").numpy()
+    if not np.isfinite(sums).all() and words.dtype != np.float64:
+        yield from _sums(words.astype(np.float64), codes)
+    else:
+        yield from zip(sorted_codes[starts], sums, strict=True)
+
+
+def mean_differences(means: Scores, scale: NDArray, *, eps: float) -> tuple[Scores, Scores]:
+    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row.
+
+    Of sorted means, the k-th is the larger in k pairs and the smaller in the others: sums over
+    the gaps between neighbours take the place of the pairs.
+    """
+    means = np.ascontiguousarray(means.T)  # a neuron's means side by side
+    # A constant neuron has equal means but for the rounding of activations of this precision.
+    differ = np.ptp(means, axis=1) > 4 * eps * np.abs(means).max(axis=1)
+    means *= np.divide(differ, scale, out=np.zeros(len(scale)), where=scale > 0)[:, np.newaxis]
+    n_classes = means.shape[1]
+    ranks = np.argsort(means, axis=1)
+    gaps = np.diff(np.take_along_axis(means, ranks, axis=1), axis=1)
+    k = np.arange(1, n_classes)
+    overall = gaps @ (k * (n_classes - k)).astype(np.float64)
+    score = np.empty_like(means)
+    # From the lowest class upwards, each gap brings k classes away and the others closer.
+    score[:, 0] = gaps @ (n_classes - k).astype(np.float64)
+    gaps *= 2 * k - n_classes
+    score[:, 1:] = score[:, :1] + np.cumsum(gaps, axis=1)
+    per_class = np.empty_like(means)
+    np.put_along_axis(per_class, ranks, score, axis=1)
+    return overall, np.ascontiguousarray(per_class.T)
+
+
+def average_precisions(
+    X: NDArray, codes: NDArray, n_classes: int, threshold: float, signed: bool
+) -> Scores:
+    """Average precisions (n_classes, n_neurons) of checked words; one sort a neuron."""
+    codes = codes.astype(np.min_scalar_type(n_classes))  # small integers sort in linear time
+    sizes = np.bincount(codes, minlength=n_classes)
+    scores = np.empty((n_classes, X.shape[1]))
+    for neurons in gen_batches(X.shape[1], _NEURONS):
+        block = np.array(X[:, neurons].T, dtype=np.result_type(X, np.float32), order="C")
+        if threshold:
+            block[np.abs(block) < threshold] = 0
+        for neuron, activations in enumerate(block, start=neurons.start):
+            scores[:, neuron] = _of_one_neuron(activations, codes, sizes, signed)
+    return scores
+
+
+def _of_one_neuron(activations, codes, sizes, signed):
+    """Average precisions of one neuron for all classes.
+
+    With the words sorted by activation, and these by class, a word stands beside its place among
+    all words and its place within its class; their ratio is the precision there.
+    """
+    order = np.argsort(activations)
+    place = np.argsort(codes[order], kind="stable")  # by class, and in it by activation
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    among_all, in_class = _first_and_last(place, activations[order], starts)
+    # Words at least as active: of all, and of the class.
+    above = np.repeat(ends, sizes) - in_class[0], len(place) - among_all[0]
+    scores = np.add.reduceat(above[0] / above[1], starts)
+    if signed:
+        below = in_class[1] + 1 - np.repeat(starts, sizes), among_all[1] + 1
+        scores = np.maximum(scores, np.add.reduceat(below[0] / below[1], starts))
+    return scores / sizes
+
+
+def _first_and_last(place, sorted_activations, starts):
+    """Bounds of the equally active words, by their place among all words and in the class."""
+    index = np.arange(len(place))
+    changes = sorted_activations[1:] != sorted_activations[:-1]
+    if changes.all():
+        return (place, place), (index, index)
+    first, last = _bounds_of_runs(changes)
+    group = first[place]
+    changes = group[1:] != group[:-1]
+    changes[starts[1:] - 1] = True
+    return (group, last[place]), _bounds_of_runs(changes)
+
+
+def _bounds_of_runs(changes):
+    """First and last index of the run that each index is in."""
+    starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+    lengths = np.diff(starts, append=len(changes) + 1)
+    return np.repeat(starts, lengths), np.repeat(starts + lengths - 1, lengths)

@@ -1,0 +1,428 @@
+"""Neurons that say the same: clusters by correlation, and one neuron of each."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
+
+from .._callbacks import fit_task
+from .._validation import all_or_nothing, naming_the_cell, validate_activations
+from ._columns import index_mask
+from ._correlation import UnitNeurons, correlation_distances, correlations_with
+
+_WORDS = 1024  # pooled at a time
+
+
+_CONSTRAINTS: dict = {
+    "distance_threshold": [Interval(Real, 0, 2, closed="both")],
+    "use_abs_correlation": ["boolean"],
+    "linkage": [StrOptions({"average", "complete", "single"})],
+    "pick": [StrOptions({"random", "medoid"})],
+    "random_state": ["random_state"],
+}
+
+
+class CorrelationClustering(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Cluster neurons that correlate, and pool each cluster into one column.
+
+    Neurons are merged bottom-up while their distance 1 - abs(r), with r the correlation of their
+    activations over the words, is at most `distance_threshold` [1]_. The number of clusters,
+    beside the number of neurons, tells how redundant they are.
+
+    Parameters
+    ----------
+    distance_threshold : float in [0, 2], default=0.5
+        Clusters further apart are not merged. Lower values ask for stronger correlation.
+    use_abs_correlation : bool, default=True
+        Let a neuron and its negative be the same. With False the distance is 1 - r, up to 2.
+    linkage : {"average", "complete", "single"}, default="average"
+        Distance of clusters: the mean, the greatest, or the least distance of their neurons.
+    pooling : {"mean", "signed_mean", "representative"}, default="mean"
+        What ``transform`` makes of a cluster: the mean of its neurons, in which neurons of
+        opposite sign cancel each other; their mean after those that correlate negatively with
+        the representative are negated; or the representative alone.
+    pick : {"random", "medoid"}, default="random"
+        The representative of a cluster: a neuron drawn at random, or the one with the least mean
+        distance to the others (of equals, the first).
+    random_state : int, RandomState instance or None, default=None
+        Draws the representatives.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int of shape (n_neurons,)
+        Cluster of each neuron. Cluster 0 is that of neuron 0; clusters are numbered by their
+        first neuron.
+    n_clusters_ : int
+        Number of clusters.
+    representatives_ : ndarray of int of shape (n_clusters,)
+        One neuron of each cluster.
+    linkage_matrix_ : ndarray of shape (n_neurons - 1, 4)
+        All merges as in ``scipy.cluster.hierarchy.linkage``, for ``dendrogram``. At a threshold t
+        below 1 there are ``1 + (linkage_matrix_[:, 2] > t).sum()`` clusters.
+    signs_ : ndarray of shape (n_neurons,)
+        -1 for a neuron that is negated before pooling; with ``pooling="signed_mean"`` only.
+    n_features_in_ : int
+        Number of neurons seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_neurons,)
+        Names of the neurons, where X had any.
+
+    See Also
+    --------
+    IndependentNeuronSelector : Keeps one neuron of each cluster.
+    sklearn.cluster.FeatureAgglomeration : Clusters features by other distances.
+
+    Notes
+    -----
+    A constant neuron, also one that is constant up to rounding, correlates with nothing and is a
+    cluster of its own; in the linkage matrix such neurons join last, at the greatest distance
+    that there is (1, or 2 without the absolute value).
+
+    The memory taken beside X is two numbers of float64 for each pair of neurons.
+
+    References
+    ----------
+    .. [1] F. Dalvi, H. Sajjad, N. Durrani and Y. Belinkov (2020). Analyzing Redundancy in
+       Pretrained Transformer Models. EMNLP.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox import CorrelationClustering
+    >>> rng = np.random.RandomState(0)
+    >>> a, b = rng.normal(size=(2, 100))
+    >>> X = np.column_stack([a, b, -2 * a, a + 0.1 * b])
+    >>> clustering = CorrelationClustering(pooling="signed_mean", pick="medoid").fit(X)
+    >>> clustering.labels_
+    array([0, 1, 0, 0])
+    >>> clustering.transform(X).shape
+    (100, 2)
+    """
+
+    _parameter_constraints: dict = {
+        **_CONSTRAINTS,
+        "pooling": [StrOptions({"mean", "signed_mean", "representative"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        distance_threshold=0.5,
+        use_abs_correlation=True,
+        linkage="average",
+        pooling="mean",
+        pick="random",
+        random_state=None,
+    ):
+        self.distance_threshold = distance_threshold
+        self.use_abs_correlation = use_abs_correlation
+        self.linkage = linkage
+        self.pooling = pooling
+        self.pick = pick
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Find the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations, of at least two words and neurons. A float16 memory map is read piece by
+            piece.
+        y : Ignored
+
+        Returns
+        -------
+        self : CorrelationClustering
+
+        Raises
+        ------
+        ValueError
+            If there is one word or one neuron, or X holds NaN or infinity.
+
+        Warns
+        -----
+        UserWarning
+            If there are so few words that neurons without anything in common cluster by chance.
+        """
+        with all_or_nothing(self):
+            X = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
+            _warn_of_few_words(len(X), self.distance_threshold)
+            with fit_task(self, X):
+                self._fit(X)
+        return self
+
+    def _fit(self, X):
+        unit = UnitNeurons(X)
+        distances = correlation_distances(unit, absolute=self.use_abs_correlation)
+        moving = np.flatnonzero(unit.moves)
+        tree = linkage(distances, self.linkage) if len(moving) > 1 else np.empty((0, 4))
+        groups = fcluster(tree, self.distance_threshold, "distance") if len(tree) else np.ones(1)
+        self.labels_ = _number_clusters(unit.moves, groups[: len(moving)])
+        self.n_clusters_ = int(self.labels_.max()) + 1
+        last = 1.0 if self.use_abs_correlation else 2.0
+        self.linkage_matrix_ = _with_constants(tree, unit.moves, height=last)
+        if self.pick == "random":
+            self.representatives_ = _draw(self.labels_, check_random_state(self.random_state))
+        else:
+            self.representatives_ = _medoids(self.labels_, moving, distances)
+        if self.pooling == "signed_mean":
+            r = correlations_with(unit, self.representatives_[self.labels_])
+            self.signs_ = np.where(r < 0, -1, 1)
+
+    def transform(self, X):
+        """Pool the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations.
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_clusters)
+            Of the dtype of X; float32 for float16.
+        """
+        check_is_fitted(self)
+        X = validate_activations(self, X, reset=False)
+        if self.pooling == "representative":
+            return X[:, self.representatives_].astype(np.result_type(X, np.float32), copy=False)
+        by_cluster = np.argsort(self.labels_, kind="stable")
+        sizes = np.bincount(self.labels_)
+        weights = (self._signs() / sizes[self.labels_])[by_cluster]
+        starts = np.cumsum(sizes) - sizes
+        pooled = np.empty((len(X), self.n_clusters_), np.result_type(X, np.float32))
+        for rows in gen_batches(len(X), _WORDS):
+            pooled[rows] = np.add.reduceat(X[rows][:, by_cluster] * weights, starts, axis=1)
+        return pooled
+
+    def inverse_transform(self, X):
+        """Give each neuron the value of its cluster, negated where it was before pooling.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_clusters)
+            Pooled clusters.
+
+        Returns
+        -------
+        ndarray of shape (n_words, n_neurons)
+        """
+        check_is_fitted(self)
+        with naming_the_cell(X):
+            X = check_array(X, dtype=FLOAT_DTYPES)
+        if X.shape[1] != self.n_clusters_:
+            raise ValueError(f"There are {self.n_clusters_} clusters, got {X.shape[1]} columns.")
+        return X[:, self.labels_] * self._signs().astype(X.dtype)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the pooled columns: those of the representatives, where they alone are kept.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the neurons that come in; by default those seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        if self.pooling != "representative":
+            return super().get_feature_names_out(input_features)
+        return _check_feature_names_in(self, input_features)[self.representatives_]
+
+    def _signs(self):
+        ones = np.ones(len(self.labels_))
+        return self.signs_ if self.pooling == "signed_mean" else ones
+
+    @property
+    def _n_features_out(self):
+        return self.n_clusters_
+
+
+class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+    """Keep one neuron of each cluster of correlated neurons.
+
+    What the neurons of a cluster say, one of them says too: [1]_ keeps accuracy with a fraction of
+    the neurons.
+
+    Parameters
+    ----------
+    distance_threshold : float in [0, 2], default=0.5
+        As in :class:`CorrelationClustering`.
+    use_abs_correlation : bool, default=True
+        Let a neuron and its negative be the same.
+    linkage : {"average", "complete", "single"}, default="average"
+        Distance of clusters.
+    pick : {"random", "medoid"}, default="random"
+        The neuron to keep of a cluster: one drawn at random, or the one with the least mean
+        distance to the others.
+    random_state : int, RandomState instance or None, default=None
+        Draws the neurons.
+
+    Attributes
+    ----------
+    clustering_ : CorrelationClustering
+        The clusters.
+    support_ : ndarray of bool of shape (n_neurons,)
+        Which neurons are kept.
+    n_features_in_ : int
+        Number of neurons seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_neurons,)
+        Names of the neurons, where X had any.
+
+    See Also
+    --------
+    CorrelationClustering : Pools the clusters.
+
+    References
+    ----------
+    .. [1] F. Dalvi, H. Sajjad, N. Durrani and Y. Belinkov (2020). Analyzing Redundancy in
+       Pretrained Transformer Models. EMNLP.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox import IndependentNeuronSelector
+    >>> rng = np.random.RandomState(0)
+    >>> a, b = rng.normal(size=(2, 100))
+    >>> X = np.column_stack([a, b, -2 * a, a + 0.1 * b])
+    >>> IndependentNeuronSelector(pick="medoid").fit(X).get_support(indices=True)
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = _CONSTRAINTS
+
+    def __init__(
+        self,
+        *,
+        distance_threshold=0.5,
+        use_abs_correlation=True,
+        linkage="average",
+        pick="random",
+        random_state=None,
+    ):
+        self.distance_threshold = distance_threshold
+        self.use_abs_correlation = use_abs_correlation
+        self.linkage = linkage
+        self.pick = pick
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Cluster the neurons and choose one of each cluster.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_words, n_neurons)
+            Activations, of at least two words and neurons.
+        y : Ignored
+
+        Returns
+        -------
+        self : IndependentNeuronSelector
+
+        Raises
+        ------
+        ValueError
+            As :meth:`CorrelationClustering.fit`.
+        """
+        with all_or_nothing(self):
+            X = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
+            with fit_task(self, X):
+                self.clustering_ = CorrelationClustering(**self.get_params()).fit(X)
+                self.support_ = index_mask(self.clustering_.representatives_, X.shape[1])
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
+
+
+def _warn_of_few_words(n_words: int, distance_threshold: float) -> None:
+    """Warn where chance makes correlations (sd 1 / sqrt(n - 1)) that count as redundancy."""
+    by_chance = min(1.0, 3 / np.sqrt(n_words - 1))
+    if 0 < 1 - distance_threshold < by_chance:
+        warnings.warn(
+            f"CorrelationClustering: over {n_words} words, neurons that have nothing in common "
+            f"correlate by up to {by_chance:.2f}, and distance_threshold={distance_threshold} "
+            f"clusters from {1 - distance_threshold:.2f} on: do not trust the clusters, take more "
+            "words.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _number_clusters(moves: NDArray[np.bool_], groups: NDArray) -> NDArray[np.intp]:
+    """Return clusters numbered by their first neuron; each constant neuron is one."""
+    labels = -np.arange(1, len(moves) + 1)  # of constant neurons, different from all groups
+    labels[moves] = groups
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _with_constants(tree: NDArray, moves: NDArray[np.bool_], *, height: float) -> NDArray:
+    """Extend a tree over the moving neurons to all: the constant ones join at `height`."""
+    n, moving = len(moves), np.flatnonzero(moves)
+    nodes = np.concatenate([moving, n + np.arange(len(tree))])
+    whole = np.empty((n - 1, 4))
+    whole[: len(tree)] = tree
+    whole[: len(tree), :2] = np.sort(nodes[tree[:, :2].astype(np.intp)], axis=1)
+    joining = np.flatnonzero(~moves).tolist()
+    top = int(nodes[-1]) if len(nodes) else joining.pop(0)
+    for row, neuron in enumerate(joining, start=len(tree)):
+        whole[row] = min(top, neuron), max(top, neuron), height, row + 2
+        top = n + row
+    return whole
+
+
+def _draw(labels: NDArray[np.intp], generator: np.random.RandomState) -> NDArray[np.intp]:
+    """One neuron of each cluster, at random."""
+    shuffled = generator.permutation(len(labels))
+    _, first = np.unique(labels[shuffled], return_index=True)
+    return shuffled[first]
+
+
+def _medoids(
+    labels: NDArray[np.intp], moving: NDArray[np.intp], distances: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Of each cluster the neuron with the least sum of distances to the others."""
+    n = len(moving)
+    total = np.zeros(len(labels))
+    for members in np.split(np.argsort(labels[moving], kind="stable"), _ends(labels[moving])):
+        for place, i in enumerate(members):  # ascending: each pair is seen once
+            others = members[place + 1 :]
+            between = distances[i * (2 * n - i - 1) // 2 + others - i - 1]
+            total[moving[i]] += between.sum()
+            total[moving[others]] += between
+    by_cluster = np.lexsort((total.round(10), labels))  # sums of equals differ by rounding
+    _, first = np.unique(labels[by_cluster], return_index=True)
+    return by_cluster[first]
+
+
+def _ends(labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where the sorted labels change."""
+    return np.flatnonzero(np.diff(np.sort(labels))) + 1

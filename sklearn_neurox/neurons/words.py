@@ -1,0 +1,81 @@
+"""What words a neuron looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_scalar
+
+from .._validation import check_vector, check_words
+from ._columns import neuron_std
+from .ranking import check_share
+
+
+def top_words(
+    words: Sequence[str] | NDArray,
+    activations: ArrayLike,
+    *,
+    n_words: int | None = None,
+    min_score: float = 0.0,
+) -> list[tuple[str, float]]:
+    """Word types that drive a neuron furthest from its mean.
+
+    The score of a word type is the mean of ``|z|`` over its occurrences, z being the activation
+    standardised over all words, divided by the largest such mean; it carries the sign of the mean
+    z, so words that the neuron rejects have negative scores.
+
+    Parameters
+    ----------
+    words : sequence of n_words str
+        The words, as they come in the text; case matters.
+    activations : array-like of shape (n_words,)
+        Activations of one neuron, one per word.
+    n_words : int, default=None
+        Keep at most this number of word types.
+    min_score : float in [0, 1], default=0.0
+        Keep word types with ``|score| > min_score``.
+
+    Returns
+    -------
+    list of (word, score)
+        The largest ``|score|`` first, ties in the order of first occurrence. Empty for a
+        neuron that is constant up to rounding.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, there are no words, or activations hold NaN or infinity.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import top_words
+    >>> top_words(["the", "cat", "saw", "the", "dog"], [0, 5, 0, 0, -2], min_score=0.1)
+    [('cat', 1.0), ('dog', -0.5909...), ('the', -0.1363...), ('saw', -0.1363...)]
+    """
+    words = check_words(words, name="words")
+    activations = check_vector(activations, name="activations")
+    if len(words) != len(activations):
+        raise ValueError(
+            f"Every word needs one activation: got {len(words)} words and {len(activations)} "
+            "activations."
+        )
+    if not words:
+        raise ValueError("top_words needs at least one word.")
+    if n_words is not None:
+        check_scalar(n_words, "n_words", Integral, min_val=0)
+    check_share(min_score, "min_score")
+    if neuron_std(activations[:, np.newaxis])[0] == 0:
+        return []
+    first_seen: dict[Hashable, int] = {}
+    codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in words])
+    centred = activations - activations.mean(dtype=np.float64)
+    counts = np.bincount(codes)
+    size = np.bincount(codes, np.abs(centred)) / counts
+    sign = np.where(np.bincount(codes, centred) < 0, -1.0, 1.0)
+    score = sign * size / size.max()
+    types = list(first_seen)
+    best = [i for i in np.argsort(-np.abs(score), kind="stable") if abs(score[i]) > min_score]
+    return [(types[i], float(score[i])) for i in best[:n_words]]
