@@ -5,12 +5,17 @@ import pytest
 import torch
 
 from sklearn_neurox import (
+    AveragePrecisionSelector,
+    CorrelationClustering,
     LayerSelector,
     LinearProbeClassifier,
     LinearProbeRegressor,
     NeuronAblator,
     NeuronSelector,
+    ProbelessSelector,
+    average_precision_scores,
     bottom_neurons,
+    mean_difference_scores,
     threshold_neurons,
     top_neurons,
     top_words,
@@ -136,6 +141,54 @@ def test_last_neurons(reference, name):
     ordering, _ = weight_mass_ordering(matrix["W"])
     case = matrix["fixed_bottom"]
     assert set(ordering[-case["k"] :]) == set(case["always_included"])
+
+
+def test_probeless(reference):
+    data = reference("probeless")
+    X, y = np.array(data["X"], dtype=np.float32), np.array(data["tags"])[data["y"]]
+    overall, per_class = mean_difference_scores(X, y)
+    np.testing.assert_allclose(overall, data["scores_overall_float64"], rtol=1e-6)
+    assert ProbelessSelector(scaled=False).fit(X, y).ranking_.tolist() == data["overall"]
+    for tag, scores in zip(np.unique(y), per_class, strict=True):
+        np.testing.assert_allclose(scores, data["scores_per_tag_float64"][tag], rtol=1e-6)
+        selector = ProbelessSelector(scaled=False, target=tag).fit(X, y)
+        assert selector.ranking_.tolist() == data["per_tag"][tag]
+
+
+@pytest.mark.parametrize("run", range(3))
+def test_average_precision(reference, run):
+    data = reference("average_precision")
+    X, y, run = np.array(data["X"], dtype=np.float32), data["y"], data["neurox_runs"][run]
+    parameters = dict(threshold=run["threshold"], signed=False)
+    np.testing.assert_allclose(
+        average_precision_scores(X, y, **parameters)[1], run["scores"], atol=1e-8
+    )
+    selector = AveragePrecisionSelector(target=1, **parameters).fit(X, y)
+    assert selector.ranking_.tolist() == run["ordering"]
+
+
+def test_average_precision_of_both_signs(reference):
+    data = reference("average_precision")
+    X, y = np.array(data["X"], dtype=np.float32), data["y"]
+    best = data["not_neurox_best_of_both_signs"]
+    np.testing.assert_allclose(average_precision_scores(X, y)[1], best["scores"], atol=1e-8)
+    ranking = AveragePrecisionSelector(target=1).fit(X, y).ranking_
+    assert ranking.tolist() == best["ordering"]
+    assert ranking[0] == data["negative_detector"]  # which NeuroX ranks last
+
+
+@pytest.mark.parametrize("run", range(18))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clusters(reference, run, dtype):
+    data = reference("clustering")
+    run = data["runs"][run]
+    clustering = CorrelationClustering(
+        linkage=run["method"],
+        use_abs_correlation=run["use_abs_correlation"],
+        distance_threshold=run["threshold"],
+    ).fit(np.array(data["X"], dtype=np.float32).astype(dtype))
+    pairs = set(zip(clustering.labels_.tolist(), run["labels"], strict=True))
+    assert len(pairs) == clustering.n_clusters_ == len(set(run["labels"]))
 
 
 def test_layer_filters(reference):

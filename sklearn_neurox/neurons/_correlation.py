@@ -73,6 +73,8 @@ def correlation_distances(unit: UnitNeurons, *, absolute: bool) -> NDArray[np.fl
         In the memory of the matrix of correlations, of which there is no second copy.
     """
     n = int(unit.moves.sum())
+    if n < 2:
+        return np.empty(0)
     syrk = get_blas_funcs("syrk", dtype=unit.dtype)
     correlations = np.zeros((n, n), dtype=unit.dtype, order="F")
     for rows in unit.batches():

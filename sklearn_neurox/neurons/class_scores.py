@@ -86,12 +86,12 @@ def mean_difference_scores(
     """
     # What is not finite shows in a mean.
     activations, codes, classes = _check_words(X, y, ensure_all_finite=False)
-    warn_of_single_words(codes, classes, by="mean_difference_scores")
     means = class_means(activations, codes, len(classes))
     if not np.isfinite(means).all():
         with naming_the_cell(X):
             assert_all_finite(activations, input_name="X")
         raise ValueError("The sums of the activations overflow.")
+    warn_of_single_words(codes, classes, by="mean_difference_scores")
     n_neurons = activations.shape[1]
     divisor = np.ones(n_neurons) if scale is None else _check_scale(scale, n_neurons)
     return mean_differences(means, divisor, eps=np.finfo(activations.dtype).eps)

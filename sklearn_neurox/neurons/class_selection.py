@@ -219,6 +219,8 @@ class AveragePrecisionSelector(_ClassScoreSelector):
     def _score(self, X, codes, std):
         n_classes = len(self.classes_)
         scores = average_precisions(X, codes, n_classes, self.threshold, self.signed)
+        share = np.bincount(codes) / len(codes)
+        scores[:, std == 0] = share[:, np.newaxis]  # as of a constant, which rounding is not
         return scores.mean(axis=0), scores
 
 

@@ -364,13 +364,13 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
 
 def _warn_of_few_words(n_words: int, distance_threshold: float) -> None:
     """Warn where chance makes correlations (sd 1 / sqrt(n - 1)) that count as redundancy."""
-    by_chance = min(1.0, 3 / np.sqrt(n_words - 1))
+    by_chance = min(1.0, 2 / np.sqrt(n_words - 1))
     if 0 < 1 - distance_threshold < by_chance:
         warnings.warn(
-            f"CorrelationClustering: over {n_words} words, neurons that have nothing in common "
-            f"correlate by up to {by_chance:.2f}, and distance_threshold={distance_threshold} "
-            f"clusters from {1 - distance_threshold:.2f} on: do not trust the clusters, take more "
-            "words.",
+            f"CorrelationClustering: over {n_words} words, one in twenty pairs of neurons without "
+            f"anything in common correlates by more than {by_chance:.2f}, and distance_threshold="
+            f"{distance_threshold} clusters from {1 - distance_threshold:.2g} on. Do not trust the "
+            "clusters; take more words.",
             UserWarning,
             stacklevel=4,
         )
