@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -275,6 +276,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
             If there are fewer than `n_neurons` neurons; if one of X and y is missing, or both of
             a probe that was copied or loaded, which leaves out the words of ``fit``; and as
             :meth:`mutual_information` says.
+
+        Warns
+        -----
+        UserWarning
+            If neurons tell less than nothing about the words of ``fit``.
         """
         check_is_fitted(self)
         check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
@@ -295,6 +301,14 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
             bits.append(scores[chosen])
             greedy.add(left[chosen])
             left = np.delete(left, chosen)
+        if X is None and min(bits) < -1e-6:
+            warnings.warn(
+                f"GaussianProbeClassifier: {np.argmin(bits)} neurons tell {min(bits):.2f} bits about "
+                "the very words of fit. Its Gaussians are too narrow, and the ranking is not to be "
+                'trusted; take covariance="mean", fewer neurons or more words.',
+                UserWarning,
+                stacklevel=2,
+            )
         ordering += np.flatnonzero(~moves).tolist()[: n_neurons - n_moving]
         bits += [bits[-1]] * (n_neurons - n_moving)
         return np.array(ordering, dtype=np.intp), np.array(bits[1:])

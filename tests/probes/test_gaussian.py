@@ -278,6 +278,7 @@ class TestRanking:
             np.testing.assert_allclose(bits[k - 1], expected, rtol=1e-10)
         assert bits[-1] < -100
 
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
     def test_more_neurons_than_words(self, covariance):
         rng = np.random.RandomState(0)
         y = np.arange(20) % 3
@@ -286,6 +287,15 @@ class TestRanking:
         ordering, bits = probe.rank_neurons(50)
         assert sorted(ordering) == list(range(50))
         np.testing.assert_allclose(bits[-1], probe.mutual_information(X, y), atol=1e-8)
+
+    def test_gaussians_that_are_too_narrow_are_warned_of(self):
+        rng = np.random.RandomState(0)
+        y = np.arange(60) % 3
+        X = rng.normal(size=(60, 50))
+        probe = GaussianProbeClassifier(covariance="map").fit(X, y)
+        with pytest.warns(UserWarning, match=r"neurons tell -\d+\.\d+ bits about the very words"):
+            probe.rank_neurons(50)
+        probe.rank_neurons(50, X[::2], y[::2])  # of other words, less than nothing is an answer
 
     def test_equal_neurons_come_by_index(self, words):
         X, y = words
@@ -317,6 +327,40 @@ class TestRanking:
             np.setbufsize(4096)
             GaussianProbeClassifier().fit(*words).rank_neurons(2)
             assert np.getbufsize() == 4096
+
+
+class TestScores:
+    """`score_neurons` says of every neuron what `mutual_information` says of its set."""
+
+    @pytest.mark.parametrize("beside", [[], [4], [7, 2, 9]])
+    @pytest.mark.parametrize("scored_on", ["training", "other words"])
+    def test_each_is_the_information_of_its_set(self, words, covariance, beside, scored_on):
+        X, y = words
+        probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
+        if scored_on == "training":
+            bits = probe.score_neurons(beside=beside)
+        else:
+            X, y = X[::3], y[::3]
+            bits = probe.score_neurons(X, y, beside=beside)
+        for neuron in range(12):
+            together = sorted({*beside, neuron})
+            expected = probe.mutual_information(X, y, neurons=together)
+            np.testing.assert_allclose(bits[neuron], expected, atol=1e-8)
+
+    def test_constant_neurons_add_nothing(self, words, covariance):
+        X, y = words
+        X = np.column_stack([X, np.ones(180)])
+        probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
+        assert abs(probe.score_neurons()[12]) < 1e-12
+        bits = probe.score_neurons(beside=[3, 12])
+        np.testing.assert_allclose(bits[[3, 12]], probe.mutual_information(X, y, neurons=[3]))
+
+    def test_bad_neurons(self, words, covariance):
+        probe = GaussianProbeClassifier(covariance=covariance).fit(*words)
+        with pytest.raises(ValueError, match="neurons run from 0 to 11, got 12"):
+            probe.score_neurons(beside=[12])
+        with pytest.raises(ValueError, match="Give both X and y"):
+            probe.score_neurons(words[0])
 
 
 class TestDegenerate:
@@ -381,6 +425,7 @@ class TestDegenerate:
         X, y = words
         assert GaussianProbeClassifier().fit(X[:, :1], y).rank_neurons(1)[0].tolist() == [0]
 
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
     def test_copied_neurons_are_no_trouble(self, words, covariance):
         X, y = words
         probe = GaussianProbeClassifier(covariance=covariance).fit(X[:, [0] * 30], y)
