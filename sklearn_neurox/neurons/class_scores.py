@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from numbers import Real
 
 import numpy as np
@@ -27,7 +26,8 @@ from .._validation import check_vector, naming_the_cell
 Scores = NDArray[np.float64]
 
 _CELLS = 2**25  # of X in one piece of work, 128 MB in float32
-_WORDS_A_SUM = 16  # added up in the dtype of X, before the sum goes on in float64
+_MEANS = 2**17  # compared at a time, 1 MB
+_WORDS_A_SUM = 32  # added up in the dtype of X, before the sum goes on in float64
 _NEURONS = 32  # sorted one after the other from one piece of X
 
 
@@ -196,41 +196,50 @@ def _check_scale(scale, n_neurons):
 
 def class_means(X: NDArray, codes: NDArray, n_classes: int) -> Scores:
     """Mean activation on the words of each class, (n_classes, n_neurons), in float64."""
-    sums = np.zeros((n_classes, X.shape[1]))
-    mapping = mapping_of(X)
-    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
-        words = X[rows] if X.dtype != np.float16 else X[rows].astype(np.float32)
-        for code, some in _sums(words, codes[rows]):
-            sums[code] += some
-        release(mapping)
+    dtype = np.result_type(X, np.float32)
+    sums = _class_sums(X, codes, n_classes, dtype)
+    if dtype != np.float64 and not np.isfinite(sums).all():  # it may be a narrow type's limit
+        sums = _class_sums(X, codes, n_classes, np.float64)
     return sums / np.bincount(codes, minlength=n_classes)[:, np.newaxis]
 
 
-def _sums(words: NDArray, codes: NDArray) -> Iterator[tuple[int, NDArray]]:
-    """Yield classes and sums of a few of their words."""
-    by_class = np.argsort(codes, kind="stable")
-    place = np.arange(len(codes))
-    sorted_codes = codes[by_class]
-    first = np.searchsorted(sorted_codes, sorted_codes)  # of the class
-    starts = np.flatnonzero((place - first) % _WORDS_A_SUM == 0)
-    bags = torch.from_numpy(by_class), as_tensor(np.ascontiguousarray(words))
-    sums = torch.nn.functional.embedding_bag(*bags, torch.from_numpy(starts), mode="sum").numpy()
-    if not np.isfinite(sums).all() and words.dtype != np.float64:
-        yield from _sums(words.astype(np.float64), codes)
-    else:
-        yield from zip(sorted_codes[starts], sums, strict=True)
+def _class_sums(X, codes, n_classes, dtype):
+    """Add up the words of each class: few in `dtype`, and these sums in float64."""
+    total = np.zeros((n_classes, X.shape[1]))
+    mapping = mapping_of(X)
+    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
+        by_class = np.argsort(codes[rows], kind="stable")
+        own = codes[rows][by_class]
+        first = np.searchsorted(own, own)  # of the class
+        starts = np.flatnonzero((np.arange(len(own)) - first) % _WORDS_A_SUM == 0)
+        words = as_tensor(np.ascontiguousarray(X[rows], dtype=dtype))
+        bags = torch.from_numpy(by_class), words, torch.from_numpy(starts)
+        sums = torch.nn.functional.embedding_bag(*bags, mode="sum").numpy()
+        for code, some in zip(own[starts], sums, strict=True):
+            total[code] += some
+        release(mapping)
+    return total
 
 
 def mean_differences(means: Scores, scale: NDArray, *, eps: float) -> tuple[Scores, Scores]:
-    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row.
+    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row."""
+    # A constant neuron has equal means but for the rounding of activations of this precision.
+    differ = np.ptp(means, axis=0) > 4 * eps * np.abs(means).max(axis=0)
+    factor = np.divide(differ, scale, out=np.zeros(len(scale)), where=scale > 0)
+    overall, per_class = np.empty(len(scale)), np.empty_like(means)
+    for neurons in gen_batches(len(scale), max(1, _MEANS // len(means))):
+        scores = _pairwise_differences(means[:, neurons] * factor[neurons])
+        overall[neurons], per_class[:, neurons] = scores
+    return overall, per_class
+
+
+def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
+    """Sum the differences of few neurons.
 
     Of sorted means, the k-th is the larger in k pairs and the smaller in the others: sums over
     the gaps between neighbours take the place of the pairs.
     """
     means = np.ascontiguousarray(means.T)  # a neuron's means side by side
-    # A constant neuron has equal means but for the rounding of activations of this precision.
-    differ = np.ptp(means, axis=1) > 4 * eps * np.abs(means).max(axis=1)
-    means *= np.divide(differ, scale, out=np.zeros(len(scale)), where=scale > 0)[:, np.newaxis]
     n_classes = means.shape[1]
     ranks = np.argsort(means, axis=1)
     gaps = np.diff(np.take_along_axis(means, ranks, axis=1), axis=1)
@@ -239,11 +248,10 @@ def mean_differences(means: Scores, scale: NDArray, *, eps: float) -> tuple[Scor
     score = np.empty_like(means)
     # From the lowest class upwards, each gap brings k classes away and the others closer.
     score[:, 0] = gaps @ (n_classes - k).astype(np.float64)
-    gaps *= 2 * k - n_classes
-    score[:, 1:] = score[:, :1] + np.cumsum(gaps, axis=1)
+    score[:, 1:] = score[:, :1] + np.cumsum(gaps * (2 * k - n_classes), axis=1)
     per_class = np.empty_like(means)
     np.put_along_axis(per_class, ranks, score, axis=1)
-    return overall, np.ascontiguousarray(per_class.T)
+    return overall, per_class.T
 
 
 def average_precisions(

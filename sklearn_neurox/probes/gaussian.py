@@ -303,9 +303,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
             left = np.delete(left, chosen)
         if X is None and min(bits) < -1e-6:
             warnings.warn(
-                f"GaussianProbeClassifier: {np.argmin(bits)} neurons tell {min(bits):.2f} bits about "
-                "the very words of fit. Its Gaussians are too narrow, and the ranking is not to be "
-                'trusted; take covariance="mean", fewer neurons or more words.',
+                f"GaussianProbeClassifier: {np.argmin(bits)} neurons tell {min(bits):.2f} bits "
+                "about the very words of fit. Its Gaussians are too narrow, and the ranking is not "
+                'to be trusted; take covariance="mean", fewer neurons or more words.',
                 UserWarning,
                 stacklevel=2,
             )

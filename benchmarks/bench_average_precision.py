@@ -1,0 +1,66 @@
+"""Average precision of each neuron and class: one sort a neuron, or scikit-learn pair by pair.
+
+scikit-learn scores one neuron and class a call, and -x apart from x where low activations count
+too; it is timed on a few neurons, with all classes, and its time scaled to all neurons.
+Run: python benchmarks/bench_average_precision.py [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from _data import make_words
+from _timing import command_line, interleave
+from sklearn.metrics import average_precision_score
+
+from sklearn_neurox import average_precision_scores
+
+N_WORDS, N_NEURONS, N_CLASSES = 20_000, 768, 17
+FEW = 12  # neurons that scikit-learn is timed on
+
+
+def pair_by_pair(X, y, *, signed):
+    """Score the neurons with scikit-learn, each in memory of its own."""
+    scores = np.empty((y.max() + 1, X.shape[1]))
+    for neuron, activations in enumerate(np.ascontiguousarray(X.T)):
+        for label in range(len(scores)):
+            truth = y == label
+            score = average_precision_score(truth, activations)
+            if signed:
+                score = max(score, average_precision_score(truth, -activations))
+            scores[label, neuron] = score
+    return scores
+
+
+def main():
+    args = command_line(__doc__).parse_args()
+    X, y = make_words(N_WORDS, N_NEURONS, N_CLASSES)
+    chosen = np.linspace(0, N_NEURONS - 1, FEW, dtype=int)
+    few = X[:, chosen]
+    for signed in (True, False):
+        print(
+            f"{N_WORDS:,} words x {N_NEURONS} neurons, {N_CLASSES} classes, signed={signed}: floor "
+            f"{X.nbytes / 1e6:.0f} MB of words read once, {N_NEURONS} sorts of {N_WORDS:,} numbers"
+        )
+        found = {}
+
+        def ours(signed=signed, found=found):
+            scores = average_precision_scores(X, y, signed=signed)
+            found["ours"] = scores[:, chosen]
+            return f"mean of the {FEW} neurons {found['ours'].mean():.6f}"
+
+        def theirs(signed=signed, found=found):
+            scores = pair_by_pair(few, y, signed=signed)
+            error = np.abs(scores - found["ours"]).max()
+            assert error < 1e-12, error
+            return f"mean {scores.mean():.6f}, scores differ by {error:.1e} at most"
+
+        name = f"scikit-learn, {FEW} of {N_NEURONS} neurons"
+        interleave(
+            {f"average_precision_scores(signed={signed})": ours, name: theirs},
+            repeats=args.repeats,
+            scale={name: N_NEURONS / FEW},
+        )
+
+
+if __name__ == "__main__":
+    main()
