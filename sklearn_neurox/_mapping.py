@@ -13,11 +13,12 @@ def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     A copy-on-write mapping holds what was written to it nowhere else.
     """
     base: object = array
+    shared = False
     while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap) and base.mode == "c":
-            return None
+        if isinstance(base, np.memmap):
+            shared = base.mode in ("r", "r+", "w+")
         base = base.base
-    return base if isinstance(base, mmap.mmap) else None
+    return base if shared and isinstance(base, mmap.mmap) else None
 
 
 def release(mapping: mmap.mmap | None) -> None:

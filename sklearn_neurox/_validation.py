@@ -10,6 +10,7 @@ import numpy as np
 import sklearn.utils.validation
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, gen_batches
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._mapping import mapping_of, release
@@ -23,15 +24,21 @@ def float_dtypes(X) -> Any:
     return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
 
 
+# What scikit-learn needs after a failed fit to tear its callbacks down, and then takes away itself.
+_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
 @contextmanager
 def all_or_nothing(estimator) -> Iterator[None]:
     """Leave an estimator as it was if what is done to it fails or is interrupted."""
-    before = vars(estimator).copy()
+    attributes = vars(estimator)
+    before = attributes.copy()
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        kept = {name: attributes[name] for name in _OF_CALLBACKS if name in attributes}
+        attributes.clear()
+        attributes.update(before | kept)
         raise
 
 
@@ -137,6 +144,64 @@ def check_vector(values, *, name: str) -> NDArray:
     if vector.ndim != 1:
         raise ValueError(f"{name} must have one dimension, got an array of shape {vector.shape}.")
     return vector
+
+
+def check_scale(values, n_neurons: int) -> NDArray:
+    """Check the scales of neurons, one number each, not negative.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_neurons,)
+    n_neurons : int
+
+    Returns
+    -------
+    ndarray of shape (n_neurons,)
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer, or one is negative, NaN or infinite.
+    """
+    scale = check_vector(values, name="scale")
+    if len(scale) != n_neurons:
+        raise ValueError(
+            f"scale needs one number for each of the {n_neurons} neurons, got {len(scale)}."
+        )
+    if (scale < 0).any():
+        raise ValueError(f"scale must not be negative, got {scale.min()}.")
+    return scale
+
+
+def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
+    """Find the classes of words.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_words,)
+    by : str
+        What compares classes, for the message.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Labels, sorted.
+    codes : ndarray of int of shape (n_words,)
+        The class of each word, as an index.
+
+    Raises
+    ------
+    ValueError
+        If labels are numbers that are no classes, or there is one class.
+    """
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{by} compares classes, but y has 1 class: all {len(y)} words have the label "
+            f"{classes.tolist()[0]!r}."
+        )
+    return classes, codes
 
 
 def check_words(words: Iterable, *, name: str) -> list:

@@ -95,6 +95,48 @@ def test_survives_clone_pickle_and_joblib(estimator, classification, tmp_path):
         np.testing.assert_array_equal(getattr(copy, method)(X), expected)
 
 
+class Recorder:
+    """A callback that writes down what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def setup(self, estimator, context):
+        self.heard.append("setup")
+
+    def teardown(self, estimator, context):
+        self.heard.append("teardown")
+
+    def on_fit_task_begin(self, *args, **kwargs):
+        pass
+
+    def on_fit_task_end(self, *args, **kwargs):
+        pass
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_callbacks_are_torn_down_also_when_a_fit_fails(estimator, classification):
+    X, y = classification
+    recorder = Recorder()
+    estimator = clone(estimator).set_callbacks(recorder).fit(X, y)
+    assert recorder.heard == ["setup", "teardown"]
+    before = vars(estimator).copy()
+
+    def interrupt(*args, **kwargs):
+        raise Interrupted
+
+    recorder.on_fit_task_begin = interrupt
+    with pytest.raises(Interrupted):
+        estimator.fit(X[:, :5], y)
+    assert recorder.heard == ["setup", "teardown"] * 2
+    assert vars(estimator).keys() == before.keys()
+    assert all(vars(estimator)[name] is before[name] for name in before)
+
+
 def test_a_pickled_probe_is_small(classification):
     X, y = classification
     probe = clone(CLASSIFIER).fit(np.repeat(X, 100, axis=0), np.repeat(y, 100))

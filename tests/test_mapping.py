@@ -32,6 +32,16 @@ def test_what_was_written_to_a_private_mapping_stays(path):
     assert mapping_of(np.asarray(mapped)[5:]) is None
 
 
+def test_memory_that_no_file_holds_is_not_released():
+    """Given back, the pages of an anonymous mapping would be zeros."""
+    anonymous = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    cells = np.ndarray((1024,), np.float32, buffer=anonymous)
+    cells[:] = 3
+    assert mapping_of(cells) is None
+    release(mapping_of(cells))
+    assert (cells == 3).all()
+
+
 def test_an_array_in_memory_has_no_mapping():
     assert mapping_of(np.zeros((3, 3))[1:]) is None
     release(None)

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
 from sklearn.utils import gen_batches
 
+from .._columns import neuron_moments
 from .._mapping import mapping_of, release
-from ._columns import neuron_moments
 
 _WORDS = 1024  # in one piece
 _CELLS = 2**17  # turned into float64 at a time
+_ROUNDING = 32  # times the eps of the pieces: distances below are those of equal neurons
 _NEURONS = 1024  # of one model against all of another
 
 
@@ -39,8 +40,7 @@ class UnitNeurons:
         self.dtype = np.result_type(X.dtype, np.float32)
         self._mean, std = neuron_moments(X)
         self.moves = std > 0
-        length = std * np.sqrt(len(X))
-        self._factor = np.divide(1.0, length, out=np.zeros_like(std), where=self.moves)
+        self._length = np.where(self.moves, std * np.sqrt(len(X)), np.inf)
 
     def batches(self) -> Iterator[slice]:
         """Rows to take at a time."""
@@ -51,10 +51,10 @@ class UnitNeurons:
 
     def take(self, rows: slice, neurons: slice = slice(None)) -> NDArray:
         """Return a piece of the activations."""
-        part, mean, factor = self.X[rows, neurons], self._mean[neurons], self._factor[neurons]
+        part, mean, length = self.X[rows, neurons], self._mean[neurons], self._length[neurons]
         unit = np.empty(part.shape, self.dtype)
         for few in gen_batches(len(part), max(1, _CELLS // max(1, part.shape[1]))):
-            np.multiply(part[few] - mean, factor, out=unit[few], casting="same_kind")
+            np.divide(part[few] - mean, length, out=unit[few], casting="same_kind")
         return unit
 
 
@@ -97,7 +97,8 @@ def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
         r = correlations[i, i + 1 :].astype(np.float64)
         start = i * (2 * n - i - 1) // 2
         np.subtract(1.0, np.abs(r) if absolute else r, out=distances[start : start + len(r)])
-    return np.maximum(distances, 0.0, out=distances)  # r may exceed 1 by rounding
+    distances[distances < _ROUNDING * np.finfo(correlations.dtype).eps] = 0.0
+    return np.minimum(distances, 1.0 if absolute else 2.0, out=distances)
 
 
 def correlations_with(unit: UnitNeurons, partners: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -13,7 +13,9 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._columns import index_mask
+from .._columns import index_mask
+
+_ROUNDING = 1e-12  # relative to the largest score
 
 
 class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
@@ -53,8 +55,15 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
 
 
 def rank(scores: NDArray, moves: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Order neurons by falling scores; ties by index, neurons that do not move last."""
-    return np.lexsort((-scores, ~moves))
+    """Order neurons by falling scores; ties by index, neurons that do not move last.
+
+    Scores that differ by no more than rounding are ties.
+    """
+    order = np.argsort(-scores, kind="stable")
+    steps = -np.diff(scores[order], prepend=scores[order[:1]])
+    tie = np.empty(len(scores), dtype=np.intp)
+    tie[order] = np.cumsum(steps > _ROUNDING * np.abs(scores).max())
+    return np.lexsort((tie, ~moves))
 
 
 def check_target(target: Any, classes: ArrayLike) -> int:
@@ -66,6 +75,8 @@ def check_target(target: Any, classes: ArrayLike) -> int:
         If it is none of the classes.
     """
     labels = np.asarray(classes).tolist()
+    if np.ndim(target):
+        raise ValueError(f"target must be one of the classes {labels}, not several: {target!r}.")
     if target not in labels:
         raise ValueError(f"target={target!r} is not one of the classes {labels}.")
     return labels.index(target)

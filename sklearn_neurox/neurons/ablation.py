@@ -14,8 +14,8 @@ from sklearn.utils.validation import (
 )
 
 from .._callbacks import fit_task
-from .._validation import validate_data
-from ._columns import check_indices, index_mask
+from .._columns import check_indices, index_mask
+from .._validation import all_or_nothing, validate_data
 
 
 class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -113,15 +113,16 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         ValueError
             If a neuron is out of range or named twice, or X holds NaN or infinity.
         """
-        X = validate_data(self, X, dtype=FLOAT_DTYPES)
-        with fit_task(self, X):
-            neurons = check_indices(self.neurons, X.shape[1], what="neuron")
-            self.ablated_ = index_mask(neurons, X.shape[1], invert=self.invert)
-            if self.mode == "mean":
-                self.fill_ = X[:, self.ablated_].mean(axis=0, dtype=np.float64)
-            elif self.mode == "resample":
-                self.fill_ = X[:, self.ablated_]
-                self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        with all_or_nothing(self):
+            X = validate_data(self, X, dtype=FLOAT_DTYPES)
+            with fit_task(self, X):
+                neurons = check_indices(self.neurons, X.shape[1], what="neuron")
+                self.ablated_ = index_mask(neurons, X.shape[1], invert=self.invert)
+                if self.mode == "mean":
+                    self.fill_ = X[:, self.ablated_].mean(axis=0, dtype=np.float64)
+                elif self.mode == "resample":
+                    self.fill_ = X[:, self.ablated_]
+                    self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         return self
 
     def transform(self, X):

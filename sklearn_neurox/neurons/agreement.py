@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from numbers import Integral
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import FLOAT_DTYPES
 
+from .._columns import check_indices
 from .._validation import naming_the_cell
-from ._columns import check_indices
 from ._correlation import UnitNeurons, strongest_correlations
 
 
@@ -120,10 +120,8 @@ def ranking_overlap(rankings: Sequence[ArrayLike], *, k: int) -> NDArray[np.floa
     shortest = min(len(ranking) for ranking in checked)
     if k > shortest:
         raise ValueError(f"k={k}, but a ranking has {shortest} neurons.")
-    chosen = np.zeros((len(checked), 1 + max(ranking.max() for ranking in checked)))
-    for row, ranking in zip(chosen, checked, strict=True):
-        row[ranking[:k]] = 1
-    common = chosen @ chosen.T
+    tops = [ranking[:k] for ranking in checked]
+    common = np.array([[np.isin(a, b).sum() for b in tops] for a in tops])
     return common / (2 * k - common)
 
 
@@ -193,6 +191,8 @@ def _check_model(X, number):
 
 
 def _check_rankings(rankings):
+    if not isinstance(rankings, Iterable):
+        raise TypeError(f"Expected a list of rankings, got {rankings!r:.60}.")
     checked = [check_indices(ranking, None, what="neuron") for ranking in rankings]
     if not checked or any(not len(ranking) for ranking in checked):
         raise ValueError("There must be at least one ranking, of at least one neuron.")

@@ -16,12 +16,12 @@ from sklearn.utils import (
     column_or_1d,
     gen_batches,
 )
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import FLOAT_DTYPES
 
+from .._columns import neuron_std
 from .._device import as_tensor
 from .._mapping import mapping_of, release
-from .._validation import check_vector, naming_the_cell
+from .._validation import check_scale, encode_labels, naming_the_cell
 
 Scores = NDArray[np.float64]
 
@@ -53,7 +53,8 @@ def mean_difference_scores(
     Returns
     -------
     overall : ndarray of shape (n_neurons,)
-        In float64, as all that is summed.
+        In float64. The sums over float32 activations run in float32 over 32 words at a time, and
+        then in float64.
     per_class : ndarray of shape (n_classes, n_neurons)
         Rows in the order of the sorted labels.
 
@@ -85,7 +86,9 @@ def mean_difference_scores(
            [7., 0.]])
     """
     # What is not finite shows in a mean.
-    activations, codes, classes = _check_words(X, y, ensure_all_finite=False)
+    activations, codes, classes = _check_words(
+        X, y, by="mean_difference_scores", ensure_all_finite=False
+    )
     means = class_means(activations, codes, len(classes))
     if not np.isfinite(means).all():
         with naming_the_cell(X):
@@ -93,8 +96,9 @@ def mean_difference_scores(
         raise ValueError("The sums of the activations overflow.")
     warn_of_single_words(codes, classes, by="mean_difference_scores")
     n_neurons = activations.shape[1]
-    divisor = np.ones(n_neurons) if scale is None else _check_scale(scale, n_neurons)
-    return mean_differences(means, divisor, eps=np.finfo(activations.dtype).eps)
+    divisor = np.ones(n_neurons) if scale is None else check_scale(scale, n_neurons)
+    divisor = np.where(_constant(activations, means), 0.0, divisor)
+    return mean_differences(means, divisor)
 
 
 def average_precision_scores(
@@ -153,21 +157,22 @@ def average_precision_scores(
            [0.42, 1.  , 0.5 ]])
     """
     check_scalar(threshold, "threshold", Real, min_val=0)
-    activations, codes, classes = _check_words(X, y)
+    if np.isnan(threshold):
+        raise ValueError("threshold must be a number >= 0, got NaN.")
+    if not isinstance(signed, bool | np.bool_):
+        raise TypeError(f"signed must be True or False, got {signed!r}.")
+    activations, codes, classes = _check_words(X, y, by="average_precision_scores")
     warn_of_single_words(codes, classes, by="average_precision_scores")
     return average_precisions(activations, codes, len(classes), threshold, signed)
 
 
-def _check_words(X, y, **options):
+def _check_words(X, y, *, by, **options):
     """Activations, the class of each word as an index, and the classes."""
     with naming_the_cell(X):
         X = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
     y = column_or_1d(y)
     check_consistent_length(X, y)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"Classes are compared, but all words have the label {classes[0]!r}.")
+    classes, codes = encode_labels(y, by=by)
     return X, codes, classes
 
 
@@ -181,17 +186,6 @@ def warn_of_single_words(codes: NDArray, classes: NDArray, *, by: str) -> None:
             UserWarning,
             stacklevel=3,
         )
-
-
-def _check_scale(scale, n_neurons):
-    scale = check_vector(scale, name="scale")
-    if len(scale) != n_neurons:
-        raise ValueError(
-            f"scale needs one number for each of the {n_neurons} neurons of X, got {len(scale)}."
-        )
-    if (scale < 0).any():
-        raise ValueError(f"scale must not be negative, got {scale.min()}.")
-    return scale
 
 
 def class_means(X: NDArray, codes: NDArray, n_classes: int) -> Scores:
@@ -221,14 +215,24 @@ def _class_sums(X, codes, n_classes, dtype):
     return total
 
 
-def mean_differences(means: Scores, scale: NDArray, *, eps: float) -> tuple[Scores, Scores]:
-    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row."""
-    # A constant neuron has equal means but for the rounding of activations of this precision.
-    differ = np.ptp(means, axis=0) > 4 * eps * np.abs(means).max(axis=0)
-    factor = np.divide(differ, scale, out=np.zeros(len(scale)), where=scale > 0)
+def _constant(X, means):
+    """Mask of the constant neurons, whose means differ by rounding all the same."""
+    suspects = np.ptp(means, axis=0) <= 8 * np.finfo(X.dtype).eps * np.abs(means).max(axis=0)
+    constant = np.zeros(X.shape[1], dtype=bool)
+    if suspects.any():
+        constant[suspects] = neuron_std(X[:, suspects]) == 0
+    return constant
+
+
+def mean_differences(means: Scores, scale: NDArray) -> tuple[Scores, Scores]:
+    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row.
+
+    Where the scale is 0, so is the score.
+    """
+    divisor = np.where(scale > 0, scale, np.inf)
     overall, per_class = np.empty(len(scale)), np.empty_like(means)
     for neurons in gen_batches(len(scale), max(1, _MEANS // len(means))):
-        scores = _pairwise_differences(means[:, neurons] * factor[neurons])
+        scores = _pairwise_differences(means[:, neurons] / divisor[neurons])
         overall[neurons], per_class[:, neurons] = scores
     return overall, per_class
 
@@ -244,10 +248,11 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
     ranks = np.argsort(means, axis=1)
     gaps = np.diff(np.take_along_axis(means, ranks, axis=1), axis=1)
     k = np.arange(1, n_classes)
-    overall = gaps @ (k * (n_classes - k)).astype(np.float64)
+    # Sums of numpy, not products of BLAS, are the same for equal neurons.
+    overall = (gaps * (k * (n_classes - k))).sum(axis=1)
     score = np.empty_like(means)
     # From the lowest class upwards, each gap brings k classes away and the others closer.
-    score[:, 0] = gaps @ (n_classes - k).astype(np.float64)
+    score[:, 0] = (gaps * (n_classes - k)).sum(axis=1)
     score[:, 1:] = score[:, :1] + np.cumsum(gaps * (2 * k - n_classes), axis=1)
     per_class = np.empty_like(means)
     np.put_along_axis(per_class, ranks, score, axis=1)
@@ -261,8 +266,12 @@ def average_precisions(
     codes = codes.astype(np.min_scalar_type(n_classes))  # small integers sort in linear time
     sizes = np.bincount(codes, minlength=n_classes)
     scores = np.empty((n_classes, X.shape[1]))
-    for neurons in gen_batches(X.shape[1], _NEURONS):
+    mapping = mapping_of(X)
+    # A mapped file is read from end to end for each block, which is then to be a large one.
+    together = _NEURONS if mapping is None else max(_NEURONS, _CELLS // len(X))
+    for neurons in gen_batches(X.shape[1], together):
         block = np.array(X[:, neurons].T, dtype=np.result_type(X, np.float32), order="C")
+        release(mapping)
         if threshold:
             block[np.abs(block) < threshold] = 0
         for neuron, activations in enumerate(block, start=neurons.start):

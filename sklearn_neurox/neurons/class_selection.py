@@ -8,11 +8,10 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import fit_task
-from .._validation import all_or_nothing, validate_activations, validate_data
-from ._columns import neuron_std
+from .._columns import neuron_std
+from .._validation import all_or_nothing, encode_labels, validate_activations, validate_data
 from ._ranking_selector import RankingSelector, check_target, rank
 from .class_scores import average_precisions, class_means, mean_differences, warn_of_single_words
 
@@ -53,14 +52,8 @@ class _ClassScoreSelector(RankingSelector):
         """
         with all_or_nothing(self):
             X, y = validate_activations(self, X, y)
-            check_classification_targets(y)
             self._count(X.shape[1])
-            self.classes_, codes = np.unique(y, return_inverse=True)
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"{type(self).__name__} compares classes, but y has 1 class: "
-                    f"{self.classes_.tolist()}."
-                )
+            self.classes_, codes = encode_labels(y, by=type(self).__name__)
             target = None if self.target is None else check_target(self.target, self.classes_)
             with fit_task(self, X, y):
                 warn_of_single_words(codes, self.classes_, by=type(self).__name__)
@@ -143,8 +136,7 @@ class ProbelessSelector(_ClassScoreSelector):
 
     def _score(self, X, codes, std):
         means = class_means(X, codes, len(self.classes_))
-        scale = std if self.scaled else (std > 0).astype(float)
-        return mean_differences(means, scale, eps=np.finfo(X.dtype).eps)
+        return mean_differences(means, std if self.scaled else std > 0)
 
 
 class AveragePrecisionSelector(_ClassScoreSelector):

@@ -6,7 +6,6 @@ import warnings
 from numbers import Real
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.base import (
     BaseEstimator,
@@ -21,8 +20,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
+from .._columns import index_mask
 from .._validation import all_or_nothing, naming_the_cell, validate_activations
-from ._columns import index_mask
+from ._clusters import draw, medoids, number_clusters, with_constants
 from ._correlation import UnitNeurons, correlation_distances, correlations_with
 
 _WORDS = 1024  # pooled at a time
@@ -76,8 +76,8 @@ class CorrelationClustering(
     linkage_matrix_ : ndarray of shape (n_neurons - 1, 4)
         All merges as in ``scipy.cluster.hierarchy.linkage``, for ``dendrogram``. At a threshold t
         below 1 there are ``1 + (linkage_matrix_[:, 2] > t).sum()`` clusters.
-    signs_ : ndarray of shape (n_neurons,)
-        -1 for a neuron that is negated before pooling; with ``pooling="signed_mean"`` only.
+    signs_ : ndarray of int of shape (n_neurons,)
+        -1 for a neuron that ``pooling="signed_mean"`` negates, 1 for all others.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -93,6 +93,9 @@ class CorrelationClustering(
     A constant neuron, also one that is constant up to rounding, correlates with nothing and is a
     cluster of its own; in the linkage matrix such neurons join last, at the greatest distance
     that there is (1, or 2 without the absolute value).
+
+    Where distances are equal, as between neurons of two values, clusters may depend on the order
+    of the neurons.
 
     The memory taken beside X is two numbers of float64 for each pair of neurons.
 
@@ -180,17 +183,18 @@ class CorrelationClustering(
         moving = np.flatnonzero(unit.moves)
         tree = linkage(distances, self.linkage) if len(moving) > 1 else np.empty((0, 4))
         groups = fcluster(tree, self.distance_threshold, "distance") if len(tree) else np.ones(1)
-        self.labels_ = _number_clusters(unit.moves, groups[: len(moving)])
+        self.labels_ = number_clusters(unit.moves, groups[: len(moving)])
         self.n_clusters_ = int(self.labels_.max()) + 1
         last = 1.0 if self.use_abs_correlation else 2.0
-        self.linkage_matrix_ = _with_constants(tree, unit.moves, height=last)
+        self.linkage_matrix_ = with_constants(tree, unit.moves, height=last)
         if self.pick == "random":
-            self.representatives_ = _draw(self.labels_, check_random_state(self.random_state))
+            self.representatives_ = draw(self.labels_, check_random_state(self.random_state))
         else:
-            self.representatives_ = _medoids(self.labels_, moving, distances)
+            self.representatives_ = medoids(self.labels_, moving, distances)
+        self.signs_ = np.ones(len(self.labels_), dtype=np.intp)
         if self.pooling == "signed_mean":
             r = correlations_with(unit, self.representatives_[self.labels_])
-            self.signs_ = np.where(r < 0, -1, 1)
+            self.signs_[r < 0] = -1
 
     def transform(self, X):
         """Pool the clusters.
@@ -204,6 +208,11 @@ class CorrelationClustering(
         -------
         ndarray of shape (n_words, n_clusters)
             Of the dtype of X; float32 for float16.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, or another number of neurons.
         """
         check_is_fitted(self)
         X = validate_activations(self, X, reset=False)
@@ -211,7 +220,7 @@ class CorrelationClustering(
             return X[:, self.representatives_].astype(np.result_type(X, np.float32), copy=False)
         by_cluster = np.argsort(self.labels_, kind="stable")
         sizes = np.bincount(self.labels_)
-        weights = (self._signs() / sizes[self.labels_])[by_cluster]
+        weights = (self.signs_ / sizes[self.labels_])[by_cluster]
         starts = np.cumsum(sizes) - sizes
         pooled = np.empty((len(X), self.n_clusters_), np.result_type(X, np.float32))
         for rows in gen_batches(len(X), _WORDS):
@@ -229,13 +238,19 @@ class CorrelationClustering(
         Returns
         -------
         ndarray of shape (n_words, n_neurons)
+            Of the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, or another number of columns than there are clusters.
         """
         check_is_fitted(self)
         with naming_the_cell(X):
             X = check_array(X, dtype=FLOAT_DTYPES)
         if X.shape[1] != self.n_clusters_:
             raise ValueError(f"There are {self.n_clusters_} clusters, got {X.shape[1]} columns.")
-        return X[:, self.labels_] * self._signs().astype(X.dtype)
+        return X[:, self.labels_] * self.signs_.astype(X.dtype)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the pooled columns: those of the representatives, where they alone are kept.
@@ -253,10 +268,6 @@ class CorrelationClustering(
         if self.pooling != "representative":
             return super().get_feature_names_out(input_features)
         return _check_feature_names_in(self, input_features)[self.representatives_]
-
-    def _signs(self):
-        ones = np.ones(len(self.labels_))
-        return self.signs_ if self.pooling == "signed_mean" else ones
 
     @property
     def _n_features_out(self):
@@ -367,62 +378,10 @@ def _warn_of_few_words(n_words: int, distance_threshold: float) -> None:
     by_chance = min(1.0, 2 / np.sqrt(n_words - 1))
     if 0 < 1 - distance_threshold < by_chance:
         warnings.warn(
-            f"CorrelationClustering: over {n_words} words, one in twenty pairs of neurons without "
-            f"anything in common correlates by more than {by_chance:.2f}, and distance_threshold="
+            f"CorrelationClustering: over {n_words} words, pairs of neurons without anything in "
+            f"common often correlate by more than {by_chance:.2f}, and distance_threshold="
             f"{distance_threshold} clusters from {1 - distance_threshold:.2g} on. Do not trust the "
             "clusters; take more words.",
             UserWarning,
             stacklevel=4,
         )
-
-
-def _number_clusters(moves: NDArray[np.bool_], groups: NDArray) -> NDArray[np.intp]:
-    """Return clusters numbered by their first neuron; each constant neuron is one."""
-    labels = -np.arange(1, len(moves) + 1)  # of constant neurons, different from all groups
-    labels[moves] = groups
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
-
-
-def _with_constants(tree: NDArray, moves: NDArray[np.bool_], *, height: float) -> NDArray:
-    """Extend a tree over the moving neurons to all: the constant ones join at `height`."""
-    n, moving = len(moves), np.flatnonzero(moves)
-    nodes = np.concatenate([moving, n + np.arange(len(tree))])
-    whole = np.empty((n - 1, 4))
-    whole[: len(tree)] = tree
-    whole[: len(tree), :2] = np.sort(nodes[tree[:, :2].astype(np.intp)], axis=1)
-    joining = np.flatnonzero(~moves).tolist()
-    top = int(nodes[-1]) if len(nodes) else joining.pop(0)
-    for row, neuron in enumerate(joining, start=len(tree)):
-        whole[row] = min(top, neuron), max(top, neuron), height, row + 2
-        top = n + row
-    return whole
-
-
-def _draw(labels: NDArray[np.intp], generator: np.random.RandomState) -> NDArray[np.intp]:
-    """One neuron of each cluster, at random."""
-    shuffled = generator.permutation(len(labels))
-    _, first = np.unique(labels[shuffled], return_index=True)
-    return shuffled[first]
-
-
-def _medoids(
-    labels: NDArray[np.intp], moving: NDArray[np.intp], distances: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Of each cluster the neuron with the least sum of distances to the others."""
-    n = len(moving)
-    total = np.zeros(len(labels))
-    for members in np.split(np.argsort(labels[moving], kind="stable"), _ends(labels[moving])):
-        for place, i in enumerate(members):  # ascending: each pair is seen once
-            others = members[place + 1 :]
-            between = distances[i * (2 * n - i - 1) // 2 + others - i - 1]
-            total[moving[i]] += between.sum()
-            total[moving[others]] += between
-    by_cluster = np.lexsort((total.round(10), labels))  # sums of equals differ by rounding
-    _, first = np.unique(labels[by_cluster], return_index=True)
-    return by_cluster[first]
-
-
-def _ends(labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Where the sorted labels change."""
-    return np.flatnonzero(np.diff(np.sort(labels))) + 1

@@ -7,14 +7,15 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 from .._callbacks import fit_task
-from .._validation import all_or_nothing, float_dtypes, validate_data
+from .._columns import neuron_std
+from .._validation import all_or_nothing, encode_labels, float_dtypes, validate_data
 from ..probes import GaussianProbeClassifier
-from ._columns import neuron_std
 from ._ranking_selector import RankingSelector, check_target
+
+_N_GREEDY = 50  # unless the user says how many
 
 
 class GaussianSelector(RankingSelector):
@@ -31,7 +32,8 @@ class GaussianSelector(RankingSelector):
         nearest number). None keeps all; ``ranking_`` is then what ``fit`` is for.
     n_greedy : int, default=None
         Neurons to choose one by one; the others follow by the bits that each would add to these.
-        None chooses as many as `n_neurons` keeps. The work grows with the square of this number.
+        None chooses as many as `n_neurons` keeps, or at most 50 where that is None too. The work
+        grows with the square of this number, the memory with it (words x classes for each).
     covariance : {"mean", "map"}, default="mean"
         As in :class:`GaussianProbeClassifier`, whose default, "map", is what [1]_ uses: too sure
         of itself where words are not many times as many as neurons.
@@ -124,12 +126,14 @@ class GaussianSelector(RankingSelector):
         """
         with all_or_nothing(self):
             X, y = validate_data(self, X, y, dtype=float_dtypes(X))
-            check_classification_targets(y)
             weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            self._count(X.shape[1])
             n_greedy = self._check_n_greedy(X.shape[1])
-            self.classes_ = np.unique(y)
+            if not weight.all():
+                X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+            self.classes_, _ = encode_labels(y, by=type(self).__name__)
             if self.target is not None:
                 check_target(self.target, self.classes_)
                 y = y == self.target
@@ -140,8 +144,9 @@ class GaussianSelector(RankingSelector):
     def _check_n_greedy(self, n_neurons):
         if self.n_greedy is not None and self.n_greedy > n_neurons:
             raise ValueError(f"n_greedy={self.n_greedy}, but X has {n_neurons} neurons.")
-        count = self._count(n_neurons)
-        return count if self.n_greedy is None else self.n_greedy
+        if self.n_greedy is not None:
+            return self.n_greedy
+        return min(_N_GREEDY, n_neurons) if self.n_neurons is None else self._count(n_neurons)
 
     def _rank(self, X, y, weight, n_greedy):
         moving = np.flatnonzero(neuron_std(X, weight) > 0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state, check_scalar
 
-from .._validation import check_vector
+from .._validation import check_scale
 
 Indices = NDArray[np.intp]
 
@@ -263,15 +263,7 @@ def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]
     importance = np.abs(check_array(coef, dtype=np.float64, input_name="coef"))
     if scale is None:
         return importance
-    scale = check_vector(scale, name="scale")
-    if len(scale) != importance.shape[1]:
-        raise ValueError(
-            f"scale needs one number for each of the {importance.shape[1]} neurons of coef, got "
-            f"{len(scale)}."
-        )
-    if (scale < 0).any():
-        raise ValueError(f"scale must not be negative, got {scale.min()}.")
-    importance = importance * scale
+    importance = importance * check_scale(scale, importance.shape[1])
     if not np.isfinite(importance).all():
         raise ValueError("|coef| * scale overflows; scale by about the same factor less.")
     return importance

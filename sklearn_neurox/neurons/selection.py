@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
-from .._validation import validate_data
-from ._columns import check_indices, index_mask
+from .._columns import check_indices, index_mask
+from .._validation import all_or_nothing, validate_data
 
 
 class _FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
@@ -40,9 +40,10 @@ class _FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         ValueError
             If an index is out of range or comes twice, or the number of neurons does not fit.
         """
-        X = validate_data(self, X)
-        with fit_task(self, X):
-            self.support_ = self._find_support(X.shape[1])
+        with all_or_nothing(self):
+            X = validate_data(self, X)
+            with fit_task(self, X):
+                self.support_ = self._find_support(X.shape[1])
         return self
 
     def _get_support_mask(self):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import _fit_context, clone
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -17,9 +18,10 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import _BaseComposition
 
 from .._callbacks import fit_inside, fit_task
-from .._validation import all_or_nothing, float_dtypes, validate_data
-from ._ranking_selector import RankingSelector
-from .agreement import vote, vote_points
+from .._columns import neuron_std
+from .._validation import all_or_nothing, validate_activations
+from ._ranking_selector import RankingSelector, rank
+from .agreement import vote_points
 
 
 class VotingSelector(RankingSelector, _BaseComposition):
@@ -45,7 +47,7 @@ class VotingSelector(RankingSelector, _BaseComposition):
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most points first; ties by index.
+        Neurons, the most points first; ties by index, constant neurons last.
     scores_ : ndarray of int of shape (n_neurons,)
         Points.
     selectors_ : list of selector
@@ -164,7 +166,8 @@ class VotingSelector(RankingSelector, _BaseComposition):
 
     def _fit(self, X, y, fit_params):
         names = self._check_selectors()
-        X = validate_data(self, X, dtype=float_dtypes(X))
+        X = validate_activations(self, X)
+        check_consistent_length(X, y)
         self._count(X.shape[1])
         if self.k is not None and self.k > X.shape[1]:
             raise ValueError(f"k={self.k}, but X has {X.shape[1]} neurons.")
@@ -179,29 +182,38 @@ class VotingSelector(RankingSelector, _BaseComposition):
                 for name, selector in self.selectors
             ]
             rankings = [
-                _ranking(name, selector)
+                _ranking(name, selector, X.shape[1])
                 for name, selector in zip(names, self.selectors_, strict=True)
             ]
-            self.named_selectors_ = Bunch(**dict(zip(names, self.selectors_, strict=True)))
+            self.named_selectors_ = Bunch()
+            self.named_selectors_.update(zip(names, self.selectors_, strict=True))
             self.scores_ = vote_points(rankings, self.k)
-            self._keep_from(vote(rankings, k=self.k))
+            self._keep_from(rank(self.scores_, neuron_std(X) > 0))
         return self
 
     def _check_selectors(self):
-        pairs = [pair for pair in self.selectors if isinstance(pair, tuple) and len(pair) == 2]
-        if not pairs or len(pairs) < len(self.selectors):
+        named = [
+            isinstance(pair, tuple)
+            and len(pair) == 2
+            and isinstance(pair[0], str)
+            and hasattr(pair[1], "fit")
+            for pair in self.selectors
+        ]
+        if not named or not all(named):
             raise ValueError(
                 "selectors must be a list of at least one (name, selector), as in "
                 f'[("means", ProbelessSelector())]; got {self.selectors!r}.'
             )
-        names = [name for name, _ in pairs]
+        names = [name for name, _ in self.selectors]
         self._validate_names(names)
         return names
 
 
-def _ranking(name, selector):
-    if not hasattr(selector, "ranking_"):
+def _ranking(name, selector, n_neurons):
+    ranking = getattr(selector, "ranking_", None)
+    if ranking is None or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise TypeError(
-            f"The selector {name!r}, a {type(selector).__name__}, has no ranking_ to vote with."
+            f"The selector {name!r}, a {type(selector).__name__}, has no ranking_ to vote with, "
+            "one that names each neuron once, the most important first."
         )
-    return selector.ranking_
+    return ranking

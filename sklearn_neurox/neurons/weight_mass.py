@@ -7,8 +7,9 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import MetaEstimatorMixin, _fit_context, clone, is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
@@ -20,9 +21,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_inside, fit_task
+from .._columns import index_mask, neuron_std
 from .._validation import all_or_nothing, float_dtypes, validate_data
 from ..probes import LinearProbeClassifier
-from ._columns import index_mask, neuron_std
 from ._ranking_selector import RankingSelector, check_target
 from .ranking import (
     bottom_neurons,
@@ -77,7 +78,8 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
         One minus the weight mass of the neurons before it, in the class where it comes first: 1
         for the first neuron of a class, 0 for a neuron without weight.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
-        Weight mass of each neuron; rows sum to 1, or are 0 for a class without weights.
+        Weight mass of each neuron; rows sum to 1, or are 0 for a class without weights. There are
+        as many rows as in ``coef_``: one for two classes, one for each output of a regressor.
     estimator_ : estimator
         The fitted linear model.
     support_ : ndarray of bool of shape (n_neurons,)
@@ -164,7 +166,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
         Parameters
         ----------
         X : array-like of shape (n_words, n_neurons)
-            Activations.
+            Activations; a float16 array is copied in float32.
         y : array-like of shape (n_words,) or (n_words, n_outputs)
             Labels or numbers; not needed if `prefit`.
         **fit_params : dict
@@ -186,18 +188,19 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
             return self._fit(X, y, fit_params)
 
     def _fit(self, X, y, fit_params):
-        X = validate_data(self, X, dtype=float_dtypes(X))
+        given, X = X, validate_data(self, X, dtype=float_dtypes(X))
         self._check_parameters(X.shape[1], y, fit_params)
+        words = given if hasattr(self, "feature_names_in_") else X  # the model gets the names too
         with fit_task(self, X, y, max_subtasks=1) as context:
             if self.prefit:
                 self.estimator_ = self.estimator
             else:
                 fit_params = self._estimator_params(fit_params)
                 estimator = clone(self._estimator())
-                fit_inside(context, "fit-estimator", self, estimator, X, y, **fit_params)
+                fit_inside(context, "fit-estimator", self, estimator, words, y, **fit_params)
                 self.estimator_ = estimator
-            weights = [value for key, value in fit_params.items() if key.endswith("sample_weight")]
-            self._rank(self._importance(X, *weights))
+            weight = _weight_of_words(self._estimator(), fit_params)
+            self._rank(self._importance(X, words, weight), neuron_std(X, weight) > 0)
         return self
 
     def _estimator(self):
@@ -208,37 +211,42 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params
 
-    def _importance(self, X, sample_weight=None):
-        """Weigh each neuron for each class, (n_classes, n_neurons): 0 for constant neurons."""
-        std = std_of_neurons = neuron_std(X, sample_weight)
-        model = self.estimator_
-        while hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        if isinstance(model, Pipeline):
-            if len(model) > 1:
-                std = neuron_std(_transform_each(model[:-1], X), sample_weight)
-            model = model[-1]
+    def _importance(self, X, words, weight):
+        """Weigh each neuron for each class, (n_classes, n_neurons)."""
+        scalers, model = _linear_model(self.estimator_)
+        for scaler in scalers:
+            words = _transform_each(scaler, words)
         coef = _coef(model, X.shape[1])
-        if not self.scaled:
-            _warn_of_scales(std[std_of_neurons > 0])
-            std = np.ones(len(std))
-        return np.abs(coef, dtype=np.float64) * std * (std_of_neurons > 0)
+        std = neuron_std(np.asarray(words) if scalers else X, weight)
+        if self.scaled:
+            return np.abs(coef, dtype=np.float64) * std
+        _warn_of_scales(std[std > 0])
+        return np.abs(coef, dtype=np.float64)
 
     def _target_rows(self, importance):
         """Rows of the classes to rank for."""
         if self.target is None:
             return importance
-        row = check_target(self.target, getattr(self.estimator_, "classes_", []))
+        classes = getattr(self.estimator_, "classes_", [])
+        row = check_target(self.target, classes)
+        _, model = _linear_model(self.estimator_)
+        if len(importance) not in (1, len(classes)) or hasattr(model, "decision_function_shape"):
+            raise ValueError(
+                f"target={self.target!r} needs weights for each class, but those of "
+                f"{type(model).__name__} compare pairs of classes."
+            )
         # Two classes share one row of weights.
         return importance if len(importance) == 1 else importance[[row]]
 
-    def _rank(self, importance):
+    def _rank(self, importance, moves):
+        importance = importance * moves
         total = importance.sum(axis=1, keepdims=True)
         self.class_scores_ = importance / np.where(total > 0, total, 1.0)
         importance = self._target_rows(importance)
         entry, _ = entry_mass(importance)
         self.scores_ = np.maximum(1 - entry, 0.0)
-        self._keep_from(weight_mass_ordering(importance)[0])
+        ranking, _ = weight_mass_ordering(importance)
+        self._keep_from(np.concatenate([ranking[moves[ranking]], ranking[~moves[ranking]]]))
         if self.mass is not None:
             select = top_neurons if self.order == "top" else bottom_neurons
             kept, _ = select(importance, self.mass)
@@ -263,7 +271,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
                 "passed, but the target y is None."
             )
         elif self.target is not None:
-            check_target(self.target, np.unique(y))
+            check_target(self.target, np.unique(y) if is_classifier(self._estimator()) else [])
 
     def _check_prefit(self, fit_params):
         if self.estimator is None:
@@ -278,22 +286,59 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
                 "not. Cross-validation clones, which unfits it: there, give "
                 "sklearn.frozen.FrozenEstimator(estimator) instead of prefit=True."
             ) from error
+        names = getattr(self, "feature_names_in_", [])
+        known = getattr(self.estimator, "feature_names_in_", names)
+        if len(names) and not np.array_equal(names, known):
+            raise ValueError(
+                f"The columns of X are not those that the estimator was fitted on: "
+                f"{list(names[:3])} ... instead of {list(known[:3])} ...."
+            )
 
 
-def _transform_each(scaler, X):
-    """X after steps that change each neuron by itself, which the names of columns tell."""
-    names = np.array([f"neuron_{i}" for i in range(X.shape[1])], dtype=object)
-    names = getattr(scaler[0], "feature_names_in_", names)
-    out = scaler.get_feature_names_out(names)
+def _weight_of_words(estimator, fit_params):
+    """Weights that the linear model in the estimator is trained with, or None."""
+    prefix, routed = "", _routing_enabled() and isinstance(estimator, Pipeline)
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    if not routed:
+        return fit_params.get(f"{prefix}sample_weight")
+    alias = getattr(estimator.get_metadata_routing(), "fit", None)
+    alias = alias.requests.get("sample_weight") if alias is not None else None
+    return fit_params.get("sample_weight" if alias is True else alias)
+
+
+def _linear_model(estimator):
+    """Scalers, and the linear model behind them, in Pipelines, searches and frozen estimators."""
+    scalers = []
+    while True:
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                scalers.append(estimator[:-1])
+            estimator = estimator[-1]
+        else:
+            return scalers, estimator
+
+
+def _transform_each(scaler, words):
+    """Apply steps that change each neuron by itself, as the names of the columns tell."""
+    names = np.array([f"neuron_{i}" for i in range(words.shape[1])], dtype=object)
+    names = np.asarray(getattr(words, "columns", names), dtype=object)
+    steps = [type(step).__name__ for _, step in scaler.steps]
+    try:
+        out = scaler.get_feature_names_out(names)
+    except AttributeError as error:
+        raise TypeError(f"Of the steps {steps} before the model, one names no columns.") from error
     if not np.array_equal(out, names):
         raise TypeError(
             "The steps before the linear model must keep all neurons in their order, as scalers "
-            f"do; {[type(step).__name__ for _, step in scaler.steps]} make {len(out)} columns of "
-            f"{len(names)}, {out[0]!r} the first."
+            f"do; {steps} make {len(out)} columns of {len(names)}, {out[0]!r} the first."
         )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        return np.asarray(scaler.transform(X))
+    return scaler.transform(words)
 
 
 def _coef(model, n_neurons):

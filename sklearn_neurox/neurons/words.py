@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
+from .._columns import neuron_std
 from .._validation import check_vector, check_words
-from ._columns import neuron_std
 from .ranking import check_share
 
 

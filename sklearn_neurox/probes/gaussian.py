@@ -17,11 +17,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._callbacks import fit_task
+from .._columns import check_indices, neuron_std
 from .._validation import all_or_nothing, float_dtypes, validate_data
 from ._greedy import GreedyChoice
 
 # A class whose variance is a smaller share of the variance over all words does not vary.
 _NO_VARIANCE = 1e-6
+# Bits about the words of training that say that the Gaussians are too narrow.
+_TOO_SURE = -0.1
 _ROWS = 512  # words in one piece of work
 
 
@@ -121,8 +124,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         Raises
         ------
         ValueError
-            For NaN or infinity, activations whose squares overflow, lengths that differ, a
-            single class, or negative weights.
+            For NaN or infinity, activations whose squares overflow or underflow, lengths that
+            differ, a single class, or negative weights.
         """
         with all_or_nothing(self):
             return self._fit(X, y, sample_weight)
@@ -142,12 +145,19 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         with fit_task(self, X, y):
             with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
                 size, means, scatter = _class_moments(X, codes, weight)
-            constant = _is_constant(X)
+            constant = neuron_std(X) == 0
             means[:, constant] = X[0, constant]
             scatter[:, constant] = scatter[:, :, constant] = 0
             n_moving = X.shape[1] - constant.sum()
             divisor = size + (2 * n_moving + 4 if self.covariance == "map" else 1)
-            np.einsum("cjj->cj", scatter)[...] += _prior_scale(size, means, scatter)
+            variance = np.einsum("cjj->cj", scatter)
+            variance += _prior_scale(size, means, scatter)
+            if (variance[:, ~constant] < np.finfo(np.float64).tiny).any():
+                j = np.flatnonzero(~constant)[variance[:, ~constant].min(axis=0).argmin()]
+                raise ValueError(
+                    f"The squares of the activations of neuron {j} underflow: max|x| is "
+                    f"{np.abs(X[:, j]).max()}. Rescale the neurons."
+                )
             scatter /= divisor[:, np.newaxis, np.newaxis]
             self.classes_, self.class_prior_ = classes, size / size.sum()
             self.means_, self.covariances_ = means, scatter
@@ -206,7 +216,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float_dtypes(X), reset=False)
-        neurons = _check_neurons(neurons, X.shape[1])
+        neurons = range(X.shape[1]) if neurons is None else neurons
+        neurons = check_indices(neurons, X.shape[1], what="neuron")
         neurons = neurons[self._moves()[neurons]]
         joint = np.tile(np.log(self.class_prior_), (len(X), 1))  # but for a number per word
         for c, (mean, covariance) in enumerate(zip(self.means_, self.covariances_, strict=True)):
@@ -301,11 +312,12 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
             bits.append(scores[chosen])
             greedy.add(left[chosen])
             left = np.delete(left, chosen)
-        if X is None and min(bits) < -1e-6:
+        if X is None and min(bits) < _TOO_SURE:
+            remedy = 'covariance="mean", ' if self.covariance == "map" else ""
             warnings.warn(
                 f"GaussianProbeClassifier: {np.argmin(bits)} neurons tell {min(bits):.2f} bits "
                 "about the very words of fit. Its Gaussians are too narrow, and the ranking is not "
-                'to be trusted; take covariance="mean", fewer neurons or more words.',
+                f"to be trusted; take {remedy}fewer neurons or more words.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -336,7 +348,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
             As :meth:`rank_neurons` and :meth:`mutual_information` say.
         """
         check_is_fitted(self)
-        beside = _check_neurons(beside, self.n_features_in_)
+        beside = check_indices(beside, self.n_features_in_, what="neuron")
         moves = self._moves()
         beside = beside[moves[beside]]
         greedy = GreedyChoice(self, len(beside), *self._words_or(X, y))
@@ -373,23 +385,6 @@ class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimat
         return X, np.array([known[label] for label in labels.tolist()])[inverse], np.ones(len(X))
 
 
-def _check_neurons(neurons, n_neurons):
-    """Check distinct indices of neurons; None stands for all."""
-    indices = np.arange(n_neurons) if neurons is None else np.asarray(neurons)
-    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
-        raise TypeError(
-            "neurons must be a one-dimensional list of indices (of a mask, np.flatnonzero), got an "
-            f"array of dtype {indices.dtype} and {indices.ndim} dimension(s)."
-        )
-    outside = indices[(indices < 0) | (indices >= n_neurons)]
-    if outside.size:
-        raise ValueError(f"neurons run from 0 to {n_neurons - 1}, got {outside[0]}.")
-    times = np.bincount(indices.astype(np.intp), minlength=1)
-    if times.max() > 1:
-        raise ValueError(f"Each neuron can be named once; {times.argmax()} comes twice.")
-    return indices.astype(np.intp)
-
-
 def _class_moments(X, codes, weight):
     """Weight of the words, mean, and scatter about the mean of each class, in float64."""
     size = np.bincount(codes, weights=weight)
@@ -405,12 +400,6 @@ def _class_moments(X, codes, weight):
     if not np.isfinite(scatter).all():
         raise ValueError(f"The squares of the activations overflow: max|X| is {np.abs(X).max()}.")
     return size, means, scatter
-
-
-def _is_constant(X):
-    """Mask of the neurons that move no more than rounding."""
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
-    return high - low <= 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
 
 
 def _prior_scale(size, means, scatter):

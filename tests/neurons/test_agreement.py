@@ -145,8 +145,15 @@ def test_bad_rankings(rankings, k, message):
 
 def test_rankings_are_integers():
     for function in (ranking_overlap, vote):
-        with pytest.raises(TypeError, match="integers from 0 on; got an array of dtype float64"):
+        with pytest.raises(TypeError, match=r"integers from 0 on .* dtype float64"):
             function([[0.0, 1.0]], k=1)
+        for no_rankings in ([0, 1, 2], [[[0], [1, 2]]], None):
+            with pytest.raises(TypeError, match="Expected a list of"):
+                function(no_rankings, k=1)
+
+
+def test_large_numbers_of_neurons_take_no_room():
+    assert ranking_overlap([[0, 10**12], [1, 0]], k=2)[0, 1] == 1 / 3
 
 
 def test_k_is_within_the_rankings():

@@ -89,6 +89,43 @@ class TestClusters:
         )
 
 
+class TestEqualNeurons:
+    """Rounding neither parts equal neurons nor drives opposite ones beyond the largest distance."""
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_copies_merge_at_distance_zero(self, dtype):
+        for seed in range(20):
+            x = np.random.RandomState(seed).normal(size=(90, 1)).astype(dtype)
+            clustering = CorrelationClustering(distance_threshold=0, pick="medoid")
+            clustering.fit(np.hstack([x, x, x] if seed % 2 else [x, 2 * x, -x]))
+            assert clustering.labels_.tolist() == [0, 0, 0]
+            assert clustering.representatives_.tolist() == [0]
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_the_greatest_distance_merges_all(self, dtype):
+        for seed in range(20):
+            x = np.random.RandomState(seed).normal(size=(90, 1)).astype(dtype)
+            clustering = CorrelationClustering(
+                use_abs_correlation=False, distance_threshold=2, linkage="complete"
+            ).fit(np.hstack([x, -x, 0 * x]))
+            assert clustering.labels_.tolist() == [0, 0, 1]
+            assert (clustering.linkage_matrix_[:, 2] <= 2).all()
+
+
+class TestScales:
+    def test_denormal_numbers(self, X):
+        with np.errstate(under="ignore"):
+            tiny = X * 1e-306
+        expected = CorrelationClustering().fit(X)
+        np.testing.assert_array_equal(CorrelationClustering().fit(tiny).labels_, expected.labels_)
+
+    def test_a_range_beyond_float64(self, X):
+        X = X.copy()
+        X[:2, 4] = [1.7e308, -1.7e308]
+        with pytest.raises(ValueError, match="Neuron 4 has a range beyond float64: -1"):
+            CorrelationClustering().fit(X)
+
+
 class TestConstantNeurons:
     @pytest.mark.parametrize("absolute", [True, False])
     @pytest.mark.parametrize("threshold", [0.5, 1.0, 2.0])
@@ -264,7 +301,9 @@ def test_parameters_are_checked(X):
 
 
 def test_few_words_are_warned_of(X):
-    with pytest.warns(UserWarning, match="over 15 words, one in twenty pairs"):
+    with pytest.warns(
+        UserWarning, match="over 15 words, pairs of neurons without anything in common"
+    ):
         CorrelationClustering().fit(X[:15])
 
 

@@ -5,10 +5,14 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import RFE
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 
 from sklearn_neurox import (
     AveragePrecisionSelector,
@@ -82,10 +86,7 @@ class TestEveryRanking:
         noise = rng.normal(size=(len(X), 4))
         dead = [0, 0.1, 1e3, 0] + [0, 0, 1e-13, 1e-32] * (noise + (y == "b")[:, np.newaxis])
         ranking = clone(selector).fit(np.hstack([dead, X]), y).ranking_
-        if isinstance(selector, VotingSelector):  # the voters put them last, so has the vote
-            assert set(ranking[-4:]) == {0, 1, 2, 3}
-        else:
-            assert ranking[-4:].tolist() == [0, 1, 2, 3]
+        assert ranking[-4:].tolist() == [0, 1, 2, 3]
 
     @pytest.mark.parametrize("selector", BY_CLASS, ids=repr)
     def test_neurons_may_come_in_any_order(self, selector, data):
@@ -98,8 +99,18 @@ class TestEveryRanking:
     @pytest.mark.parametrize("selector", BY_CLASS, ids=repr)
     def test_equal_neurons_come_by_index(self, selector, data):
         X, y = data
-        ranking = clone(selector).fit(np.repeat(X[:, :1], 4, axis=1), y).ranking_
-        assert ranking.tolist() == [0, 1, 2, 3]
+        for n_neurons in (4, 5, 13):
+            for x in X.T[:5]:
+                copies = np.repeat(x[:, np.newaxis], n_neurons, axis=1)
+                ranking = clone(selector).fit(copies, y).ranking_
+                assert ranking.tolist() == list(range(n_neurons))
+
+    @pytest.mark.parametrize("selector", [BY_CLASS[0], *BY_CLASS[2:4]], ids=repr)
+    def test_units_and_signs_make_no_difference_to_ties(self, selector, data):
+        X, y = data
+        for x in X.T:
+            ranking = clone(selector).fit(np.outer(x, [4, -0.5, 1, -1, 1 / 3]), y).ranking_
+            assert ranking.tolist() == [0, 1, 2, 3, 4]
 
     @pytest.mark.parametrize("selector", RANKING, ids=repr)
     @pytest.mark.parametrize(
@@ -117,9 +128,10 @@ class TestEveryRanking:
         ],
     )
     def test_errors(self, selector, change, error, message, data):
-        if set(change) <= set(selector.get_params()):
-            with pytest.raises(error, match=message):
-                clone(selector).set_params(**change).fit(*data)
+        if not set(change) <= set(selector.get_params()):
+            pytest.skip("it has no such parameter")
+        with pytest.raises(error, match=message):
+            clone(selector).set_params(**change).fit(*data)
 
     @pytest.mark.parametrize("selector", BY_CLASS, ids=repr)
     def test_bad_words(self, selector, data):
@@ -137,10 +149,11 @@ class TestEveryRanking:
     def test_a_failed_fit_changes_nothing(self, selector, data):
         X, y = data
         fitted = clone(selector).fit(X, y)
-        before = fitted.ranking_.copy()
+        before = vars(fitted).copy()
         with pytest.raises(ValueError, match="class"):
-            fitted.fit(X[:, ::-1], np.repeat("a", 150))
-        np.testing.assert_array_equal(fitted.ranking_, before)
+            fitted.fit(X[:, :5], np.repeat("a", 150))
+        assert vars(fitted).keys() == before.keys()
+        assert all(vars(fitted)[name] is before[name] for name in before)
         assert fitted.transform(X).shape == (150, 12)
 
 
@@ -157,6 +170,24 @@ def test_no_ranking_sees_the_test_fold(selector):
     assert cross_val_score(steps, X, y, cv=[(train, test)]) < 0.8
     everything = clone(selector).set_params(n_neurons=1).fit(X, y)
     assert everything.get_support(indices=True) == [0]  # what a leak would have found
+
+
+class TestTargets:
+    def test_one_class_at_a_time(self, data):
+        with pytest.raises(ValueError, match=r"not several: \['a', 'b'\]"):
+            ProbelessSelector(target=["a", "b"]).fit(*data)
+
+    def test_weights_of_pairs_of_classes_are_refused(self, data):
+        """Three classes have three pairs: rows would be taken for classes."""
+        selector = WeightMassSelector(SVC(kernel="linear"))
+        assert selector.fit(*data).class_scores_.shape == (3, 12)
+        with pytest.raises(ValueError, match="those of SVC compare pairs of classes"):
+            selector.set_params(target="b").fit(*data)
+
+    def test_numbers_have_no_target(self, data):
+        X, _ = data
+        with pytest.raises(ValueError, match=r"target=0 is not one of the classes \[\]"):
+            WeightMassSelector(Ridge(), target=0).fit(X, np.arange(150) % 5)
 
 
 class TestProbeless:
@@ -250,6 +281,15 @@ class TestGaussian:
         weighed = GaussianSelector(n_neurons=5).fit(X, y, sample_weight=weight)
         kept = GaussianSelector(n_neurons=5).fit(X[weight], y[weight])
         np.testing.assert_array_equal(weighed.ranking_, kept.ranking_)
+        assert GaussianSelector().fit(X, y, y != "b").classes_.tolist() == ["a", "c"]
+        with pytest.raises(ValueError, match=r"target='b' is not one of the classes \['a', 'c'\]"):
+            GaussianSelector(target="b").fit(X, y, sample_weight=y != "b")
+
+    def test_few_are_chosen_unless_asked_for(self, data):
+        X, y = data
+        wide = np.hstack([X] * 5)
+        assert len(GaussianSelector().fit(wide, y).bits_) == 50
+        assert len(GaussianSelector(n_neurons=52).fit(wide, y).bits_) == 52
 
     def test_n_greedy_is_checked(self, data):
         with pytest.raises(ValueError, match="n_greedy=13, but X has 12 neurons"):
@@ -303,6 +343,36 @@ class TestVoting:
         with pytest.raises(error, match=message):
             VotingSelector(selectors).fit(*data)
 
+    @pytest.mark.parametrize("selector", ["drop", None, (1, 2)])
+    def test_what_is_no_selector(self, data, selector):
+        for pair in (("a", selector), (1, ProbelessSelector())):
+            with pytest.raises(ValueError, match=r"list of at least one \(name, selector\)"):
+                VotingSelector([pair]).fit(*data)
+
+    def test_ranks_are_no_ranking(self, data):
+        with pytest.raises(TypeError, match="'rfe', a RFE, has no ranking_ to vote with, one that"):
+            VotingSelector([("rfe", RFE(LINEAR, n_features_to_select=3))]).fit(*data)
+
+    def test_names_of_python(self, data):
+        voting = VotingSelector([("self", ProbelessSelector())]).fit(*data)
+        assert voting.named_selectors_["self"] is voting.selectors_[0]
+
+    def test_nested(self, data):
+        inner = VotingSelector(self.SELECTORS)
+        outer = VotingSelector([("inner", inner), ("chance", RandomSelector(random_state=0))])
+        outer.set_params(inner__means__scaled=False)
+        assert outer.fit(*data).selectors_[0].named_selectors_.means.scaled is False
+
+    def test_few_votes_leave_constant_neurons_last(self, data):
+        X, y = data
+        dead = np.column_stack([np.ones(150), X])
+        assert VotingSelector(self.SELECTORS, k=2).fit(dead, y).ranking_[-1] == 0
+
+    def test_lengths_are_checked_first(self, data):
+        X, y = data
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            VotingSelector([("chance", RandomSelector())]).fit(X, y[:-1])
+
     def test_k_is_checked(self, data):
         with pytest.raises(ValueError, match="k=13, but X has 12 neurons"):
             VotingSelector(self.SELECTORS, k=13).fit(*data)
@@ -353,6 +423,43 @@ class TestRouting:
         assert fitted.named_selectors_.linear.ranking_.tolist().index(2) > 2
 
 
+class TestWeights:
+    """Deviations are those of the weighted words that the model was trained on."""
+
+    def steps(self):
+        return make_pipeline(StandardScaler(), clone(LINEAR))
+
+    def loud(self, data):
+        """Words without weight, in which neuron 5 runs wild."""
+        X, y = data
+        weight = np.arange(150) % 3 > 0
+        return np.where(weight[:, np.newaxis] | (np.arange(12) != 5), X, 1e6), y, weight * 1.0
+
+    def test_of_the_last_step(self, data):
+        X, y, weight = self.loud(data)
+        expected = WeightMassSelector(self.steps()).fit(X[weight > 0], y[weight > 0])
+        found = WeightMassSelector(self.steps()).fit(
+            X, y, standardscaler__sample_weight=weight, logisticregression__sample_weight=weight
+        )
+        np.testing.assert_allclose(found.class_scores_, expected.class_scores_, atol=1e-4)
+
+    @pytest.mark.parametrize("name", ["sample_weight", "importance"])
+    def test_under_any_name(self, data, name):
+        X, y, weight = self.loud(data)
+        expected = WeightMassSelector(self.steps()).fit(X[weight > 0], y[weight > 0])
+        with config_context(enable_metadata_routing=True):
+            asks = True if name == "sample_weight" else name
+            steps = make_pipeline(
+                StandardScaler().set_fit_request(sample_weight=asks),
+                clone(LINEAR).set_fit_request(sample_weight=asks),
+            )
+            inside = WeightMassSelector(steps).fit(X, y, **{name: weight})
+            alone = WeightMassSelector(steps[-1]).fit(X, y, **{name: weight})
+        np.testing.assert_allclose(inside.class_scores_, expected.class_scores_, atol=1e-4)
+        expected = WeightMassSelector(LINEAR).fit(X[weight > 0], y[weight > 0])
+        np.testing.assert_allclose(alone.class_scores_, expected.class_scores_, atol=1e-4)
+
+
 class TestScalers:
     """A linear model behind a scaler ranks neurons as they come in."""
 
@@ -387,6 +494,51 @@ class TestScalers:
         best = WeightMassSelector(make_pipeline(StandardScaler(), clone(LINEAR).set_params(C=0.01)))
         np.testing.assert_array_equal(selector.ranking_, best.fit(X, y).ranking_)
 
+    @pytest.mark.parametrize("wrap", ["frozen", "search inside", "nested", "frozen inside"])
+    def test_however_it_is_wrapped(self, data, wrap):
+        X, y = data
+        search = GridSearchCV(clone(LINEAR), {"C": [0.1]}, cv=2)
+        frozen = FrozenEstimator(clone(LINEAR).fit(StandardScaler().fit_transform(X), y))
+        steps = {
+            "frozen": FrozenEstimator(make_pipeline(StandardScaler(), LINEAR).fit(X, y)),
+            "search inside": make_pipeline(StandardScaler(), search),
+            "nested": make_pipeline(make_pipeline(StandardScaler(), LINEAR)),
+            "frozen inside": make_pipeline(StandardScaler(), frozen),
+        }[wrap]
+        plain = WeightMassSelector(make_pipeline(StandardScaler(), LINEAR)).fit(X, y)
+        np.testing.assert_allclose(
+            WeightMassSelector(steps).fit(X, y).class_scores_, plain.class_scores_
+        )
+
+    def test_the_model_gets_the_names(self, data):
+        pandas = pytest.importorskip("pandas")
+        X, y = data
+        names = [f"neuron{i}" for i in range(12)]
+        frame = pandas.DataFrame(X, columns=names)
+        scaler = ColumnTransformer(
+            [("all", StandardScaler(), names)], verbose_feature_names_out=False
+        )
+        selector = WeightMassSelector(make_pipeline(scaler, LINEAR)).fit(frame, y)
+        assert selector.estimator_.feature_names_in_.tolist() == names
+        plain = WeightMassSelector(make_pipeline(StandardScaler(), LINEAR)).fit(X, y)
+        np.testing.assert_array_equal(selector.ranking_, plain.ranking_)
+
+    def test_a_prefit_model_saw_the_same_columns(self, data):
+        pandas = pytest.importorskip("pandas")
+        X, y = data
+        frame = pandas.DataFrame(X, columns=[f"neuron{i}" for i in range(12)])
+        model = clone(LINEAR).fit(frame, y)
+        with pytest.raises(ValueError, match=r"\['neuron11', .* instead of \['neuron0', "):
+            WeightMassSelector(model, prefit=True).fit(frame[frame.columns[::-1]])
+
+    def test_passthrough(self, data):
+        X, y = data
+        steps = Pipeline([("off", "passthrough"), ("model", clone(LINEAR))])
+        np.testing.assert_array_equal(
+            WeightMassSelector(steps).fit(X, y).ranking_,
+            WeightMassSelector(LINEAR).fit(X, y).ranking_,
+        )
+
     def test_prefit_with_names(self, data):
         pandas = pytest.importorskip("pandas")
         X, y = data
@@ -402,6 +554,8 @@ class TestScalers:
 
         with pytest.raises(TypeError, match=r"\['PCA'\] make 12 columns of 12, 'pca0' the first"):
             WeightMassSelector(make_pipeline(PCA(), LINEAR)).fit(*data)
+        with pytest.raises(TypeError, match=r"Of the steps \['FunctionTransformer'\] before the"):
+            WeightMassSelector(make_pipeline(FunctionTransformer(np.abs), LINEAR)).fit(*data)
         with pytest.raises(TypeError, match="make 3 columns of 12, 'neuron_0' the first"):
             WeightMassSelector(make_pipeline(ProbelessSelector(n_neurons=3), LINEAR)).fit(*data)
 

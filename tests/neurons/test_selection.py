@@ -19,7 +19,7 @@ from sklearn_neurox import (
     top_neurons,
     weight_mass_ordering,
 )
-from sklearn_neurox.neurons._columns import neuron_std
+from sklearn_neurox._columns import neuron_std
 
 X_LAYERS = np.arange(24.0).reshape(2, 12)
 
@@ -76,7 +76,11 @@ class TestNeuronSelector:
             ([12], ValueError, "There are 12 neurons, so indices run from 0 to 11; got 12"),
             ([-1], ValueError, "got -1"),
             ([3, 3], ValueError, "3 comes twice"),
-            ([1.0], TypeError, "integers from 0 to 11; got an array of dtype float64"),
+            (
+                [1.0],
+                TypeError,
+                r"integers from 0 to 11 \(of a mask, np.flatnonzero\); got an array of dtype float64",
+            ),
             ([True, False] * 6, TypeError, "dtype bool"),
             (["a"], TypeError, "Expected a one-dimensional list of neuron indices"),
             ([[1, 2]], TypeError, "2 dimension"),

@@ -357,7 +357,7 @@ class TestScores:
 
     def test_bad_neurons(self, words, covariance):
         probe = GaussianProbeClassifier(covariance=covariance).fit(*words)
-        with pytest.raises(ValueError, match="neurons run from 0 to 11, got 12"):
+        with pytest.raises(ValueError, match="indices run from 0 to 11; got 12"):
             probe.score_neurons(beside=[12])
         with pytest.raises(ValueError, match="Give both X and y"):
             probe.score_neurons(words[0])
@@ -479,6 +479,13 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"squares of the activations overflow: max\|X\| is"):
             GaussianProbeClassifier().fit(1e200 * X, y)
 
+    def test_squares_that_underflow(self, words):
+        X, y = words
+        with pytest.raises(
+            ValueError, match=r"The squares of the activations of neuron \d+ underflow"
+        ):
+            GaussianProbeClassifier().fit(X * 1e-160, y)
+
     def test_lengths_and_widths(self, words, probe):
         X, y = words
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -508,14 +515,14 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("neurons", "error", "message"),
         [
-            ([0, 12], ValueError, "run from 0 to 11, got 12"),
-            ([-1], ValueError, "run from 0 to 11, got -1"),
+            ([0, 12], ValueError, "run from 0 to 11; got 12"),
+            ([-1], ValueError, "run from 0 to 11; got -1"),
             ([3, 1, 3], ValueError, "3 comes twice"),
             (np.arange(12) < 3, TypeError, "of a mask, np.flatnonzero"),
             ([0.0, 1.0], TypeError, "dtype float64"),
             ([[0, 1]], TypeError, "2 dimension"),
-            (3, TypeError, "0 dimension"),
-            ("3", TypeError, "0 dimension"),
+            (3, TypeError, "Expected a list of neuron indices, integers from 0 to 11; got 3"),
+            ("3", TypeError, "dtype <U1"),
         ],
     )
     def test_neurons(self, words, probe, neurons, error, message):

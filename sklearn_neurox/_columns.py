@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from .._mapping import mapping_of, release
+from ._mapping import mapping_of, release
 
 _CELLS = 2**17
 _RELEASED_AFTER = 4096  # words of a mapped file
@@ -38,14 +38,20 @@ def check_indices(values: Collection[Any], size: int | None, *, what: str) -> ND
     ValueError
         If one is out of range or comes twice.
     """
-    indices = np.asarray(list(values))
     span = "from 0 on" if size is None else f"from 0 to {size - 1}"
+    try:
+        indices = np.asarray(list(values))
+    except (TypeError, ValueError) as error:  # no list, or a ragged one
+        raise TypeError(
+            f"Expected a list of {what} indices, integers {span}; got {values!r:.60}."
+        ) from error
     if indices.size == 0:
         return np.empty(0, dtype=np.intp)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise TypeError(
-            f"Expected a one-dimensional list of {what} indices, integers {span}; got an array of "
-            f"dtype {indices.dtype} and {indices.ndim} dimension(s)."
+            f"Expected a one-dimensional list of {what} indices, integers {span} (of a mask, "
+            f"np.flatnonzero); got an array of dtype {indices.dtype} and {indices.ndim} "
+            "dimension(s)."
         )
     outside = indices[(indices < 0) | (indices >= (np.inf if size is None else size))]
     if outside.size:
@@ -83,6 +89,11 @@ def neuron_moments(
     -------
     mean : ndarray of shape (n_neurons,)
     std : ndarray of shape (n_neurons,)
+
+    Raises
+    ------
+    ValueError
+        If the range of a neuron is beyond float64.
     """
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     total = weight.sum()
@@ -91,8 +102,12 @@ def neuron_moments(
     for rows, share in _batches(X, weight / total):
         np.minimum(low, rows.min(axis=0), out=low)
         np.maximum(high, rows.max(axis=0), out=high)
-        mean += share @ rows
-    width = high - low
+        mean += _weighted_sum(share, rows)
+    with np.errstate(over="ignore"):
+        width = high - low
+    if not np.isfinite(width).all():
+        j = int(np.argmax(~np.isfinite(width)))
+        raise ValueError(f"Neuron {j} has a range beyond float64: {low[j]:.3g} to {high[j]:.3g}.")
     moves = width > 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
     if moves.any():
         moves &= width > np.finfo(np.float64).eps * np.median(width[moves])
@@ -100,8 +115,15 @@ def neuron_moments(
     for rows, share in _batches(X, weight / total):
         rows -= mean
         rows /= unit
-        variance += share @ np.square(rows, out=rows)
+        variance += _weighted_sum(share, np.square(rows, out=rows))
     return mean, np.where(moves, unit * np.sqrt(variance), 0.0)
+
+
+def _weighted_sum(share: NDArray, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of share * rows, the same for equal columns, which a BLAS product is not."""
+    if np.ptp(share) == 0:
+        return share[0] * rows.sum(axis=0)
+    return (share[:, np.newaxis] * rows).sum(axis=0)
 
 
 def neuron_std(X: NDArray, sample_weight: NDArray | None = None) -> NDArray[np.float64]:
