@@ -51,15 +51,24 @@ def ours(X):
     return CorrelationClustering(distance_threshold=THRESHOLD).fit(X).labels_
 
 
-def with_scipy(X):
-    distances = squareform(1 - np.abs(np.corrcoef(X.T)), checks=False)
+def with_scipy(X, dtype=None):
+    distances = squareform(1 - np.abs(np.corrcoef(X.T, dtype=dtype)), checks=False)
     return fcluster(linkage(distances, "average"), THRESHOLD, "distance")
 
 
-SIDES = {"CorrelationClustering": ours, "np.corrcoef, scipy's linkage": with_scipy}
+def with_scipy_in_float32(X):
+    return with_scipy(X, np.float32)
+
+
+SIDES = {
+    "CorrelationClustering": ours,
+    "np.corrcoef, scipy's linkage": with_scipy,
+    "np.corrcoef(dtype=float32), scipy's linkage": with_scipy_in_float32,
+}
 CHILDREN = {  # the side, the file, and whether it is read into memory
     "CorrelationClustering": (ours, "X.npy", None),
     "np.corrcoef, scipy's linkage": (with_scipy, "X.npy", None),
+    "np.corrcoef(dtype=float32), scipy's linkage": (with_scipy_in_float32, "X.npy", None),
     "CorrelationClustering, float16 memory map": (ours, "half.npy", "r"),
 }
 
@@ -129,8 +138,8 @@ def main():
 
     sides = {name: partial(timed, name, cluster) for name, cluster in SIDES.items()}
     interleave(sides, repeats=args.repeats)
-    first, second = found.values()
-    print(f"  partitions {agreement(first, second)}")
+    first, *others = found.values()
+    print(f"  partitions {[agreement(first, other) for other in others]}")
     print(
         f"anonymous memory beside X (float32: {X.nbytes / 2**20:,.0f} MB): floor "
         f"{8 * pairs / 2**20:,.0f} MB of distances, twice that with scipy's linkage"
