@@ -52,8 +52,8 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %%
-# The largest cluster at .5 joins four places in the layers. Each runs through several layers, as the
-# residual connections pass an activation on.
+# The largest cluster at .5 joins four places in the layers. Each runs through several layers, as
+# the residual connections pass an activation on.
 from scipy.cluster.hierarchy import dendrogram
 
 clustering = CorrelationClustering(distance_threshold=0.5).fit(tokens.X)
