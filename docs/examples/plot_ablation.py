@@ -16,7 +16,9 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 
 # %%
 # Two rankings of all 2,688 neurons, by the weights of the same probe. The activations are taken as
-# they come, so their scale differs from neuron to neuron.
+# they come, so their scale differs from neuron to neuron, of which ``scaled=False`` warns.
+import warnings
+
 from matplotlib import pyplot as plt
 
 from sklearn_neurox import (
@@ -26,6 +28,7 @@ from sklearn_neurox import (
     ablation_curve,
 )
 
+warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
 probe = LinearProbeClassifier(max_epochs=5, random_state=0)
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
 for ax, scaled in zip(axes, (True, False), strict=True):
