@@ -63,6 +63,23 @@ def check_indices(values: Collection[Any], size: int | None, *, what: str) -> ND
     return indices.astype(np.intp)
 
 
+def find_neurons(estimator: Any, n_neurons: int) -> NDArray[np.intp]:
+    """Check the parameter `neurons` of an estimator: indices, or names of the columns of X."""
+    neurons = list(estimator.neurons)
+    if not neurons or not all(isinstance(neuron, str) for neuron in neurons):
+        return check_indices(neurons, n_neurons, what="neuron")
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        raise TypeError(
+            f"neurons={neurons!r:.60} are names, but X has none; give a DataFrame, or indices."
+        )
+    place = {name: index for index, name in enumerate(names)}
+    unknown = [name for name in neurons if name not in place]
+    if unknown:
+        raise ValueError(f"X has no column {unknown[0]!r}; its columns are {names[0]!r}, ....")
+    return check_indices([place[name] for name in neurons], n_neurons, what="neuron")
+
+
 def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) -> NDArray[np.bool_]:
     """Boolean mask that is True at `indices`, or everywhere else."""
     mask = np.full(size, invert)

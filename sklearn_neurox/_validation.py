@@ -191,9 +191,18 @@ def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
 
     Raises
     ------
+    TypeError
+        If labels of different kinds are mixed, such as strings and None.
     ValueError
         If labels are numbers that are no classes, or there is one class.
     """
+    kinds = sorted({type(label).__name__ for label in y.tolist()}) if y.dtype == object else []
+    if len(kinds) > 1:
+        row = next(i for i, label in enumerate(y) if type(label).__name__ != type(y[0]).__name__)
+        raise TypeError(
+            f"Labels must be of one kind, but y holds {' and '.join(kinds)}; the first that "
+            f"differs is y[{row}], {y[row]!r}."
+        )
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:

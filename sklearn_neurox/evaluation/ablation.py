@@ -150,6 +150,7 @@ def ablation_curve(
     counts = _counts(fractions, X.shape[1])
     if mode not in ABLATION_MODES:
         raise ValueError(f"mode must be one of {ABLATION_MODES}, got {mode!r}.")
+    keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):
         raise ValueError(f"keep must be of {KEEP}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
@@ -212,7 +213,8 @@ def _check_permutation(ranking, n_neurons):
     ranking = np.asarray(ranking)
     if ranking.ndim != 1 or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise ValueError(
-            f"ranking must name each of the {n_neurons} neurons once, or be an estimator with "
-            f"ranking_ after fit; got an array of shape {ranking.shape}."
+            f"ranking must name each of the {n_neurons} neurons once, the most important first, or "
+            f"be an estimator with ranking_ after fit; got {ranking.size} values of dtype "
+            f"{ranking.dtype}."
         )
     return ranking

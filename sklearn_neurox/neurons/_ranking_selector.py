@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._columns import index_mask
+from .._optional import import_optional
 
 _ROUNDING = 1e-12  # relative to the largest score
 
@@ -52,6 +53,24 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
     def _get_support_mask(self):
         check_is_fitted(self)
         return self.support_
+
+    def to_frame(self) -> Any:
+        """Return the ranking as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The most important neuron first: its name as the index, its column in the X of
+            ``fit`` ("neuron"), its score, where there are any, and whether it is kept.
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
+        columns = {"neuron": self.ranking_}
+        if hasattr(self, "scores_"):
+            columns["score"] = self.scores_[self.ranking_]
+        columns["kept"] = self.support_[self.ranking_]
+        names = _check_feature_names_in(self)[self.ranking_]
+        return pandas.DataFrame(columns, index=pandas.Index(names, name="name"))
 
 
 def rank(scores: NDArray, moves: NDArray[np.bool_]) -> NDArray[np.intp]:

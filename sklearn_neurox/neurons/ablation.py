@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from .._callbacks import fit_task
-from .._columns import check_indices, index_mask
+from .._columns import find_neurons, index_mask
 from .._validation import all_or_nothing, validate_data
 
 
@@ -27,8 +27,8 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    neurons : array-like of int
-        Neurons (columns of X) to ablate.
+    neurons : array-like of int or str
+        Neurons (columns of X) to ablate, by index or, where X has names, by name.
     mode : {"zero", "mean", "resample", "remove"}, default="zero"
         What an ablated neuron becomes: 0; its mean over the training words; its activation on a
         training word drawn at random, the same word for all ablated neurons of a row (resample
@@ -116,7 +116,7 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         with all_or_nothing(self):
             X = validate_data(self, X, dtype=FLOAT_DTYPES)
             with fit_task(self, X):
-                neurons = check_indices(self.neurons, X.shape[1], what="neuron")
+                neurons = find_neurons(self, X.shape[1])
                 self.ablated_ = index_mask(neurons, X.shape[1], invert=self.invert)
                 if self.mode == "mean":
                     self.fill_ = X[:, self.ablated_].mean(axis=0, dtype=np.float64)

@@ -86,7 +86,8 @@ def ranking_overlap(rankings: Sequence[ArrayLike], *, k: int) -> NDArray[np.floa
     Parameters
     ----------
     rankings : sequence of array-like of int
-        The most important neuron first; each of at least k neurons.
+        Neurons, the most important first, as ``ranking_`` and ``np.argsort(-scores)`` hold them;
+        not the rank of each neuron. Each of at least k neurons.
     k : int
         Neurons to compare.
 
@@ -134,7 +135,7 @@ def vote(rankings: Sequence[ArrayLike], *, k: int | None = None) -> NDArray[np.i
     Parameters
     ----------
     rankings : sequence of array-like of int of shape (n_neurons,)
-        Permutations of the same neurons, the most important first.
+        Permutations of the same neurons, the most important first; not the ranks of neurons.
     k : int, default=None
         Neurons that each ranking votes for; None lets it vote for all.
 
@@ -191,8 +192,9 @@ def _check_model(X, number):
 
 
 def _check_rankings(rankings):
-    if not isinstance(rankings, Iterable):
-        raise TypeError(f"Expected a list of rankings, got {rankings!r:.60}.")
+    rankings = list(rankings) if isinstance(rankings, Iterable) else [rankings]
+    if any(isinstance(ranking, Integral) for ranking in rankings):
+        raise TypeError(f"Expected a list of rankings, got one: {rankings!r:.60}.")
     checked = [check_indices(ranking, None, what="neuron") for ranking in rankings]
     if not checked or any(not len(ranking) for ranking in checked):
         raise ValueError("There must be at least one ranking, of at least one neuron.")

@@ -163,7 +163,7 @@ def average_precision_scores(
         raise TypeError(f"signed must be True or False, got {signed!r}.")
     activations, codes, classes = _check_words(X, y, by="average_precision_scores")
     warn_of_single_words(codes, classes, by="average_precision_scores")
-    return average_precisions(activations, codes, len(classes), threshold, signed)
+    return np.abs(average_precisions(activations, codes, len(classes), threshold, signed))
 
 
 def _check_words(X, y, *, by, **options):
@@ -262,7 +262,10 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
 def average_precisions(
     X: NDArray, codes: NDArray, n_classes: int, threshold: float, signed: bool
 ) -> Scores:
-    """Average precisions (n_classes, n_neurons) of checked words; one sort a neuron."""
+    """Average precisions (n_classes, n_neurons) of checked words; one sort a neuron.
+
+    Negative where a neuron detects by low activations.
+    """
     codes = codes.astype(np.min_scalar_type(n_classes))  # small integers sort in linear time
     sizes = np.bincount(codes, minlength=n_classes)
     scores = np.empty((n_classes, X.shape[1]))
@@ -295,7 +298,8 @@ def _of_one_neuron(activations, codes, sizes, signed):
     scores = np.add.reduceat(above[0] / above[1], starts)
     if signed:
         below = in_class[1] + 1 - np.repeat(starts, sizes), among_all[1] + 1
-        scores = np.maximum(scores, np.add.reduceat(below[0] / below[1], starts))
+        of_low = np.add.reduceat(below[0] / below[1], starts)
+        scores = np.where(of_low > scores, -of_low, scores)
     return scores / sizes
 
 

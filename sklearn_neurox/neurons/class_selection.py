@@ -167,6 +167,8 @@ class AveragePrecisionSelector(_ClassScoreSelector):
         What is ranked by, for all classes or for `target`.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
         Average precision for each class.
+    class_signs_ : ndarray of int of shape (n_classes, n_neurons)
+        1 where high activations detect the class, -1 where low ones do.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     support_ : ndarray of bool of shape (n_neurons,)
@@ -210,7 +212,9 @@ class AveragePrecisionSelector(_ClassScoreSelector):
 
     def _score(self, X, codes, std):
         n_classes = len(self.classes_)
-        scores = average_precisions(X, codes, n_classes, self.threshold, self.signed)
+        signed = average_precisions(X, codes, n_classes, self.threshold, self.signed)
+        self.class_signs_ = np.where(signed < 0, -1, 1)
+        scores = np.abs(signed)
         share = np.bincount(codes) / len(codes)
         scores[:, std == 0] = share[:, np.newaxis]  # as of a constant, which rounding is not
         return scores.mean(axis=0), scores
@@ -218,6 +222,8 @@ class AveragePrecisionSelector(_ClassScoreSelector):
 
 class RandomSelector(RankingSelector):
     """Keep neurons drawn at random: what any ranking must beat.
+
+    One draw says little where few neurons are kept: compare with several.
 
     Parameters
     ----------

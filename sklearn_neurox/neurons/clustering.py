@@ -168,11 +168,12 @@ class CorrelationClustering(
         Warns
         -----
         UserWarning
-            If there are so few words that neurons without anything in common cluster by chance.
+            If there are so few words that neurons without anything in common cluster by chance:
+            fewer than about 2 ln(n_neurons) / (1 - distance_threshold)^2.
         """
         with all_or_nothing(self):
             X = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
-            _warn_of_few_words(len(X), self.distance_threshold)
+            _warn_of_few_words(X.shape, self.distance_threshold)
             with fit_task(self, X):
                 self._fit(X)
         return self
@@ -373,15 +374,20 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
         return self.support_
 
 
-def _warn_of_few_words(n_words: int, distance_threshold: float) -> None:
-    """Warn where chance makes correlations (sd 1 / sqrt(n - 1)) that count as redundancy."""
-    by_chance = min(1.0, 2 / np.sqrt(n_words - 1))
+def _warn_of_few_words(shape: tuple[int, int], distance_threshold: float) -> None:
+    """Warn where correlations by chance count as redundancy.
+
+    The largest of the correlations of a neuron with n that have nothing to do with it is about
+    sqrt(2 ln(n) / n_words).
+    """
+    n_words, n_neurons = shape
+    by_chance = min(1.0, np.sqrt(2 * np.log(n_neurons) / (n_words - 1)))
     if 0 < 1 - distance_threshold < by_chance:
         warnings.warn(
-            f"CorrelationClustering: over {n_words} words, pairs of neurons without anything in "
-            f"common often correlate by more than {by_chance:.2f}, and distance_threshold="
-            f"{distance_threshold} clusters from {1 - distance_threshold:.2g} on. Do not trust the "
-            "clusters; take more words.",
+            f"CorrelationClustering: over {n_words} words, each of {n_neurons} neurons finds one "
+            f"that it has nothing in common with and yet correlates by {by_chance:.2f}, and "
+            f"distance_threshold={distance_threshold} clusters from {1 - distance_threshold:.2g} "
+            "on. Do not trust the clusters; take more words.",
             UserWarning,
             stacklevel=4,
         )

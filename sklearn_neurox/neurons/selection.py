@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
-from .._columns import check_indices, index_mask
+from .._columns import check_indices, find_neurons, index_mask
 from .._validation import all_or_nothing, validate_data
 
 
@@ -116,8 +116,9 @@ class NeuronSelector(_FixedSelector):
 
     Parameters
     ----------
-    neurons : array-like of int
-        Neurons (columns of X) to keep. Columns keep their order, whatever the order here.
+    neurons : array-like of int or str
+        Neurons (columns of X) to keep, by index or, where X has names, by name. Columns keep
+        their order, whatever the order here.
     invert : bool, default=False
         Keep all neurons except `neurons`.
 
@@ -148,5 +149,5 @@ class NeuronSelector(_FixedSelector):
         self.invert = invert
 
     def _find_support(self, n_neurons):
-        neurons = check_indices(self.neurons, n_neurons, what="neuron")
+        neurons = find_neurons(self, n_neurons)
         return index_mask(neurons, n_neurons, invert=self.invert)

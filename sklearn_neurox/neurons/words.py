@@ -20,6 +20,7 @@ def top_words(
     *,
     n_words: int | None = None,
     min_score: float = 0.0,
+    min_count: int = 1,
 ) -> list[tuple[str, float]]:
     """Word types that drive a neuron furthest from its mean.
 
@@ -37,6 +38,8 @@ def top_words(
         Keep at most this number of word types.
     min_score : float in [0, 1], default=0.0
         Keep word types with ``|score| > min_score``.
+    min_count : int, default=1
+        Leave out word types that occur less often. A word that comes once may be high by chance.
 
     Returns
     -------
@@ -67,6 +70,7 @@ def top_words(
     if n_words is not None:
         check_scalar(n_words, "n_words", Integral, min_val=0)
     check_share(min_score, "min_score")
+    check_scalar(min_count, "min_count", Integral, min_val=1)
     if neuron_std(activations[:, np.newaxis])[0] == 0:
         return []
     first_seen: dict[Hashable, int] = {}
@@ -74,8 +78,15 @@ def top_words(
     centred = activations - activations.mean(dtype=np.float64)
     counts = np.bincount(codes)
     size = np.bincount(codes, np.abs(centred)) / counts
+    often = counts >= min_count
+    if not often.any():
+        return []
     sign = np.where(np.bincount(codes, centred) < 0, -1.0, 1.0)
-    score = sign * size / size.max()
+    score = sign * size / size[often].max()
     types = list(first_seen)
-    best = [i for i in np.argsort(-np.abs(score), kind="stable") if abs(score[i]) > min_score]
+    best = [
+        i
+        for i in np.argsort(-np.abs(score), kind="stable")
+        if often[i] and abs(score[i]) > min_score
+    ]
     return [(types[i], float(score[i])) for i in best[:n_words]]

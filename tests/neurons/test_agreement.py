@@ -147,7 +147,7 @@ def test_rankings_are_integers():
     for function in (ranking_overlap, vote):
         with pytest.raises(TypeError, match=r"integers from 0 on .* dtype float64"):
             function([[0.0, 1.0]], k=1)
-        for no_rankings in ([0, 1, 2], [[[0], [1, 2]]], None):
+        for no_rankings in ([0, 1, 2], [[[0], [1, 2]]], None, np.arange(3)):
             with pytest.raises(TypeError, match="Expected a list of"):
                 function(no_rankings, k=1)
 

@@ -300,11 +300,14 @@ def test_parameters_are_checked(X):
         CorrelationClustering().fit(X).inverse_transform(X[:, :2])
 
 
-def test_few_words_are_warned_of(X):
-    with pytest.warns(
-        UserWarning, match="over 15 words, pairs of neurons without anything in common"
-    ):
-        CorrelationClustering().fit(X[:15])
+@pytest.mark.parametrize("n_words", [16, 20, 30])
+def test_few_words_are_warned_of(n_words):
+    """Noise clusters over few words, and there is a warning; without it, it hardly does."""
+    noise = np.random.RandomState(0).normal(size=(200, 300))
+    with pytest.warns(UserWarning, match=f"over {n_words} words, each of 300 neurons finds one"):
+        clustering = CorrelationClustering().fit(noise[:n_words])
+    assert clustering.n_clusters_ < 240
+    assert CorrelationClustering().fit(noise).n_clusters_ == 300
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8, 33])

@@ -174,6 +174,22 @@ def test_no_ranking_sees_the_test_fold(selector):
     assert everything.get_support(indices=True) == [0]  # what a leak would have found
 
 
+@pytest.mark.parametrize("selector", RANKING, ids=repr)
+def test_the_ranking_as_a_table(selector, data):
+    pandas = pytest.importorskip("pandas")
+    X, y = data
+    frame = pandas.DataFrame(X, columns=[f"neuron{i}" for i in range(12)])
+    fitted = clone(selector).set_params(n_neurons=4).fit(frame, y)
+    table = fitted.to_frame()
+    assert table["neuron"].tolist() == fitted.ranking_.tolist()
+    assert table.index.tolist() == [f"neuron{i}" for i in fitted.ranking_]
+    assert table["kept"].sum() == 4
+    assert table["kept"].iloc[:4].all()
+    if not isinstance(selector, RandomSelector):
+        assert table["score"].tolist() == fitted.scores_[fitted.ranking_].tolist()
+    assert clone(selector).fit(X, y).to_frame().index[0].startswith("x")
+
+
 class TestTargets:
     def test_one_class_at_a_time(self, data):
         with pytest.raises(ValueError, match=r"not several: \['a', 'b'\]"):
@@ -220,6 +236,22 @@ def test_average_precision_scores_are_those_of_the_function(data):
     selector = AveragePrecisionSelector(threshold=0.1, signed=False).fit(X, y)
     np.testing.assert_array_equal(selector.class_scores_, scores)
     np.testing.assert_array_equal(selector.scores_, scores.mean(axis=0))
+
+
+def test_average_precision_tells_the_direction(data):
+    X, y = data
+    flipped = X * np.where(np.arange(12) % 2, -1, 1)
+    signs = AveragePrecisionSelector().fit(flipped, y).class_signs_
+    assert signs[[0, 1, 2], [0, 1, 2]].tolist() == [1, -1, 1]
+    assert (AveragePrecisionSelector(signed=False).fit(flipped, y).class_signs_ == 1).all()
+
+
+@pytest.mark.parametrize("selector", BY_CLASS[:4], ids=repr)
+def test_words_without_a_label_are_named(selector, data):
+    X, y = data
+    labels = np.where(np.arange(150) == 7, None, y)
+    with pytest.raises(TypeError, match=r"y holds NoneType and str; .* is y\[7\], None"):
+        clone(selector).fit(X, labels)
 
 
 def test_random_rankings_follow_the_random_state(data):
@@ -290,8 +322,8 @@ class TestGaussian:
     def test_few_are_chosen_unless_asked_for(self, data):
         X, y = data
         wide = np.hstack([X] * 5)
-        assert len(GaussianSelector().fit(wide, y).bits_) == 50
-        assert len(GaussianSelector(n_neurons=52).fit(wide, y).bits_) == 52
+        assert len(GaussianSelector().fit(wide, y).bits_) == 20
+        assert len(GaussianSelector(n_neurons=22).fit(wide, y).bits_) == 22
 
     def test_n_greedy_is_checked(self, data):
         with pytest.raises(ValueError, match="n_greedy=13, but X has 12 neurons"):

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_neurox import (
     LayerSelector,
     LinearProbeClassifier,
+    NeuronAblator,
     NeuronSelector,
     WeightMassSelector,
     bottom_neurons,
@@ -82,13 +83,27 @@ class TestNeuronSelector:
                 r"integers from 0 to 11 \(of a mask, np.flatnonzero\); got an array of dtype float64",
             ),
             ([True, False] * 6, TypeError, "dtype bool"),
-            (["a"], TypeError, "Expected a one-dimensional list of neuron indices"),
+            (["a"], TypeError, r"neurons=\['a'\] are names, but X has none; give a DataFrame"),
             ([[1, 2]], TypeError, "2 dimension"),
         ],
     )
     def test_errors(self, neurons, error, message):
         with pytest.raises(error, match=message):
             NeuronSelector(neurons).fit(X_LAYERS)
+
+
+def test_neurons_by_name():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X_LAYERS, columns=[f"layer_0_neuron_{i}" for i in range(12)])
+    names = ["layer_0_neuron_7", "layer_0_neuron_2"]
+    kept = NeuronSelector(names).set_output(transform="pandas").fit_transform(frame)
+    assert list(kept.columns) == names[::-1]
+    zeroed = NeuronAblator(names).set_output(transform="pandas").fit_transform(frame)
+    assert list(zeroed.columns[(zeroed == 0).all()]) == names[::-1]
+    with pytest.raises(ValueError, match="X has no column 'layer_0_neuron_12'; its columns are"):
+        NeuronSelector(["layer_0_neuron_12"]).fit(frame)
+    with pytest.raises(ValueError, match="2 comes twice"):
+        NeuronAblator([names[1]] * 2).fit(frame)
 
 
 class TestWeightMassSelector:

@@ -40,6 +40,17 @@ class TestTopWords:
         noise = np.float32(1) + np.float32(1e-7) * rng.randint(2, size=len(self.words))
         assert top_words(self.words, noise.astype(np.float32)) == []
 
+    def test_rare_words_are_left_out(self):
+        words = ["once", "twice", "twice", "thrice", "thrice", "thrice"]
+        activations = [9.0, 1, 2, 0, -1, -1]
+        assert top_words(words, activations)[0] == ("once", 1.0)
+        often = top_words(words, activations, min_count=2)
+        assert {word for word, _ in often} == {"twice", "thrice"}
+        assert abs(often[0][1]) == 1
+        assert top_words(words, activations, min_count=4) == []
+        with pytest.raises(ValueError, match="min_count == 0, must be >= 1"):
+            top_words(words, activations, min_count=0)
+
     def test_errors(self):
         with pytest.raises(ValueError, match="got 9 words and 8 activations"):
             top_words(self.words, np.zeros(8))
