@@ -65,7 +65,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        columns = {"neuron": self.ranking_}
+        columns: dict[str, Any] = {"neuron": self.ranking_}
         if hasattr(self, "scores_"):
             columns["score"] = self.scores_[self.ranking_]
         columns["kept"] = self.support_[self.ranking_]
