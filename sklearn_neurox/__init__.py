@@ -21,9 +21,20 @@ __version__ = "0.1.0"
 _ROOMS = {
     "activations": (
         "ActivationExtractor",
+        "ModuleActivations",
         "TokenActivations",
+        "aggregate_bpe",
+        "aggregate_characters",
         "aggregate_subwords",
+        "annotate",
+        "binarize_labels",
+        "numeric_labels",
+        "read_activations",
         "read_conllu",
+        "read_labelled_sentences",
+        "read_parallel",
+        "read_sentences",
+        "write_activations",
     ),
     "datasets": ("load_tagged_sentences",),
     "evaluation": (

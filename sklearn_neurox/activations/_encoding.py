@@ -14,12 +14,18 @@ Sentence = Sequence[str] | str
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence as the tokenizer sees it."""
+    """A sentence as the tokenizer sees it, and the rows that its sub-words make."""
 
     sentence_id: int
-    n_words: int  # words that get a row
+    words: list[str]  # of each row
+    positions: list[int]  # of each row in the sentence; -1 for a special token
     inputs: dict[str, list[int]]  # input_ids, and token_type_ids where the model has them
-    word_ids: list[int | None]
+    row_ids: list[int | None]  # of each sub-word
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.words)
 
 
 def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
@@ -143,15 +149,31 @@ def _kind(label: object) -> str:
     return "number" if isinstance(label, Real) else type(label).__name__
 
 
-def tokenize(tokenizer, words: list[str], index: int) -> EncodedSentence:
-    encoding = tokenizer(
-        words,
-        is_split_into_words=True,
-        split_special_tokens=True,  # a word "[SEP]" of the text is a word
-        truncation=False,
-        verbose=False,
-    )
-    word_ids = encoding.word_ids()
+def tokenize(
+    tokenizer, words: list[str], index: int, *, special_tokens: bool = False
+) -> EncodedSentence:
+    """Tokenize the words of a sentence, one row for each word.
+
+    Parameters
+    ----------
+    tokenizer : tokenizer
+    words : list of str
+    index : int
+        Place of the sentence in the corpus.
+    special_tokens : bool, default=False
+        A row also for each special token that the tokenizer adds.
+
+    Returns
+    -------
+    EncodedSentence
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer drops a word, or cannot tell the sub-words of words.
+    """
+    align = _by_word_ids if tokenizer.is_fast else _by_pieces
+    inputs, word_ids = align(tokenizer, words, index)
     lost = set(range(len(words))) - set(word_ids)
     if lost:
         position = min(lost)
@@ -159,35 +181,161 @@ def tokenize(tokenizer, words: list[str], index: int) -> EncodedSentence:
             f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, which "
             "then has no activation. Take it out of the sentence, or replace it."
         )
+    if not special_tokens:
+        return EncodedSentence(index, words, list(range(len(words))), inputs, word_ids)
+    names = tokenizer.convert_ids_to_tokens(inputs["input_ids"])
+    rows: list[tuple[str, int]] = []
+    row_ids: list[int | None] = []
+    before: int | None = None
+    for name, word in zip(names, word_ids, strict=True):
+        if word is None or word != before:
+            rows.append((name, -1) if word is None else (words[word], word))
+        row_ids.append(len(rows) - 1)
+        before = word
+    texts, positions = (list(column) for column in zip(*rows, strict=True))
+    return EncodedSentence(index, texts, positions, inputs, row_ids)
+
+
+def _by_word_ids(tokenizer, words, index):
+    """Model inputs, and the word of each sub-word as a fast tokenizer says."""
+    encoding = tokenizer(
+        words,
+        is_split_into_words=True,
+        split_special_tokens=True,  # a word "[SEP]" of the text is a word
+        truncation=False,
+        verbose=False,
+    )
     inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
-    return EncodedSentence(index, len(words), inputs, word_ids)
+    return inputs, encoding.word_ids()
+
+
+def _by_pieces(tokenizer, words, index):
+    """Model inputs, and the word of each sub-word of a tokenizer that does not say.
+
+    The words are tokenized one after the other; put together they must be what the tokenizer
+    makes of the sentence. A space of its own, as in models of characters or bytes, is no word's.
+    """
+    options = {"split_special_tokens": True, "verbose": False}
+    space = tokenizer.tokenize(" ", **options)
+    pieces: list[str] = []
+    word_ids: list[int | None] = []
+    for number, word in enumerate(words):
+        own = tokenizer.tokenize(word if number == 0 else f" {word}", **options)
+        n_spaces = len(space) if number and space and own[: len(space)] == space else 0
+        word_ids += [None] * n_spaces + [number] * (len(own) - n_spaces)
+        pieces += own
+    ids = tokenizer.convert_tokens_to_ids(pieces)
+    encoding = tokenizer(" ".join(words), truncation=False, **options)
+    inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
+    whole = inputs["input_ids"]
+    n_added = len(whole) - len(ids)
+    for before in range(n_added + 1):
+        if whole[before : before + len(ids)] == ids:
+            return inputs, [None] * before + word_ids + [None] * (n_added - before)
+    raise ValueError(
+        f"Sentence {index}: {type(tokenizer).__name__} makes other sub-words of a sentence than of "
+        "its words, so that none can be told to be a word's. Take a fast tokenizer."
+    )
+
+
+def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit: int | None):
+    """Tokenize a whole sentence, one row for what `pooling` takes of it.
+
+    Parameters
+    ----------
+    tokenizer : tokenizer
+    text : str or sequence of str
+        Text as it comes, or words.
+    index : int
+        Place of the sentence, for the messages.
+    pooling : {"mean", "cls", "last"}
+        All sub-words but special tokens; the special token in front; the last sub-word.
+    limit : int or None
+        Cut what is longer.
+
+    Returns
+    -------
+    EncodedSentence
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If nothing is left of it to take.
+    """
+    if isinstance(text, str) or not isinstance(text, Iterable):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"Sentence {index}: expected a string or a list of words, got "
+                f"{type(text).__name__} {text!r}."
+            )
+        given: Sentence = text
+    else:
+        given = check_sentence(text, index)
+    encoding = tokenizer(
+        given,
+        is_split_into_words=not isinstance(given, str),
+        split_special_tokens=True,
+        truncation=limit is not None,
+        max_length=limit,
+        return_special_tokens_mask=True,
+        verbose=False,
+    )
+    special = np.array(encoding["special_tokens_mask"], dtype=bool)
+    left_out = ("attention_mask", "special_tokens_mask")
+    inputs = {name: encoding[name] for name in encoding if name not in left_out}
+    own = np.flatnonzero(~special)
+    if not len(own):
+        raise ValueError(f"Sentence {index}: the tokenizer leaves nothing of {text!r:.60}.")
+    if pooling == "cls":
+        if not special[0]:
+            raise ValueError(
+                f"pooling='cls' needs a special token in front of a sentence, but "
+                f"{type(tokenizer).__name__} puts none there; take 'mean' or 'last'."
+            )
+        own = np.array([0])
+    elif pooling == "last":
+        own = own[-1:]
+    row_ids: list[int | None] = [None] * len(special)
+    for place in own:
+        row_ids[place] = 0
+    return EncodedSentence(index, [str(text)], [0], inputs, row_ids)
 
 
 def words_within(sentence: EncodedSentence, limit: int) -> int:
     """Count the first words that fit into the limit together with the special tokens."""
-    room = limit - sentence.word_ids.count(None)
-    subwords = np.bincount([word for word in sentence.word_ids if word is not None])
+    owners = [
+        None if row is None or sentence.positions[row] < 0 else sentence.positions[row]
+        for row in sentence.row_ids
+    ]
+    room = limit - owners.count(None)
+    subwords = np.bincount([word for word in owners if word is not None])
     return int(np.searchsorted(np.cumsum(subwords), room, side="right"))
 
 
 def pad(
     sentences: list[EncodedSentence], pad_id: int
 ) -> tuple[dict[str, torch.Tensor], list[int | None]]:
-    """Model inputs of a batch, and the words of its sub-words, numbered through the batch."""
-    length = max(len(sentence.word_ids) for sentence in sentences)
+    """Model inputs of a batch, and the rows of its sub-words, numbered through the batch.
+
+    Padding is on the right, whatever side the tokenizer prefers: positions count from the first
+    sub-word, and what follows the last is masked.
+    """
+    length = max(len(sentence.row_ids) for sentence in sentences)
     inputs = {
         name: torch.full((len(sentences), length), pad_id if name == "input_ids" else 0)
         for name in sentences[0].inputs
     }
     inputs["attention_mask"] = torch.zeros((len(sentences), length), dtype=torch.long)
-    word_ids: list[int | None] = []
+    row_ids: list[int | None] = []
     offset = 0
     for row, sentence in enumerate(sentences):
-        n = len(sentence.word_ids)
+        n = len(sentence.row_ids)
         for name, ids in sentence.inputs.items():
             inputs[name][row, :n] = torch.tensor(ids)
         inputs["attention_mask"][row, :n] = 1
-        word_ids += [None if word is None else word + offset for word in sentence.word_ids]
-        word_ids += [None] * (length - n)
-        offset += sentence.n_words
-    return inputs, word_ids
+        row_ids += [None if own is None else own + offset for own in sentence.row_ids]
+        row_ids += [None] * (length - n)
+        offset += sentence.n_rows
+    return inputs, row_ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,15 +13,29 @@ import torch
 from .._device import resolve_device
 from .._optional import import_optional
 
+# Names that modules of position embeddings end in.
+_POSITIONS = ("position_embeddings", "wpe", "embed_positions")
 
-def load_model(model: str | PathLike | torch.nn.Module, device: str | torch.device) -> Any:
-    """Load an encoder, and put it on the device.
+
+def load_model(
+    model: str | PathLike | torch.nn.Module,
+    device: str | torch.device,
+    *,
+    random_weights: bool = False,
+    seed: int = 0,
+) -> Any:
+    """Load a stack of layers, and put it on the device.
 
     Parameters
     ----------
     model : str, path or torch.nn.Module
-        A loaded model stays where it is if `device` is "auto".
+        A loaded model stays where it is if `device` is "auto". Of a model with a head, what is
+        below the head is taken; of an encoder-decoder, the encoder.
     device : str or torch.device
+    random_weights : bool, default=False
+        Draw all weights anew, as the model was initialised before its training.
+    seed : int, default=0
+        For these draws; the global state of torch is left as it was.
 
     Returns
     -------
@@ -29,28 +44,49 @@ def load_model(model: str | PathLike | torch.nn.Module, device: str | torch.devi
     Raises
     ------
     ValueError
-        If the device is not there, the model cannot be loaded, or it is no encoder.
+        If the device is not there, the model cannot be loaded, or has no stack of layers.
     ImportError
         If ``transformers`` is needed and not installed.
     """
     target = resolve_device(device)
-    loaded: Any = model
-    if not isinstance(model, torch.nn.Module):
+    given = model if isinstance(model, torch.nn.Module) else None
+    if given is not None and not hasattr(getattr(given, "config", None), "num_hidden_layers"):
+        raise ValueError(
+            f"{type(given).__name__} is no model of transformers with a stack of hidden layers; "
+            "ModuleActivations reads any torch.nn.Module."
+        )
+    if random_weights:
+        loaded = _initialised_anew(model, seed)
+    elif given is None:
         transformers = _transformers("Loading a model by name")
         with _no_progress_bar(transformers), _named("model", model):
             loaded = transformers.AutoModel.from_pretrained(model)
-    config: Any = getattr(loaded, "config", None)
-    if not hasattr(config, "num_hidden_layers") or config.is_encoder_decoder:
-        raise ValueError(
-            f"{type(loaded).__name__} is not an encoder of transformers: expected a model with a "
-            "stack of hidden layers, and no decoder beside it."
-        )
-    stays = loaded is model and device == "auto"
-    return loaded if stays else loaded.to(target)
+    else:
+        loaded = given
+    loaded = loaded.base_model
+    if loaded.config.is_encoder_decoder:
+        loaded = loaded.get_encoder()
+    if not hasattr(loaded.config, "num_hidden_layers"):
+        raise ValueError(f"{type(loaded).__name__} has no stack of hidden layers.")
+    if given is not None and device == "auto":
+        return loaded if loaded.device == given.device else loaded.to(given.device)
+    return loaded.to(target)
+
+
+def _initialised_anew(model: Any, seed: int) -> Any:
+    """Build a model with weights as before its training, of the dtype of a given one."""
+    transformers = _transformers("A model with random weights")
+    is_given = isinstance(model, torch.nn.Module)
+    with _named("model", type(model).__name__ if is_given else model):
+        config = model.config if is_given else transformers.AutoConfig.from_pretrained(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = type(model)(config) if is_given else transformers.AutoModel.from_config(config)
+    return fresh.to(model.dtype) if is_given else fresh
 
 
 def load_tokenizer(tokenizer: Any) -> Any:
-    """Load a fast tokenizer.
+    """Load a tokenizer.
 
     Parameters
     ----------
@@ -64,7 +100,9 @@ def load_tokenizer(tokenizer: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is none, it cannot be loaded, or it cannot tell the words of its sub-words.
+        If there is none, or it cannot be loaded.
+    TypeError
+        If it is no tokenizer of transformers.
     ImportError
         If ``transformers`` is needed and not installed.
     """
@@ -77,21 +115,28 @@ def load_tokenizer(tokenizer: Any) -> Any:
         transformers = _transformers("Loading a tokenizer by name")
         with _named("tokenizer", tokenizer):
             tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
-    if not getattr(tokenizer, "is_fast", False):
-        raise ValueError(
-            f"{type(tokenizer).__name__} cannot tell which sub-words belong to a word; expected a "
-            "fast tokenizer."
-        )
+    if not hasattr(tokenizer, "model_max_length"):
+        raise TypeError(f"Expected a tokenizer of transformers, got {type(tokenizer).__name__}.")
     return tokenizer
+
+
+def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """Split "model,tokenizer", names of two in one string, unless a path has such a name."""
+    if tokenizer is None and isinstance(model, str) and "," in model and not Path(model).exists():
+        names = [name.strip() for name in model.split(",")]
+        if len(names) != 2 or not all(names):
+            raise ValueError(f"Expected 'model' or 'model,tokenizer', got {model!r}.")
+        return names[0], names[1]
+    return model, tokenizer
 
 
 def n_positions(model: Any) -> int:
     """Count the positions that the model has embeddings for, the length of its longest input."""
     for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa counts positions from padding_idx + 1.
-            unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            return module.num_embeddings - unused
+        if name.endswith(_POSITIONS) and isinstance(module, torch.nn.Embedding):
+            # RoBERTa counts positions from padding_idx + 1, OPT and BART from an offset.
+            padding = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - max(padding, getattr(module, "offset", 0))
     return getattr(model.config, "max_position_embeddings", 10**9)
 
 
@@ -121,7 +166,7 @@ def _no_progress_bar(transformers) -> Iterator[None]:
 
 
 @contextmanager
-def _named(what: str, name: str | PathLike) -> Iterator[None]:
+def _named(what: str, name: Any) -> Iterator[None]:
     """Say what could not be loaded; the message of transformers may leave out the name."""
     try:
         yield

@@ -68,6 +68,104 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
     return aggregated / divisor[:, None]
 
 
+def aggregate_bpe(
+    states: Any, pieces: Sequence[str], how: str, *, marker: str = "@@"
+) -> tuple[Any, list[str]]:
+    """Aggregate the states of the pieces of byte-pair encoding, as in "un@@ likely".
+
+    Parameters
+    ----------
+    states : ndarray or torch.Tensor of shape (..., n_pieces, n_units)
+        States of the pieces.
+    pieces : sequence of n_pieces str
+        A piece that ends with the marker goes on in the next.
+    how : {"first", "last", "mean"}
+        As in :func:`aggregate_subwords`.
+    marker : str, default="@@"
+        End of a piece that is not the last of its word.
+
+    Returns
+    -------
+    states : ndarray or torch.Tensor of shape (..., n_words, n_units)
+    words : list of n_words str
+        The pieces put together.
+
+    Raises
+    ------
+    ValueError
+        If the last piece ends with the marker, lengths differ, or `how` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox.activations import aggregate_bpe
+    >>> aggregate_bpe(np.array([[1.0], [3.0], [5.0]]), ["un@@", "likely", "."], "mean")
+    (array([[2.],
+           [5.]]), ['unlikely', '.'])
+    """
+    if pieces and pieces[-1].endswith(marker):
+        raise ValueError(f"The last piece, {pieces[-1]!r}, ends with the marker {marker!r}.")
+    word_ids: list[int | None] = []
+    words: list[str] = []
+    goes_on = False
+    for piece in pieces:
+        if not goes_on:
+            words.append("")
+        goes_on = piece.endswith(marker)
+        words[-1] += piece.removesuffix(marker) if goes_on else piece
+        word_ids.append(len(words) - 1)
+    return aggregate_subwords(states, word_ids, how), words
+
+
+def aggregate_characters(
+    states: Any, characters: Sequence[str], how: str, *, space: str = " "
+) -> tuple[Any, list[str]]:
+    """Aggregate the states of a model of characters into one state per word.
+
+    Parameters
+    ----------
+    states : ndarray or torch.Tensor of shape (..., n_characters, n_units)
+        States of the characters, spaces included.
+    characters : sequence of n_characters str
+    how : {"first", "last", "mean"}
+        As in :func:`aggregate_subwords`.
+    space : str, default=" "
+        What parts the words; its states belong to none.
+
+    Returns
+    -------
+    states : ndarray or torch.Tensor of shape (..., n_words, n_units)
+    words : list of n_words str
+
+    Raises
+    ------
+    ValueError
+        If there are spaces at an end or two in a row, lengths differ, or `how` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox.activations import aggregate_characters
+    >>> states = np.array([[1.0], [3.0], [9.0], [5.0]])
+    >>> aggregate_characters(states, ["a", "n", " ", "I"], "mean")
+    (array([[2.],
+           [5.]]), ['an', 'I'])
+    """
+    word_ids: list[int | None] = []
+    words = [""]
+    for place, character in enumerate(characters):
+        if character == space:
+            if not words[-1]:
+                raise ValueError(f"A word is missing before the space at place {place}.")
+            words.append("")
+        else:
+            words[-1] += character
+        word_ids.append(None if character == space else len(words) - 1)
+    if not words[-1]:
+        raise ValueError("A word is missing at the end.")
+    return aggregate_subwords(states, word_ids, how), words
+
+
 def _spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First sub-word and number of sub-words of each word."""
     pieces = np.array([i for i, word in enumerate(word_ids) if word is not None], dtype=np.intp)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,9 @@ from typing import NamedTuple
 CONLLU_COLUMNS = (
     "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
 )  # fmt: skip
+
+# Faults of a file that one message tells; beyond these it says how many there are.
+_N_FAULTS_TOLD = 5
 
 
 class ConlluSentence(NamedTuple):
@@ -65,7 +69,10 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
 
 
 def _lines(path: str | PathLike) -> Iterator[str]:
-    """Lines without their ends, and without a byte-order mark."""
+    """Lines without their ends, and without a byte-order mark.
+
+    Only LF and CRLF end a line: str.splitlines would end it at U+2028, U+0085 and others too.
+    """
     content = Path(path).read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -108,10 +115,12 @@ def read_conllu(
     Returns
     -------
     sentences : list of list of str
-        Words (the column form). Multi-word tokens are given as their syntactic words; empty
-        nodes are left out.
+        Words (the column form) as they stand in the file. Multi-word tokens are given as their
+        syntactic words; empty nodes are left out. Universal Dependencies allows spaces inside a
+        few forms ("100 000", Vietnamese); :class:`~sklearn_neurox.ActivationExtractor` refuses
+        them.
     labels : list of list of str
-        The same shape.
+        The same shape. "_" is the format's mark for a label that is not given.
 
     Raises
     ------
@@ -133,3 +142,219 @@ def read_conllu(
     if not sentences:
         raise ValueError(f"{path} holds no sentence.")
     return sentences, labels
+
+
+def read_sentences(path: str | PathLike) -> list[list[str]]:
+    """Words of a text file with one sentence a line.
+
+    Parameters
+    ----------
+    path : str or path
+        A UTF-8 file; the words of a line are parted by single spaces. Lines end with LF or CRLF,
+        and with nothing else.
+
+    Returns
+    -------
+    list of list of str
+        The words as they stand in the file, zero-width characters included.
+
+    Raises
+    ------
+    ValueError
+        With line numbers, if the file is not UTF-8, or a line is empty, has a leading, trailing
+        or double space, or other white space (a tab, a no-break space) inside a word; or if
+        there is no line.
+
+    See Also
+    --------
+    annotate : Label the words by a set, a regular expression or a function.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_neurox import read_sentences
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "words.txt"
+    ...     _ = path.write_text("The kettle sulked .", encoding="utf-8")
+    ...     read_sentences(path)
+    [['The', 'kettle', 'sulked', '.']]
+    """
+    lines = _text_lines(path)
+    _raise_faults(
+        [
+            f"{path}, line {number}: {fault}"
+            for number, line in enumerate(lines, start=1)
+            if (fault := _spacing_fault(line, "word"))
+        ]
+    )
+    return [line.split(" ") for line in lines]
+
+
+def read_parallel(
+    source: str | PathLike, labels: str | PathLike
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Words of one file, and a label for each word of another: the two files of NeuroX.
+
+    Every line is read or the files are refused: no sentence is skipped because it does not fit its
+    labels, or because it is long (:class:`~sklearn_neurox.ActivationExtractor` has
+    `on_truncate` for these).
+
+    Parameters
+    ----------
+    source : str or path
+        A UTF-8 file with one sentence a line, the words parted by single spaces. Lines end with
+        LF or CRLF, and with nothing else.
+    labels : str or path
+        A file of the same form: line by line as many labels as `source` has words.
+
+    Returns
+    -------
+    sentences : list of list of str
+        The words as they stand in the file, zero-width characters included.
+    labels : list of list of str
+        The same shape.
+
+    Raises
+    ------
+    ValueError
+        If the files differ in the number of lines, or a line in the number of words and labels; if
+        a file is not UTF-8, or a line is empty, has a leading, trailing or double space, or other
+        white space (a tab, a no-break space) inside a word or label; or if there is no line. The
+        message tells up to five faults with their lines, and how many there are.
+
+    See Also
+    --------
+    read_labelled_sentences : One label a sentence.
+    numeric_labels : The labels as numbers.
+    binarize_labels : One label, or some, against the others.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_neurox import read_parallel
+    >>> with TemporaryDirectory() as folder:
+    ...     words, tags = Path(folder) / "words.txt", Path(folder) / "tags.txt"
+    ...     _ = words.write_text("The kettle sulked .", encoding="utf-8")
+    ...     _ = tags.write_text("DET NOUN VERB PUNCT", encoding="utf-8")
+    ...     read_parallel(words, tags)
+    ([['The', 'kettle', 'sulked', '.']], [['DET', 'NOUN', 'VERB', 'PUNCT']])
+    """
+    lines = _read_pair(source, labels, per_word=True)
+    sentences, tags = ([line.split(" ") for line in column] for column in lines)
+    return sentences, tags
+
+
+def read_labelled_sentences(
+    source: str | PathLike, labels: str | PathLike
+) -> tuple[list[list[str]], list[str]]:
+    """Words of one file, and a label for each sentence of another.
+
+    Parameters
+    ----------
+    source : str or path
+        A UTF-8 file with one sentence a line, the words parted by single spaces. Lines end with
+        LF or CRLF, and with nothing else.
+    labels : str or path
+        A UTF-8 file with one label a line, without white space.
+
+    Returns
+    -------
+    sentences : list of n_sentences lists of str
+        The words as they stand in the file, zero-width characters included.
+    labels : list of n_sentences str
+        ``np.array(labels)[tokens.sentence_ids]`` gives each row of
+        :class:`~sklearn_neurox.TokenActivations` the label of its sentence.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_parallel`, or if a line of `labels` has more than one label.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_neurox import read_labelled_sentences
+    >>> with TemporaryDirectory() as folder:
+    ...     words, moods = Path(folder) / "words.txt", Path(folder) / "moods.txt"
+    ...     _ = words.write_text("The kettle sulked .", encoding="utf-8")
+    ...     _ = moods.write_text("bad", encoding="utf-8")
+    ...     read_labelled_sentences(words, moods)
+    ([['The', 'kettle', 'sulked', '.']], ['bad'])
+    """
+    lines, tags = _read_pair(source, labels, per_word=False)
+    return [line.split(" ") for line in lines], tags
+
+
+def _read_pair(
+    source: str | PathLike, labels: str | PathLike, *, per_word: bool
+) -> tuple[list[str], list[str]]:
+    """Lines of two files that fit together."""
+    lines, tags = _text_lines(source), _text_lines(labels)
+    faults = []
+    if len(lines) != len(tags):
+        faults.append(
+            f"{source} and {labels} must have the same number of lines, got {len(lines)} and "
+            f"{len(tags)}"
+        )
+    for number, (line, tag) in enumerate(zip_longest(lines, tags), start=1):
+        spacing = [
+            f"{path}, line {number}: {fault}"
+            for path, text, noun in ((source, line, "word"), (labels, tag, "label"))
+            if text is not None and (fault := _spacing_fault(text, noun))
+        ]
+        faults += spacing
+        # Stray spaces would be counted as words; and past the end of a file is nothing to count.
+        if not spacing and line is not None and tag is not None:
+            n_words, n_labels = line.count(" ") + 1, tag.count(" ") + 1
+            if n_labels != (n_words if per_word else 1):
+                expected = f"a label a word, {n_words}" if per_word else "1 label"
+                faults.append(
+                    f"{labels}, line {number}: expected {expected}, got {n_labels}: {tag[:60]!r} "
+                    f"for {line[:60]!r}"
+                )
+    _raise_faults(faults)
+    return lines, tags
+
+
+def _text_lines(path: str | PathLike) -> list[str]:
+    lines = list(_lines(path))
+    if not lines[-1]:
+        lines.pop()  # what follows the end of the last line is no line
+    if not lines:
+        raise ValueError(f"{path} holds no sentence.")
+    return lines
+
+
+def _spacing_fault(line: str, noun: str) -> str | None:
+    """Say what is wrong with the white space of a line, if anything is."""
+    tokens = line.split(" ")
+    if tokens == line.split():
+        return None
+    if not line:
+        return "the line is empty"
+    if line.startswith(" "):
+        return f"a leading space: {line[:60]!r}"
+    if line.endswith(" "):
+        return f"a trailing space: {line[-60:]!r}"
+    if "  " in line:
+        place = line.index("  ")
+        return f"two spaces in a row: {line[max(0, place - 30) : place + 30]!r}"
+    token = next(token for token in tokens if token.split() != [token])
+    place = next(i for i, character in enumerate(token) if character.isspace())
+    return (
+        f"white space (U+{ord(token[place]):04X}) inside the {noun} "
+        f"{token[max(0, place - 30) : place + 30]!r}; only a single space parts {noun}s"
+    )
+
+
+def _raise_faults(faults: list[str]) -> None:
+    if not faults:
+        return
+    if len(faults) == 1:
+        raise ValueError(f"{faults[0]}.")
+    more = f", the first {_N_FAULTS_TOLD} are" if len(faults) > _N_FAULTS_TOLD else ""
+    told = "\n".join(f"  {fault}" for fault in faults[:_N_FAULTS_TOLD])
+    raise ValueError(f"{len(faults)} faults{more}:\n{told}")

@@ -1,4 +1,4 @@
-"""Activations of a transformer, one row per word."""
+"""Activations of a transformer, one row per word or per sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from tqdm.auto import tqdm  # skorch brings it
 
@@ -21,44 +23,68 @@ from ._encoding import (
     check_labels,
     pad,
     tokenize,
+    tokenize_text,
     words_within,
 )
-from ._loading import evaluating, load_model, load_tokenizer, n_positions
+from ._loading import evaluating, load_model, load_tokenizer, n_positions, split_pair
+from ._states import LayerStates
 from .aggregation import AGGREGATIONS, aggregate_subwords
 from .tokens import TokenActivations
 
 
-class ActivationExtractor(BaseEstimator):
-    """Extract the activations of a transformer on the words of a corpus.
+class ActivationExtractor(TransformerMixin, BaseEstimator):
+    """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
-    The words are given to the tokenizer as they are, and its own map from sub-words to words
-    says which states belong to a word. Every word has one row: what cannot have one is an error
-    that names the sentence and the word.
+    :meth:`extract` gives a row for every word. The words are given to the tokenizer as they are,
+    and its own map from sub-words to words says which states belong to a word. What cannot have a
+    row is an error that names the sentence and the word.
+
+    :meth:`transform` gives a row for every sentence, and makes the extractor the first step of a
+    Pipeline that is fitted on text.
 
     Parameters
     ----------
     model : str, path, or torch.nn.Module
-        Name or path of a model of ``transformers``, or a loaded one. A loaded model stays where
-        it is unless `device` says otherwise, and goes back to its training mode.
+        Name or path of a model of ``transformers`` (encoder or decoder; of an encoder-decoder the
+        encoder is read), or a loaded one. A loaded model stays where it is unless `device` says
+        otherwise, and goes back to its training mode. "model,tokenizer" names both.
     tokenizer : str, path or tokenizer, default=None
-        A fast tokenizer. None loads the one that belongs to `model`.
+        None loads the one that belongs to `model`.
     layers : "all" or list of int, default="all"
-        Layers to keep, ascending; 0 are the embeddings.
+        Layers to keep, ascending; 0 are the embeddings. Layers above the last are not computed.
+    modules : str, default=None
+        Look inside the layers: "attention_heads", the outputs of the heads side by side before
+        they are mixed; "mlp", the neurons of the feed-forward network after their activation
+        function; or the path of a module within each block, such as "attention.output", whose
+        output is taken. Layers then count from 1. None takes the hidden states.
     aggregation : {"last", "first", "mean"}, default="last"
-        State of a word: that of its first or last sub-word, or the mean.
+        State of a word: that of its first or last sub-word, or the mean. (The sub-words of a
+        model of characters or bytes are these.)
     include_embeddings : bool, default=True
         Keep layer 0 where `layers` is "all".
+    include_special_tokens : bool, default=False
+        Keep a row also for each special token that the tokenizer adds, as [CLS], with position
+        -1. They have no labels.
+    pooling : {"mean", "cls", "last"}, default="mean"
+        For :meth:`transform`: the mean over the sub-words of a sentence, special tokens aside;
+        the special token in front of it; or its last sub-word, the one that has seen all others
+        in a decoder.
     max_length : int, default=None
         Longest input in sub-words, special tokens included. None takes the model's limit.
     on_truncate : {"error", "warn", "drop"}, default="error"
         What happens to a sentence past the limit: an error; its last words get no row, with a
-        warning; or the whole sentence gets no rows.
+        warning; or the whole sentence gets no rows (in :meth:`extract` only).
     batch_tokens : int, default=2048
         Sub-words in a batch, padding included. Sentences of similar length are put together.
     dtype : {"float32", "float16", "float64"}, default="float32"
         Of X.
+    random_weights : bool, default=False
+        Take the model as it was before training, all weights drawn anew: what its architecture
+        and tokenizer tell by themselves.
     device : str or torch.device, default="auto"
         Where the model runs: "auto" is CUDA where there is a CUDA device.
+    random_state : int, RandomState instance or None, default=None
+        Draws the random weights.
     verbose : int, default=0
         Show a progress bar.
 
@@ -74,19 +100,26 @@ class ActivationExtractor(BaseEstimator):
     >>> tokens = extractor.extract([["A", "word", "each"], "or split on spaces"])  # doctest: +SKIP
     >>> tokens.X.shape  # doctest: +SKIP
     (7, 9984)
+    >>> extractor.transform(["A whole sentence."]).shape  # doctest: +SKIP
+    (1, 9984)
     """
 
     _parameter_constraints: dict = {
         "model": [str, PathLike, torch.nn.Module],
         "tokenizer": "no_validation",
         "layers": [StrOptions({"all"}), "array-like"],
+        "modules": [str, None],
         "aggregation": [StrOptions(set(AGGREGATIONS))],
         "include_embeddings": ["boolean"],
+        "include_special_tokens": ["boolean"],
+        "pooling": [StrOptions({"mean", "cls", "last"})],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float16", "float32", "float64"})],
+        "random_weights": ["boolean"],
         "device": [str, torch.device],
+        "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
@@ -96,31 +129,49 @@ class ActivationExtractor(BaseEstimator):
         tokenizer=None,
         *,
         layers="all",
+        modules=None,
         aggregation="last",
         include_embeddings=True,
+        include_special_tokens=False,
+        pooling="mean",
         max_length=None,
         on_truncate="error",
         batch_tokens=2048,
         dtype="float32",
+        random_weights=False,
         device="auto",
+        random_state=None,
         verbose=0,
     ):
         self.model = model
         self.tokenizer = tokenizer
         self.layers = layers
+        self.modules = modules
         self.aggregation = aggregation
         self.include_embeddings = include_embeddings
+        self.include_special_tokens = include_special_tokens
+        self.pooling = pooling
         self.max_length = max_length
         self.on_truncate = on_truncate
         self.batch_tokens = batch_tokens
         self.dtype = dtype
+        self.random_weights = random_weights
         self.device = device
+        self.random_state = random_state
         self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        tags.no_validation = True
+        return tags
 
     def extract(
         self, sentences: Sequence[Sentence], labels: Sequence[Sequence] | None = None
     ) -> TokenActivations:
-        """Run the model over a corpus.
+        """Run the model over the words of a corpus.
 
         Parameters
         ----------
@@ -140,63 +191,169 @@ class ActivationExtractor(BaseEstimator):
         ValueError
             For an empty corpus or sentence, an empty word or one with white space in it, a word
             that the tokenizer drops, a sentence past the model's length (unless `on_truncate`
-            says otherwise), labels that do not fit, or a layer that the model has not.
+            says otherwise), labels that do not fit, or a layer or module that the model has not.
         ImportError
             If ``transformers`` is needed and not installed.
         """
         self._validate_params()
         corpus = check_corpus(sentences)
         y = None if labels is None else check_labels(corpus, labels)
+        if y is not None and self.include_special_tokens:
+            raise ValueError(
+                "Special tokens have no labels: with include_special_tokens, give the labels to "
+                "the rows afterwards (positions >= 0)."
+            )
         model, tokenizer = self._load()
         layers = self._resolve_layers(model)
         encoded = self._encode(corpus, model, tokenizer)
-        X = self._run(model, tokenizer, encoded, layers)
+        X = self._run(model, tokenizer, encoded, layers, self.aggregation)
 
+        words = [word for sentence in encoded for word in sentence.words]
+        positions = np.concatenate([sentence.positions for sentence in encoded])
+        n_rows = [sentence.n_rows for sentence in encoded]
+        sentence_ids = np.repeat([sentence.sentence_id for sentence in encoded], n_rows)
         starts = np.cumsum([0] + [len(words) for words in corpus])
-        kept = [(sentence.sentence_id, sentence.n_words) for sentence in encoded]
-        rows = np.concatenate([np.arange(starts[i], starts[i] + n) for i, n in kept])
-        sentence_ids = np.repeat(np.arange(len(corpus)), np.diff(starts))[rows]
         return TokenActivations(
             X=X,
-            words=np.array([word for words in corpus for word in words], dtype=object)[rows],
+            words=np.array(words, dtype=object),
             sentence_ids=sentence_ids,
-            positions=rows - starts[sentence_ids],
+            positions=positions,
             layers=layers,
-            y=None if y is None else y[rows],
+            y=None if y is None else y[starts[sentence_ids] + positions],
+            unit=self._unit(),
         )
 
+    def fit(self, X=None, y=None):
+        """Check the parameters; there is nothing to learn.
+
+        Parameters
+        ----------
+        X, y : Ignored
+
+        Returns
+        -------
+        self : ActivationExtractor
+        """
+        self._validate_params()
+        return self
+
+    def transform(self, X: Sequence[Sentence]) -> NDArray:
+        """Run the model over sentences, one row each.
+
+        Parameters
+        ----------
+        X : sequence of str, or of sequences of str
+            Text as it comes, or words.
+
+        Returns
+        -------
+        ndarray of shape (n_sentences, n_neurons)
+            Pooled as `pooling` says, of the dtype `dtype`.
+
+        Raises
+        ------
+        TypeError
+            If it is no list of sentences.
+        ValueError
+            For an empty list or sentence, or a sentence past the model's length (unless
+            ``on_truncate="warn"``).
+        """
+        self._validate_params()
+        if isinstance(X, str) or getattr(X, "ndim", 1) > 1 or not len(X):
+            raise TypeError(
+                f"Expected a list of at least one sentence, got {type(X).__name__} {X!r:.60}."
+            )
+        if self.on_truncate == "drop":
+            raise ValueError(
+                "A step of a Pipeline keeps a row for every sentence: choose on_truncate='error' "
+                "or 'warn'."
+            )
+        model, tokenizer = self._load()
+        layers = self._resolve_layers(model)
+        limit = self._limit(model, tokenizer)
+        pooling, how = self.pooling, "mean" if self.pooling == "mean" else "last"
+        encoded = [
+            tokenize_text(tokenizer, text, i, pooling=pooling, limit=None)
+            for i, text in enumerate(X)
+        ]
+        long = [s.sentence_id for s in encoded if len(s.row_ids) > limit]
+        if long:
+            message = (
+                f"{len(long)} of {len(encoded)} sentences are longer than the limit of {limit} "
+                f"sub-words; the first is sentence {long[0]}"
+            )
+            if self.on_truncate == "error":
+                raise ValueError(f"{message}. Split them, or choose on_truncate='warn'.")
+            warnings.warn(f"{message}. Their ends are cut off.", UserWarning, stacklevel=2)
+            for i in long:
+                encoded[i] = tokenize_text(tokenizer, X[i], i, pooling=pooling, limit=limit)
+        return self._run(model, tokenizer, encoded, layers, how)
+
+    def get_feature_names_out(self, input_features=None) -> NDArray:
+        """Names of the columns that ``transform`` returns, as ``layer_3_neuron_17``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+
+        Returns
+        -------
+        ndarray of str
+            The model is loaded, and run on one word, to count its neurons.
+        """
+        model, tokenizer = self._load()
+        layers = self._resolve_layers(model)
+        sentence = tokenize(tokenizer, ["a"], 0)
+        X = self._run(model, tokenizer, [sentence], layers, self.aggregation)
+        none = np.zeros(1, dtype=np.intp)
+        return TokenActivations(X, none, none, none, layers, unit=self._unit()).neuron_names
+
+    def _unit(self) -> str:
+        """Call a column by what it is."""
+        if self.modules is None:
+            return "neuron"
+        named = {"attention_heads": "attention", "mlp": "mlp"}
+        return named.get(self.modules, self.modules.replace(".", "_"))
+
     def _load(self) -> tuple[Any, Any]:
-        tokenizer = self.model if self.tokenizer is None else self.tokenizer
-        if isinstance(tokenizer, torch.nn.Module):
-            tokenizer = getattr(self.model, "name_or_path", "")
-        return load_model(self.model, self.device), load_tokenizer(tokenizer)
+        model, tokenizer = split_pair(self.model, self.tokenizer)
+        if tokenizer is None:
+            is_loaded = isinstance(model, torch.nn.Module)
+            tokenizer = getattr(model, "name_or_path", "") if is_loaded else model
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
+        return loaded, load_tokenizer(tokenizer)
 
     def _resolve_layers(self, model) -> tuple[int, ...]:
         n_hidden = model.config.num_hidden_layers
+        first = 0 if self.modules is None else 1
         if isinstance(self.layers, str):
-            return tuple(range(0 if self.include_embeddings else 1, n_hidden + 1))
+            keep_first = self.include_embeddings or first == 1
+            return tuple(range(first if keep_first else 1, n_hidden + 1))
         layers = tuple(self.layers)
         if any(isinstance(layer, bool) or not isinstance(layer, Integral) for layer in layers):
             raise TypeError(f"layers must be 'all' or a list of integers, got {list(layers)}.")
         if not layers or list(layers) != sorted(set(layers)):
             raise ValueError(f"layers must be different and ascending, got {list(layers)}.")
-        if layers[0] < 0 or layers[-1] > n_hidden:
-            raise ValueError(
-                f"The model has the layers 0 (embeddings) to {n_hidden}, got {list(layers)}."
-            )
+        if layers[0] < first or layers[-1] > n_hidden:
+            known = "0 (embeddings)" if first == 0 else "1 (the first block)"
+            raise ValueError(f"The model has the layers {known} to {n_hidden}, got {list(layers)}.")
         return layers
 
     def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[EncodedSentence]:
         """Tokenize every sentence, and see that every word is there."""
         limit = self._limit(model, tokenizer)
-        encoded = [tokenize(tokenizer, words, i) for i, words in enumerate(corpus)]
-        long = [s for s in encoded if len(s.word_ids) > limit]
+        special = self.include_special_tokens
+        encoded = [
+            tokenize(tokenizer, words, i, special_tokens=special) for i, words in enumerate(corpus)
+        ]
+        long = [s for s in encoded if len(s.row_ids) > limit]
         if not long:
             return encoded
-        worst = max(long, key=lambda s: len(s.word_ids))
+        worst = max(long, key=lambda s: len(s.row_ids))
         message = (
             f"{len(long)} of {len(corpus)} sentences are longer than the limit of {limit} "
-            f"sub-words; sentence {worst.sentence_id} has {len(worst.word_ids)}"
+            f"sub-words; sentence {worst.sentence_id} has {len(worst.row_ids)}"
         )
         if self.on_truncate == "error":
             lost = words_within(worst, limit)
@@ -204,14 +361,16 @@ class ActivationExtractor(BaseEstimator):
                 f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is past the "
                 "limit. Split the sentence, or choose on_truncate='warn' or 'drop'."
             )
-        kept = [s for s in encoded if len(s.word_ids) <= limit]
+        kept = [s for s in encoded if len(s.row_ids) <= limit]
         if self.on_truncate == "warn":
             for s in long:
                 first_words = corpus[s.sentence_id][: words_within(s, limit)]
                 if first_words:
-                    kept.append(tokenize(tokenizer, first_words, s.sentence_id))
+                    kept.append(
+                        tokenize(tokenizer, first_words, s.sentence_id, special_tokens=special)
+                    )
             kept.sort(key=lambda s: s.sentence_id)
-            n_lost = sum(s.n_words for s in encoded) - sum(s.n_words for s in kept)
+            n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
             warnings.warn(f"{message}. {n_lost} words get no row.", UserWarning, stacklevel=3)
         if not kept:
             raise ValueError(f"{message}: no sentence is left.")
@@ -225,41 +384,40 @@ class ActivationExtractor(BaseEstimator):
             raise ValueError(f"max_length={self.max_length}, but the model's limit is {limit}.")
         return self.max_length
 
-    def _run(self, model, tokenizer, encoded: list[EncodedSentence], layers) -> np.ndarray:
+    def _run(self, model, tokenizer, encoded: list[EncodedSentence], layers, how) -> NDArray:
         """Forward the batches and put the rows where the corpus has them."""
-        starts = np.cumsum([0] + [sentence.n_words for sentence in encoded])
-        width = model.config.hidden_size
-        X = np.empty((starts[-1], len(layers) * width), dtype=self.dtype)
-        n_subwords = sum(len(sentence.word_ids) for sentence in encoded)
+        starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
+        X = np.empty((0, 0), dtype=self.dtype)
+        n_subwords = sum(len(sentence.row_ids) for sentence in encoded)
         progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not self.verbose)
-        with progress, evaluating(model), torch.inference_mode():
+        running = LayerStates(model, layers, self.modules)
+        with progress, evaluating(model), torch.inference_mode(), running as states_of:
             for batch in self._batches(encoded):
                 sentences = [encoded[i] for i in batch]
-                inputs, word_ids = pad(sentences, tokenizer.pad_token_id or 0)
-                states = model(
-                    **{name: ids.to(model.device) for name, ids in inputs.items()},
-                    output_hidden_states=True,
-                ).hidden_states
+                inputs, row_ids = pad(sentences, tokenizer.pad_token_id or 0)
+                states = states_of({name: ids.to(model.device) for name, ids in inputs.items()})
+                if not X.size:
+                    X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=self.dtype)
                 rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
-                for place, layer in enumerate(layers):
-                    words = aggregate_subwords(
-                        states[layer].flatten(0, 1), word_ids, self.aggregation
-                    )
-                    columns = slice(place * width, (place + 1) * width)
+                first = 0
+                for state in states:
+                    words = aggregate_subwords(state.flatten(0, 1), row_ids, how)
+                    columns = slice(first, first + state.shape[-1])
                     X[rows, columns] = words.to(getattr(torch, self.dtype)).cpu().numpy()
+                    first = columns.stop
                 finite = np.isfinite(X[rows]).all(axis=1)
                 if not finite.all():
-                    owners = [s.sentence_id for s in sentences for _ in range(s.n_words)]
+                    owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
                     raise ValueError(
                         f"Sentence {owners[finite.argmin()]} has activations that are NaN or "
                         f"infinite as {self.dtype}."
                     )
-                progress.update(sum(len(sentence.word_ids) for sentence in sentences))
+                progress.update(sum(len(sentence.row_ids) for sentence in sentences))
         return X
 
     def _batches(self, encoded: list[EncodedSentence]) -> Iterator[list[int]]:
         """Places in `encoded`, sentences of similar length together."""
-        lengths = [len(sentence.word_ids) for sentence in encoded]
+        lengths = [len(sentence.row_ids) for sentence in encoded]
         batch: list[int] = []
         for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
             # The first of a batch is its longest, which the others are padded to.

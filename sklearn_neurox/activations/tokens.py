@@ -31,6 +31,8 @@ class TokenActivations:
         Layers in X, in the order of the columns; 0 are the embeddings.
     y : ndarray of shape (n_words,), default=None
         Labels of the words.
+    unit : str, default="neuron"
+        What a column is called in its name.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class TokenActivations:
     positions: NDArray[np.intp]
     layers: tuple[int, ...]
     y: Any = None
+    unit: str = "neuron"
 
     def __post_init__(self):
         for name in ("words", "sentence_ids", "positions", "y"):
@@ -89,7 +92,7 @@ class TokenActivations:
         """Names of the neurons, ``layer_3_neuron_17`` being the 18th of layer 3."""
         width = self.X.shape[1] // self.n_layers
         return np.array(
-            [f"layer_{layer}_neuron_{i}" for layer in self.layers for i in range(width)],
+            [f"layer_{layer}_{self.unit}_{i}" for layer in self.layers for i in range(width)],
             dtype=object,
         )
 
@@ -112,7 +115,7 @@ class TokenActivations:
             If the layer is not in X.
         """
         if layer not in self.layers:
-            raise ValueError(f"Layer {layer} is not in X, which holds the layers {self.layers}.")
+            raise ValueError(f"Layer {layer!r} is not in X, which holds the layers {self.layers}.")
         width = self.X.shape[1] // self.n_layers
         start = self.layers.index(layer) * width
         return self.X[:, start : start + width]

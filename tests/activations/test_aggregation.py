@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_neurox.activations import aggregate_subwords
+from sklearn_neurox.activations import (
+    aggregate_bpe,
+    aggregate_characters,
+    aggregate_subwords,
+)
 
 IDS = [None, 0, 0, 0, 1, 2, 2, None, None]
 
@@ -51,3 +55,48 @@ def test_no_word_no_row(how):
 def test_errors(ids, how, message):
     with pytest.raises(ValueError, match=message):
         aggregate_subwords(np.zeros((3, 2)), ids, how)
+
+
+class TestBpe:
+    def test_pieces_become_words(self):
+        states = np.arange(12.0).reshape(2, 6, 1)
+        pieces = ["un@@", "like@@", "ly", "he", "is", "@@"]
+        with pytest.raises(ValueError, match="The last piece, '@@', ends with the marker"):
+            aggregate_bpe(states, pieces, "last")
+        pieces[-1] = "."
+        for how, expected in (
+            ("first", [0, 3, 4, 5]),
+            ("last", [2, 3, 4, 5]),
+            ("mean", [1, 3, 4, 5]),
+        ):
+            found, words = aggregate_bpe(states, pieces, how)
+            assert words == ["unlikely", "he", "is", "."]
+            np.testing.assert_array_equal(found[0, :, 0], expected)
+
+    def test_a_marker_within_a_piece_is_text(self):
+        _, words = aggregate_bpe(np.zeros((2, 1)), ["a@@b", "c"], "last")
+        assert words == ["a@@b", "c"]
+        _, words = aggregate_bpe(np.zeros((2, 1)), ["a##", "c"], "last", marker="##")
+        assert words == ["ac"]
+
+
+class TestCharacters:
+    def test_characters_become_words(self):
+        states = np.arange(6.0)[:, np.newaxis]
+        for how, expected in (("first", [0, 4]), ("last", [2, 5]), ("mean", [1, 4.5])):
+            found, words = aggregate_characters(states, list("cat is"), how)
+            assert words == ["cat", "is"]
+            np.testing.assert_array_equal(found[:, 0], expected)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (" a", "missing before the space at place 0"),
+            ("a  b", "missing before the space at place 2"),
+            ("a ", "missing at the end"),
+            ("", "missing at the end"),
+        ],
+    )
+    def test_spaces_out_of_place(self, text, message):
+        with pytest.raises(ValueError, match=message):
+            aggregate_characters(np.zeros((len(text), 1)), list(text), "last")

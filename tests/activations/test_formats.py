@@ -1,0 +1,574 @@
+import json
+import sys
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import TokenActivations
+from sklearn_neurox.activations.formats import read_activations, write_activations
+
+h5py = pytest.importorskip("h5py")
+
+ENDINGS = ["hdf5", "json"]
+DTYPES = ["float16", "float32", "float64"]
+CORPUS = [["Zoë", "čeká", "…"], ["a"], ["a", "(Occurrence", "2)"], ["a"], ["a"], ["日本", "\u00a0"]]
+
+
+def tokens_of(corpus, *, n_layers=2, width=3, dtype="float32", numbers=None, layers=None):
+    n_words = [len(words) for words in corpus]
+    numbers = range(len(corpus)) if numbers is None else numbers
+    X = np.random.RandomState(0).normal(size=(sum(n_words), n_layers * width))
+    return TokenActivations(
+        X=X.astype(dtype),
+        words=np.array([word for words in corpus for word in words], dtype=object),
+        sentence_ids=np.repeat(np.array(numbers), n_words),
+        positions=np.concatenate([np.arange(n) for n in n_words]),
+        layers=tuple(range(n_layers)) if layers is None else layers,
+    )
+
+
+def assert_same(got, expected):
+    assert got.X.dtype == expected.X.dtype
+    assert got.X.tobytes() == expected.X.tobytes()
+    for name in ("words", "sentence_ids", "positions"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+    assert got.layers == expected.layers
+    assert got.y is None
+
+
+def hdf5_file(path, index, **datasets):
+    """A file as NeuroX lays it out; datasets are named n0, n1, ..."""
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file.create_dataset(name[1:], data=values)
+        if index is not None:
+            dataset = file.create_dataset("sentence_to_index", (1,), dtype=h5py.string_dtype())
+            dataset[0] = index if isinstance(index, str) else json.dumps(index)
+    return path
+
+
+def json_file(path, *lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def line(number, *words, index=None):
+    """A sentence of NeuroX's .json: words are pairs of the token and values by layer."""
+    features = [
+        {
+            "token": token,
+            "layers": [
+                {"index": i if index is None else index[i], "values": v}
+                for i, v in enumerate(values)
+            ],
+        }
+        for token, values in words
+    ]
+    return {"linex_index": number, "features": features}
+
+
+# What NeuroX writes
+
+
+def test_hdf5_of_neurox(tmp_path):
+    first = np.arange(12, dtype="float32").reshape(2, 3, 2)  # layers, words, neurons
+    second = np.arange(4, dtype="float32").reshape(2, 1, 2) - 9
+    path = hdf5_file(tmp_path / "acts.hdf5", {"so it goes": "0", "Hm": "1"}, n0=first, n1=second)
+    tokens = read_activations(path)
+    np.testing.assert_array_equal(
+        tokens.X, [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11], [-9, -8, -7, -6]]
+    )
+    assert tokens.X.dtype == np.float32
+    assert tokens.words.tolist() == ["so", "it", "goes", "Hm"]
+    assert tokens.sentence_ids.tolist() == [0, 0, 0, 1]
+    assert tokens.positions.tolist() == [0, 1, 2, 0]
+    assert tokens.layers == (0, 1)
+
+
+def test_json_of_neurox(tmp_path):
+    path = json_file(
+        tmp_path / "acts.json",
+        line(0, ("so", [[0.1, 1.0], [2.0, 3.0]]), ("New York", [[4, 5], [6, 7]])),
+        line(1, ("Hm", [[8.0, 9.0], [10.0, 11.0]])),
+    )
+    tokens = read_activations(path)
+    assert tokens.X.dtype == np.float32
+    np.testing.assert_array_equal(
+        tokens.X, np.float32([[0.1, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]])
+    )
+    assert tokens.words.tolist() == ["so", "New York", "Hm"]
+    assert read_activations(path, dtype="float64").X[0, 0] == 0.1
+    assert read_activations(path, layers=[1, 0]).X[0].tolist() == [2, 3, np.float32(0.1), 1]
+
+
+def test_sentences_come_by_their_numbers(tmp_path):
+    """Also the tenth after the second, and with gaps where sentences were left out."""
+    rows = {f"n{i}": np.full((1, 1, 1), i, "float32") for i in (10, 2, 0)}
+    path = hdf5_file(tmp_path / "acts.hdf5", {"x": "10", "y": "2", "z": "0"}, **rows)
+    assert read_activations(path).sentence_ids.tolist() == [0, 2, 10]
+    assert read_activations(path).X.ravel().tolist() == [0, 2, 10]
+    lines = [line(i, ("x", [[float(i)]])) for i in (10, 2, 0)]
+    tokens = read_activations(json_file(tmp_path / "acts.json", *lines))
+    assert tokens.X.ravel().tolist() == tokens.sentence_ids.tolist() == [0, 2, 10]
+
+
+@pytest.mark.parametrize("stored", [(2, 6), (1, 2, 6)])
+def test_layers_side_by_side(tmp_path, stored):
+    values = np.arange(12.0).reshape(stored)
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a b": "0"}, n0=values)
+    assert read_activations(path).layers == (0,)
+    tokens = read_activations(path, n_layers=3)
+    assert tokens.layers == (0, 1, 2)
+    np.testing.assert_array_equal(tokens.X, values.reshape(2, 6))
+    np.testing.assert_array_equal(tokens.layer(1), [[2, 3], [8, 9]])
+    chosen = read_activations(path, n_layers=3, layers=[2, 0])
+    np.testing.assert_array_equal(chosen.X, [[4, 5, 0, 1], [10, 11, 6, 7]])
+    with pytest.raises(ValueError, match=r"acts.hdf5 has 1 x 6 values a word, not n_layers=4"):
+        read_activations(path, n_layers=4)
+
+
+def test_layers_side_by_side_in_json(tmp_path):
+    path = json_file(tmp_path / "acts.json", line(0, ("a", [[1.0, 2.0, 3.0, 4.0]])))
+    assert read_activations(path, n_layers=2, layers=[1]).X.tolist() == [[3, 4]]
+    path = json_file(tmp_path / "acts.json", line(0, ("a", [[1.0, 2.0], [3.0, 4.0]])))
+    assert read_activations(path, n_layers=2).X.tolist() == [[1, 2, 3, 4]]
+    with pytest.raises(ValueError, match="2 x 2 values a word, not n_layers=4"):
+        read_activations(path, n_layers=4)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", ">f8"])
+def test_the_dtype_of_an_hdf5_file_is_kept(tmp_path, dtype):
+    values = np.array([[[0.1, -0.0, 6e-8, np.inf]]], dtype=dtype)
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"}, n0=values)
+    X = read_activations(path).X
+    assert X.dtype == values.dtype.newbyteorder("=")
+    assert X.dtype.isnative
+    assert X.tobytes() == values.astype(X.dtype).tobytes()
+
+
+# Round trips
+
+
+@pytest.mark.parametrize(("ending", "dtype"), [*product(ENDINGS, DTYPES)])
+@pytest.mark.parametrize("decompose", [False, True])
+def test_round_trip(tmp_path, ending, dtype, decompose):
+    tokens = tokens_of(CORPUS, dtype=dtype, numbers=[0, 2, 3, 7, 8, 30], layers=(4, 8))
+    tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    tokens.X[0] = [tiny, -tiny, huge, -huge, -0.0, np.finfo(dtype).eps]
+    write_activations(tmp_path / f"acts.{ending}", tokens, decompose_layers=decompose)
+    asked = dtype if ending == "json" else None
+    path = tmp_path / f"acts.{ending}"
+    assert_same(read_activations(path, dtype=asked, decompose_layers=decompose), tokens)
+    one = read_activations(path, dtype=asked, decompose_layers=decompose, layers=[8])
+    assert_same(one, replace(tokens, X=tokens.layer(8), layers=(8,)))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nan_and_infinity(tmp_path, ending):
+    tokens = tokens_of([["a", "b"]], dtype="float64")
+    tokens.X[0, :3] = np.nan, np.inf, -np.inf
+    path = tmp_path / f"acts.{ending}"
+    write_activations(path, tokens)
+    np.testing.assert_array_equal(read_activations(path, dtype="float64").X, tokens.X)
+    assert np.isnan(read_activations(path, dtype="float16").X[0, 0])
+
+
+def test_every_bit_of_a_nan_stays_in_hdf5(tmp_path):
+    tokens = tokens_of([["a"]], width=1)
+    tokens.X.view(np.uint32)[0] = 0xFFC00123, 0x7F800001
+    write_activations(tmp_path / "acts.hdf5", tokens)
+    assert_same(read_activations(tmp_path / "acts.hdf5"), tokens)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("seed", range(20))
+def test_equal_sentences_and_those_that_look_like_copies(tmp_path, ending, seed):
+    rng = np.random.RandomState(seed)
+    vocabulary = ["a", "(Occurrence", "2)", "3)"] if ending == "hdf5" else ["a", "a (Occurrence 2)"]
+    corpus = [rng.choice(vocabulary, rng.randint(1, 5)).tolist() for _ in range(60)]
+    corpus += [["a"], ["a"], ["a", "(Occurrence", "2)"]]
+    rng.shuffle(corpus)
+    tokens = tokens_of(corpus)
+    write_activations(tmp_path / f"acts.{ending}", tokens)
+    assert_same(read_activations(tmp_path / f"acts.{ending}"), tokens)
+
+
+def test_the_keys_are_those_of_neurox(tmp_path):
+    corpus = [["a"], ["a"], ["a", "(Occurrence", "2)"], ["a"], ["b"]]
+    write_activations(tmp_path / "acts.hdf5", tokens_of(corpus))
+    with h5py.File(tmp_path / "acts.hdf5") as file:
+        assert file["0"].shape == (2, 1, 3)
+        assert file["sentence_to_index"].shape == (1,)
+        assert json.loads(file["sentence_to_index"][0]) == {
+            "a": "0",
+            "a (Occurrence 2)": "1",
+            "a (Occurrence 2) (Occurrence 2)": "2",
+            "a (Occurrence 3)": "3",
+            "b": "4",
+        }
+
+
+def test_words_of_any_kind_in_json(tmp_path):
+    tokens = tokens_of([["New York", "", "\n", '"', "\u2028", "\ud800", "\0"]])
+    write_activations(tmp_path / "acts.json", tokens)
+    assert_same(read_activations(tmp_path / "acts.json"), tokens)
+    assert (tmp_path / "acts.json").read_bytes().isascii()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_labels_are_not_written_and_nothing_is_changed(tmp_path, ending):
+    tokens = replace(tokens_of([["a", "b"]]), y=np.array(["X", "Y"]))
+    before = tokens.X.copy()
+    write_activations(tmp_path / f"acts.{ending}", tokens)
+    assert_same(read_activations(tmp_path / f"acts.{ending}"), replace(tokens, y=None))
+    np.testing.assert_array_equal(tokens.X, before)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_narrower_dtype(tmp_path, ending):
+    tokens = tokens_of([["a"], ["b"]], dtype="float64")
+    path = tmp_path / f"acts.{ending}"
+    write_activations(path, tokens, dtype="float16")
+    np.testing.assert_array_equal(
+        read_activations(path, dtype="float16").X, tokens.X.astype("float16")
+    )
+    tokens.X[1, 0] = 1e6
+    with pytest.raises(
+        ValueError, match="Sentence 1 has a finite value that is infinite as float16"
+    ):
+        write_activations(path, tokens, dtype="float16", overwrite=True)
+    write_activations(path, tokens, overwrite=True)
+    with pytest.raises(ValueError, match=r"sentence 1 \('b'\) has a finite value .* as float16"):
+        read_activations(path, dtype="float16")
+
+
+# A file for each layer
+
+
+def test_layer_files_of_neurox(tmp_path):
+    for layer in (0, 2, 10):
+        values = np.full((1, 2, 3), layer, "float32")
+        hdf5_file(tmp_path / f"acts-layer{layer}.hdf5", {"a b": "0"}, n0=values)
+    tokens = read_activations(tmp_path / "acts.hdf5", decompose_layers=True)
+    assert tokens.layers == (0, 2, 10)
+    assert tokens.X[1].tolist() == [0, 0, 0, 2, 2, 2, 10, 10, 10]
+    some = read_activations(tmp_path / "acts.hdf5", decompose_layers=True, layers=[10, 0])
+    assert some.layers == (10, 0)
+    assert some.X[0].tolist() == [10, 10, 10, 0, 0, 0]
+    with pytest.raises(FileNotFoundError, match=r"acts-layer1.hdf5. Layers found: \[0, 2, 10\]"):
+        read_activations(tmp_path / "acts.hdf5", decompose_layers=True, layers=[1])
+    with pytest.raises(FileNotFoundError, match="decompose_layers=True"):
+        read_activations(tmp_path / "acts.hdf5")
+    with pytest.raises(FileNotFoundError, match=r"acts-layer0.json"):
+        read_activations(tmp_path / "acts.json", decompose_layers=True)
+    with pytest.raises(ValueError, match="one layer a file; got n_layers=2"):
+        read_activations(tmp_path / "acts.hdf5", decompose_layers=True, n_layers=2)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "dtype"),
+    [
+        ("a c", (1, 2, 3), "float32"),
+        ("a", (1, 1, 3), "float32"),
+        ("a b", (1, 2, 4), "float32"),
+        ("a b", (2, 2, 3), "float32"),
+        ("a b", (1, 2, 3), "float64"),
+    ],
+)
+def test_layer_files_that_do_not_belong_together(tmp_path, key, shape, dtype):
+    hdf5_file(tmp_path / "acts-layer0.hdf5", {"a b": "0"}, n0=np.zeros((1, 2, 3), "float32"))
+    hdf5_file(tmp_path / "acts-layer1.hdf5", {key: "0"}, n0=np.zeros(shape, dtype))
+    with pytest.raises(ValueError, match=r"acts-layer1.hdf5: .* is not one layer of the words"):
+        read_activations(tmp_path / "acts.hdf5", decompose_layers=True)
+
+
+def test_a_layer_of_another_run_is_not_mixed_in(tmp_path):
+    write_activations(tmp_path / "a.json", tokens_of([["a"]]), decompose_layers=True)
+    fewer = tokens_of([["a"]], n_layers=1)
+    with pytest.raises(FileExistsError, match=r"a-layer1.json is there, and would be read"):
+        write_activations(tmp_path / "a.json", fewer, decompose_layers=True, overwrite=True)
+    write_activations(tmp_path / "a.json", fewer)
+
+
+# Files that are not as they should be
+
+
+def test_unknown_endings(tmp_path):
+    for ending, why in {"t7": "Lua", "pt": "pickle", "acts": "pickle", "h5": "unknown"}.items():
+        with pytest.raises(ValueError, match=rf"ends with .hdf5 or .json.*{why}"):
+            read_activations(tmp_path / f"acts.{ending}")
+        with pytest.raises(ValueError, match=rf"ends with .hdf5 or .json.*{why}"):
+            write_activations(tmp_path / f"acts.{ending}", tokens_of([["a"]]))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_file(tmp_path, ending):
+    with pytest.raises(FileNotFoundError):
+        read_activations(tmp_path / f"acts.{ending}")
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        write_activations(tmp_path / "nowhere" / f"acts.{ending}", tokens_of([["a"]]))
+
+
+def test_a_cut_hdf5_file(tmp_path):
+    path = tmp_path / "acts.hdf5"
+    write_activations(path, tokens_of(CORPUS))
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 50)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"acts.hdf5 is cut, damaged or no HDF5 file"):
+            read_activations(path)
+
+
+def test_a_cut_json_file(tmp_path):
+    """At every byte but the end of a line, which cannot be told."""
+    path = tmp_path / "acts.json"
+    write_activations(path, tokens_of(CORPUS[:3]))
+    whole = path.read_bytes()
+    ends = {i + shift for i, byte in enumerate(whole) if byte == 10 for shift in (0, 1)}
+    for length in set(range(1, len(whole))) - ends:
+        path.write_bytes(whole[:length])
+        number = whole[:length].count(b"\n") + 1
+        with pytest.raises(ValueError, match=rf"acts.json, line {number} is cut, damaged or not"):
+            read_activations(path)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (None, "has no sentence_to_index, .* NeuroX did not write it, or was stopped"),
+        ("{", "has no sentence_to_index"),
+        ("[0]", "has no sentence_to_index"),
+        ({}, "holds no sentence|belongs to"),
+        ({"a b": "first"}, "expected numbers, got 'first'"),
+        ({"a b": "-1"}, "expected numbers, got '-1'"),
+        ({"a b": "00"}, "expected numbers, got '00'"),
+        ({"a b": "0", "c d": "0"}, "sentences share a number"),
+        ({"a b": "1"}, r"no sentence in sentence_to_index belongs to \['0'\]"),
+        ({"a b": "0", "c": "1"}, r"sentence 1 \('c'\): expected a dataset '1' .*; got None"),
+        ({"a b c": "0"}, r"sentence 0 \('a b c'\): 3 words, but 2 rows of activations. Extract"),
+        ({"a  b": "0"}, "3 words, but 2 rows"),
+        ({"a": "0"}, "1 words, but 2 rows"),
+        ({"a b (Occurrence 2)": "0"}, "4 words, but 2 rows"),  # of which there is no first
+    ],
+)
+def test_foreign_hdf5(tmp_path, index, message):
+    path = hdf5_file(tmp_path / "acts.hdf5", index, n0=np.zeros((2, 2, 3)))
+    with pytest.raises(ValueError, match=rf"(?s)acts.hdf5.*({message})"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros(3), np.float32(1), np.zeros((2, 2, 3), int), np.zeros((2, 2, 3), complex),
+     np.zeros((1, 1, 2, 3)), np.array([[b"x"]]), np.zeros((2, 2), "f4,f4"), np.zeros((2, 2), "g")],
+)  # fmt: skip
+def test_datasets_that_are_no_activations(tmp_path, values):
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a b": "0"}, n0=values)
+    with pytest.raises(ValueError, match=r"sentence 0 \('a b'\): expected a dataset '0' of floats"):
+        read_activations(path)
+
+
+def test_a_group_in_place_of_a_dataset(tmp_path):
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"})
+    with h5py.File(path, "a") as file:
+        file.create_group("0")
+    with pytest.raises(ValueError, match="expected a dataset '0' of floats"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize("note", [[0], [0, 0], [0.0, 1.0], "ab"])
+def test_a_note_of_the_layers_that_does_not_fit(tmp_path, note):
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"}, n0=np.zeros((2, 1, 3)))
+    with h5py.File(path, "a") as file:
+        file.attrs["layers"] = note
+    with pytest.raises(ValueError, match=r"sentence 0 \('a'\): 2 layers, but the attribute says"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize(
+    "other", [np.zeros((1, 1, 3)), np.zeros((2, 1, 4)), np.zeros((2, 1, 3), "float32")]
+)
+def test_sentences_of_different_layouts(tmp_path, other):
+    first = np.zeros((2, 1, 3))
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0", "b": "1"}, n0=first, n1=other)
+    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+        read_activations(path)
+
+
+def test_a_sentence_without_words(tmp_path):
+    path = hdf5_file(tmp_path / "acts.hdf5", {"": "0"}, n0=np.zeros((2, 0, 3)))
+    with pytest.raises(ValueError, match=r"sentence 0 \(''\): 1 words, but 0 rows"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ("3", "TypeError"),
+        ("{}", "KeyError: 'linex_index'"),
+        ({"linex_index": 1, "features": []}, "expected a number and words"),
+        ({"linex_index": True, "features": [{}]}, "linex_index True"),
+        ({"linex_index": -1, "features": [{}]}, "linex_index -1"),
+        ({"linex_index": 1, "features": [{"token": "a"}]}, "KeyError: 'layers'"),
+        ({"linex_index": 1, "features": [{"token": "a", "layers": []}]}, "expected strings as"),
+        (line(1, (None, [[1.0]])), "expected strings as token"),
+        (line(1, ("a", [[1.0]]), index=["0"]), "integers as index"),
+        (line(1, ("a", [[1.0], [2.0]]), index=[0, 0]), r"layers of 'a' are \(0, 0\)"),
+        (line(1, ("a", [[1.0, 2.0], [3.0]])), "inhomogeneous"),
+        (line(1, ("a", [[1.0]]), ("b", [[1.0], [2.0]])), r"layers of 'b' are \(0, 1\), before \(0,\)"),
+        (line(1, ("a", [[1.0]]), ("b", [[1.0, 2.0]])), "inhomogeneous"),
+        (line(1, ("a", [["1.0"]])), "values of 'a' are not all numbers"),
+        (line(1, ("a", [[None]])), "values of 'a' are not all numbers"),
+        (line(1, ("a", [[True, 1.0]])), "values of 'a' are not all numbers"),
+        (line(1, ("a", [[10**400]])), "OverflowError"),
+        (line(1, ("a", [1.0])), "TypeError"),
+        ("[" * 100_000, "RecursionError"),
+    ],
+)  # fmt: skip
+def test_foreign_json(tmp_path, content, message):
+    good = json.dumps(line(0, ("a", [[1.0]])))
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / "acts.json").write_text(f"{good}\n{text}\n")
+    with pytest.raises(ValueError, match=rf"(?s)acts.json, line 2 is cut.*{message}"):
+        read_activations(tmp_path / "acts.json")
+
+
+def test_json_that_is_not_utf8(tmp_path):
+    (tmp_path / "acts.json").write_bytes(b'{"linex_index": "\xff"}')
+    with pytest.raises(ValueError, match=r"line 1 is cut, damaged or not .*UnicodeDecodeError"):
+        read_activations(tmp_path / "acts.json")
+
+
+def test_lines_of_different_layouts(tmp_path):
+    first = line(0, ("a", [[1.0]]))
+    path = tmp_path / "acts.json"
+    json_file(path, first, line(1, ("b", [[1.0, 2.0]])))
+    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+        read_activations(path)
+    json_file(path, first, line(1, ("b", [[1.0]]), index=[5]))
+    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+        read_activations(path)
+    json_file(path, first, line(0, ("b", [[1.0]])))
+    with pytest.raises(ValueError, match=r"sentence 0 \('b'\): another sentence has this number"):
+        read_activations(path)
+
+
+def test_an_empty_corpus(tmp_path):
+    (tmp_path / "acts.json").write_text("")
+    with pytest.raises(ValueError, match=r"acts.json holds no sentence"):
+        read_activations(tmp_path / "acts.json")
+    with pytest.raises(ValueError, match=r"acts.hdf5 holds no sentence"):
+        read_activations(hdf5_file(tmp_path / "acts.hdf5", {}))
+    empty = TokenActivations(
+        X=np.zeros((0, 2)), words=np.array([]), sentence_ids=np.array([], int),
+        positions=np.array([], int), layers=(0,),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="There is no word to write"):
+        write_activations(tmp_path / "new.json", empty)
+
+
+# Parameters
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_layers_that_are_not_there(tmp_path, ending):
+    path = tmp_path / f"acts.{ending}"
+    write_activations(path, tokens_of([["a"]], layers=(4, 8)))
+    with pytest.raises(ValueError, match=r"has the layers \(4, 8\), not \[0\]"):
+        read_activations(path, layers=[8, 0])
+    for layers in ([], [4, 4], "some", 4, None):
+        with pytest.raises(ValueError, match=r"layers.* must be"):
+            read_activations(path, layers=layers)
+    for layers in ([True], ["4"], [4.0]):
+        with pytest.raises(TypeError, match="layers must be 'all' or a list of integers"):
+            read_activations(path, layers=layers)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_layers": 0}, {"n_layers": 1.5}, {"dtype": "int8"}, {"decompose_layers": "yes"}]
+)
+def test_parameters_of_reading(tmp_path, wrong):
+    with pytest.raises(
+        ValueError, match=f"'{next(iter(wrong))}' parameter of read_activations must"
+    ):
+        read_activations(tmp_path / "acts.json", **wrong)
+
+
+def test_tokens_that_a_file_cannot_hold(tmp_path):
+    path = tmp_path / "acts.hdf5"
+    tokens = tokens_of([["a", "b"], ["c"]])
+
+    def refused(error, match, **columns):
+        with pytest.raises(error, match=match):
+            write_activations(path, replace(tokens, **columns))
+        assert list(tmp_path.iterdir()) == []
+
+    refused(ValueError, "Sentence 0 .* ascending order", sentence_ids=np.array([1, 1, 0]))
+    refused(ValueError, "Sentence -1 is negative", sentence_ids=np.array([-1, -1, 0]))
+    refused(ValueError, "Sentence 0 .* ascending order", sentence_ids=np.array([0, 1, 0]))
+    refused(
+        TypeError,
+        "sentence_ids must be integers, got float64",
+        sentence_ids=np.array([0.0, 0.0, 1.0]),
+    )
+    refused(ValueError, "Sentence 0: .* no place for positions", positions=np.array([1, 0, 0]))
+    refused(ValueError, "Sentence 1: .* no place for positions", positions=np.array([0, 1, 2]))
+    refused(TypeError, "Sentence 1: .* strings, got 3", words=np.array(["a", "b", 3], dtype=object))
+    refused(
+        ValueError, "Sentence 0: .* would split 'New York'", words=np.array(["New York", "b", "c"])
+    )
+    refused(TypeError, "X must be one of .*, got int64", X=np.zeros((3, 6), int))
+    refused(TypeError, "X must be one of .*, got longdouble|float128", X=np.zeros((3, 6), "g"))
+    with pytest.raises(TypeError, match="'tokens' parameter of write_activations must be"):
+        write_activations(path, tokens.X)
+    with pytest.raises(ValueError, match="'dtype' parameter of write_activations must be"):
+        write_activations(path, tokens, dtype="int8")
+
+
+# The file is there whole or not at all
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("decompose", [False, True])
+def test_a_file_is_not_overwritten_unless_asked(tmp_path, ending, decompose):
+    path = tmp_path / f"acts.{ending}"
+    tokens, other = tokens_of([["a"]]), tokens_of([["b", "c"]])
+    write_activations(path, tokens, decompose_layers=decompose)
+    with pytest.raises(FileExistsError, match=r"acts.* is there already: overwrite=True"):
+        write_activations(path, other, decompose_layers=decompose)
+    assert_same(read_activations(path, decompose_layers=decompose), tokens)
+    write_activations(path, other, decompose_layers=decompose, overwrite=True)
+    assert_same(read_activations(path, decompose_layers=decompose), other)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("decompose", [False, True])
+def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, ending, decompose):
+    path = tmp_path / f"acts.{ending}"
+    tokens = tokens_of([["a"], ["b"]])
+    write_activations(path, tokens, decompose_layers=decompose)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(json, "dumps", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_activations(path, tokens, decompose_layers=decompose, overwrite=True)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_without_h5py(tmp_path, monkeypatch):
+    write_activations(tmp_path / "acts.hdf5", tokens_of([["a"]]))
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    needs = r"needs h5py: pip install 'sklearn-neurox\[store\]'"
+    with pytest.raises(ImportError, match=needs):
+        read_activations(tmp_path / "acts.hdf5")
+    with pytest.raises(ImportError, match=needs):
+        write_activations(tmp_path / "new.hdf5", tokens_of([["a"]]))
+    write_activations(tmp_path / "new.json", tokens_of([["a"]]))
+    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,226 @@
+"""Layers of any network: what a hook catches is what the layers compute."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+from sklearn_neurox import LayerSelector, ModuleActivations, layerwise_scores
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(64, 32),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(32, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
+
+
+@pytest.fixture(scope="module")
+def tagger():
+    """Words to a bidirectional LSTM of two layers."""
+
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(50, 12)
+            self.first = nn.LSTM(12, 6, bidirectional=True)
+            self.second = nn.LSTM(12, 6, bidirectional=True)
+
+        def forward(self, ids):
+            states, _ = self.first(self.embed(ids)[:, None])
+            return self.second(states)[0]
+
+    torch.manual_seed(0)
+    return Tagger()
+
+
+def encode(words):
+    return torch.tensor([sum(word.encode()) % 50 for word in words])
+
+
+SENTENCES = [["one", "two", "three"], ["four"], "five six"]
+
+
+class TestRows:
+    def test_an_mlp_on_digits(self, mlp):
+        X, y = load_digits(return_X_y=True)
+        reader = ModuleActivations(mlp, ["1", "4"], batch_size=100)
+        read = reader.fit_transform(X)
+        with torch.inference_mode():
+            first = torch.relu(mlp[0](torch.tensor(X, dtype=torch.float32)))
+            second = torch.relu(mlp[3](first))  # in eval mode nothing drops out
+        np.testing.assert_allclose(read, np.hstack([first, second]), atol=1e-5)
+        assert reader.get_feature_names_out()[[0, 33]].tolist() == ["1_neuron_0", "4_neuron_1"]
+        scores = layerwise_scores(LogisticRegression(max_iter=2000), read, y, n_layers=2, cv=2)
+        assert scores.scores.shape == (2, 2)
+
+    def test_the_module_is_left_as_it_was(self, mlp):
+        mlp.train()
+        mlp[3].eval()
+        modes = [module.training for module in mlp.modules()]
+        before = [parameter.clone() for parameter in mlp.parameters()]
+        ModuleActivations(mlp, ["4"]).fit_transform(np.ones((2, 64)))
+        assert [module.training for module in mlp.modules()] == modes
+        assert all(torch.equal(a, b) for a, b in zip(before, mlp.parameters(), strict=True))
+        assert all(not module._forward_hooks for module in mlp.modules())
+
+    def test_a_convolutional_net(self):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        X = np.random.RandomState(0).normal(size=(7, 1, 8, 8)).astype(np.float32)
+        with torch.inference_mode():
+            maps = net[1](net[0](torch.tensor(X))).numpy()
+        for pooling, expected in [
+            ("mean", maps.mean(axis=(2, 3))),
+            ("max", maps.max(axis=(2, 3))),
+            ("last", maps[:, :, -1, -1]),
+            ("flatten", maps.reshape(7, -1)),
+        ]:
+            read = ModuleActivations(net, ["1"], pooling=pooling, batch_size=3).fit_transform(X)
+            np.testing.assert_allclose(read, expected, atol=1e-6)
+
+    def test_sequences(self):
+        torch.manual_seed(0)
+        net = nn.LSTM(4, 3, batch_first=True)
+        model = nn.Sequential(net)
+        X = np.random.RandomState(0).normal(size=(5, 6, 4))
+        with torch.inference_mode():
+            states = net(torch.tensor(X, dtype=torch.float32))[0].numpy()
+        for pooling, expected in [
+            ("mean", states.mean(axis=1)),
+            ("max", states.max(axis=1)),
+            ("last", states[:, -1]),
+            ("flatten", states.reshape(5, -1)),
+        ]:
+            read = ModuleActivations(model, ["0"], pooling=pooling).fit_transform(X)
+            np.testing.assert_allclose(read, expected, atol=1e-6)
+
+    def test_a_cell_that_runs_at_each_position(self):
+        class Loop(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell = nn.RNNCell(2, 3)
+
+            def forward(self, X):
+                state = torch.zeros(len(X), 3)
+                for t in range(X.shape[1]):
+                    state = self.cell(X[:, t], state)
+                return state
+
+        torch.manual_seed(0)
+        loop = Loop()
+        X = np.random.RandomState(0).normal(size=(4, 5, 2))
+        with torch.inference_mode():
+            last = loop(torch.tensor(X, dtype=torch.float32)).numpy()
+        read = ModuleActivations(loop, ["cell"], pooling="last").fit_transform(X)
+        np.testing.assert_allclose(read, last, atol=1e-6)
+
+    def test_a_step_of_a_pipeline(self, mlp):
+        X, y = load_digits(n_class=3, return_X_y=True)
+        model = make_pipeline(ModuleActivations(mlp, ["4"]), LogisticRegression(max_iter=2000))
+        assert cross_val_score(model, X, y, cv=2).mean() > 0.9
+        cloned = clone(model[0])
+        assert cloned.module is not mlp
+        np.testing.assert_array_equal(cloned.fit_transform(X), model[0].fit_transform(X))
+
+
+class TestWords:
+    def test_one_row_per_word(self, tagger):
+        tokens = ModuleActivations(tagger, ["first", "second"]).extract(
+            SENTENCES, encode, [["a", "b", "c"], ["a"], ["b", "c"]]
+        )
+        assert tokens.X.shape == (6, 24)
+        assert tokens.words.tolist() == ["one", "two", "three", "four", "five", "six"]
+        assert tokens.sentence_ids.tolist() == [0, 0, 0, 1, 2, 2]
+        assert tokens.positions.tolist() == [0, 1, 2, 0, 0, 1]
+        assert tokens.y.tolist() == list("abcabc")
+        with torch.inference_mode():
+            states = tagger.first(tagger.embed(encode(["five", "six"]))[:, None])[0][:, 0]
+        np.testing.assert_allclose(tokens.layer(0)[4:], states, atol=1e-6)
+
+    def test_the_directions_of_a_layer_are_told_apart(self, tagger):
+        """The forward half of the first word knows nothing of the second, the backward half does."""
+        reader = ModuleActivations(tagger, ["first"])
+        first, second = (reader.extract([["a", word]], encode).X for word in ("b", "c"))
+        halves = {
+            direction: LayerSelector(0, n_layers=1, direction=direction).fit(first)
+            for direction in ("forward", "backward")
+        }
+        forward, backward = (
+            halves[d].transform(first)[0] - halves[d].transform(second)[0]
+            for d in ("forward", "backward")
+        )
+        assert not forward.any()
+        assert backward.any()
+
+    def test_arguments_by_place_and_name(self, tagger):
+        expected = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode).X
+        for give in (lambda w: (encode(w),), lambda w: {"ids": encode(w)}):
+            read = ModuleActivations(tagger, ["second"]).extract(SENTENCES, give).X
+            np.testing.assert_array_equal(read, expected)
+
+    def test_errors(self, tagger):
+        with pytest.raises(
+            ValueError, match=r"Sentence 0 has 3 words, but layer 'first' gives .*\(2, 1, 12\)"
+        ):
+            ModuleActivations(tagger, ["first"]).extract(SENTENCES, lambda words: encode(words[1:]))
+        wide = nn.Sequential(nn.Embedding(50, 4), nn.Linear(4, 5))
+        with pytest.raises(
+            ValueError, match=r"\['0', '1'\] have \[4, 5\] neurons; read layers of one"
+        ):
+            ModuleActivations(wide, ["0", "1"]).extract(SENTENCES, encode)
+        with pytest.raises(ValueError, match="Sentence 1 is empty"):
+            ModuleActivations(tagger, ["first"]).extract([["a"], []], encode)
+        broken = nn.Sequential(nn.Embedding(50, 4))
+        with torch.no_grad():
+            broken[0].weight[encode(["four"])] = torch.nan
+        with pytest.raises(ValueError, match="Sentence 1 has activations that are NaN or infinite"):
+            ModuleActivations(broken, ["0"]).extract(SENTENCES, encode)
+
+
+@pytest.mark.parametrize(
+    ("layers", "X", "message"),
+    [
+        (["7"], np.ones((2, 64)), r"got \['7'\]; Sequential has \['0', '1', '2', '3', '4', '5'\]"),
+        ([], np.ones((2, 64)), "must be different names of modules"),
+        (["1", "1"], np.ones((2, 64)), "must be different names of modules"),
+        (["1"], np.full((2, 64), np.nan), r"NaN or infinity; the first is at \(0, 0\)"),
+        (["1"], np.empty((0, 64)), "Expected numbers of shape"),
+        (["1"], [["a"]], "Expected numbers of shape"),
+    ],
+)
+def test_bad_input(mlp, layers, X, message):
+    with pytest.raises(ValueError, match=message):
+        ModuleActivations(mlp, layers).fit(X)
+
+
+def test_layers_that_do_not_run_are_named():
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, X):
+            return self.used(X)
+
+    with pytest.raises(ValueError, match="Layer 'unused' did not run"):
+        ModuleActivations(Half(), ["unused"]).fit(np.ones((1, 2)))
+
+
+def test_activations_that_overflow():
+    net = nn.Sequential(nn.Linear(1, 1), nn.Identity())
+    with torch.no_grad():
+        net[0].weight.fill_(1e38)
+    with pytest.raises(ValueError, match="Input 1 has activations that are NaN or infinite"):
+        ModuleActivations(net, ["1"]).fit([[1.0]]).transform([[1.0], [1e5]])
