@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -138,6 +139,16 @@ def n_positions(model: Any) -> int:
             padding = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - max(padding, getattr(module, "offset", 0))
     return getattr(model.config, "max_position_embeddings", 10**9)
+
+
+def fingerprint(model: Any) -> str:
+    """Digest of all weights of a model, by their names."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
+        flat = weight.detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from os import PathLike
 from typing import Any
@@ -14,21 +14,26 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from tqdm.auto import tqdm  # skorch brings it
 
 from ._encoding import (
     EncodedSentence,
     Sentence,
     check_corpus,
     check_labels,
-    pad,
     tokenize,
     tokenize_text,
     words_within,
 )
-from ._loading import evaluating, load_model, load_tokenizer, n_positions, split_pair
-from ._states import LayerStates
-from .aggregation import AGGREGATIONS, aggregate_subwords
+from ._loading import (
+    fingerprint,
+    load_model,
+    load_tokenizer,
+    n_positions,
+    split_pair,
+)
+from ._running import pieces, places, run_batches
+from .aggregation import AGGREGATIONS
+from .store import StoreWriter, load_store
 from .tokens import TokenActivations
 
 
@@ -100,8 +105,6 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
     >>> tokens = extractor.extract([["A", "word", "each"], "or split on spaces"])  # doctest: +SKIP
     >>> tokens.X.shape  # doctest: +SKIP
     (7, 9984)
-    >>> extractor.transform(["A whole sentence."]).shape  # doctest: +SKIP
-    (1, 9984)
     """
 
     _parameter_constraints: dict = {
@@ -169,7 +172,11 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         return tags
 
     def extract(
-        self, sentences: Sequence[Sentence], labels: Sequence[Sequence] | None = None
+        self,
+        sentences: Sequence[Sentence],
+        labels: Sequence[Sequence] | None = None,
+        *,
+        store: str | PathLike | None = None,
     ) -> TokenActivations:
         """Run the model over the words of a corpus.
 
@@ -180,11 +187,16 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             spaces.
         labels : sequence of sequences, default=None
             A label for each word of each sentence.
+        store : str or path, default=None
+            Folder to write the activations into as they come, instead of keeping them in memory.
+            The same call goes on where a run that was broken off, at whatever moment, left; a
+            store of another model, corpus or parameters is refused. A random model needs an
+            integer `random_state`.
 
         Returns
         -------
         TokenActivations
-            One row per word, in the order of the corpus.
+            One row per word, in the order of the corpus; with `store`, X is mapped from there.
 
         Raises
         ------
@@ -206,22 +218,62 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         model, tokenizer = self._load()
         layers = self._resolve_layers(model)
         encoded = self._encode(corpus, model, tokenizer)
+        if store is not None:
+            return self._extract_into(store, model, tokenizer, encoded, layers, y, corpus)
         X = self._run(model, tokenizer, encoded, layers, self.aggregation)
 
-        words = [word for sentence in encoded for word in sentence.words]
-        positions = np.concatenate([sentence.positions for sentence in encoded])
-        n_rows = [sentence.n_rows for sentence in encoded]
-        sentence_ids = np.repeat([sentence.sentence_id for sentence in encoded], n_rows)
-        starts = np.cumsum([0] + [len(words) for words in corpus])
         return TokenActivations(
             X=X,
-            words=np.array(words, dtype=object),
-            sentence_ids=sentence_ids,
-            positions=positions,
+            words=np.array([word for s in encoded for word in s.words], dtype=object),
+            sentence_ids=np.repeat([s.sentence_id for s in encoded], [s.n_rows for s in encoded]),
+            positions=np.concatenate([s.positions for s in encoded]),
             layers=layers,
-            y=None if y is None else y[starts[sentence_ids] + positions],
+            y=None if y is None else y[places(corpus, encoded)],
             unit=self._unit(),
         )
+
+    def _extract_into(self, path, model, tokenizer, encoded, layers, y, corpus):
+        """Extract into a store, some thousand words at a time, from where it stands."""
+        if self.include_special_tokens:
+            raise ValueError("A store holds the words of a corpus, not special tokens.")
+        if self.random_weights and not isinstance(self.random_state, Integral):
+            raise ValueError("To go on later, a random model needs an integer random_state.")
+        one = self._run(model, tokenizer, encoded[:1], layers, self.aggregation, quiet=True)
+        writer = StoreWriter(
+            path,
+            layers=layers,
+            width=one.shape[1] // len(layers),
+            dtype=self.dtype,
+            words=[sentence.words for sentence in encoded],
+            sentence_ids=[sentence.sentence_id for sentence in encoded],
+            labels=None if y is None else y[places(corpus, encoded)],
+            parameters=self._provenance(model, tokenizer),
+        )
+        with writer:
+            # The same pieces whether the run was broken off or not: rounding depends on the batch.
+            for piece in pieces(encoded):
+                if piece.start >= writer.n_done:
+                    some = encoded[piece]
+                    X = self._run(model, tokenizer, some, layers, self.aggregation)
+                    writer.append(X, k=len(some))
+        return load_store(path)
+
+    def _provenance(self, model, tokenizer) -> dict[str, Any]:
+        """Tell what made the activations, to the last weight."""
+        return {
+            "model": getattr(model, "name_or_path", ""),
+            "revision": getattr(model.config, "_commit_hash", None),
+            "model_class": type(model).__name__,
+            "weights_sha256": fingerprint(model),
+            "tokenizer_class": type(tokenizer).__name__,
+            "unit": self._unit(),
+            "modules": self.modules,
+            "aggregation": self.aggregation,
+            "max_length": self.max_length,
+            "on_truncate": self.on_truncate,
+            "batch_tokens": self.batch_tokens,
+            "random_weights": self.random_weights,
+        }
 
     def fit(self, X=None, y=None):
         """Check the parameters; there is nothing to learn.
@@ -310,10 +362,8 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
 
     def _unit(self) -> str:
         """Call a column by what it is."""
-        if self.modules is None:
-            return "neuron"
-        named = {"attention_heads": "attention", "mlp": "mlp"}
-        return named.get(self.modules, self.modules.replace(".", "_"))
+        short = {None: "neuron", "attention_heads": "attention"}
+        return short.get(self.modules, str(self.modules).replace(".", "_"))
 
     def _load(self) -> tuple[Any, Any]:
         model, tokenizer = split_pair(self.model, self.tokenizer)
@@ -384,45 +434,16 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             raise ValueError(f"max_length={self.max_length}, but the model's limit is {limit}.")
         return self.max_length
 
-    def _run(self, model, tokenizer, encoded: list[EncodedSentence], layers, how) -> NDArray:
+    def _run(self, model, tokenizer, encoded, layers, how, *, quiet=False) -> NDArray:
         """Forward the batches and put the rows where the corpus has them."""
-        starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
-        X = np.empty((0, 0), dtype=self.dtype)
-        n_subwords = sum(len(sentence.row_ids) for sentence in encoded)
-        progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not self.verbose)
-        running = LayerStates(model, layers, self.modules)
-        with progress, evaluating(model), torch.inference_mode(), running as states_of:
-            for batch in self._batches(encoded):
-                sentences = [encoded[i] for i in batch]
-                inputs, row_ids = pad(sentences, tokenizer.pad_token_id or 0)
-                states = states_of({name: ids.to(model.device) for name, ids in inputs.items()})
-                if not X.size:
-                    X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=self.dtype)
-                rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
-                first = 0
-                for state in states:
-                    words = aggregate_subwords(state.flatten(0, 1), row_ids, how)
-                    columns = slice(first, first + state.shape[-1])
-                    X[rows, columns] = words.to(getattr(torch, self.dtype)).cpu().numpy()
-                    first = columns.stop
-                finite = np.isfinite(X[rows]).all(axis=1)
-                if not finite.all():
-                    owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
-                    raise ValueError(
-                        f"Sentence {owners[finite.argmin()]} has activations that are NaN or "
-                        f"infinite as {self.dtype}."
-                    )
-                progress.update(sum(len(sentence.row_ids) for sentence in sentences))
-        return X
-
-    def _batches(self, encoded: list[EncodedSentence]) -> Iterator[list[int]]:
-        """Places in `encoded`, sentences of similar length together."""
-        lengths = [len(sentence.row_ids) for sentence in encoded]
-        batch: list[int] = []
-        for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
-            # The first of a batch is its longest, which the others are padded to.
-            if batch and (len(batch) + 1) * lengths[batch[0]] > self.batch_tokens:
-                yield batch
-                batch = []
-            batch.append(i)
-        yield batch
+        return run_batches(
+            model,
+            encoded,
+            layers,
+            modules=self.modules,
+            how=how,
+            pad_id=tokenizer.pad_token_id or 0,
+            batch_tokens=self.batch_tokens,
+            dtype=self.dtype,
+            verbose=bool(self.verbose) and not quiet,
+        )

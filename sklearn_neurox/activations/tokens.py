@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,62 @@ class TokenActivations:
         width = self.X.shape[1] // self.n_layers
         start = self.layers.index(layer) * width
         return self.X[:, start : start + width]
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the activations into a folder, which :meth:`load` opens as a map.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder that is not there yet, or empty.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds something else, or rows are not the words of sentences in order,
+            as special tokens are not.
+        """
+        from .store import StoreWriter  # the store is built on this class
+
+        change = np.flatnonzero(np.diff(self.sentence_ids)) + 1
+        words = [part.tolist() for part in np.split(self.words, change)]
+        expected = np.concatenate([np.arange(len(part)) for part in words])
+        if not np.array_equal(self.positions, expected):
+            raise ValueError("A store holds all words of a sentence in order, and nothing else.")
+        writer = StoreWriter(
+            path,
+            layers=self.layers,
+            width=self.X.shape[1] // self.n_layers,
+            dtype=self.X.dtype.name,
+            words=words,
+            sentence_ids=self.sentence_ids[np.concatenate([[0], change])],
+            labels=self.y,
+            parameters={"unit": self.unit},
+        )
+        with writer:
+            writer.append(self.X, k=len(words))
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> TokenActivations:
+        """Open the folder of :meth:`save`, or a store of ``ActivationExtractor.extract``.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        TokenActivations
+            X is a read-only map of the file and takes no memory until it is read.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no store, not finished, or damaged.
+        """
+        from .store import load_store  # the store is built on this class
+
+        return load_store(path)
 
     def to_frame(self) -> Any:
         """Activations as a table that scikit-learn carries names through.

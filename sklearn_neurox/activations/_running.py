@@ -1,0 +1,119 @@
+"""Batches through a model, and their rows to where the corpus has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm.auto import tqdm  # skorch brings it
+
+from ._encoding import EncodedSentence, pad
+from ._loading import evaluating
+from ._states import LayerStates
+from .aggregation import aggregate_subwords
+
+_WORDS = 8192  # extracted before a store takes them
+
+
+def run_batches(
+    model: Any,
+    encoded: list[EncodedSentence],
+    layers: Sequence[int],
+    *,
+    modules: str | None,
+    how: str,
+    pad_id: int,
+    batch_tokens: int,
+    dtype: str,
+    verbose: bool,
+) -> NDArray:
+    """Run a model over sentences.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    encoded : list of EncodedSentence
+    layers : sequence of int
+    modules : str or None
+        As in ``ActivationExtractor``.
+    how : {"first", "last", "mean"}
+        How the states of the sub-words of a row become one.
+    pad_id : int
+        Token that sentences are padded with; it is masked.
+    batch_tokens : int
+        Sub-words in a batch.
+    dtype : str
+        Of the result.
+    verbose : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_layers * width)
+        Rows in the order of the sentences, whatever the batches.
+
+    Raises
+    ------
+    ValueError
+        For activations that are NaN or infinite, naming the sentence.
+    """
+    starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
+    X = np.empty((0, 0), dtype=dtype)
+    n_subwords = sum(len(sentence.row_ids) for sentence in encoded)
+    progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not verbose)
+    running = LayerStates(model, layers, modules)
+    with progress, evaluating(model), torch.inference_mode(), running as states_of:
+        for batch in _batches(encoded, batch_tokens):
+            sentences = [encoded[i] for i in batch]
+            inputs, row_ids = pad(sentences, pad_id)
+            states = states_of({name: ids.to(model.device) for name, ids in inputs.items()})
+            if not X.size:
+                X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=dtype)
+            rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
+            first = 0
+            for state in states:
+                words = aggregate_subwords(state.flatten(0, 1), row_ids, how)
+                columns = slice(first, first + state.shape[-1])
+                X[rows, columns] = words.to(getattr(torch, dtype)).cpu().numpy()
+                first = columns.stop
+            finite = np.isfinite(X[rows]).all(axis=1)
+            if not finite.all():
+                owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
+                raise ValueError(
+                    f"Sentence {owners[finite.argmin()]} has activations that are NaN or infinite "
+                    f"as {dtype}."
+                )
+            progress.update(sum(len(sentence.row_ids) for sentence in sentences))
+    return X
+
+
+def _batches(encoded: list[EncodedSentence], batch_tokens: int) -> Iterator[list[int]]:
+    """Places in `encoded`, sentences of similar length together."""
+    lengths = [len(sentence.row_ids) for sentence in encoded]
+    batch: list[int] = []
+    for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
+        # The first of a batch is its longest, which the others are padded to.
+        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(i)
+    yield batch
+
+
+def places(corpus: list[list[str]], encoded: list[EncodedSentence]) -> NDArray[np.intp]:
+    """Place in the corpus of the word of each row."""
+    starts = np.cumsum([0] + [len(words) for words in corpus])
+    return np.concatenate([starts[s.sentence_id] + s.positions for s in encoded])
+
+
+def pieces(encoded: list[EncodedSentence]) -> Iterator[slice]:
+    """Yield runs of sentences of some thousand words."""
+    first = n_words = 0
+    for i, sentence in enumerate(encoded):
+        n_words += sentence.n_rows
+        if n_words >= _WORDS or i == len(encoded) - 1:
+            yield slice(first, i + 1)
+            first, n_words = i + 1, 0

@@ -1,0 +1,186 @@
+"""Extraction into a store: broken off at any moment, it ends as if it had not been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import (
+    ActivationExtractor,
+    StoreWriter,
+    TokenActivations,
+    describe_store,
+    load_store,
+)
+
+CHILD = """
+import sys, warnings
+from sklearn_neurox import ActivationExtractor, load_tagged_sentences
+from sklearn_neurox.activations import _running
+_running._WORDS = 40
+corpus = load_tagged_sentences()
+extractor = ActivationExtractor(sys.argv[1], device="cpu", dtype="float16")
+extractor.extract(corpus.sentences, corpus.tags, store=sys.argv[2])
+"""
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    monkeypatch.setattr("sklearn_neurox.activations._running._WORDS", 40)
+
+
+def same(first, second):
+    np.testing.assert_array_equal(first.X, second.X)
+    for name in ("words", "sentence_ids", "positions", "y"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert (first.layers, first.unit) == (second.layers, second.unit)
+
+
+def test_it_holds_what_memory_would(tiny_bert, corpus, tmp_path):
+    extractor = ActivationExtractor(*tiny_bert, layers=[0, 2])
+    expected = extractor.extract(corpus.sentences[:50], corpus.tags[:50])
+    stored = extractor.extract(corpus.sentences[:50], corpus.tags[:50], store=tmp_path / "store")
+    same(stored, expected)
+    assert isinstance(stored.X, np.memmap)
+    same(TokenActivations.load(tmp_path / "store"), expected)
+
+
+def test_pieces_change_nothing_but_rounding(tiny_bert, corpus, tmp_path, small_pieces):
+    extractor = ActivationExtractor(*tiny_bert)
+    expected = extractor.extract(corpus.sentences[:50])
+    stored = extractor.extract(corpus.sentences[:50], store=tmp_path / "store")
+    np.testing.assert_allclose(stored.X, expected.X, atol=1e-5)
+
+
+def test_a_run_that_failed_goes_on(tiny_bert, corpus, tmp_path, small_pieces, monkeypatch):
+    extractor = ActivationExtractor(*tiny_bert)
+    whole = extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "whole")
+    append, calls = StoreWriter.append, []
+
+    def stop_at_third(self, X, k=None):
+        calls.append(k)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return append(self, X, k)
+
+    monkeypatch.setattr(StoreWriter, "append", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "broken")
+    done = describe_store(tmp_path / "broken")["n_done"]
+    assert done == sum(calls[:2])
+    assert len(load_store(tmp_path / "broken", partial=True)) == sum(
+        map(len, corpus.sentences[:done])
+    )
+    monkeypatch.setattr(StoreWriter, "append", append)
+    same(
+        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "broken"), whole
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(tiny_bert_path, tmp_path):
+    """Twenty times, a real process, with signal 9; each lives a little longer than the last."""
+
+    def run(store):
+        return subprocess.Popen([sys.executable, "-c", CHILD, str(tiny_bert_path), str(store)])
+
+    assert run(tmp_path / "whole").wait() == 0
+    chance, kills, patience = random.Random(0), 0, 4.0
+    while True:
+        child = run(tmp_path / "killed")
+        try:
+            assert child.wait(timeout=patience + chance.random()) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+            kills += 1
+            patience += 0.1
+            if kills == 20:
+                patience = 300.0
+    assert kills == 20 or patience < 300
+    for name in ("X.npy", "words.json", "labels.npy", "sentence_ids.npy", "store.json"):
+        first, second = ((tmp_path / which / name).read_bytes() for which in ("whole", "killed"))
+        assert first == second, name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(aggregation="mean"), "aggregation"),
+        (dict(layers=[0, 1]), "layers"),
+        (dict(dtype="float16"), "dtype"),
+        (dict(modules="mlp", layers=[1, 2]), "layers|unit|width"),
+        (dict(random_weights=True, random_state=0), "weights|random"),
+    ],
+)
+def test_other_parameters_are_refused(tiny_bert, corpus, tmp_path, change, message):
+    extractor = ActivationExtractor(*tiny_bert)
+    extractor.extract(corpus.sentences[:5], store=tmp_path / "store")
+    with pytest.raises(ValueError, match=message):
+        extractor.set_params(**change).extract(corpus.sentences[:5], store=tmp_path / "store")
+
+
+def test_another_corpus_or_model_is_refused(tiny_bert, corpus, tmp_path):
+    import copy
+
+    import torch
+
+    extractor = ActivationExtractor(*tiny_bert)
+    extractor.extract(corpus.sentences[:5], corpus.tags[:5], store=tmp_path / "store")
+    for sentences, labels in (
+        (corpus.sentences[1:6], corpus.tags[1:6]),
+        (corpus.sentences[:5], None),
+        (corpus.sentences[:6], corpus.tags[:6]),
+    ):
+        with pytest.raises(ValueError, match="store"):
+            extractor.extract(sentences, labels, store=tmp_path / "store")
+    other = copy.deepcopy(tiny_bert[0])
+    with torch.no_grad():
+        other.encoder.layer[0].output.dense.weight[0, 0] += 1e-3
+    with pytest.raises(ValueError, match="weights_sha256"):
+        ActivationExtractor(other, tiny_bert[1]).extract(
+            corpus.sentences[:5], corpus.tags[:5], store=tmp_path / "store"
+        )
+
+
+def test_what_no_store_can_hold(tiny_bert, corpus, tmp_path):
+    for parameters, message in [
+        (dict(include_special_tokens=True), "not special tokens"),
+        (dict(random_weights=True), "a random model needs an integer random_state"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
+    special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
+    with pytest.raises(ValueError, match="all words of a sentence in order"):
+        special.save(tmp_path / "special")
+
+
+def test_save_and_load(tiny_bert, corpus, tmp_path):
+    tokens = ActivationExtractor(*tiny_bert, modules="mlp").extract(
+        corpus.sentences[:9], corpus.tags[:9]
+    )
+    tokens.save(tmp_path / "saved")
+    loaded = TokenActivations.load(tmp_path / "saved")
+    same(loaded, tokens)
+    assert loaded.neuron_names[0] == "layer_1_mlp_0"
+
+
+def test_the_size_of_the_corpus_costs_no_memory(tiny_bert, corpus, tmp_path, small_pieces):
+    import tracemalloc
+
+    extractor = ActivationExtractor(*tiny_bert)
+    sentences = corpus.sentences * 3
+    tracemalloc.start()
+    try:
+        tokens = extractor.extract(sentences, store=tmp_path / "store")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(tokens) == 3 * 6378
+    per_word = (peak - 2**20) / len(tokens)
+    assert per_word < 1500  # words and tokens as Python objects; a row of X has 192 bytes here
