@@ -21,7 +21,7 @@ FLOORS = [
     {"neurons", "datasets"},
     {"evaluation"},
     {"visualization"},
-    {"_demo"},
+    {"_demo", "_commands"},
     {"__main__"},
 ]
 # Within a room: these know nothing of their neighbours but the files named.

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from sklearn_neurox import _demo
@@ -45,3 +46,94 @@ def test_help_teaches():
     )
     assert "--model NAME_OR_PATH" in done.stdout
     assert "report.html" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tiny_bert_path, corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("command")
+    for name, column in (("words.txt", corpus.sentences), ("tags.txt", corpus.tags)):
+        lines = "".join(" ".join(cells) + "\n" for cells in column[:120])
+        (folder / name).write_text(lines, encoding="utf-8")
+    command = ["extract", str(tiny_bert_path), str(folder / "words.txt")]
+    command += ["--labels", str(folder / "tags.txt"), "--out", str(folder / "store")]
+    assert main([*command, "--dtype", "float16", "--aggregation", "mean"]) == 0
+    return folder / "store"
+
+
+class TestStore:
+    """From a corpus in a file to a page, in a handful of commands."""
+
+    def test_extract(self, store, tiny_bert, corpus, capsys):
+        from sklearn_neurox import ActivationExtractor, TokenActivations
+
+        expected = ActivationExtractor(*tiny_bert, dtype="float16", aggregation="mean").extract(
+            corpus.sentences[:120], corpus.tags[:120]
+        )
+        stored = TokenActivations.load(store)
+        np.testing.assert_allclose(stored.X, expected.X, atol=1e-3)
+        assert stored.y.tolist() == expected.y.tolist()
+
+    def test_extract_from_conllu(self, tiny_bert_path, tmp_path, capsys):
+        line = "1\tdogs\tdog\tNOUN\tNNS\t_\t0\troot\t_\t_\n\n"
+        (tmp_path / "corpus.conllu").write_text(line, encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / "corpus.conllu")]
+        command += ["--out", str(tmp_path / "store"), "--column", "xpos", "--layers", "0,2"]
+        assert main(command) == 0
+        assert "1 word in 1 sentence, 32 neurons in 2 layers" in capsys.readouterr().out
+        assert main([*command, "--labels", "x"]) == 1
+        assert "give --column" in capsys.readouterr().err
+        assert main([*command[:-1], "0,x"]) == 1
+        assert "--layers must be 'all' or as 0,3,6; got '0,x'" in capsys.readouterr().err
+
+    def test_probe(self, store, tmp_path, capsys):
+        assert main(["probe", str(store), "--cv", "2", "--out", str(tmp_path / "scores.csv")]) == 0
+        assert "best layer:" in capsys.readouterr().out
+        assert len((tmp_path / "scores.csv").read_text().splitlines()) == 4
+
+    @pytest.mark.parametrize("method", ["weights", "probeless", "average-precision", "gaussian"])
+    def test_rank(self, store, tmp_path, capsys, method):
+        command = ["rank", str(store), "--layer", "2", "--method", method, "--n-neurons", "3"]
+        assert main([*command, "--target", "NOUN", "--out", str(tmp_path / "ranking.csv")]) == 0
+        out = capsys.readouterr().out
+        assert out.count("layer_2_neuron_") == 3
+        assert len((tmp_path / "ranking.csv").read_text().splitlines()) == 17
+        assert main([*command, "--target", "NUON"]) == 1
+        assert "target='NUON' is not one of the classes" in capsys.readouterr().err
+
+    def test_report(self, store, tmp_path, capsys):
+        page = tmp_path / "page.html"
+        assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0
+        text = page.read_text(encoding="utf-8")
+        for heading in ("In which layer?", "How redundantly?", "Which neurons for which label?"):
+            assert heading in text
+        assert len(text) < 1_000_000
+        assert main(["report", str(store), "--out", str(tmp_path / "no" / "page.html")]) == 1
+        assert "There is no folder" in capsys.readouterr().err
+
+    def test_no_store_and_no_labels(self, tiny_bert_path, tmp_path, capsys):
+        assert main(["probe", str(tmp_path / "nothing")]) == 1
+        assert "nothing" in capsys.readouterr().err
+        (tmp_path / "words.txt").write_text("a b\n", encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt")]
+        assert main([*command, "--out", str(tmp_path / "store")]) == 0
+        assert main(["rank", str(tmp_path / "store")]) == 1
+        assert "holds no labels" in capsys.readouterr().err
+
+    def test_interrupted(self, monkeypatch, capsys):
+        from sklearn_neurox import _commands
+
+        def interrupt(args):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_commands, "probe", interrupt)
+        assert main(["probe", "store"]) == 130
+        assert "interrupted" in capsys.readouterr().err
+
+    def test_usage(self, capsys):
+        with pytest.raises(SystemExit) as error:
+            main(["rank", "store", "--method", "guess"])
+        assert error.value.code == 2
+        with pytest.raises(SystemExit) as error:
+            main(["--help"])
+        assert error.value.code == 0
+        assert "exit code: 0; 1 for an error that is yours to mend" in capsys.readouterr().out

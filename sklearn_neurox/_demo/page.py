@@ -235,9 +235,7 @@ def _few_neurons(curve: AblationCurve, share: float = 0.95) -> tuple[int, float]
 
 def _words(tokens: TokenActivations, neuron: int, n_words: int) -> str:
     """Top words among those that occur at least three times, negative ones marked."""
-    _, types, counts = np.unique(tokens.words.astype(str), return_inverse=True, return_counts=True)
-    frequent = counts[types] >= 3
-    scored = top_words(tokens.words[frequent], tokens.X[frequent, neuron], n_words=n_words)
+    scored = top_words(tokens.words, tokens.X[:, neuron], n_words=n_words, min_count=3)
     return ", ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored)
 
 

