@@ -45,6 +45,7 @@ _ROOMS = {
         "ControlTask",
         "LayerwiseScores",
         "ablation_curve",
+        "balanced_indices",
         "layerwise_scores",
         "make_control_task",
     ),

@@ -14,6 +14,7 @@ from ._optional import import_optional
 from .activations import (
     ActivationExtractor,
     TokenActivations,
+    describe_store,
     read_conllu,
     read_parallel,
     read_sentences,
@@ -82,7 +83,8 @@ def report(args: Namespace) -> None:
     target = Path(args.out)
     if not target.parent.is_dir():  # before the work, not after it
         raise ValueError(f"There is no folder {target.parent} to write the page into.")
-    path = make_page(tokens, Path(args.store).resolve().name, args).save(target)
+    model = describe_store(args.store)["parameters"].get("model") or args.store
+    path = make_page(tokens, Path(model).resolve().name, args).save(target)
     print(f"The page: {path.resolve().as_uri()}")
 
 
@@ -92,7 +94,7 @@ def make_page(tokens: TokenActivations, name: str, args: Namespace) -> AnalysisR
     best = scores.best_layer
     labels = np.unique(tokens.y)
     page = AnalysisReport(
-        f"Where {name} is encoded",
+        f"What {name} encodes, and where",
         f"{len(tokens):,} words in {len(np.unique(tokens.sentence_ids)):,} sentences, "
         f"{len(labels)} labels, {tokens.X.shape[1]:,} neurons in {tokens.n_layers} layers.",
     )

@@ -1,0 +1,41 @@
+"""As many words of each class, each at most once."""
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import balanced_indices
+
+
+@pytest.mark.parametrize("y", [[0, 1, 1, 1], list("abcabcaab") * 5, [True, False, True, True]])
+@pytest.mark.parametrize("seed", range(5))
+def test_classes_are_equal_and_words_distinct(y, seed):
+    indices = balanced_indices(y, random_state=seed)
+    _, counts = np.unique(np.array(y)[indices], return_counts=True)
+    assert set(counts) == {np.unique(y, return_counts=True)[1].min()}
+    assert (np.diff(indices) > 0).all()
+
+
+def test_a_number_of_words():
+    y = np.repeat(["a", "b", "c"], [10, 20, 30])
+    assert np.unique(y[balanced_indices(y, n_samples=7)], return_counts=True)[1].tolist() == [7] * 3
+    with pytest.raises(ValueError, match=r"n_samples=15, but .* fewer words: {'a': 10}"):
+        balanced_indices(y, n_samples=15)
+    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
+        balanced_indices(y, n_samples=0)
+
+
+def test_every_word_can_be_drawn():
+    y = np.repeat([0, 1], [3, 30])
+    drawn = {int(i) for seed in range(200) for i in balanced_indices(y, random_state=seed)}
+    assert drawn == set(range(33))
+
+
+def test_chance_follows_the_random_state():
+    y = np.arange(100) % 3
+    first, again, other = (balanced_indices(y, n_samples=9, random_state=s) for s in (0, 0, 1))
+    assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_one_class():
+    with pytest.raises(ValueError, match="balanced_indices compares classes, but y has 1 class"):
+        balanced_indices(["a", "a"])
