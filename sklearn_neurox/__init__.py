@@ -86,6 +86,9 @@ _ROOMS = {
         "AblationCurveDisplay",
         "AnalysisReport",
         "LayerwiseScoresDisplay",
+        "RankingOverlapDisplay",
+        "RedundancyDisplay",
+        "RegularizationPathDisplay",
         "visualize_activations",
     ),
 }

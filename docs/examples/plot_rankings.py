@@ -108,17 +108,7 @@ plt.show()
 # Do they find the same neurons? The first 100 of each two, intersection over union. Those that
 # score each neuron by itself agree with each other; the others choose different neurons that tell
 # as much. Many lists of neurons are as good as another.
-from sklearn_neurox import ranking_overlap
+from sklearn_neurox import RankingOverlapDisplay
 
-overlap = ranking_overlap(list(rankings.values()), k=100)
-figure, ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
-image = ax.imshow(overlap, cmap="cividis", vmin=0, vmax=1)
-for (i, j), value in zip(
-    ((i, j) for i in range(len(overlap)) for j in range(len(overlap))), overlap.flat, strict=True
-):
-    ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="w" if value < 0.6 else "k")
-ax.set_xticks(range(len(rankings)), rankings, rotation=40, ha="right")
-ax.set_yticks(range(len(rankings)), rankings)
-ax.set_title("Overlap of the first 100 neurons")
-figure.colorbar(image, label="Intersection over union")
+RankingOverlapDisplay.from_rankings(rankings, k=100)
 plt.show()

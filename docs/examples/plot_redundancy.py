@@ -36,19 +36,9 @@ print(pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_string())
 import numpy as np
 from matplotlib import pyplot as plt
 
-thresholds = np.linspace(0, 0.99, 200)
-figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-for name, width in (("layer 0", 1), ("layer 3", 2), ("layer 6", 3), ("all layers", 2)):
-    clusters = 1 + (heights[name] > thresholds[:, np.newaxis]).sum(axis=1)
-    style = {"color": "#D55E00"} if name == "all layers" else {"color": "#0072B2", "ls": "--"}
-    ax.plot(thresholds, clusters / parts[name].shape[1], lw=width, label=name, **style)
-ax.set(
-    xlabel="Distance threshold (1 − mean |correlation|)",
-    ylabel="Clusters, as a share of the neurons",
-    title="Redundancy within layers, and across all of them",
-    ylim=(0, 1.05),
-)
-ax.legend(loc="lower left")
+from sklearn_neurox import RedundancyDisplay
+
+RedundancyDisplay(heights).plot()
 plt.show()
 
 # %%

@@ -109,7 +109,7 @@ class LayerwiseScoresDisplay(_ResultDisplay):
         -------
         LayerwiseScoresDisplay
         """
-        self.ax_ = _axes(ax)
+        self.ax_ = make_axes(ax)
         self.figure_ = self.ax_.figure
         result = self.result
         layers = np.arange(len(result.scores))
@@ -173,7 +173,7 @@ class AblationCurveDisplay(_ResultDisplay):
         -------
         AblationCurveDisplay
         """
-        self.ax_ = _axes(ax)
+        self.ax_ = make_axes(ax)
         self.figure_ = self.ax_.figure
         result = self.result
         styles = {"top": "blue", "random": "orange", "bottom": "green"}
@@ -196,11 +196,12 @@ class AblationCurveDisplay(_ResultDisplay):
         return self
 
 
-def _axes(ax) -> Any:
+def make_axes(ax, figsize: tuple[float, float] = (6.4, 4)) -> Any:
+    """Return the axes given, or those of a new figure."""
     if ax is not None:
         return ax
     pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
-    _, ax = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+    _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
     return ax
 
 
