@@ -13,9 +13,11 @@ from tqdm.auto import tqdm  # skorch brings it
 from ._encoding import EncodedSentence, pad
 from ._loading import evaluating
 from ._states import LayerStates
-from .aggregation import aggregate_subwords
+from .aggregation import aggregate_spans, spans
 
 _WORDS = 8192  # extracted before a store takes them
+_WORTH_A_FORWARD = 512  # sub-words
+_SIMILAR = 0.85  # of the longest sentence of a batch
 
 
 def run_batches(
@@ -69,36 +71,47 @@ def run_batches(
         for batch in _batches(encoded, batch_tokens):
             sentences = [encoded[i] for i in batch]
             inputs, row_ids = pad(sentences, pad_id)
+            first, counts = spans(row_ids)
             states = states_of({name: ids.to(model.device) for name, ids in inputs.items()})
             if not X.size:
                 X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=dtype)
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
-            first = 0
+            column = 0
             for state in states:
-                words = aggregate_subwords(state.flatten(0, 1), row_ids, how)
-                columns = slice(first, first + state.shape[-1])
-                X[rows, columns] = words.to(getattr(torch, dtype)).cpu().numpy()
-                first = columns.stop
-            finite = np.isfinite(X[rows]).all(axis=1)
-            if not finite.all():
-                owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
-                raise ValueError(
-                    f"Sentence {owners[finite.argmin()]} has activations that are NaN or infinite "
-                    f"as {dtype}."
-                )
+                words = aggregate_spans(state.flatten(0, 1), first, counts, how)
+                words = words.to(getattr(torch, dtype)).cpu()
+                _check_finite(words, sentences)
+                X[rows, column : column + state.shape[-1]] = words.numpy()
+                column += state.shape[-1]
             progress.update(sum(len(sentence.row_ids) for sentence in sentences))
     return X
 
 
+def _check_finite(words: torch.Tensor, sentences: list[EncodedSentence]) -> None:
+    finite = torch.isfinite(words)
+    if not finite.all():
+        owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
+        raise ValueError(
+            f"Sentence {owners[int(finite.all(dim=1).int().argmin())]} has activations that are NaN "
+            f"or infinite as {str(words.dtype).removeprefix('torch.')}."
+        )
+
+
 def _batches(encoded: list[EncodedSentence], batch_tokens: int) -> Iterator[list[int]]:
-    """Places in `encoded`, sentences of similar length together."""
+    """Places in `encoded`, sentences of similar length together.
+
+    A batch that is worth its forward is closed early rather than padded by more than a sixth.
+    """
     lengths = [len(sentence.row_ids) for sentence in encoded]
     batch: list[int] = []
     for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
-        # The first of a batch is its longest, which the others are padded to.
-        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
-            yield batch
-            batch = []
+        if batch:
+            longest = lengths[batch[0]]  # which the others are padded to
+            is_full = (len(batch) + 1) * longest > batch_tokens
+            is_worth_it = len(batch) * longest >= _WORTH_A_FORWARD
+            if is_full or (is_worth_it and lengths[i] < _SIMILAR * longest):
+                yield batch
+                batch = []
         batch.append(i)
     yield batch
 

@@ -51,7 +51,13 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) ->
         raise ValueError(
             f"Got {states.shape[-2]} states of sub-words, but {len(word_ids)} word_ids."
         )
-    first, counts = _spans(word_ids)
+    return aggregate_spans(states, *spans(word_ids), how)
+
+
+def aggregate_spans(
+    states: Any, first: NDArray[np.intp], counts: NDArray[np.intp], how: str
+) -> Any:
+    """Aggregate the states of words whose first sub-words and numbers of sub-words are known."""
     if how == "last":
         return states[..., first + counts - 1, :]
     aggregated = states[..., first, :]
@@ -166,7 +172,7 @@ def aggregate_characters(
     return aggregate_subwords(states, word_ids, how), words
 
 
-def _spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First sub-word and number of sub-words of each word."""
     pieces = np.array([i for i, word in enumerate(word_ids) if word is not None], dtype=np.intp)
     ids = np.full(len(word_ids), -1)
