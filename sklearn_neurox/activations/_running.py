@@ -88,12 +88,12 @@ def run_batches(
 
 
 def _check_finite(words: torch.Tensor, sentences: list[EncodedSentence]) -> None:
-    finite = torch.isfinite(words)
+    finite = torch.isfinite(words).all(dim=1)
     if not finite.all():
         owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
         raise ValueError(
-            f"Sentence {owners[int(finite.all(dim=1).int().argmin())]} has activations that are NaN "
-            f"or infinite as {str(words.dtype).removeprefix('torch.')}."
+            f"Sentence {owners[int(finite.int().argmin())]} has activations that are NaN or "
+            f"infinite as {str(words.dtype).removeprefix('torch.')}."
         )
 
 
