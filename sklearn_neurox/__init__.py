@@ -42,12 +42,18 @@ _ROOMS = {
     "datasets": ("load_tagged_sentences",),
     "evaluation": (
         "AblationCurve",
+        "Codelength",
         "ControlTask",
         "LayerwiseScores",
+        "Selectivity",
+        "SelectivityCurve",
         "ablation_curve",
         "balanced_indices",
+        "codelength",
         "layerwise_scores",
         "make_control_task",
+        "selectivity_curve",
+        "selectivity_score",
     ),
     "neurons": (
         "AveragePrecisionSelector",
