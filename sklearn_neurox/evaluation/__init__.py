@@ -4,6 +4,15 @@ from .ablation import AblationCurve, ablation_curve
 from .control import ControlTask, make_control_task
 from .description_length import Codelength, codelength
 from .layers import LayerwiseScores, layerwise_scores
+from .metrics import (
+    accuracy_and_f1,
+    compute_score,
+    get_scorer,
+    pearson,
+    pearson_and_spearman,
+    spearman,
+)
+from .report import ProbeReport, probe_report
 from .sampling import balanced_indices
 from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
 
@@ -12,13 +21,21 @@ __all__ = [
     "Codelength",
     "ControlTask",
     "LayerwiseScores",
+    "ProbeReport",
     "Selectivity",
     "SelectivityCurve",
     "ablation_curve",
+    "accuracy_and_f1",
     "balanced_indices",
     "codelength",
+    "compute_score",
+    "get_scorer",
     "layerwise_scores",
     "make_control_task",
+    "pearson",
+    "pearson_and_spearman",
+    "probe_report",
     "selectivity_curve",
     "selectivity_score",
+    "spearman",
 ]

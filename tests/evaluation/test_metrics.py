@@ -1,0 +1,201 @@
+"""The seven metrics: NeuroX's figures, scikit-learn's shapes, and no NaN in a search."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox.evaluation.metrics import (
+    METRICS,
+    accuracy_and_f1,
+    compute_score,
+    get_scorer,
+    pearson,
+    pearson_and_spearman,
+    spearman,
+)
+
+OF_LABELS = ["accuracy", "f1", "accuracy_and_f1", "matthews_corrcoef"]
+OF_NUMBERS = ["pearson", "spearman", "pearson_and_spearman"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "real", "multi"])
+def test_parity(reference, kind):
+    data = reference("metrics")
+    y_true, y_pred = data[f"{kind}_labels"], data[f"{kind}_preds"]
+    assert data[kind]
+    for metric, expected in data[kind].items():
+        assert compute_score(y_true, y_pred, metric) == pytest.approx(expected, abs=1e-8)
+
+
+def test_there_are_seven():
+    assert sorted(METRICS) == sorted(OF_LABELS + OF_NUMBERS)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_perfect_prediction_has_score_1_of_type_float(metric):
+    y = [0, 1, 1, 0, 1]
+    score = compute_score(y, y, metric)
+    assert type(score) is float
+    assert score == pytest.approx(1)
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_f1_of_more_classes_is_that_of_scikit_learn(average):
+    rng = np.random.RandomState(0)
+    y_true, y_pred = rng.choice(["a", "b", "c"], size=(2, 60))
+    expected = f1_score(y_true, y_pred, average=average)
+    assert compute_score(y_true, y_pred, "f1", average=average) == expected
+    both = accuracy_and_f1(y_true, y_pred, average=average)
+    assert both == pytest.approx((expected + (y_true == y_pred).mean()) / 2)
+
+
+def test_the_positive_class_has_a_name():
+    y_true, y_pred = ["N", "V", "V", "N"], ["N", "N", "V", "N"]
+    assert compute_score(y_true, y_pred, "f1", pos_label="N") == pytest.approx(0.8)
+    assert compute_score(y_true, y_pred, "f1", pos_label="V") == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("metric", OF_NUMBERS)
+def test_a_constant_correlates_with_nothing(metric):
+    y = [1.0, 2.0, 4.0]
+    for constant in ([3, 3, 3], [0, 0, 0], [0.1 + 0.2] * 3):
+        assert compute_score(y, constant, metric) == 0.0
+        assert compute_score(constant, y, metric) == 0.0
+    assert compute_score([1], [2], metric) == 0.0
+
+
+def test_a_constant_up_to_rounding_has_no_pearson():
+    assert pearson([1, 1 + 2e-16, 1], [1, 2, 4]) == 0.0
+    assert pearson([1e-200, 2e-200, 4e-200], [1, 2, 4]) == pytest.approx(1)
+
+
+def test_matthews_of_a_single_label_is_0():
+    for y_true, y_pred in [([1, 1], [1, 1]), (["a", "a"], ["a", "b"]), ([0, 1], [1, 1])]:
+        assert compute_score(y_true, y_pred, "matthews_corrcoef") == 0.0
+
+
+def test_ties_have_mean_ranks():
+    ranks = [1, 2.5, 2.5, 4]
+    assert spearman([1, 2, 2, 9], [4, 3, 1, 2]) == pytest.approx(pearson(ranks, [4, 3, 1, 2]))
+    y, p = [1, 2, 2, 9], [4, 3, 1, 2]
+    assert pearson_and_spearman(y, p) == pytest.approx((pearson(y, p) + spearman(y, p)) / 2)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_column_is_not_broadcast(metric):
+    rng = np.random.RandomState(0)
+    y_true, y_pred = rng.randint(2, size=(2, 30))
+    flat = compute_score(y_true, y_pred, metric)
+    assert compute_score(y_true[:, None], y_pred, metric) == flat
+    assert compute_score(y_true, y_pred[:, None], metric) == flat
+    with pytest.raises(ValueError, match=r"y_pred must have shape \(n_words,\), got \(30, 2\)"):
+        compute_score(y_true, np.c_[y_pred, y_pred], metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        ([], [], "y_true is empty"),
+        ([0, 1], [1], "inconsistent numbers of samples"),
+        ([0.0, np.nan], [0, 1], r"y_true must not hold NaN or infinity: y_true\[1\] is nan"),
+        ([0, 1], [np.inf, 0.0], r"y_pred\[0\] is inf"),
+    ],
+)
+def test_bad_values(metric, y_true, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        compute_score(y_true, y_pred, metric)
+
+
+@pytest.mark.parametrize("metric", OF_LABELS)
+def test_numbers_are_no_classes(metric):
+    message = rf"{metric} compares classes, but y_pred .* y_pred\[1\] is 0.5.*pearson"
+    with pytest.raises(ValueError, match=message):
+        compute_score([0, 1], [1.0, 0.5], metric)
+    with pytest.raises(ValueError, match="but y_true holds numbers that are none"):
+        compute_score([0.2, 1], [1, 0], metric)
+
+
+@pytest.mark.parametrize("metric", OF_NUMBERS)
+def test_labels_are_no_numbers(metric):
+    with pytest.raises(TypeError, match=rf"{metric} compares numbers.*y_true\[0\] is '1'"):
+        compute_score(["1", "2"], [1, 2], metric)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        (["a", None], ["a", "a"], r"y_true .*NoneType and str; .* y_true\[1\], None"),
+        (["a", "b"], ["a", 1], r"y_pred .*number and str; .* y_pred\[1\], 1"),
+        (["a", "b"], [0, 1], "y_true holds labels of kind str, but y_pred of number"),
+        ("ab", "ab", "y_true must be a list with one entry a word, got 'ab'"),
+    ],
+)
+def test_labels_are_of_one_kind(y_true, y_pred, message):
+    with pytest.raises(TypeError, match=message):
+        compute_score(y_true, y_pred, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        ([0, 1, 2], {}, "two classes, but there are 3; choose average='macro'"),
+        (["a", "b"], {}, r"pos_label=1 is none of \['a', 'b'\]"),
+        (["a", "a"], {}, "pos_label=1 is none of"),
+        ([0, 1], {"average": "mean"}, "average must be 'binary', .* got 'mean'"),
+    ],
+)
+def test_f1_says_what_it_needs(y, options, message):
+    with pytest.raises(ValueError, match=message):
+        compute_score(y, y, "f1", **options)
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match=r"one of accuracy, f1, .*; got 'rouge'"):
+        compute_score([0], [0], "rouge")
+    with pytest.raises(ValueError, match=r"no scorer 'rouge'. NeuroX's are accuracy, f1"):
+        get_scorer("rouge")
+    with pytest.raises(TypeError, match=r"'f1' has the options average, .*, got beta"):
+        get_scorer("f1", beta=2)
+    with pytest.raises(TypeError, match="'pearson' has no options, got average"):
+        compute_score([0], [0], "pearson", average="macro")
+    with pytest.raises(TypeError, match="'r2' is scikit-learn's and has no options, got a"):
+        get_scorer("r2", a=1)
+    with pytest.raises(TypeError, match="name must be a string, got NoneType"):
+        get_scorer(None)
+
+
+@pytest.mark.parametrize("metric", OF_LABELS)
+def test_scorers_of_labels_in_a_search(metric):
+    X, y = load_iris(return_X_y=True)
+    y = (y == 2).astype(int)
+    search = GridSearchCV(RidgeClassifier(), {"alpha": [1e-3, 1e5]}, scoring=get_scorer(metric))
+    search.fit(X, y)
+    assert search.best_params_ == {"alpha": 1e-3}
+    fitted = RidgeClassifier().fit(X, y)
+    assert get_scorer(metric)(fitted, X, y) == compute_score(y, fitted.predict(X), metric)
+
+
+@pytest.mark.parametrize("metric", OF_NUMBERS)
+def test_scorers_of_numbers_in_a_search(metric):
+    X, y = load_diabetes(return_X_y=True)
+    estimator = make_pipeline(StandardScaler(), Ridge())
+    grid = {"ridge": [Ridge(1.0), DummyRegressor()]}  # the latter is constant
+    search = GridSearchCV(estimator, grid, scoring=get_scorer(metric)).fit(X, y)
+    assert search.best_index_ == 0
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"][1], 0.0)
+
+
+def test_other_names_are_those_of_scikit_learn():
+    X, y = load_iris(return_X_y=True)
+    ours = get_scorer("f1", average="macro")
+    scores = [cross_val_score(RidgeClassifier(), X, y, scoring=s) for s in (ours, "f1_macro")]
+    np.testing.assert_array_equal(*scores)
+    theirs = get_scorer("balanced_accuracy")
+    assert theirs(RidgeClassifier().fit(X, y), X, y) > 0.8

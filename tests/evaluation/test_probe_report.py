@@ -1,0 +1,376 @@
+"""The report of a probe: scikit-learn's numbers, honest intervals, and nothing left out."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import (
+    accuracy_score,
+    classification_report,
+    confusion_matrix,
+    f1_score,
+    r2_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox.evaluation._probe_scores import (
+    CLASSIFIER_METRICS,
+    REGRESSOR_METRICS,
+    Resampling,
+    _class_sums,
+    _draw_weights,
+    _drawn,
+    _kinds_of_sentences,
+    _number_statistics,
+)
+from sklearn_neurox.evaluation.metrics import compute_score
+from sklearn_neurox.evaluation.report import probe_report
+
+
+class Said(ClassifierMixin, BaseEstimator):
+    """Predicts what stands in the first column of X, an index of `classes`."""
+
+    def __init__(self, classes=("a", "b", "c")):
+        self.classes = classes
+
+    def fit(self, X=None, y=None):
+        self.classes_ = np.array(self.classes)
+        return self
+
+    def predict(self, X):
+        return self.classes_[np.asarray(X)[:, 0].astype(int)]
+
+
+class SaidNumber(RegressorMixin, BaseEstimator):
+    def fit(self, X=None, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        return np.asarray(X)[:, 0]
+
+
+def said(seed=0, n=300, classes=("a", "b", "c"), right=0.6):
+    rng = np.random.RandomState(seed)
+    true, other = rng.randint(len(classes), size=(2, n))
+    X = np.where(rng.uniform(size=n) < right, true, other)[:, None].astype(float)
+    return Said(classes).fit(), X, np.array(classes)[true]
+
+
+def numbers(seed=0, n=200):
+    rng = np.random.RandomState(seed)
+    y = rng.normal(size=n).round(1)  # with ties
+    return SaidNumber().fit(), (y + rng.normal(size=n)).round(1)[:, None], y
+
+
+def test_the_numbers_are_those_of_scikit_learn():
+    probe, X, y = said()
+    report = probe_report(probe, X, y, random_state=0)
+    expected = classification_report(y, probe.predict(X), output_dict=True)
+    for each in report.per_class:
+        theirs = expected[each.label]
+        assert each.precision == pytest.approx(theirs["precision"])
+        assert each.recall == pytest.approx(theirs["recall"])
+        assert each.f1.value == pytest.approx(theirs["f1-score"])
+        assert each.support == theirs["support"]
+        assert each.f1.low < each.f1.value < each.f1.high
+    assert report.score.value == expected["accuracy"]
+    np.testing.assert_array_equal(report.confusion_matrix, confusion_matrix(y, probe.predict(X)))
+
+
+def test_sums_of_the_confusion_matrix():
+    probe, X, y = said()
+    report = probe_report(probe, X, y, n_bootstraps=10, random_state=0)
+    matrix = report.confusion_matrix
+    assert matrix.sum() == len(y)
+    assert matrix.trace() / len(y) == pytest.approx(report.score.value)
+    assert matrix.sum(axis=1).tolist() == [each.support for each in report.per_class]
+    assert matrix.sum(axis=0).tolist() == [each.n_predicted for each in report.per_class]
+    label, share = report.majority
+    assert share == max((y == other).mean() for other in "abc") == (y == label).mean()
+
+
+class Each(Resampling):
+    """Draws each kind of sentence by itself, and then all, instead of at random."""
+
+    def draw(self, cells, sentences, statistics):
+        copies, counts = _kinds_of_sentences(cells, sentences)
+        return statistics(np.vstack([np.diag(copies), copies]).astype(float), counts)
+
+
+def each_and_all(metric, y, predictions, sentences):
+    """A metric of each sentence, those with the same words being one, and of all."""
+    kinds = {}
+    for sentence in np.unique(sentences):
+        rows = sentences == sentence
+        kind = tuple(sorted(zip(y[rows].tolist(), predictions[rows].tolist(), strict=True)))
+        kinds.setdefault(kind, rows)
+    return [metric(y[rows], predictions[rows]) for rows in kinds.values()], metric(y, predictions)
+
+
+def plain(metric):
+    if metric in ("f1_macro", "f1_weighted"):
+        return lambda y, p: f1_score(y, p, average=metric[3:])
+    return r2_score if metric == "r2" else lambda y, p: compute_score(y, p, metric)
+
+
+@pytest.mark.parametrize("metric", CLASSIFIER_METRICS)
+def test_resamples_have_the_score_that_scikit_learn_gives_them(metric):
+    probe, X, y = said(classes=(0, 1), n=120)
+    sentences = np.arange(120) // 4
+    cells = y * 2 + probe.predict(X)
+    sums = _class_sums(cells, sentences, 2, Each(1, 0.95, 0))
+    drawn = _drawn(metric, sums, probe.classes_)
+    each, whole = each_and_all(plain(metric), y, probe.predict(X), sentences)
+    assert min(each) < max(each)
+    np.testing.assert_allclose(sorted(drawn[:-1]), sorted(each), atol=1e-12)
+    assert drawn[-1] == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("metric", REGRESSOR_METRICS)
+def test_resamples_of_numbers_have_the_score_that_scipy_gives_them(metric):
+    probe, X, y = numbers(n=120)
+    y[:4], X[4:8], y[8:12] = 0.3, 0.1, X[8:12, 0]  # constant, constant, perfect
+    y[12:16] = X[12:16] = 0.7  # constant and perfect
+    predictions, sentences = probe.predict(X), np.arange(120) // 4
+    kinds, cells = np.unique(np.c_[y, predictions], axis=0, return_inverse=True)
+    statistics = _number_statistics([metric], *kinds.T)
+    drawn = Each(1, 0.95, 0).draw(cells, sentences, statistics)[:, 0]
+    each, whole = each_and_all(plain(metric), y, predictions, sentences)
+    np.testing.assert_allclose(sorted(drawn[:-1]), sorted(each), atol=1e-9)
+    assert drawn[-1] == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "spearman"])
+def test_an_interval_is_that_of_resampled_sentences(metric):
+    probe, X, y = said(n=120) if metric == "accuracy" else numbers(n=120)
+    given = dict(sentence_ids=np.arange(120) // 3, metric=metric, n_bootstraps=4000)
+    score = probe_report(probe, X, y, random_state=0, **given).score
+    check_interval(score, plain(metric), y, probe.predict(X), n_sentences=40)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_both_ways_to_draw_are_of_one_law(many):
+    """Each sentence is drawn as often as it is there on average, with a binomial variance."""
+    copies = np.array([1, 2, 3]) if many else np.array([20, 40, 60])
+    assert bool(len(copies) * 8 >= copies.sum()) is many
+    weights = _draw_weights(np.random.RandomState(0), copies, 20_000)
+    share = copies / copies.sum()
+    np.testing.assert_array_equal(weights.sum(axis=1), copies.sum())
+    np.testing.assert_allclose(weights.mean(axis=0), copies, rtol=0.02)
+    np.testing.assert_allclose(weights.var(axis=0), copies * (1 - share), rtol=0.05)
+
+
+def check_interval(score, metric, y, predictions, n_sentences):
+    rng = np.random.RandomState(1)
+    rows = np.arange(len(y)).reshape(n_sentences, -1)
+    draws = [rows[rng.randint(n_sentences, size=n_sentences)].ravel() for _ in range(1500)]
+    low, high = np.quantile([metric(y[draw], predictions[draw]) for draw in draws], [0.025, 0.975])
+    assert score.value == pytest.approx(metric(y, predictions))
+    assert score.low < score.value < score.high
+    assert [score.low, score.high] == pytest.approx([low, high], abs=0.12 * (high - low))
+
+
+@pytest.mark.parametrize("make", [said, numbers])
+def test_a_sentence_of_each_word_is_the_bootstrap_of_words(make):
+    probe, X, y = make()
+    alone = probe_report(probe, X, y, random_state=0)
+    each = probe_report(probe, X, y, sentence_ids=np.arange(len(y))[::-1], random_state=0)
+    assert alone.scores == each.scores
+    assert alone.per_class == each.per_class
+
+
+def test_sentences_that_are_right_or_wrong_as_a_whole_widen_the_interval():
+    probe, X, y = Said().fit(), np.repeat(np.arange(50) % 2, 20)[:, None], np.repeat("a", 1000)
+    words = probe_report(probe, X, y, random_state=0).score
+    whole = probe_report(probe, X, y, sentence_ids=np.repeat(range(50), 20), random_state=0).score
+    # the standard deviation grows with the root of the 20 words
+    assert (whole.high - whole.low) / (words.high - words.low) == pytest.approx(20**0.5, rel=0.15)
+
+
+def test_coverage():
+    """Of intervals at 80 %, 80 % contain the truth, where sentences are independent."""
+    rng, probe, sentences = np.random.RandomState(0), Said().fit(), np.repeat(np.arange(60), 5)
+    wrong = np.where(rng.uniform(size=(300, 60)) < 0.5, 0.1, 0.5)  # a sentence is easy or hard
+    hits = 0
+    for errors in wrong:
+        X = (rng.uniform(size=300) < np.repeat(errors, 5)).astype(float)[:, None]
+        report = probe_report(
+            probe,
+            X,
+            ["a"] * 300,
+            sentence_ids=sentences,
+            n_bootstraps=200,
+            confidence=0.8,
+            random_state=rng,
+        )
+        hits += report.score.low <= 0.7 <= report.score.high
+    assert hits / 300 == pytest.approx(0.8, abs=0.07)  # three standard errors
+
+
+@pytest.mark.parametrize("make", [said, numbers])
+def test_the_order_of_words_is_only_the_order_of_rows(make):
+    probe, X, y = make()
+    words, sentences = np.arange(len(y)) % 50, np.arange(len(y)) // 7
+    order = np.random.RandomState(1).permutation(len(y))
+    given = dict(words=words, sentence_ids=sentences, train_words=range(20), random_state=0)
+    one = probe_report(probe, X, y, **given)
+    given |= dict(words=words[order], sentence_ids=sentences[order])
+    other = probe_report(probe, X[order], y[order], **given)
+    for name, score in one.scores.items():
+        assert other.scores[name] == pytest.approx(score)
+    assert other.per_class == one.per_class
+    assert other.seen.score == pytest.approx(one.seen.score)
+    frame = one.to_frame().iloc[order].reset_index(drop=True)
+    assert other.to_frame().equals(frame)
+
+
+def test_seen_and_unseen_add_up():
+    probe, X, y = said()
+    words = [f"w{i % 40}" for i in range(len(y))]
+    types = {f"w{i}" for i in range(10)} | {"never met"}
+    report = probe_report(probe, X, y, words=words, train_words=types, random_state=0)
+    seen, unseen = report.seen, report.unseen
+    assert (seen.n_types, unseen.n_types) == (10, 30)
+    assert seen.n_words + unseen.n_words == len(y)
+    total = seen.n_words * seen.score.value + unseen.n_words * unseen.score.value
+    assert total / len(y) == pytest.approx(report.score.value)
+    rows = [word in types for word in words]
+    assert seen.score.value == accuracy_score(y[rows], probe.predict(X)[rows])
+    nothing = probe_report(probe, X, y, words=words, train_words=[], random_state=0)
+    assert nothing.seen == (0, 0, None)
+    assert nothing.unseen.score == report.score
+
+
+def test_classes_without_words_have_no_score():
+    report = probe_report(Said().fit(), [[0], [2], [1], [1]], ["a", "a", "b", "b"], random_state=0)
+    a, b, c = report.per_class
+    assert (a.precision, a.recall) == (1.0, 0.5)
+    assert (b.precision, b.recall) == (1.0, 1.0)
+    assert c == ("c", None, None, None, 0, 1)
+    never = probe_report(Said().fit(), [[0], [0], [0]], ["a", "a", "b"], random_state=0)
+    assert never.per_class[1][1:3] == (None, 0.0)
+    assert never.per_class[1].f1.value == 0.0
+    assert json.loads(json.dumps(never.to_dict()))["per_class"][2]["f1"] is None
+
+
+def test_a_class_for_each_word():
+    probe, X, y = Said(tuple(range(40))).fit(), np.arange(40)[:, None], np.arange(40)
+    report = probe_report(probe, X, y, metric="f1_macro", n_bootstraps=20, random_state=0)
+    assert report.score == (1.0, 1.0, 1.0)
+    assert [each.f1 for each in report.per_class] == [(1.0, 1.0, 1.0)] * 40
+
+
+def test_one_sentence_has_no_interval():
+    report = probe_report(Said().fit(), [[0], [1]], ["a", "a"], sentence_ids=[7, 7])
+    assert report.score == (0.5, None, None)
+    assert repr(report) == "ProbeReport(2 words, accuracy 0.500)"
+    assert report.per_class[0].f1.low is None
+
+
+def test_a_frame_a_dict_and_a_page():
+    X, y = load_iris(return_X_y=True)
+    y = np.array(["<b>", "&", "c"])[y]
+    probe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    words, ids = [f"w{i}" for i in range(150)], np.arange(150) // 10
+    report = probe_report(probe, X, y, words=words, sentence_ids=ids, random_state=0)
+    frame = report.to_frame()
+    assert list(frame) == ["word", "sentence_id", "label", "prediction", "probability"]
+    np.testing.assert_allclose(frame["probability"], probe.predict_proba(X).max(axis=1))
+    assert frame["prediction"].tolist() == probe.predict(X).tolist()
+    found = json.loads(json.dumps(report.to_dict()))
+    assert found["predictions"]["word"] == words
+    assert found["scores"]["accuracy"]["value"] == report.score.value
+    page = report._repr_html_()
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert "<td>&amp;</td>" in page
+    assert list(probe_report(probe, X, y).to_frame()) == ["label", "prediction", "probability"]
+
+
+def test_many_classes_are_shown_by_their_mistakes():
+    probe, X, y = said(classes=tuple(range(30)), right=0.5)
+    page = probe_report(probe, X, y, n_bootstraps=10)._repr_html_()
+    assert "20 of 30 classes" in page
+    assert "Most frequent mistakes" in page
+
+
+def test_a_regressor_without_words_to_vary():
+    report = probe_report(SaidNumber().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
+    assert report.scores == dict.fromkeys(REGRESSOR_METRICS, (0.0, 0.0, 0.0))
+    json.dumps(report.to_dict())
+    assert "r2" in report._repr_html_()
+    far = numbers()[2] + 1e9
+    assert probe_report(SaidNumber().fit(), far[:, None], far).score.low == pytest.approx(1)
+
+
+def test_equal_words_and_sentences_are_drawn_alike():
+    probe, X, y = said(n=30)
+    again = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), n_bootstraps=50, random_state=0)
+    ids = np.tile(np.arange(30), 3)  # a sentence thrice the same word
+    thrice = dict(sentence_ids=ids, random_state=0, n_bootstraps=50)
+    one = probe_report(probe, X, y, n_bootstraps=50, random_state=0)
+    other = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), **thrice)
+    assert other.score == pytest.approx(one.score)
+    assert again.score.high - again.score.low < one.score.high - one.score.low
+
+
+def test_the_callers_arrays_are_not_changed():
+    probe, X, y = numbers()
+    X.setflags(write=False)
+    y.setflags(write=False)
+    report = probe_report(probe, X, y, n_bootstraps=5)
+    np.testing.assert_array_equal(report.predictions, X[:, 0])
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), Said()])
+def test_an_estimator_that_is_not_fitted(estimator):
+    with pytest.raises(NotFittedError, match=r"This \w+ is not fitted.*call fit"):
+        probe_report(estimator, [[0.0]], [0])
+
+
+def test_labels_that_the_probe_does_not_know():
+    probe = Said().fit()
+    message = r"y holds labels .* not trained on: 'X' \(2 words\), 'Y' \(1 words\).*'a', 'b', 'c'"
+    with pytest.raises(ValueError, match=message):
+        probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
+    with pytest.raises(ValueError, match=r"not trained on: 1 \(4 words\)"):
+        probe_report(Said(("1", "2")).fit(), [[0]] * 4, [1] * 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (dict(estimator=KMeans()), TypeError, "must be a classifier or a regressor, got KMeans"),
+        (dict(y=["a"]), ValueError, "inconsistent numbers of samples"),
+        (dict(y=["a", None]), TypeError, r"y must be of one kind.*y\[1\], None"),
+        (dict(X=np.empty((0, 1)), y=[]), ValueError, "y is empty"),
+        (dict(words=["x"]), ValueError, "inconsistent numbers of samples"),
+        (dict(words="xy"), TypeError, "words must be a list of words"),
+        (dict(words=["x", "y"], train_words="xy"), TypeError, "train_words must be a list"),
+        (dict(train_words=["x"]), ValueError, "they need words too"),
+        (dict(sentence_ids=[0.0, np.nan]), ValueError, r"sentence_ids\[1\] is nan"),
+        (dict(metric="r2"), ValueError, "metric of a classifier must be one of accuracy"),
+        (dict(metric="f1"), ValueError, "'f1' needs two classes.*'f1_macro'"),
+        (dict(n_bootstraps=0), ValueError, "n_bootstraps == 0, must be >= 1"),
+        (dict(n_bootstraps=1.5), TypeError, "n_bootstraps must be an instance of int"),
+        (dict(confidence=1), ValueError, "confidence == 1, must be < 1"),
+        (
+            dict(estimator=SaidNumber().fit(), y=[1, 2], metric="accuracy"),
+            ValueError,
+            "metric of a regressor must be one of r2",
+        ),
+        (dict(estimator=SaidNumber().fit()), TypeError, r"y\[0\] is 'a'"),
+        (dict(estimator=SaidNumber().fit(), y=[1], X=[[1]]), ValueError, "at least two words"),
+    ],
+)
+def test_errors(changes, error, message):
+    given = dict(estimator=Said().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
+    with pytest.raises(error, match=message):
+        probe_report(given.pop("estimator"), given.pop("X"), given.pop("y"), **given)
