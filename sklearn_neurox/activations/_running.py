@@ -30,6 +30,7 @@ def run_batches(
     pad_id: int,
     batch_tokens: int,
     dtype: str,
+    autocast: str | None,
     verbose: bool,
 ) -> NDArray:
     """Run a model over sentences.
@@ -49,6 +50,8 @@ def run_batches(
         Sub-words in a batch.
     dtype : str
         Of the result.
+    autocast : str or None
+        Dtype of the products of the model, where it is narrower.
     verbose : bool
         Show a progress bar.
 
@@ -67,7 +70,10 @@ def run_batches(
     n_subwords = sum(len(sentence.row_ids) for sentence in encoded)
     progress = tqdm(total=n_subwords, unit="sub-word", desc="extract", disable=not verbose)
     running = LayerStates(model, layers, modules)
-    with progress, evaluating(model), torch.inference_mode(), running as states_of:
+    narrow = torch.autocast(
+        model.device.type, getattr(torch, autocast or "bfloat16"), enabled=autocast is not None
+    )
+    with progress, evaluating(model), torch.inference_mode(), narrow, running as states_of:
         for batch in _batches(encoded, batch_tokens):
             sentences = [encoded[i] for i in batch]
             inputs, row_ids = pad(sentences, pad_id)

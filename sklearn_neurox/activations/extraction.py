@@ -63,8 +63,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         function; or the path of a module within each block, such as "attention.output", whose
         output is taken. Layers then count from 1. None takes the hidden states.
     aggregation : {"last", "first", "mean"}, default="last"
-        State of a word: that of its first or last sub-word, or the mean. (The sub-words of a
-        model of characters or bytes are these.)
+        State of a word: that of its first or last sub-word (character, byte), or the mean.
     include_embeddings : bool, default=True
         Keep layer 0 where `layers` is "all".
     include_special_tokens : bool, default=False
@@ -83,6 +82,8 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         Sub-words in a batch, padding included. Sentences of similar length are put together.
     dtype : {"float32", "float16", "float64"}, default="float32"
         Of X.
+    autocast : {"bfloat16", "float16"}, default=None
+        Run the products of the model in a narrower type, which is faster on CUDA and less exact.
     random_weights : bool, default=False
         Take the model as it was before training, all weights drawn anew: what its architecture
         and tokenizer tell by themselves.
@@ -92,11 +93,6 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         Draws the random weights.
     verbose : int, default=0
         Show a progress bar.
-
-    References
-    ----------
-    .. [1] F. Dalvi et al. (2019). NeuroX: A Toolkit for Analyzing Individual Neurons in Neural
-       Networks. AAAI.
 
     Examples
     --------
@@ -120,6 +116,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float16", "float32", "float64"})],
+        "autocast": [StrOptions({"bfloat16", "float16"}), None],
         "random_weights": ["boolean"],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -141,6 +138,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         on_truncate="error",
         batch_tokens=2048,
         dtype="float32",
+        autocast=None,
         random_weights=False,
         device="auto",
         random_state=None,
@@ -158,6 +156,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         self.on_truncate = on_truncate
         self.batch_tokens = batch_tokens
         self.dtype = dtype
+        self.autocast = autocast
         self.random_weights = random_weights
         self.device = device
         self.random_state = random_state
@@ -272,6 +271,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             "max_length": self.max_length,
             "on_truncate": self.on_truncate,
             "batch_tokens": self.batch_tokens,
+            "autocast": self.autocast,
             "random_weights": self.random_weights,
         }
 
@@ -445,5 +445,6 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             pad_id=tokenizer.pad_token_id or 0,
             batch_tokens=self.batch_tokens,
             dtype=self.dtype,
+            autocast=self.autocast,
             verbose=bool(self.verbose) and not quiet,
         )

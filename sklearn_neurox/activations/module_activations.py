@@ -235,7 +235,13 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
     def _states(self, inputs: Tensor) -> list[NDArray]:
         """States (n_inputs, width) of each layer."""
         with self._watching() as caught:
-            self.module(inputs)
+            try:
+                self.module(inputs)
+            except RuntimeError as error:  # of torch, which does not say whose fault it is
+                raise ValueError(
+                    f"{type(self.module).__name__} does not take inputs of shape "
+                    f"{tuple(inputs.shape[1:])}: {error}"
+                ) from error
         return [
             _pool(_of_all_calls(caught[layer], layer), self.pooling).cpu().numpy()
             for layer in self.layers

@@ -228,6 +228,16 @@ def test_no_hook_is_left_behind(corpus, sentences):
         assert model(input_ids=torch.tensor([[5, 6]])).last_hidden_state.shape == (1, 2, 16)
 
 
+def test_autocast_is_less_exact(zoo, sentences):
+    exact = ActivationExtractor(*zoo("bert")).extract(sentences).X
+    narrow = (
+        ActivationExtractor(*zoo("bert"), autocast="bfloat16", device="cpu").extract(sentences).X
+    )
+    assert narrow.dtype == np.float32
+    difference = np.abs(narrow - exact).max()
+    assert 1e-5 < difference < 0.1
+
+
 class TestInsideTheLayers:
     @pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama", "bart", "t5", "xlm-r"])
     def test_the_block_goes_on_from_what_was_caught(self, zoo, sentences, kind):

@@ -198,6 +198,7 @@ class TestWords:
         (["1"], np.full((2, 64), np.nan), r"NaN or infinity; the first is at \(0, 0\)"),
         (["1"], np.empty((0, 64)), "Expected numbers of shape"),
         (["1"], [["a"]], "Expected numbers of shape"),
+        (["1"], np.ones((2, 5)), r"Sequential does not take inputs of shape \(5,\): mat1 and mat2"),
     ],
 )
 def test_bad_input(mlp, layers, X, message):
