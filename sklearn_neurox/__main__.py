@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from . import _commands
 
             getattr(_commands, args.command)(args)
-    except (ImportError, OSError, TypeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         print(f"sklearn_neurox: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

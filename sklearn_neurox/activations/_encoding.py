@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -149,8 +149,30 @@ def _kind(label: object) -> str:
     return "number" if isinstance(label, Real) else type(label).__name__
 
 
+Alignment = Callable[[Any, list[str], int], tuple[dict[str, list[int]], list[int | None]]]
+
+
+def alignment_of(tokenizer) -> Alignment:
+    """Choose how the sub-words of words are found with a tokenizer.
+
+    A fast tokenizer says by its ``word_ids``, unless it glues words that are given one by one
+    together, as byte-level ones without a prefix space do: then by the places in the text.
+    """
+    if not tokenizer.is_fast:
+        return _by_pieces
+    one_by_one = tokenizer(["a", "a"], is_split_into_words=True, verbose=False)
+    if one_by_one["input_ids"] == tokenizer("a a", verbose=False)["input_ids"]:
+        return _by_word_ids
+    return _by_offsets
+
+
 def tokenize(
-    tokenizer, words: list[str], index: int, *, special_tokens: bool = False
+    tokenizer,
+    words: list[str],
+    index: int,
+    *,
+    align: Alignment | None = None,
+    special_tokens: bool = False,
 ) -> EncodedSentence:
     """Tokenize the words of a sentence, one row for each word.
 
@@ -160,6 +182,8 @@ def tokenize(
     words : list of str
     index : int
         Place of the sentence in the corpus.
+    align : callable, default=None
+        From :func:`alignment_of`, to ask the tokenizer once.
     special_tokens : bool, default=False
         A row also for each special token that the tokenizer adds.
 
@@ -172,8 +196,7 @@ def tokenize(
     ValueError
         If the tokenizer drops a word, or cannot tell the sub-words of words.
     """
-    align = _by_word_ids if tokenizer.is_fast else _by_pieces
-    inputs, word_ids = align(tokenizer, words, index)
+    inputs, word_ids = (align or alignment_of(tokenizer))(tokenizer, words, index)
     lost = set(range(len(words))) - set(word_ids)
     if lost:
         position = min(lost)
@@ -187,7 +210,11 @@ def tokenize(
     rows: list[tuple[str, int]] = []
     row_ids: list[int | None] = []
     before: int | None = None
-    for name, word in zip(names, word_ids, strict=True):
+    inside = [place for place, word in enumerate(word_ids) if word is not None]
+    for place, (name, word) in enumerate(zip(names, word_ids, strict=True)):
+        if word is None and inside[0] < place < inside[-1]:
+            row_ids.append(None)  # a space between words, of a model of characters
+            continue
         if word is None or word != before:
             rows.append((name, -1) if word is None else (words[word], word))
         row_ids.append(len(rows) - 1)
@@ -207,6 +234,32 @@ def _by_word_ids(tokenizer, words, index):
     )
     inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
     return inputs, encoding.word_ids()
+
+
+def _by_offsets(tokenizer, words, index):
+    """Model inputs, and the word of each sub-word by its place in the text."""
+    text = " ".join(words)
+    encoding = tokenizer(
+        text,
+        split_special_tokens=True,
+        truncation=False,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        verbose=False,
+    )
+    owners = [w for w, word in enumerate(words) for _ in range(len(word) + (w > 0))]
+    word_ids: list[int | None] = []
+    pieces = zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
+    for (start, end), special in pieces:
+        own = {owners[i] for i in range(start, end) if text[i] != " "}
+        if len(own) > 1:
+            raise ValueError(
+                f"Sentence {index}: {type(tokenizer).__name__} makes one sub-word of "
+                f"{text[start:end]!r}, which belongs to two words."
+            )
+        word_ids.append(None if special or not own else own.pop())
+    left_out = ("attention_mask", "offset_mapping", "special_tokens_mask")
+    return {name: encoding[name] for name in encoding if name not in left_out}, word_ids
 
 
 def _by_pieces(tokenizer, words, index):
@@ -270,12 +323,13 @@ def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit:
                 f"Sentence {index}: expected a string or a list of words, got "
                 f"{type(text).__name__} {text!r}."
             )
-        given: Sentence = text
+        given = text
     else:
-        given = check_sentence(text, index)
+        given = " ".join(check_sentence(text, index))
+    if limit is not None and limit <= tokenizer.num_special_tokens_to_add():
+        raise ValueError(f"A limit of {limit} sub-words leaves no room beside the special tokens.")
     encoding = tokenizer(
         given,
-        is_split_into_words=not isinstance(given, str),
         split_special_tokens=True,
         truncation=limit is not None,
         max_length=limit,

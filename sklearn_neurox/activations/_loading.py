@@ -138,7 +138,8 @@ def n_positions(model: Any) -> int:
             # RoBERTa counts positions from padding_idx + 1, OPT and BART from an offset.
             padding = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - max(padding, getattr(module, "offset", 0))
-    return getattr(model.config, "max_position_embeddings", 10**9)
+    known = getattr(model.config, "max_position_embeddings", None)
+    return known if known and known > 0 else 10**9
 
 
 def fingerprint(model: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -79,18 +80,37 @@ def run_batches(
             inputs, row_ids = pad(sentences, pad_id)
             first, counts = spans(row_ids)
             states = states_of({name: ids.to(model.device) for name, ids in inputs.items()})
+            _check_widths(states, layers)
             if not X.size:
                 X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=dtype)
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
             column = 0
             for state in states:
-                words = aggregate_spans(state.flatten(0, 1), first, counts, how)
+                exact = state.float() if state.dtype.itemsize < 4 else state  # a mean needs it
+                words = aggregate_spans(exact.flatten(0, 1), first, counts, how)
                 words = words.to(getattr(torch, dtype)).cpu()
                 _check_finite(words, sentences)
                 X[rows, column : column + state.shape[-1]] = words.numpy()
                 column += state.shape[-1]
             progress.update(sum(len(sentence.row_ids) for sentence in sentences))
     return X
+
+
+def digest_of(encoded: list[EncodedSentence]) -> str:
+    """Digest of the sub-words of a corpus, and of the rows that they belong to."""
+    digest = hashlib.sha256()
+    for sentence in encoded:
+        digest.update(repr((sentence.inputs["input_ids"], sentence.row_ids)).encode())
+    return digest.hexdigest()
+
+
+def _check_widths(states: list[torch.Tensor], layers: Sequence[int]) -> None:
+    widths = [state.shape[-1] for state in states]
+    if len(set(widths)) > 1:
+        raise ValueError(
+            f"The layers {list(layers)} have {widths} neurons; extract layers of one width "
+            "together, and others by themselves."
+        )
 
 
 def _check_finite(words: torch.Tensor, sentences: list[EncodedSentence]) -> None:

@@ -108,7 +108,8 @@ class LayerStates:
         """Make a hook that keeps what comes, and ends the run when nothing else is wanted."""
 
         def catch(module: nn.Module, args: tuple, kwargs: Mapping) -> None:
-            self._caught[layer] = first_tensor(args if args else kwargs["hidden_states"])
+            # What a module gives, the next may change in place.
+            self._caught[layer] = first_tensor(args if args else kwargs["hidden_states"]).clone()
             if layer == self.layers[-1]:
                 raise _EnoughError
 
@@ -125,12 +126,20 @@ class LayerStates:
                 self._caught[self._n_hidden] = self.model(**inputs).last_hidden_state
         except _EnoughError:
             pass
+        missing = [layer for layer in self.layers if layer not in self._caught]
+        if missing:
+            raise ValueError(f"The module of layer {missing[0]} did not run.")
         shape = inputs["input_ids"].shape
         return [_per_subword(self._caught[layer], shape, layer) for layer in self.layers]
 
 
 def blocks_of(model: Any) -> nn.ModuleList | None:
-    """Find the list of the blocks of a model, the outermost where there are several."""
+    """Find the list of the blocks of a model, the outermost where there are several.
+
+    XLNet's blocks have the positions before the sentences: it is asked for all its states.
+    """
+    if model.config.model_type == "xlnet":
+        return None
     lists = [
         (name.count("."), module)
         for name, module in model.named_modules()

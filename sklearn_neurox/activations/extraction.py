@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._encoding import (
     EncodedSentence,
     Sentence,
+    alignment_of,
     check_corpus,
     check_labels,
     tokenize,
@@ -31,7 +32,7 @@ from ._loading import (
     n_positions,
     split_pair,
 )
-from ._running import pieces, places, run_batches
+from ._running import digest_of, pieces, places, run_batches
 from .aggregation import AGGREGATIONS
 from .store import StoreWriter, load_store
 from .tokens import TokenActivations
@@ -246,7 +247,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             words=[sentence.words for sentence in encoded],
             sentence_ids=[sentence.sentence_id for sentence in encoded],
             labels=None if y is None else y[places(corpus, encoded)],
-            parameters=self._provenance(model, tokenizer),
+            parameters=self._provenance(model, tokenizer, encoded),
         )
         with writer:
             # The same pieces whether the run was broken off or not: rounding depends on the batch.
@@ -257,14 +258,15 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
                     writer.append(X, k=len(some))
         return load_store(path)
 
-    def _provenance(self, model, tokenizer) -> dict[str, Any]:
-        """Tell what made the activations, to the last weight."""
+    def _provenance(self, model, tokenizer, encoded) -> dict[str, Any]:
+        """Tell what made the activations, to the last weight and sub-word."""
         return {
             "model": getattr(model, "name_or_path", ""),
             "revision": getattr(model.config, "_commit_hash", None),
             "model_class": type(model).__name__,
             "weights_sha256": fingerprint(model),
             "tokenizer_class": type(tokenizer).__name__,
+            "subwords_sha256": digest_of(encoded),
             "unit": self._unit(),
             "modules": self.modules,
             "aggregation": self.aggregation,
@@ -320,6 +322,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
                 "A step of a Pipeline keeps a row for every sentence: choose on_truncate='error' "
                 "or 'warn'."
             )
+        X = list(X)
         model, tokenizer = self._load()
         layers = self._resolve_layers(model)
         limit = self._limit(model, tokenizer)
@@ -393,10 +396,9 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
     def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[EncodedSentence]:
         """Tokenize every sentence, and see that every word is there."""
         limit = self._limit(model, tokenizer)
-        special = self.include_special_tokens
-        encoded = [
-            tokenize(tokenizer, words, i, special_tokens=special) for i, words in enumerate(corpus)
-        ]
+        align, special = alignment_of(tokenizer), self.include_special_tokens
+        how: dict[str, Any] = {"align": align, "special_tokens": special}
+        encoded = [tokenize(tokenizer, words, i, **how) for i, words in enumerate(corpus)]
         long = [s for s in encoded if len(s.row_ids) > limit]
         if not long:
             return encoded
@@ -416,9 +418,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             for s in long:
                 first_words = corpus[s.sentence_id][: words_within(s, limit)]
                 if first_words:
-                    kept.append(
-                        tokenize(tokenizer, first_words, s.sentence_id, special_tokens=special)
-                    )
+                    kept.append(tokenize(tokenizer, first_words, s.sentence_id, **how))
             kept.sort(key=lambda s: s.sentence_id)
             n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
             warnings.warn(f"{message}. {n_lost} words get no row.", UserWarning, stacklevel=3)

@@ -242,10 +242,14 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
                     f"{type(self.module).__name__} does not take inputs of shape "
                     f"{tuple(inputs.shape[1:])}: {error}"
                 ) from error
-        return [
-            _pool(_of_all_calls(caught[layer], layer), self.pooling).cpu().numpy()
-            for layer in self.layers
-        ]
+        states = {layer: _of_all_calls(caught[layer], layer) for layer in self.layers}
+        for layer, state in states.items():
+            if not state.ndim or len(state) != len(inputs):
+                raise ValueError(
+                    f"Layer {layer!r} gives states of shape {tuple(state.shape)} for {len(inputs)} "
+                    "inputs: expected one for each input, along the first axis."
+                )
+        return [_to_numpy(_pool(state, self.pooling)) for state in states.values()]
 
     def _states_of_words(self, words: list[str], inputs: Any, index: int) -> list[NDArray]:
         """States (n_words, width) of each layer on one sentence."""
@@ -257,12 +261,13 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
         states = []
         for layer in self.layers:
             state = _of_all_calls(caught[layer], layer)
-            if state.numel() // state.shape[-1] != len(words):
+            rows = [n for n in state.shape[:-1] if n != 1]
+            if rows != ([len(words)] if len(words) > 1 else []):
                 raise ValueError(
                     f"Sentence {index} has {len(words)} words, but layer {layer!r} gives states of "
                     f"shape {tuple(state.shape)}: expected one for each word."
                 )
-            states.append(state.reshape(len(words), -1).cpu().numpy())
+            states.append(_to_numpy(state.reshape(len(words), -1)))
         return states
 
     @contextmanager
@@ -278,7 +283,9 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
         caught: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
         handles = [
             inside[layer].register_forward_hook(
-                lambda module, args, output, layer=layer: caught[layer].append(first_tensor(output))
+                lambda module, args, output, layer=layer: caught[layer].append(
+                    first_tensor(output).clone()
+                )
             )
             for layer in self.layers
         ]
@@ -295,6 +302,11 @@ def _of_all_calls(states: list[Tensor], layer: str) -> Tensor:
     if not states:
         raise ValueError(f"Layer {layer!r} did not run.")
     return states[0] if len(states) == 1 else torch.stack(states, dim=1)
+
+
+def _to_numpy(state: Tensor) -> NDArray:
+    """Bring a state to numpy, which does not know bfloat16."""
+    return (state.float() if state.dtype == torch.bfloat16 else state).cpu().numpy()
 
 
 def _pool(state: Tensor, how: str) -> Tensor:

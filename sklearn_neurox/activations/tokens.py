@@ -137,6 +137,8 @@ class TokenActivations:
         """
         from .store import StoreWriter  # the store is built on this class
 
+        if not len(self):
+            raise ValueError("There are no words to save.")
         change = np.flatnonzero(np.diff(self.sentence_ids)) + 1
         words = [part.tolist() for part in np.split(self.words, change)]
         expected = np.concatenate([np.arange(len(part)) for part in words])

@@ -160,6 +160,19 @@ def test_another_corpus_or_model_is_refused(tiny_bert, corpus, tmp_path):
         )
 
 
+def test_another_tokenizer_is_refused(tiny_bert, corpus, tmp_path):
+    from copy import deepcopy
+
+    from tokenizers import normalizers
+
+    model, tokenizer = tiny_bert
+    ActivationExtractor(model, tokenizer).extract(corpus.sentences[:5], store=tmp_path / "store")
+    other = deepcopy(tokenizer)
+    other.backend_tokenizer.normalizer = normalizers.Lowercase()
+    with pytest.raises(ValueError, match="subwords_sha256"):
+        ActivationExtractor(model, other).extract(corpus.sentences[:5], store=tmp_path / "store")
+
+
 def test_what_no_store_can_hold(tiny_bert, corpus, tmp_path):
     for parameters, message in [
         (dict(include_special_tokens=True), "not special tokens"),
@@ -170,6 +183,11 @@ def test_what_no_store_can_hold(tiny_bert, corpus, tmp_path):
     special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
     with pytest.raises(ValueError, match="all words of a sentence in order"):
         special.save(tmp_path / "special")
+    none = TokenActivations(
+        special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)
+    )
+    with pytest.raises(ValueError, match="There are no words to save"):
+        none.save(tmp_path / "none")
 
 
 def test_save_and_load(tiny_bert, corpus, tmp_path):

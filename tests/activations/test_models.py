@@ -228,6 +228,112 @@ def test_no_hook_is_left_behind(corpus, sentences):
         assert model(input_ids=torch.tensor([[5, 6]])).last_hidden_state.shape == (1, 2, 16)
 
 
+class TestUnusualModels:
+    """What a review of this room proved wrong, and is right now."""
+
+    def gluing(self, corpus):
+        """Byte-level BPE as Llama 3 has it: words given one by one would be glued together."""
+        from tokenizers import Regex
+
+        tokenizer = byte_level_bpe(corpus, bos_token="<s>", eos_token="</s>")
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(r" ?\p{L}+| ?[^\s\p{L}]+|\s+"), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        return transformers.PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="</s>"
+        )
+
+    @pytest.mark.parametrize("words", [["to", "the", "rain"], ["naïve", "日本", "👩‍👩‍👧", "!"]])
+    def test_words_are_not_glued_together(self, zoo, corpus, words):
+        model, tokenizer = zoo("llama")[0], self.gluing(corpus)
+        tokens = ActivationExtractor(model, tokenizer).extract([words])
+        ids = tokenizer(" ".join(words), return_tensors="pt").input_ids
+        with torch.no_grad():
+            states = model(input_ids=ids, output_hidden_states=True).hidden_states
+        states = torch.cat(states, dim=-1)[0].numpy()
+        last = [len(tokenizer(" ".join(words[: n + 1])).input_ids) - 1 for n in range(len(words))]
+        np.testing.assert_allclose(tokens.X, states[last], atol=2e-5)
+        sentence = ActivationExtractor(model, tokenizer)
+        np.testing.assert_allclose(
+            sentence.transform([words]), sentence.transform([" ".join(words)]), atol=1e-5
+        )
+
+    def test_layers_of_different_width_are_refused(self, zoo, corpus, sentences):
+        tokenizer = zoo("gpt2")[1]
+        config = transformers.OPTConfig(
+            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+            ffn_dim=24, max_position_embeddings=80, word_embed_proj_dim=8, pad_token_id=1,
+        )  # fmt: skip
+        model = transformers.OPTModel(config).eval()
+        with pytest.raises(
+            ValueError, match=r"have \[16, 16, 16, 8\] neurons; extract layers of one"
+        ):
+            ActivationExtractor(model, tokenizer).extract(sentences)
+        assert ActivationExtractor(model, tokenizer, layers=[3]).extract(sentences).X.shape[1] == 8
+
+    def test_a_mean_in_half_precision(self, zoo):
+        from copy import deepcopy
+
+        model, tokenizer = zoo("gpt2")
+        text = ["the rain " * 9]
+        exact = ActivationExtractor(model, tokenizer, layers=[0]).transform(text)
+        half = ActivationExtractor(deepcopy(model).bfloat16(), tokenizer, layers=[0]).transform(
+            text
+        )
+        assert np.abs(half - exact).max() < 0.02 * np.abs(exact).max()
+
+    def test_positions_before_sentences(self, zoo):
+        """XLNet has (positions, sentences, units) inside, which a square batch would hide."""
+        tokenizer = zoo("gpt2")[1]
+        torch.manual_seed(0)
+        config = transformers.XLNetConfig(
+            vocab_size=len(tokenizer), d_model=16, n_layer=2, n_head=2, d_inner=24
+        )
+        model = transformers.XLNetModel(config).eval()
+        corpus = [["a", "b", "c"], ["a", "a", "b"], ["c", "c", "a"]]
+        extractor = ActivationExtractor(model, tokenizer)
+        one_by_one = np.vstack([extractor.extract([words]).X for words in corpus])
+        np.testing.assert_allclose(extractor.extract(corpus).X, one_by_one, atol=2e-5)
+
+    def test_spaces_of_a_model_of_bytes_are_no_special_tokens(self, zoo):
+        extractor = ActivationExtractor(*zoo("byt5"), include_special_tokens=True)
+        tokens = extractor.extract([["a", "b"]])
+        assert tokens.words.tolist() == ["a", "b", "</s>"]
+        assert tokens.positions.tolist() == [0, 1, -1]
+
+    def test_words_of_a_model_of_bytes_are_not_glued(self, zoo):
+        extractor = ActivationExtractor(*zoo("byt5"))
+        np.testing.assert_array_equal(
+            extractor.transform([["ab", "c"]]), extractor.transform(["ab c"])
+        )
+
+    def test_a_series_in_another_order(self, zoo):
+        pandas = pytest.importorskip("pandas")
+        extractor = ActivationExtractor(*zoo("bert"), max_length=6, on_truncate="warn")
+        texts = pandas.Series(["rain again and again and again , again", "short a"], index=[1, 0])
+        with pytest.warns(UserWarning, match="Their ends are cut off"):
+            found = extractor.transform(texts)
+        with pytest.warns(UserWarning, match="Their ends are cut off"):
+            np.testing.assert_array_equal(found, extractor.transform(texts.tolist()))
+
+    @pytest.mark.parametrize("max_length", [1, 2])
+    def test_no_room_beside_the_special_tokens(self, zoo, max_length):
+        extractor = ActivationExtractor(*zoo("bert"), max_length=max_length, on_truncate="warn")
+        with (
+            pytest.warns(UserWarning, match="cut off"),
+            pytest.raises(ValueError, match=f"A limit of {max_length} sub-words leaves no room"),
+        ):
+            extractor.transform(["Tomorrow : rain"])
+
+    def test_a_module_that_does_not_run(self, zoo, sentences):
+        extractor = ActivationExtractor(*zoo("bert"), modules="attention.self.dropout")
+        with pytest.raises(ValueError, match="The module of layer 1 did not run"):
+            extractor.extract(sentences)
+
+
 def test_autocast_is_less_exact(zoo, sentences):
     exact = ActivationExtractor(*zoo("bert")).extract(sentences).X
     narrow = (

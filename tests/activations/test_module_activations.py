@@ -225,3 +225,30 @@ def test_activations_that_overflow():
         net[0].weight.fill_(1e38)
     with pytest.raises(ValueError, match="Input 1 has activations that are NaN or infinite"):
         ModuleActivations(net, ["1"]).fit([[1.0]]).transform([[1.0], [1e5]])
+
+
+class TestUnusualModules:
+    def test_a_next_module_that_works_in_place(self):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True))
+        X = np.random.RandomState(0).normal(size=(5, 4))
+        assert ModuleActivations(net, ["0"]).fit_transform(X).min() < 0
+
+    def test_bfloat16(self):
+        net = nn.Sequential(nn.Linear(4, 3)).bfloat16()
+        assert ModuleActivations(net, ["0"]).fit_transform(np.ones((2, 4))).dtype == np.float32
+
+    def test_states_that_are_not_one_for_each_input(self):
+        net = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(0, 1), nn.Linear(4, 3))
+        with pytest.raises(ValueError, match=r"'2' gives states of shape \(4, 3\) for 1 inputs"):
+            ModuleActivations(net, ["2"]).fit(np.zeros((3, 4), dtype=int))
+
+    def test_words_along_another_axis(self):
+        net = nn.Sequential(nn.Conv1d(2, 6, 1))
+        reader = ModuleActivations(net, ["0"])
+        with pytest.raises(ValueError, match="expected one for each word"):
+            reader.extract([["a", "b", "c"]], lambda words: torch.ones(1, 2, len(words)))
+
+    def test_layers_of_one_unit(self):
+        net = nn.Sequential(nn.Embedding(50, 1))
+        assert ModuleActivations(net, ["0"]).extract(SENTENCES, encode).X.shape == (6, 1)
