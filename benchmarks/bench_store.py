@@ -159,7 +159,7 @@ def main():
     parser.add_argument("--layouts", action="store_true", help="measure the layouts instead")
     args = parser.parse_args()
     try:
-        import h5py  # noqa: F401 -- of no extra, because only this script needs it
+        import h5py  # noqa: F401 -- to say so before the work
     except ImportError:
         print("bench_store.py needs h5py: pip install h5py")
         return
