@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from numbers import Integral
 
 import numpy as np
@@ -11,6 +13,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar, column_or_1d
 
 from .._validation import check_words
+
+# From this share of unseen word types on, memory can help with so few test words that the control
+# score is what guessing gives, and the selectivity is the score above guessing.
+_TOO_MANY_UNSEEN = 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,8 +27,16 @@ class ControlTask:
     ----------
     labels : ndarray of shape (n_words,)
         Control label of each word.
+    types : ndarray of int of shape (n_words,)
+        Word type of each word: its place in `mapping`.
     mapping : dict
         Control label of each word type.
+    classes : ndarray of shape (n_labels,)
+        The labels that are drawn from.
+    probabilities : ndarray of shape (n_labels,)
+        Their probabilities.
+    seed : int
+        Draws the labels of word types that come later.
 
     Examples
     --------
@@ -35,7 +49,11 @@ class ControlTask:
     """
 
     labels: NDArray
+    types: NDArray[np.intp]
     mapping: dict[Hashable, object]
+    classes: NDArray
+    probabilities: NDArray[np.float64]
+    seed: int
 
     def __repr__(self) -> str:
         n_labels = len(np.unique(self.labels))
@@ -44,12 +62,16 @@ class ControlTask:
             f"{n_labels} labels)"
         )
 
-    def transform(self, words: Sequence[Hashable]) -> NDArray:
-        """Labels of other words of the same types.
+    def transform(self, words: Sequence[Hashable], *, on_unseen: str = "error") -> NDArray:
+        """Labels of other words.
 
         Parameters
         ----------
         words : sequence of n_words words
+        on_unseen : {"error", "draw"}, default="error"
+            What to do with word types that the task was made without. "draw" draws their labels
+            as those of the others were drawn; a type gets the same label whenever and wherever
+            it comes.
 
         Returns
         -------
@@ -58,16 +80,31 @@ class ControlTask:
         Raises
         ------
         ValueError
-            If a word type has no label, with the word.
+            If a word type has no label, with the word; or `on_unseen` is unknown.
         """
+        if on_unseen not in ("error", "draw"):
+            raise ValueError(f"on_unseen must be 'error' or 'draw', got {on_unseen!r}.")
         words = check_words(words, name="words")
+        drawn = {}
         for position, word in enumerate(words):
-            if word not in self.mapping:
+            if word in self.mapping or word in drawn:
+                continue
+            if on_unseen == "error":
                 raise ValueError(
                     f"The control task has no label for the word {word!r} at place {position}: it "
-                    "was made without it. Make the task on all words, those of the test set too."
+                    "was made without it. Make the task on all words, those of the test set too, "
+                    "or ask for on_unseen='draw'."
                 )
-        return np.array([self.mapping[word] for word in words], dtype=self.labels.dtype)
+            drawn[word] = self._draw(word)
+        labels = {**self.mapping, **drawn}
+        return np.array([labels[word] for word in words], dtype=self.labels.dtype)
+
+    def _draw(self, word: Hashable):
+        """Label by the seed and the word alone, so that order and company do not matter."""
+        digest = blake2b(f"{self.seed} {word}".encode("utf-8", "surrogatepass"), digest_size=8)
+        share = int.from_bytes(digest.digest(), "big") / 2**64
+        place = np.searchsorted(self.probabilities.cumsum(), share, side="right")
+        return self.classes.tolist()[min(place, len(self.classes) - 1)]  # the sum may round
 
 
 def make_control_task(
@@ -89,7 +126,7 @@ def make_control_task(
     words : sequence of n_words words
         Word types are told apart as they are written; case matters.
     y : array-like of shape (n_words,)
-        Labels of the real task.
+        Labels of the real task; or numbers, one of which each word type gets.
     n_labels : int, default=None
         Draw from the `n_labels` most frequent labels of y only. None draws from all.
     distribution : {"empirical", "uniform"}, default="empirical"
@@ -137,13 +174,38 @@ def make_control_task(
         check_scalar(n_labels, "n_labels", Integral, min_val=2, max_val=len(classes))
         frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])
         classes, counts = classes[frequent], counts[frequent]
-    types = list(dict.fromkeys(words))
-    share = counts / counts.sum() if distribution == "empirical" else None
-    drawn = check_random_state(random_state).choice(classes, size=len(types), p=share)
+    places: dict[Hashable, int] = {}
+    types = np.array([places.setdefault(word, len(places)) for word in words])
+    weights = counts if distribution == "empirical" else np.ones(len(classes))
+    probabilities = weights / weights.sum()
+    random_state = check_random_state(random_state)
+    drawn = random_state.choice(classes, size=len(places), p=probabilities)
     if (drawn == drawn[0]).all():
         raise ValueError(
-            f"All {len(types)} word types drew the label {drawn.tolist()[0]!r}, which is no task. "
+            f"All {len(places)} word types drew the label {drawn.tolist()[0]!r}, which is no task. "
             "Give more words, another random_state, or distribution='uniform'."
         )
-    mapping = dict(zip(types, drawn.tolist(), strict=True))
-    return ControlTask(np.array([mapping[word] for word in words], dtype=classes.dtype), mapping)
+    mapping = dict(zip(places, drawn.tolist(), strict=True))
+    seed = random_state.randint(2**31 - 1)
+    return ControlTask(drawn[types], types, mapping, classes, probabilities, seed)
+
+
+def oov_rates(types, splits) -> NDArray[np.float64]:
+    """Share of the test words of each fold whose type is out of the training vocabulary."""
+    return np.array(
+        [np.isin(types[test], types[train], invert=True).mean() for train, test in splits]
+    )
+
+
+def warn_of_unseen_types(rates, stacklevel: int) -> None:
+    """Warn where a control task cannot be learnt: hardly a test word is of a training type."""
+    n_folds = int((rates >= _TOO_MANY_UNSEEN).sum())
+    if n_folds:
+        warnings.warn(
+            f"On {n_folds} of {len(rates)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
+            f"more (up to {rates.max():.1%}) are of word types that training has not. The "
+            "control task cannot be learnt there, and the selectivity measures nothing but the "
+            "score above guessing. Split by sentences, not by word types, for it.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )

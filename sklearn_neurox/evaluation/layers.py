@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
-from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
@@ -18,8 +18,9 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from ..probes._layers import fit_layers, is_bankable
+from ._baselines import majority, read_controls, word_type_table
 from ._folds import metric_name, split_folds
-from .control import ControlTask
+from .control import ControlTask, oov_rates, warn_of_unseen_types
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,12 +37,16 @@ class LayerwiseScores:
         Of the estimator trained and tested on the labels of the control task.
     metric : str, default="score"
         What the scores are.
+    other_scores : dict of str to ndarray
+        By the name of each other control: of the estimator on other activations, of shape
+        (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
     """
 
     scores: NDArray[np.float64]
     baseline_scores: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None = None
     metric: str = "score"
+    other_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         n_layers, n_folds = self.scores.shape
@@ -56,6 +61,14 @@ class LayerwiseScores:
         return self.scores - self.control_scores
 
     @property
+    def gain(self) -> NDArray[np.float64]:
+        """Score minus that of the first layer on the same fold, (n_layers, n_folds).
+
+        Where layer 0 is the embeddings, what the network adds to them.
+        """
+        return self.scores - self.scores[0]
+
+    @property
     def best_layer(self) -> int:
         """Layer of the highest mean score; the lowest of equals."""
         means = self.scores.mean(axis=1)
@@ -64,7 +77,7 @@ class LayerwiseScores:
         return int(means.argmax())
 
     def to_frame(self) -> Any:
-        """One row for each layer: means and standard deviations over the folds.
+        """One row for each layer: means over the folds, and the standard deviation of the score.
 
         Returns
         -------
@@ -75,7 +88,9 @@ class LayerwiseScores:
         if self.control_scores is not None:
             columns["control"] = self.control_scores.mean(axis=1)
             columns["selectivity"] = self.selectivity.mean(axis=1)
-        columns["baseline"] = np.full(len(self.scores), self.baseline_scores.mean())
+        columns["gain"] = self.gain.mean(axis=1)
+        for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
+            columns[name] = np.full(len(self.scores), scores.mean(axis=-1))
         return pandas.DataFrame(columns).rename_axis("layer")
 
 
@@ -88,7 +103,7 @@ def layerwise_scores(
     cv=None,
     groups=None,
     scoring=None,
-    control: ControlTask | None = None,
+    control: ControlTask | Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> LayerwiseScores:
@@ -114,9 +129,15 @@ def layerwise_scores(
         Words of a group stay on one side of a split; give the sentences.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``.
-    control : ControlTask, default=None
-        From :func:`make_control_task` on the same words. Its labels are learnt and tested on the
-        same folds.
+    control : ControlTask, or dict of str to control, default=None
+        What to score on the same folds, for the scores to stand beside. A control is
+
+        - a :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
+          learnt from X;
+        - activations of shape (n_words, n_neurons), such as those of the same network with random
+          weights: the labels are learnt from them;
+        - the n_words words: a table says of each word type its most frequent label, or its mean,
+          in training; and that of all words for types it has not.
     n_jobs : int, default=None
         Jobs of joblib.
     verbose : int, default=0
@@ -129,8 +150,16 @@ def layerwise_scores(
     Raises
     ------
     ValueError
-        If lengths differ, `n_layers` does not divide the number of neurons, or the control task
-        has another number of words.
+        If lengths differ, `n_layers` does not divide the number of neurons, or a control has
+        other words or another shape than X.
+    TypeError
+        If `control` is something else.
+
+    Warns
+    -----
+    UserWarning
+        If hardly a test word is of a type that training has, so that the control task cannot be
+        learnt: see :func:`selectivity_score`.
 
     Examples
     --------
@@ -145,34 +174,46 @@ def layerwise_scores(
     2
     >>> result
     LayerwiseScores(8 layers, 5 folds, mean accuracy: 0.3..., 0.4..., ...)
+
+    Beside what a table of each image's darkest row reaches:
+
+    >>> result = layerwise_scores(
+    ...     RidgeClassifier(), X, y, n_layers=8,
+    ...     control={"darkest row": X.reshape(-1, 8, 8).sum(axis=2).argmax(axis=1)})
+    >>> result.other_scores["darkest row"].mean().round(2)
+    np.float64(0.32)
     """
     check_consistent_length(X, y, groups)
     X = check_array(X)
     check_scalar(n_layers, "n_layers", Integral, min_val=1)
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
-    if not isinstance(control, ControlTask | None):
-        raise TypeError(f"control must be a ControlTask, got {type(control).__name__}.")
-    if control is not None and len(control.labels) != len(X):
-        raise ValueError(f"The control task has {len(control.labels)} words, but X has {len(X)}.")
+    controls = read_controls(control, X.shape)
     y = np.asarray(y)
     scorer = check_scoring(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
-    tasks = [y] if control is None else [y, control.labels]
+    if controls.task is not None:
+        warn_of_unseen_types(oov_rates(controls.task.types, splits), stacklevel=2)
 
-    jobs = [(task, split) for task in tasks for split in splits]
+    tasks = [(X, y), *((other, y) for other in controls.activations.values())]
+    if controls.task is not None:
+        tasks.append((X, controls.task.labels))
+    jobs = [(*task, split) for task in tasks for split in splits]
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_layer_scores)(estimator, X, task, n_layers, split, scorer) for task, split in jobs
+        delayed(_layer_scores)(estimator, X, y, n_layers, split, scorer) for X, y, split in jobs
     )
     bar = tqdm(results, total=len(jobs), unit="fold", desc="layers", disable=not verbose)
     # (n_tasks, n_layers, n_folds)
     scores = np.array(list(bar)).reshape(len(tasks), len(splits), n_layers).swapaxes(1, 2)
-    dummy = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
+    others = dict(zip(controls.activations, scores[1:], strict=False))
+    for name, words in controls.words.items():
+        others[name] = _fold_scores(word_type_table(estimator), words, y, splits, scorer)
     return LayerwiseScores(
         scores=scores[0],
-        baseline_scores=np.array(_fold_scores(dummy, X[:, :1], y, splits, scorer)),
-        control_scores=None if control is None else scores[1],
+        baseline_scores=_fold_scores(majority(estimator), X[:, :1], y, splits, scorer),
+        control_scores=None if controls.task is None else scores[-1],
         metric=metric_name(estimator, scoring),
+        other_scores=others,
     )
 
 
@@ -208,7 +249,8 @@ def _fit_layers(estimator, X, y, n_layers) -> list:
     return fitted
 
 
-def _fold_scores(estimator, X, y, splits, scorer) -> list[float]:
-    return [
+def _fold_scores(estimator, X, y, splits, scorer) -> NDArray[np.float64]:
+    scores = [
         scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test]) for train, test in splits
     ]
+    return np.array(scores, dtype=float)

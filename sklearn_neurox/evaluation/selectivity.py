@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +17,8 @@ from tqdm.auto import tqdm  # skorch brings it
 from .._optional import import_optional
 from .._validation import check_words
 from ._folds import metric_name, split_folds
-from .control import make_control_task
+from .control import make_control_task, oov_rates, warn_of_unseen_types
 from .description_length import check_words_data, take_words
-
-# From this share of unseen word types on, memory can help with so few test words that the control
-# score is what guessing gives, and the selectivity is the score above guessing.
-_TOO_MANY_UNSEEN = 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -306,8 +301,8 @@ def _score_both_tasks(
     scorer = check_scoring(candidates[0], scoring)
     splits = split_folds(candidates[0], X, y, cv, groups)
     control = make_control_task(words, y, random_state=random_state)
-    oov_rate = _oov_rate(words, splits)
-    _warn_of_unseen_types(oov_rate)
+    oov_rate = oov_rates(control.types, splits)
+    warn_of_unseen_types(oov_rate, stacklevel=3)
 
     jobs = [
         (candidate, labels, split)
@@ -328,25 +323,3 @@ def _fold_score(estimator, X, y, split, scorer) -> float:
     train, test = split
     fitted = clone(estimator).fit(take_words(X, train), y[train])
     return scorer(fitted, take_words(X, test), y[test])
-
-
-def _oov_rate(words, splits) -> NDArray[np.float64]:
-    """Share of the test words of each fold whose type is out of the training vocabulary."""
-    numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    types = np.array([numbers[word] for word in words])
-    return np.array(
-        [np.isin(types[test], types[train], invert=True).mean() for train, test in splits]
-    )
-
-
-def _warn_of_unseen_types(oov_rate) -> None:
-    n_folds = int((oov_rate >= _TOO_MANY_UNSEEN).sum())
-    if n_folds:
-        warnings.warn(
-            f"On {n_folds} of {len(oov_rate)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
-            f"more (up to {oov_rate.max():.1%}) are of word types that training has not. The "
-            "control task cannot be learnt there, and the selectivity measures nothing but the "
-            "score above guessing. Split by sentences, not by word types, for it.",
-            UserWarning,
-            stacklevel=4,  # the caller of selectivity_score or selectivity_curve
-        )

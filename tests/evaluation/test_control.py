@@ -76,3 +76,43 @@ def test_a_word_never_seen_is_an_error():
     task = make_control_task([*"abdefg"], [*"NVNVNV"], random_state=0)
     with pytest.raises(ValueError, match="no label for the word 'c' at place 1"):
         task.transform(["a", "c"])
+
+
+class TestWordsThatComeLater:
+    def test_a_type_has_one_label_in_any_order_and_company(self):
+        task = make_control_task(np.arange(100), np.arange(100) % 5, random_state=0)
+        words = np.arange(90, 300)
+        labels = task.transform(words, on_unseen="draw")
+        np.testing.assert_array_equal(labels[:10], task.labels[90:])
+        np.testing.assert_array_equal(task.transform(words[::-1], on_unseen="draw"), labels[::-1])
+        for word in (90, 150, 299):
+            assert task.transform([word], on_unseen="draw") == labels[word - 90]
+        assert len(task.mapping) == 100  # what was drawn has changed nothing
+
+    @pytest.mark.parametrize(("distribution", "share"), [("empirical", 0.75), ("uniform", 0.5)])
+    def test_they_are_drawn_as_the_others_were(self, distribution, share):
+        y = ["a", "a", "a", "b"] * 10
+        task = make_control_task(range(40), y, distribution=distribution, random_state=0)
+        labels = task.transform(np.arange(40, 10_000), on_unseen="draw")
+        assert np.mean(labels == "a") == pytest.approx(share, abs=0.02)
+        assert labels.dtype == task.labels.dtype
+
+    def test_another_seed_draws_others(self):
+        one, two = (make_control_task(range(9), range(9), random_state=s) for s in (0, 1))
+        later = [task.transform(range(9, 99), on_unseen="draw") for task in (one, two)]
+        assert np.mean(later[0] == later[1]) < 0.5
+
+    def test_an_unknown_way(self):
+        task = make_control_task(["a", "b", "c"], ["N", "V", "N"], random_state=1)
+        with pytest.raises(ValueError, match="on_unseen must be 'error' or 'draw', got 'skip'"):
+            task.transform(["a"], on_unseen="skip")
+
+
+def test_numbers_stay_numbers_of_y():
+    rng = np.random.RandomState(0)
+    y = rng.normal(size=200)
+    words = rng.randint(50, size=200)
+    task = make_control_task(words, y, random_state=0)
+    assert task.labels.dtype == np.float64
+    assert set(task.labels) <= set(y)
+    np.testing.assert_array_equal(task.labels, task.transform(words))

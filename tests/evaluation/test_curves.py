@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -88,13 +88,14 @@ def test_groups_are_not_ignored(classification, groups):
 def test_control_scores_are_those_on_the_control_labels(classification):
     X, y = classification
     control = make_control_task(np.arange(len(y)) // 2, y, random_state=0)
-    result = layerwise_scores(PROBE, X, y, n_layers=2, cv=KFold(3), control=control)
-    expected = layerwise_scores(PROBE, X, control.labels, n_layers=2, cv=KFold(3))
+    cv = KFold(3, shuffle=True, random_state=0)
+    result = layerwise_scores(PROBE, X, y, n_layers=2, cv=cv, control=control)
+    expected = layerwise_scores(PROBE, X, control.labels, n_layers=2, cv=cv)
     np.testing.assert_array_equal(result.control_scores, expected.scores)
     np.testing.assert_array_equal(result.selectivity, result.scores - result.control_scores)
     assert result.selectivity[0].mean() > 0.3
     frame = result.to_frame()
-    assert list(frame) == ["score", "std", "control", "selectivity", "baseline"]
+    assert list(frame) == ["score", "std", "control", "selectivity", "gain", "baseline"]
     np.testing.assert_allclose(frame["score"], result.scores.mean(axis=1))
     with pytest.raises(ValueError, match="no control scores"):
         expected.selectivity  # noqa: B018 -- the access is what is tested
@@ -119,7 +120,7 @@ def test_errors_of_layers(classification, changes, message):
 
 def test_control_is_a_task(classification):
     X, y = classification
-    with pytest.raises(TypeError, match="control must be a ControlTask, got ndarray"):
+    with pytest.raises(TypeError, match="control must be a ControlTask, or a dict .* got ndarray"):
         layerwise_scores(PROBE, X, y, n_layers=3, control=y)
 
 
@@ -248,3 +249,83 @@ class TestAblation:
     def test_errors(self, classification, changes, message):
         with pytest.raises(ValueError, match=message):
             self.curve(classification, **changes)
+
+
+class TestControlsOfLayers:
+    """Other activations, and the words alone, on the same folds."""
+
+    def test_other_activations_score_as_if_they_were_the_first(self, classification, groups):
+        X, y = classification
+        other = np.random.RandomState(0).normal(size=X.shape)
+        task = make_control_task(groups, y, random_state=0)
+        result = layerwise_scores(
+            PROBE, X, y, n_layers=3, cv=3, control={"random": other, "other labels": task}
+        )
+        alone = layerwise_scores(PROBE, other, y, n_layers=3, cv=3)
+        np.testing.assert_array_equal(result.other_scores["random"], alone.scores)
+        by_task = layerwise_scores(PROBE, X, y, n_layers=3, cv=3, control=task)
+        np.testing.assert_array_equal(result.control_scores, by_task.control_scores)
+        np.testing.assert_array_equal(result.scores, by_task.scores)
+
+    def test_words_say_their_most_frequent_label(self, classification):
+        X, _ = classification
+        words = ["a", "a", "a", "b", "b", "new"]
+        y = np.array(["N", "V", "V", "N", "N", "N"])
+        fold = [([0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5]), ([0, 1, 2], [5])]
+        result = layerwise_scores(
+            RidgeClassifier(), X[:6], y, n_layers=3, cv=fold, control={"word types": words}
+        )
+        # a -> V, b -> N; the new word gets the most frequent label: N, of 3 to 2, and then V
+        np.testing.assert_allclose(result.other_scores["word types"], [5 / 6, 0])
+
+    def test_words_say_their_mean(self, classification):
+        X, _ = classification
+        words = np.repeat(np.arange(30), 5)
+        y = np.random.RandomState(0).normal(size=30)[words] + 0.1 * X[:, 5]
+        result = layerwise_scores(Ridge(), X, y, n_layers=3, cv=KFold(5, shuffle=True), control={
+            "word types": words
+        })  # fmt: skip
+        assert result.other_scores["word types"].shape == (5,)
+        assert result.other_scores["word types"].min() > 0.95
+        assert result.baseline_scores.max() < 0.1
+
+    def test_the_gain_is_over_the_first_layer(self, classification):
+        result = layerwise_scores(PROBE, *classification, n_layers=3, cv=3)
+        np.testing.assert_array_equal(result.gain[0], 0)
+        np.testing.assert_array_equal(result.gain[2], result.scores[2] - result.scores[0])
+
+    def test_the_frame_has_a_column_for_each(self, classification):
+        X, y = classification
+        control = {"noise": X[::-1].copy(), "types": list("abcde" * 30)}
+        result = layerwise_scores(PROBE, X, y, n_layers=3, cv=3, control=control)
+        frame = result.to_frame()
+        assert list(frame) == ["score", "std", "gain", "noise", "types", "baseline"]
+        np.testing.assert_allclose(frame["noise"], result.other_scores["noise"].mean(axis=1))
+        assert frame["types"].nunique() == 1
+
+    def test_a_split_that_shares_no_word_types_is_warned_of(self, classification, groups):
+        task = make_control_task(groups, classification[1], random_state=0)
+        with pytest.warns(UserWarning, match="On 3 of 3 folds, 90%") as record:
+            layerwise_scores(PROBE, *classification, n_layers=3, cv=3, groups=groups, control=task)
+        assert record[0].filename == __file__
+
+    @pytest.mark.parametrize(
+        ("control", "error", "message"),
+        [
+            ("task", TypeError, "control must be a ControlTask, or a dict of names"),
+            ({1: list("ab")}, TypeError, "names of controls are strings, got 1"),
+            ({"gain": list("ab")}, ValueError, "'gain' is a column of the results"),
+            ({"x": list("ab")}, ValueError, "The control 'x' has 2 words, but X has 150"),
+            ({"x": np.ones((150, 3))}, ValueError, r"'x' have the shape \(150, 3\), but X has"),
+            ({"x": np.full((150, 12), np.nan)}, ValueError, r"control\['x'\] contains NaN"),
+            ({"x": "ab"}, TypeError, r"control\['x'\] must be a list of words"),
+        ],
+    )
+    def test_errors(self, classification, control, error, message):
+        with pytest.raises(error, match=message):
+            layerwise_scores(PROBE, *classification, n_layers=3, control=control)
+
+    def test_one_control_task(self, classification):
+        task = make_control_task(range(150), classification[1], random_state=0)
+        with pytest.raises(ValueError, match="control takes one control task"):
+            layerwise_scores(PROBE, *classification, n_layers=3, control={"a": task, "b": task})
