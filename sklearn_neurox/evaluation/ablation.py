@@ -38,6 +38,8 @@ class AblationCurve:
         Number of all neurons.
     metric : str, default="score"
         What the scores are.
+    mode : {"zero", "mean", "retrain", ""}, default=""
+        What happened to the other neurons.
     """
 
     n_neurons: NDArray[np.intp]
@@ -45,6 +47,7 @@ class AblationCurve:
     full_scores: NDArray[np.float64]
     n_available: int
     metric: str = "score"
+    mode: str = ""
 
     def __repr__(self) -> str:
         means = "; ".join(
@@ -171,6 +174,7 @@ def ablation_curve(
         full_scores=np.array(full),
         n_available=X.shape[1],
         metric=metric_name(estimator, scoring),
+        mode=mode,
     )
 
 

@@ -66,7 +66,7 @@ class LinearProbeCV(LinearProbe):
         self._check_folds(y, sample_weight, splits)
 
         with fit_task(self, X, y, max_subtasks=len(splits) + self.refit) as context:
-            times, scores = [], []
+            times, scores, zeros = [], [], []
             folds = self._fit_folds(X, y, sample_weight, candidates, splits)
             for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
                 task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -74,11 +74,13 @@ class LinearProbeCV(LinearProbe):
                 start = time.perf_counter()
                 scorer = check_scoring(probes[0], self.scoring)
                 scores.append([scorer(probe, X[test], y[test], **score_params) for probe in probes])
+                zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
                 times.append((fit_time, time.perf_counter() - start))
                 task.call_on_fit_task_end(
                     estimator=self, X=X, y=y, reconstruction_attributes=vars(probes[0])
                 )
             fitted = _summarise(candidates, np.array(scores, dtype=float), np.array(times))
+            fitted["zero_shares_"] = np.array(zeros).T
             if self.refit:
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
                 best = self._make_probe(**fitted["best_params_"])

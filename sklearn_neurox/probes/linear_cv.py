@@ -81,6 +81,8 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         Its place in ``cv_results_``.
     cv_results_ : dict of arrays
         As of ``GridSearchCV``. Times are shares of what the whole grid took.
+    zero_shares_ : ndarray of shape (n_candidates, n_folds)
+        Share of the weights that are exactly 0, of each pair on each fold.
     n_splits_ : int
         Number of folds.
     coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
@@ -290,6 +292,8 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         Its place in ``cv_results_``.
     cv_results_ : dict of arrays
         As of ``GridSearchCV``. Times are shares of what the whole grid took.
+    zero_shares_ : ndarray of shape (n_candidates, n_folds)
+        Share of the weights that are exactly 0, of each pair on each fold.
     n_splits_ : int
         Number of folds.
     coef_ : ndarray of shape (n_neurons,), or (n_outputs, n_neurons) where y has two dimensions

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from .._optional import import_optional
 from ..evaluation import ablation_curve, layerwise_scores
+from ..evaluation.ablation import KEEP
+from ._axes import make_axes, plot_folds, spread_of
 
-# Okabe and Ito's colours; markers and dashes keep the curves apart in grey.
-_STYLES = {
-    "blue": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    "orange": {"color": "#D55E00", "marker": "s", "linestyle": "--"},
-    "green": {"color": "#009E73", "marker": "^", "linestyle": "-."},
+_LEVELS: tuple[dict[str, Any], ...] = (
+    {"color": "0.4", "linestyle": ":"},
+    {"color": "black", "linestyle": (0, (5, 1))},
+    {"color": "0.6", "linestyle": (0, (3, 1, 1, 1, 1, 1))},
+)
+_OTHERS = {
+    "": "",
+    "zero": " (the others are 0)",
+    "mean": " (the others are at their mean)",
+    "retrain": " (trained on them alone)",
 }
 
 
-class _ResultDisplay(ABC):
+class ResultDisplay(ABC):
     """A display of a result that a function computes for an estimator."""
 
     _compute: Callable
@@ -32,21 +39,23 @@ class _ResultDisplay(ABC):
         """Plot the result."""
 
     @classmethod
-    def from_result(cls, result, *, ax=None):
+    def from_result(cls, result, *, ax=None, **kwargs):
         """Plot a result.
 
         Parameters
         ----------
-        result : LayerwiseScores or AblationCurve
+        result : result
             As the class says.
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
+        **kwargs : dict
+            Passed to ``plot``.
 
         Returns
         -------
         display
         """
-        return cls(result).plot(ax=ax)
+        return cls(result).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
@@ -69,7 +78,7 @@ class _ResultDisplay(ABC):
         return cls.from_result(cls._compute(estimator, X, y, **kwargs), ax=ax)
 
 
-class LayerwiseScoresDisplay(_ResultDisplay):
+class LayerwiseScoresDisplay(ResultDisplay):
     """Scores of a probe on each layer, with the control task and the baseline.
 
     Parameters
@@ -113,18 +122,19 @@ class LayerwiseScoresDisplay(_ResultDisplay):
         self.figure_ = self.ax_.figure
         result = self.result
         layers = np.arange(len(result.scores))
-        _errorbar(self.ax_, layers, result.scores, "Task", "blue")
+        curves = {"Task": result.scores}
         if result.control_scores is not None:
-            _errorbar(self.ax_, layers, result.control_scores, "Control task", "orange")
-        self.ax_.axhline(
-            result.baseline_scores.mean(),
-            color="0.4",
-            linestyle=":",
-            label="Baseline, no activations",
-        )
+            curves["Control task"] = result.control_scores
+        levels = {"Baseline, no activations": result.baseline_scores}
+        for name, scores in result.other_scores.items():
+            (curves if scores.ndim == 2 else levels)[name.capitalize()] = scores
+        for place, (name, scores) in enumerate(curves.items()):
+            plot_folds(self.ax_, layers, scores, name, place)
+        for (name, scores), line in zip(levels.items(), cycle(_LEVELS)):
+            self.ax_.axhline(scores.mean(), label=name, **line)
         self.ax_.set(
             xlabel="Layer",
-            ylabel=f"{result.metric.capitalize()} ({_spread(result.scores.shape[1])})",
+            ylabel=f"{result.metric.capitalize()} ({spread_of(result.scores.shape[1])})",
             title="A probe on each layer (0: embeddings)",
             xticks=layers,
         )
@@ -132,7 +142,7 @@ class LayerwiseScoresDisplay(_ResultDisplay):
         return self
 
 
-class AblationCurveDisplay(_ResultDisplay):
+class AblationCurveDisplay(ResultDisplay):
     """Score over the number of neurons kept: top, random, bottom.
 
     Parameters
@@ -176,40 +186,19 @@ class AblationCurveDisplay(_ResultDisplay):
         self.ax_ = make_axes(ax)
         self.figure_ = self.ax_.figure
         result = self.result
-        styles = {"top": "blue", "random": "orange", "bottom": "green"}
         order = np.argsort(result.n_neurons, kind="stable")
         n_neurons = result.n_neurons[order]
         for keep, scores in result.scores.items():
-            _errorbar(
-                self.ax_, n_neurons, scores[order], f"{keep.capitalize()} neurons", styles[keep]
-            )
+            label = f"{keep.capitalize()} neurons"
+            plot_folds(self.ax_, n_neurons, scores[order], label, KEEP.index(keep))
         self.ax_.axhline(result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons")
         self.ax_.set(
             xscale="log",
             xlabel=f"Neurons kept, of {result.n_available:,}",
-            ylabel=f"{result.metric.capitalize()} ({_spread(len(result.full_scores))})",
-            title="How many neurons does it take?",
+            ylabel=f"{result.metric.capitalize()} ({spread_of(len(result.full_scores))})",
+            title=f"How many neurons does it take?{_OTHERS[result.mode]}",
         )
         self.ax_.set_xticks(n_neurons, [f"{n:,}" for n in n_neurons], rotation=45)
         self.ax_.minorticks_off()
         self.ax_.legend()
         return self
-
-
-def make_axes(ax, figsize: tuple[float, float] = (6.4, 4)) -> Any:
-    """Return the axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
-    _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
-    return ax
-
-
-def _errorbar(ax, x, scores, label, style) -> None:
-    ax.errorbar(
-        x, scores.mean(axis=1), scores.std(axis=1), label=label, capsize=3, **_STYLES[style]
-    )
-
-
-def _spread(n_folds: int) -> str:
-    return f"mean ± std of {n_folds} folds"

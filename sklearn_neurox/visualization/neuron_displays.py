@@ -1,4 +1,4 @@
-"""Pictures of rankings, redundancy and penalties with matplotlib."""
+"""Pictures of rankings, of the neurons of each class, and of penalties."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .._optional import import_optional
-from ..activations import TokenActivations
-from ..neurons import CorrelationClustering, ranking_overlap
-from .displays import make_axes
-
-_LINES = ("-", "--", "-.", ":")
-_MARKERS = "osD^vPX*"
+from ..neurons import ranking_overlap, top_neurons
+from ._axes import make_axes, plot_matrix, style
 
 
 class RankingOverlapDisplay:
@@ -107,25 +102,22 @@ class RankingOverlapDisplay:
         size = 2.5 + 0.5 * len(self.names)
         self.ax_ = make_axes(ax, figsize=(size + 0.8, size))
         self.figure_ = self.ax_.figure
-        image = self.ax_.imshow(self.overlap, cmap="cividis", vmin=0, vmax=1)
-        for (i, j), value in np.ndenumerate(self.overlap):
-            color = "white" if value < 0.6 else "black"
-            self.ax_.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize=9)
-        ticks = range(len(self.names))
-        self.ax_.set_xticks(ticks, self.names, rotation=40, ha="right")
-        self.ax_.set_yticks(ticks, self.names)
+        plot_matrix(self.ax_, self.overlap, self.names, self.names, "Intersection over union")
         self.ax_.set_title(f"Overlap of the first {self.k:,} neurons")
-        self.figure_.colorbar(image, ax=self.ax_, label="Intersection over union")
         return self
 
 
-class RedundancyDisplay:
-    """Number of clusters of neurons over the distance at which they are cut.
+class NeuronsPerClassDisplay:
+    """How many neurons each class needs: the smallest sets that hold a share of its weight mass.
 
     Parameters
     ----------
-    heights : mapping of str to ndarray of shape (n_neurons - 1,)
-        Names of groups of neurons, and the distances at which their clusters merge.
+    n_neurons : mapping of str to int
+        Classes, and the number of neurons of each.
+    mass : float
+        Share of the weight mass that they hold.
+    n_available : int
+        Number of all neurons.
 
     Attributes
     ----------
@@ -137,68 +129,55 @@ class RedundancyDisplay:
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn_neurox import CorrelationClustering, RedundancyDisplay
-    >>> X, _ = load_digits(return_X_y=True)
-    >>> clustering = CorrelationClustering(random_state=0).fit(X)
-    >>> display = RedundancyDisplay.from_estimator(clustering, name="pixels")
-    >>> display.ax_.get_title()
-    'How redundant are the neurons?'
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import NeuronsPerClassDisplay, WeightMassSelector
+    >>> selector = WeightMassSelector(RidgeClassifier()).fit(*load_digits(return_X_y=True))
+    >>> display = NeuronsPerClassDisplay.from_estimator(selector)
+    >>> display.n_neurons["6"], display.n_neurons["8"]
+    (13, 13)
     """
 
-    def __init__(self, heights: Mapping[str, NDArray]):
-        self.heights = heights
+    def __init__(self, n_neurons: Mapping[str, int], mass: float, n_available: int):
+        self.n_neurons, self.mass, self.n_available = n_neurons, mass, n_available
 
     @classmethod
-    def from_estimator(
-        cls, clustering: CorrelationClustering, *, name: str = "neurons", ax=None
-    ) -> RedundancyDisplay:
-        """Plot a fitted clustering.
+    def from_estimator(cls, selector, *, mass: float = 0.5, ax=None) -> NeuronsPerClassDisplay:
+        """Count the neurons of each class of a fitted selector, and plot.
 
         Parameters
         ----------
-        clustering : CorrelationClustering
-            Fitted.
-        name : str, default="neurons"
-            Of its neurons.
+        selector : WeightMassSelector or ProbelessSelector
+            Fitted on labels; its ``class_scores_`` are the weights.
+        mass : float in [0, 1], default=0.5
+            Share of each class's weight mass.
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
 
         Returns
         -------
-        RedundancyDisplay
+        NeuronsPerClassDisplay
+
+        Raises
+        ------
+        ValueError
+            If the selector has no scores for each class, as with two classes, which share one
+            row of weights.
         """
-        check_is_fitted(clustering)
-        return cls({name: clustering.linkage_matrix_[:, 2]}).plot(ax=ax)
+        check_is_fitted(selector)
+        scores = getattr(selector, "class_scores_", None)
+        fitted_on = getattr(selector, "estimator_", selector)
+        classes = np.asarray(getattr(fitted_on, "classes_", ())).tolist()
+        if scores is None or len(scores) != len(classes):
+            raise ValueError(
+                f"This {type(selector).__name__} has no scores for each of its "
+                f"{len(classes)} classes."
+            )
+        _, neurons = top_neurons(scores, mass)
+        counts = {str(label): len(each) for label, each in zip(classes, neurons, strict=True)}
+        return cls(counts, mass, scores.shape[1]).plot(ax=ax)
 
-    @classmethod
-    def from_activations(
-        cls, tokens: TokenActivations, *, all_layers: bool = True, ax=None, **kwargs
-    ) -> RedundancyDisplay:
-        """Cluster the neurons of each layer, and of all together, and plot.
-
-        Parameters
-        ----------
-        tokens : TokenActivations
-        all_layers : bool, default=True
-            Cluster the neurons of all layers together as well.
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        **kwargs : dict
-            Parameters of :class:`CorrelationClustering`.
-
-        Returns
-        -------
-        RedundancyDisplay
-        """
-        parts = {f"layer {layer}": tokens.layer(layer) for layer in tokens.layers}
-        if all_layers and tokens.n_layers > 1:
-            parts["all layers"] = tokens.X
-        clustering = CorrelationClustering(**kwargs)
-        heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
-        return cls(heights).plot(ax=ax)
-
-    def plot(self, *, ax=None) -> RedundancyDisplay:
-        """Plot a line for each group of neurons.
+    def plot(self, *, ax=None) -> NeuronsPerClassDisplay:
+        """Plot a bar for each class, the fewest neurons first.
 
         Parameters
         ----------
@@ -207,32 +186,25 @@ class RedundancyDisplay:
 
         Returns
         -------
-        RedundancyDisplay
+        NeuronsPerClassDisplay
         """
-        self.ax_ = make_axes(ax)
+        self.ax_ = make_axes(ax, figsize=(6.4, 1.4 + 0.25 * len(self.n_neurons)))
         self.figure_ = self.ax_.figure
-        colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps
-        thresholds = np.linspace(0, 1, 201)
-        layers = [name for name in self.heights if name != "all layers"]
-        for place, (name, heights) in enumerate(self.heights.items()):
-            clusters = 1 + (heights > thresholds[:, np.newaxis]).sum(axis=1)
-            style: dict[str, Any] = {"color": "black", "lw": 3}
-            if name in layers:
-                shade = 0.9 * place / max(1, len(layers) - 1)
-                style = {"color": colormap["cividis"](shade), "ls": _LINES[place % len(_LINES)]}
-            self.ax_.plot(thresholds, clusters / (len(heights) + 1), label=name, **style)
+        names = sorted(self.n_neurons, key=self.n_neurons.__getitem__)
+        bars = self.ax_.barh(names, [self.n_neurons[name] for name in names], color="#0072B2")
+        self.ax_.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
+        self.ax_.invert_yaxis()
+        self.ax_.margins(x=0.1)
         self.ax_.set(
-            xlabel="Distance threshold (1 − |correlation|)",
-            ylabel="Clusters, as a share of the neurons",
-            title="How redundant are the neurons?",
-            ylim=(0, 1.05),
+            xlabel=f"Neurons that hold {self.mass:.0%} of the weight mass, of {self.n_available:,}",
+            ylabel="Class",
+            title="How many neurons does each class need?",
         )
-        self.ax_.legend(fontsize="small")
         return self
 
 
 class RegularizationPathDisplay:
-    """Score over the penalties of a probe.
+    """Score, or share of zero weights, over the penalties of a probe.
 
     Parameters
     ----------
@@ -240,6 +212,8 @@ class RegularizationPathDisplay:
         As of a search: ``param_lambda_l1``, ``param_lambda_l2`` and test scores.
     metric : str, default="score"
         What the scores are.
+    zero_shares : ndarray of shape (n_candidates, n_folds), default=None
+        Share of zero weights, as of the probes' own searches.
 
     Attributes
     ----------
@@ -260,11 +234,17 @@ class RegularizationPathDisplay:
     True
     """
 
-    def __init__(self, cv_results: Mapping[str, Any], *, metric: str = "score"):
-        self.cv_results, self.metric = cv_results, metric
+    def __init__(
+        self,
+        cv_results: Mapping[str, Any],
+        *,
+        metric: str = "score",
+        zero_shares: NDArray | None = None,
+    ):
+        self.cv_results, self.metric, self.zero_shares = cv_results, metric, zero_shares
 
     @classmethod
-    def from_estimator(cls, search, *, ax=None) -> RegularizationPathDisplay:
+    def from_estimator(cls, search, *, ax=None, show: str = "score") -> RegularizationPathDisplay:
         """Plot a fitted search over both penalties.
 
         Parameters
@@ -273,6 +253,8 @@ class RegularizationPathDisplay:
             Fitted; of a Pipeline the parameters may be those of a step.
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
+        show : {"score", "zeros"}, default="score"
+            As of ``plot``.
 
         Returns
         -------
@@ -281,16 +263,20 @@ class RegularizationPathDisplay:
         check_is_fitted(search, "cv_results_")
         scoring = getattr(search, "scoring", None)
         return cls(
-            search.cv_results_, metric=scoring if isinstance(scoring, str) else "score"
-        ).plot(ax=ax)
+            search.cv_results_,
+            metric=scoring if isinstance(scoring, str) else "score",
+            zero_shares=getattr(search, "zero_shares_", None),
+        ).plot(ax=ax, show=show)
 
-    def plot(self, *, ax=None) -> RegularizationPathDisplay:
+    def plot(self, *, ax=None, show: str = "score") -> RegularizationPathDisplay:
         """Plot a line over lambda_l1 for each lambda_l2; bars span one standard deviation.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
+        show : {"score", "zeros"}, default="score"
+            The test score, or the share of weights that are exactly 0.
 
         Returns
         -------
@@ -299,12 +285,25 @@ class RegularizationPathDisplay:
         Raises
         ------
         ValueError
-            If the results have no lambda_l1 or lambda_l2.
+            If the results have no lambda_l1 or lambda_l2, or no shares of zero weights; or `show`
+            is unknown.
         """
+        if show not in ("score", "zeros"):
+            raise ValueError(f"show must be 'score' or 'zeros', got {show!r}.")
+        if show == "score":
+            mean, std = self.cv_results["mean_test_score"], self.cv_results["std_test_score"]
+            label, title = self.metric.capitalize(), "How much regularisation?"
+        elif self.zero_shares is not None:
+            mean, std = self.zero_shares.mean(axis=1), self.zero_shares.std(axis=1)
+            label, title = "Share of zero weights", "How sparse is it?"
+        else:
+            raise ValueError(
+                "This search has no zero_shares_: LinearProbeClassifierCV and "
+                "LinearProbeRegressorCV have them, other searches do not."
+            )
         l1, l2 = (self._lambdas(name) for name in ("lambda_l1", "lambda_l2"))
         self.ax_ = make_axes(ax)
         self.figure_ = self.ax_.figure
-        mean, std = self.cv_results["mean_test_score"], self.cv_results["std_test_score"]
         values = np.unique(l1)
         for place, penalty in enumerate(np.unique(l2)):
             rows = np.flatnonzero(l2 == penalty)
@@ -314,15 +313,14 @@ class RegularizationPathDisplay:
                 mean[rows],
                 std[rows],
                 label=f"{penalty:g}",
-                marker=_MARKERS[place % len(_MARKERS)],
-                ls=_LINES[place % len(_LINES)],
                 capsize=3,
+                **style(place),
             )
         self.ax_.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         self.ax_.set(
             xlabel="lambda_l1",
-            ylabel=f"{self.metric.capitalize()} (mean ± std of the folds)",
-            title="How much regularisation?",
+            ylabel=f"{label} (mean ± std of the folds)",
+            title=title,
         )
         self.ax_.legend(title="lambda_l2", fontsize="small")
         return self

@@ -120,7 +120,7 @@ def test_errors_of_layers(classification, changes, message):
 
 def test_control_is_a_task(classification):
     X, y = classification
-    with pytest.raises(TypeError, match="control must be a ControlTask, or a dict .* got ndarray"):
+    with pytest.raises(TypeError, match=r"control must be a ControlTask, or a dict .* got ndarray"):
         layerwise_scores(PROBE, X, y, n_layers=3, control=y)
 
 

@@ -33,6 +33,20 @@ def test_layers(classification):
     assert ax.get_ylabel() == "Accuracy (mean ± std of 5 folds)"
 
 
+def test_other_controls_are_curves_and_levels(classification):
+    X, y = classification
+    control = {"random weights": X[::-1], "word types": np.arange(150) // 2}
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=3, control=control)
+    ax = LayerwiseScoresDisplay.from_result(result).ax_
+    curve = ax.containers[1]
+    assert curve.get_label() == "Random weights"
+    np.testing.assert_allclose(
+        curve.lines[0].get_ydata(), result.other_scores["random weights"].mean(axis=1)
+    )
+    levels = {line.get_label(): line.get_ydata()[0] for line in ax.get_lines()}
+    assert levels["Word types"] == result.other_scores["word types"].mean()
+
+
 def test_the_axis_names_the_metric(classification):
     X, _ = classification
     display = LayerwiseScoresDisplay.from_estimator(Ridge(), X, X[:, 0], n_layers=3, cv=2)
@@ -54,3 +68,4 @@ def test_ablation(classification):
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["3", "12"]
     markers = {container.lines[0].get_marker() for container in display.ax_.containers}
     assert len(markers) == 3  # told apart in grey
+    assert display.ax_.get_title() == "How many neurons does it take? (the others are 0)"

@@ -1,4 +1,4 @@
-"""Pictures of rankings, redundancy and penalties show the numbers that they are made of."""
+"""Pictures of rankings, classes and penalties show the numbers that they are made of."""
 
 import numpy as np
 import pytest
@@ -11,16 +11,16 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     AveragePrecisionSelector,
-    CorrelationClustering,
     LinearProbeClassifier,
     LinearProbeClassifierCV,
+    NeuronsPerClassDisplay,
     ProbelessSelector,
     RankingOverlapDisplay,
-    RedundancyDisplay,
     RegularizationPathDisplay,
-    TokenActivations,
     VotingSelector,
+    WeightMassSelector,
     ranking_overlap,
+    top_neurons,
 )
 
 
@@ -53,37 +53,29 @@ class TestOverlap:
         assert display.overlap[0, 1] == 1  # both find the three planted neurons
 
 
-class TestRedundancy:
-    @pytest.mark.filterwarnings("ignore:CorrelationClustering")
-    def test_lines_count_clusters(self, classification):
+class TestNeuronsPerClass:
+    def test_bars_count_the_smallest_sets(self, classification):
+        selector = WeightMassSelector(RidgeClassifier()).fit(*classification)
+        display = NeuronsPerClassDisplay.from_estimator(selector, mass=0.8)
         X, _ = classification
-        X = np.hstack([X, X + 0.1])
-        clustering = CorrelationClustering(random_state=0).fit(X)
-        display = RedundancyDisplay.from_estimator(clustering, name="mine")
-        (line,) = display.ax_.get_lines()
-        assert line.get_label() == "mine"
-        for threshold in (0.1, 0.5, 0.9):
-            place = np.searchsorted(line.get_xdata(), threshold)
-            cut = CorrelationClustering(distance_threshold=line.get_xdata()[place])
-            expected = cut.set_params(random_state=0).fit(X).n_clusters_ / 24
-            np.testing.assert_allclose(line.get_ydata()[place], expected)
+        coef = selector.estimator_.coef_
+        _, neurons = top_neurons(coef, 0.8, scale=X.std(axis=0))
+        assert list(display.n_neurons.values()) == [len(each) for each in neurons]
+        widths = [bar.get_width() for bar in display.ax_.patches]
+        assert widths == sorted(display.n_neurons.values())
+        assert display.ax_.get_xlabel() == "Neurons that hold 80% of the weight mass, of 12"
 
-    def test_a_line_for_each_layer_and_for_all(self, classification):
-        X, _ = classification
-        n = np.arange(len(X))
-        tokens = TokenActivations(X, n.astype(str), n, np.zeros_like(n), layers=(3, 5))
-        display = RedundancyDisplay.from_activations(tokens, linkage="complete")
-        assert [line.get_label() for line in display.ax_.get_lines()] == [
-            "layer 3",
-            "layer 5",
-            "all layers",
-        ]
-        display = RedundancyDisplay.from_activations(tokens, all_layers=False)
-        assert len(display.ax_.get_lines()) == 2
+    def test_probeless_has_scores_of_classes_too(self, classification):
+        display = NeuronsPerClassDisplay.from_estimator(ProbelessSelector().fit(*classification))
+        assert list(display.n_neurons) == ["0", "1", "2"]
 
-    def test_not_fitted(self):
+    def test_what_has_no_classes(self, classification):
+        X, y = classification
+        two = WeightMassSelector(RidgeClassifier()).fit(X, y == 0)
+        with pytest.raises(ValueError, match="no scores for each of its 2 classes"):
+            NeuronsPerClassDisplay.from_estimator(two)
         with pytest.raises(NotFittedError):
-            RedundancyDisplay.from_estimator(CorrelationClustering())
+            NeuronsPerClassDisplay.from_estimator(ProbelessSelector())
 
 
 class TestRegularizationPath:
@@ -119,6 +111,23 @@ class TestRegularizationPath:
         search = GridSearchCV(steps, grid, cv=2).fit(*classification)
         display = RegularizationPathDisplay.from_estimator(search)
         assert len(display.ax_.containers) == 2
+
+    def test_shares_of_zeros(self, classification):
+        search = self.search(solver="owlqn").fit(*classification)
+        display = RegularizationPathDisplay.from_estimator(search, show="zeros")
+        drawn = [container.lines[0].get_ydata() for container in display.ax_.containers]
+        shares = search.zero_shares_.mean(axis=1).reshape(3, 2)  # lambdas_l1 as 1e-2, 0, 1e-3
+        np.testing.assert_allclose(drawn, shares[[1, 2, 0]].T)
+        assert drawn[0][0] == 0
+        assert drawn[0][2] > 0
+
+    def test_other_searches_count_no_zeros(self, classification):
+        grid = {"lambda_l1": [0, 1e-3], "lambda_l2": [0]}
+        search = GridSearchCV(LinearProbeClassifier(max_epochs=1), grid, cv=2).fit(*classification)
+        with pytest.raises(ValueError, match="This search has no zero_shares_"):
+            RegularizationPathDisplay.from_estimator(search, show="zeros")
+        with pytest.raises(ValueError, match="show must be 'score' or 'zeros', got 'loss'"):
+            RegularizationPathDisplay.from_estimator(search, show="loss")
 
     def test_a_search_over_other_things(self, classification):
         search = GridSearchCV(RidgeClassifier(), {"alpha": [1, 2]}, cv=2).fit(*classification)

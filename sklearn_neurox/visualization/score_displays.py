@@ -1,0 +1,353 @@
+"""Pictures of what a probe gets right, of selectivity, and of description length."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluation import (
+    Codelength,
+    ProbeReport,
+    Selectivity,
+    SelectivityCurve,
+    codelength,
+    probe_report,
+    selectivity_curve,
+    selectivity_score,
+)
+from ._axes import by_name, make_axes, plot_folds, plot_matrix, spread_of, style
+from .displays import ResultDisplay
+
+_SCORES = ("f1", "recall", "precision")
+_BESIDE = 3  # reports whose points fit beside each other; more are a matrix
+
+
+class ProbeReportDisplay(ResultDisplay):
+    """Scores of each class: of one probe, or of several side by side.
+
+    Up to three reports are points, with the intervals of the F1; more are a matrix.
+
+    Parameters
+    ----------
+    result : ProbeReport, or dict of str to ProbeReport
+        Of classifiers, from :func:`probe_report`; several by the names of the experiments, such
+        as layers.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay : Plots the ``confusion_matrix`` of a report.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import ProbeReportDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> probe = RidgeClassifier().fit(X[:1200], y[:1200])
+    >>> display = ProbeReportDisplay.from_estimator(probe, X[1200:], y[1200:])
+    >>> display.ax_.get_yticklabels()[0].get_text()
+    '3 (62)'
+    """
+
+    _compute = staticmethod(probe_report)
+
+    def plot(self, *, ax=None, score: str = "f1") -> ProbeReportDisplay:
+        """Plot a line for each class, the most frequent first.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+        score : {"f1", "recall", "precision"}, default="f1"
+            Which score. The recall is the accuracy on the words of the class.
+
+        Returns
+        -------
+        ProbeReportDisplay
+
+        Raises
+        ------
+        ValueError
+            If `score` is unknown, a report has no classes, or reports have different classes.
+        """
+        reports = by_name(self.result, ProbeReport)
+        if score not in _SCORES:
+            raise ValueError(f"score must be one of {_SCORES}, got {score!r}.")
+        labels, support = _classes_of(reports)
+        order = np.argsort(-support, kind="stable")
+        # (n_reports, n_classes, 3): value, low, high
+        values = np.array([_class_values(report, score) for report in reports.values()])[:, order]
+        if ax is None:
+            ax = make_axes(None, figsize=(6.4, 1.4 + 0.28 * len(labels)))
+        self.ax_, self.figure_ = ax, ax.figure
+        rows = [f"{labels[place]} ({support[place]:,})" for place in order]
+        if len(reports) <= _BESIDE:
+            self._plot_points(list(reports), values, score)
+            ax.set_yticks(range(len(rows)), rows)
+        else:
+            plot_matrix(ax, values[..., 0].T, rows, list(reports), score.capitalize())
+        ax.set(ylabel="Class (words)", title="Which classes does it get right?")
+        return self
+
+    def _plot_points(self, names, values, score):
+        n_classes = values.shape[1]
+        for place, (name, (value, low, high)) in enumerate(
+            zip(names, np.moveaxis(values, 2, 1), strict=True)
+        ):
+            shift = 0.22 * (place - (len(names) - 1) / 2)
+            bars = np.maximum(0, np.array([value - low, high - value]))
+            self.ax_.errorbar(
+                value,
+                np.arange(n_classes) + shift,
+                xerr=None if np.isnan(bars).all() else bars,
+                label=name,
+                capsize=2,
+                **{**style(place), "linestyle": "none"},
+            )
+        bars = ""
+        if score == "f1":
+            report = next(iter(by_name(self.result, ProbeReport).values()))
+            bars = f" ({report.confidence:.0%} intervals)"
+        self.ax_.set_xlabel(f"{score.capitalize()}{bars}")
+        self.ax_.invert_yaxis()
+        self.ax_.grid(axis="x", alpha=0.3)
+        if len(names) > 1:
+            self.ax_.legend()
+
+
+def _classes_of(reports) -> tuple[list, NDArray[np.intp]]:
+    """Labels that all reports share, and the number of words of each in the first."""
+    first, *others = reports.values()
+    labels = [each.label for each in first.per_class]
+    if not labels:
+        raise ValueError("A report of a regressor has no classes to plot.")
+    for report in others:
+        if [each.label for each in report.per_class] != labels:
+            raise ValueError(
+                f"The reports are of different classes: {labels} and "
+                f"{[each.label for each in report.per_class]}."
+            )
+    return labels, np.array([each.support for each in first.per_class])
+
+
+def _class_values(report, name) -> list[tuple[float, float, float]]:
+    """Value, low and high of a score for each class; NaN where there is none."""
+    values = []
+    for each in report.per_class:
+        score = getattr(each, name)
+        if score is None:
+            score = np.nan
+        values.append((score, np.nan, np.nan) if isinstance(score, Real) else score)
+    return np.array(values, dtype=float).tolist()
+
+
+class SelectivityDisplay(ResultDisplay):
+    """Score on the task and on the control task, of one experiment or of several.
+
+    Parameters
+    ----------
+    result : Selectivity, or dict of str to Selectivity
+        From :func:`selectivity_score`; several by the names of the experiments.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurox import Selectivity, SelectivityDisplay
+    >>> table = Selectivity(np.array([0.8]), np.array([0.8]), np.array([0.2]), "accuracy")
+    >>> probe = Selectivity(np.array([0.9]), np.array([0.5]), np.array([0.2]), "accuracy")
+    >>> display = SelectivityDisplay.from_result({"words alone": table, "probe": probe})
+    >>> [text.get_text() for text in display.ax_.texts]
+    ['+0.00', '+0.40']
+    """
+
+    _compute = staticmethod(selectivity_score)
+
+    def plot(self, *, ax=None) -> SelectivityDisplay:
+        """Plot a line between both means for each experiment, with the selectivity beside it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        SelectivityDisplay
+        """
+        results = by_name(self.result, Selectivity)
+        self.ax_ = make_axes(ax, figsize=(6.4, 1.6 + 0.4 * len(results)))
+        self.figure_ = self.ax_.figure
+        rows = np.arange(len(results))
+        task, control = (
+            np.array([getattr(each, name).mean() for each in results.values()])
+            for name in ("task", "control")
+        )
+        self.ax_.hlines(rows, control, task, color="0.6", linewidth=3, zorder=1)
+        for place, (label, values) in enumerate({"Task": task, "Control task": control}.items()):
+            options = {**style(place), "linestyle": "none", "markersize": 8}
+            self.ax_.plot(values, rows, label=label, **options)
+        for row, (one, other) in enumerate(zip(task, control, strict=True)):
+            middle = (one + other) / 2
+            self.ax_.annotate(
+                f"{one - other:+.2f}", (middle, row), (0, 7), textcoords="offset points",
+                ha="center", fontsize=9,
+            )  # fmt: skip
+        metric = next(iter(results.values())).metric
+        self.ax_.set(
+            xlabel=f"{metric.capitalize()} (mean of the folds)",
+            title="More than memory? The selectivity of each",
+            ylim=(len(results) - 0.5, -0.6),
+        )
+        self.ax_.set_yticks(rows, list(results))
+        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return self
+
+
+class SelectivityCurveDisplay(ResultDisplay):
+    """Scores on the task and the control task along a parameter, and their difference.
+
+    Parameters
+    ----------
+    result : SelectivityCurve
+        From :func:`selectivity_curve`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_neurox import SelectivityCurveDisplay
+    >>> ids = np.random.RandomState(0).randint(40, size=600)  # words, for short
+    >>> display = SelectivityCurveDisplay.from_estimator(
+    ...     DecisionTreeClassifier(random_state=0), ids[:, None] / 40, ids >= 20, words=ids,
+    ...     param_name="max_depth", param_range=[1, 5, 20], random_state=0)
+    >>> display.ax_.get_xlabel()
+    'max_depth'
+    """
+
+    _compute = staticmethod(selectivity_curve)
+
+    def plot(self, *, ax=None) -> SelectivityCurveDisplay:
+        """Plot means over the folds; bars span one standard deviation to each side.
+
+        The values of the parameter stand at equal distances.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        SelectivityCurveDisplay
+        """
+        (result,) = by_name(self.result, SelectivityCurve).values()
+        self.ax_ = make_axes(ax)
+        self.figure_ = self.ax_.figure
+        curves = {
+            "Task": result.task,
+            "Control task": result.control,
+            "Selectivity": result.selectivity,
+        }
+        places = np.arange(len(result.param_range))
+        for place, (label, scores) in enumerate(curves.items()):
+            plot_folds(self.ax_, places, scores, label, place)
+        self.ax_.set_xticks(places, [_short(value) for value in result.param_range])
+        self.ax_.set(
+            xlabel=result.param_name.rpartition("__")[2],  # without the step of a Pipeline
+            ylabel=f"{result.metric.capitalize()} ({spread_of(result.task.shape[1])})",
+            title="Which probe keeps the task and forgets the words?",
+        )
+        self.ax_.legend()
+        return self
+
+
+def _short(value) -> str:
+    return f"{value:g}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
+
+
+class CodelengthDisplay(ResultDisplay):
+    """Bits a label over the words that have been sent: of one code, or of several.
+
+    Parameters
+    ----------
+    result : Codelength, or dict of str to Codelength
+        From :func:`codelength`; several by the names of the experiments.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_neurox import CodelengthDisplay
+    >>> display = CodelengthDisplay.from_estimator(
+    ...     GaussianNB(var_smoothing=0.1), *load_digits(return_X_y=True), random_state=0)
+    >>> display.ax_.get_ylabel()
+    'Bits a label, of each block'
+    """
+
+    _compute = staticmethod(codelength)
+
+    def plot(self, *, ax=None) -> CodelengthDisplay:
+        """Plot a line for each code, from the first words to the last.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot; None makes a figure.
+
+        Returns
+        -------
+        CodelengthDisplay
+        """
+        results = by_name(self.result, Codelength)
+        self.ax_ = make_axes(ax)
+        self.figure_ = self.ax_.figure
+        for place, (name, result) in enumerate(results.items()):
+            sent = result.sizes > 0
+            self.ax_.plot(
+                result.sizes.cumsum()[sent],
+                result.block_bits[sent] / result.sizes[sent],
+                label=f"{name}{': ' if name else ''}compression {result.compression:.1f}",
+                **style(place),
+            )
+        for n_classes in sorted({result.n_classes for result in results.values()}):
+            label = f"Uniform code, {n_classes} labels"
+            self.ax_.axhline(np.log2(n_classes), color="0.4", linestyle=":", label=label)
+        self.ax_.set(
+            xscale="log",
+            xlabel="Words sent",
+            ylabel="Bits a label, of each block",
+            title="How soon is it learnt?",
+        )
+        self.ax_.set_ylim(bottom=0)
+        self.ax_.legend()
+        return self
