@@ -192,7 +192,8 @@ class AnalysisReport:
 
         Parameters
         ----------
-        figure : matplotlib Figure or Axes, display, or svgwrite.Drawing
+        figure : matplotlib Figure or Axes, display, svgwrite.Drawing, or object with _repr_html_
+            What shows itself in a notebook, as a :class:`NeuronGrid`, goes in as its HTML.
         caption : str
             Also what a screen reader reads for a matplotlib figure.
 
@@ -204,15 +205,18 @@ class AnalysisReport:
         figure = getattr(figure, "figure", figure)  # of axes
         if isinstance(figure, svgwrite.Drawing):
             picture = figure.tostring()
-        elif not hasattr(figure, "savefig"):
-            raise TypeError(
-                f"Expected a figure of matplotlib or a drawing, got {type(figure).__name__}."
-            )
-        else:
+        elif hasattr(figure, "savefig"):
             buffer = io.BytesIO()
             figure.savefig(buffer, format="svg", metadata={"Date": None})
             data = base64.b64encode(buffer.getvalue()).decode()
             picture = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
+        elif hasattr(figure, "_repr_html_") and not isinstance(figure, type):
+            picture = figure._repr_html_()
+        else:
+            raise TypeError(
+                "Expected a figure of matplotlib, a drawing or an object with _repr_html_, got "
+                f"{type(figure).__name__}."
+            )
         label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         self._body.append(f"<figure>{picture}{label}</figure>")
         return self

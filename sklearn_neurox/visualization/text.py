@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
@@ -12,12 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
 from .._validation import check_vector, check_words
+from ._cells import n_cells
+from ._scale import NEGATIVE, POSITIVE, opacities
 from ._xml import printable
 
 FilterFunction = Callable[[NDArray], ArrayLike]
 
 _CELL_WIDTH = 0.6  # of the font size: the advance of the usual monospace fonts
 _LINE_HEIGHT = 1.5
+_WHITE_SPACE = re.compile(r"\s")  # SVG would fold it, and stretch the rest of the token
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class TextDrawing(svgwrite.Drawing):
@@ -32,7 +37,7 @@ def visualize_activations(
     activations,
     *,
     darken: int = 2,
-    colors: tuple[str, str] = ("#d35f5f", "#00aad4"),
+    colors: tuple[str, str] = (NEGATIVE, POSITIVE),
     text_direction: str = "ltr",
     char_limit: int = 60,
     font_size: int = 20,
@@ -56,7 +61,8 @@ def visualize_activations(
     text_direction : {"ltr", "rtl"}, default="ltr"
         Lines run from the left, or from the right.
     char_limit : int, default=60
-        Characters in a line; a wide character counts two. A longer token has a line of its own.
+        Characters in a line; a wide character or an emoji counts two. A longer token has a line
+        of its own.
     font_size : int, default=20
         In pixels.
     filter_fn : callable or "top_tokens", default=None
@@ -89,6 +95,46 @@ def visualize_activations(
             f"Every token needs one activation: got {len(words)} tokens and {len(activations)} "
             "activations."
         )
+    _check_options(darken, colors, text_direction, char_limit, font_size)
+    values = _filter(activations, filter_fn)
+    strengths = opacities(values, np.abs(values).max(initial=0.0), darken)
+
+    widths = [n_cells(word) for word in words]
+    lines = _break_lines(widths, char_limit)
+    line_cells = max([char_limit, *widths]) + 1
+    cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
+    drawing = _canvas(line_cells * cell, max(len(lines), 1) * height, words)
+    for row, line in enumerate(lines):
+        place = 0.5  # cells from the side where lines begin
+        for i in line:
+            left = place if text_direction == "ltr" else line_cells - place - widths[i]
+            group = drawing.g()
+            group.set_desc(title=f"{words[i]}: {activations[i]:.4g}")
+            group.add(
+                drawing.rect(
+                    insert=(left * cell, (row + 0.1) * height),
+                    size=(widths[i] * cell, 0.8 * height),
+                    fill=colors[0] if values[i] < 0 else colors[1],
+                    opacity=round(float(strengths[i]), 4),
+                )
+            )
+            group.add(
+                drawing.text(
+                    _WHITE_SPACE.sub(_NO_BREAK_SPACE, words[i]),
+                    insert=(left * cell, (row + 0.68) * height),
+                    font_family="monospace",
+                    font_size=font_size,
+                    textLength=widths[i] * cell,  # whatever the font, a word keeps to its colour
+                    lengthAdjust="spacingAndGlyphs",
+                    **_direction_of(words[i], text_direction),
+                )
+            )
+            drawing.add(group)
+            place += widths[i] + 1
+    return drawing
+
+
+def _check_options(darken, colors, text_direction, char_limit, font_size) -> None:
     if text_direction not in ("ltr", "rtl"):
         raise ValueError(f"text_direction must be 'ltr' or 'rtl', got {text_direction!r}.")
     check_scalar(darken, "darken", Integral, min_val=1)
@@ -96,48 +142,14 @@ def visualize_activations(
     check_scalar(font_size, "font_size", Real, min_val=1)
     if isinstance(colors, str) or len(colors) != 2:
         raise ValueError(f"colors must be two CSS colours, negative and positive, got {colors!r}.")
-    negative, positive = colors
-    values = _filter(activations, filter_fn)
-    limit = np.abs(values).max(initial=0.0)
-    shares = np.abs(values) / limit if limit > 0 else np.zeros_like(values)
-    opacities = 1 - (1 - shares) ** darken
 
-    widths = [_n_cells(word) for word in words]
-    lines = _break_lines(widths, char_limit)
-    n_cells = max([char_limit, *widths]) + 1
-    cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
-    size = (n_cells * cell, max(len(lines), 1) * height)
-    drawing = TextDrawing(size=size, debug=False)
-    drawing.viewbox(0, 0, *size)
+
+def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
+    drawing = TextDrawing(size=(width, height), debug=False)
+    drawing.viewbox(0, 0, width, height)
     drawing.attribs["role"] = "img"
     drawing.attribs["aria-label"] = f"Activations over the text: {' '.join(words)}"
-
-    for row, line in enumerate(lines):
-        place = 0.5  # cells from the side where lines begin
-        for i in line:
-            left = place if text_direction == "ltr" else n_cells - place - widths[i]
-            group = drawing.g()
-            group.set_desc(title=f"{words[i]}: {activations[i]:.4g}")
-            group.add(
-                drawing.rect(
-                    insert=(left * cell, (row + 0.1) * height),
-                    size=(widths[i] * cell, 0.8 * height),
-                    fill=negative if values[i] < 0 else positive,
-                    opacity=round(float(opacities[i]), 4),
-                )
-            )
-            group.add(
-                drawing.text(
-                    words[i],
-                    insert=(left * cell, (row + 0.68) * height),
-                    font_family="monospace",
-                    font_size=font_size,
-                    textLength=widths[i] * cell,  # whatever the font, a word keeps to its colour
-                    lengthAdjust="spacingAndGlyphs",
-                )
-            )
-            drawing.add(group)
-            place += widths[i] + 1
+    drawing.attribs["style"] = "background:#fff"  # the words are black, also on a dark page
     return drawing
 
 
@@ -158,13 +170,13 @@ def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDA
     return filtered
 
 
-def _n_cells(word: str) -> int:
-    """Width in cells of a monospace font: 2 for wide characters, 0 for combining ones."""
-    width = 0
-    for character in word:
-        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
-            width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return max(width, 1)
+def _direction_of(word: str, text_direction: str) -> dict[str, str]:
+    """Let the first letter decide where a word begins, so that its punctuation stands right."""
+    kinds = [unicodedata.bidirectional(character) for character in word]
+    letters = [kind for kind in kinds if kind in ("L", "R", "AL")]
+    from_right = letters[0] != "L" if letters else text_direction == "rtl"
+    # x is the left side of the word, where one that runs from the right ends.
+    return {"direction": "rtl", "text_anchor": "end"} if from_right else {}
 
 
 def _break_lines(widths: list[int], char_limit: int) -> list[list[int]]:

@@ -1,40 +1,9 @@
 """One page that holds everything."""
 
-from html.parser import HTMLParser
-
 import pytest
 from matplotlib.figure import Figure
 
 from sklearn_neurox import AnalysisReport, visualize_activations
-
-
-class Page(HTMLParser):
-    """Elements and their attributes; fails on tags that do not match."""
-
-    void = {"meta", "img", "link", "br"}
-
-    def __init__(self, source):
-        super().__init__()
-        self.open, self.elements, self.text = [], [], ""
-        self.feed(source)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.void:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture
@@ -54,8 +23,8 @@ def report():
     )
 
 
-def test_the_page_is_self_contained(report):
-    page = Page(report.to_html())
+def test_the_page_is_self_contained(report, read_page):
+    page = read_page(report.to_html())
     assert [tag for tag, attrs in page.elements if tag in ("script", "link")] == []
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in page.all("img"))
     assert len(page.all("img")) == 1
@@ -66,8 +35,8 @@ def test_the_page_is_self_contained(report):
     assert {link[1:] for link in links} == ids
 
 
-def test_text_is_text(report):
-    page = Page(report.to_html())
+def test_text_is_text(report, read_page):
+    page = read_page(report.to_html())
     for text in ("Tags & <layers>", "<a>", "0.123", "x < 1", 'A "line" that rises.'):
         assert text in page.text
 
@@ -84,7 +53,7 @@ def test_errors_come_at_once(report):
         report.add_card(0.93, "accuracy")
     with pytest.raises(TypeError, match="Expected a string, got NoneType"):
         AnalysisReport(None)
-    with pytest.raises(TypeError, match="Expected a figure of matplotlib or a drawing, got str"):
+    with pytest.raises(TypeError, match="an object with _repr_html_, got str"):
         report.add_figure("x", "y")
     assert "\ud800" not in report.add_text("\ud800").to_html()
 
@@ -97,7 +66,7 @@ def test_numbers_of_numpy_are_numbers(report):
     assert ">3<" in page
 
 
-def test_results_and_displays_go_in_as_they_are(report, classification):
+def test_results_and_displays_go_in_as_they_are(report, classification, read_page):
     from sklearn.linear_model import RidgeClassifier
 
     from sklearn_neurox import LayerwiseScoresDisplay, layerwise_scores
@@ -105,13 +74,24 @@ def test_results_and_displays_go_in_as_they_are(report, classification):
     result = layerwise_scores(RidgeClassifier(), *classification, n_layers=3)
     ax = Figure().subplots()
     display = LayerwiseScoresDisplay(result).plot(ax=ax)
-    page = Page(report.add_frame(result.to_frame()).to_html())
-    assert "layerscorestdbaseline" in page.text
+    page = read_page(report.add_frame(result.to_frame()).to_html())
+    assert "layerscorestdgainbaseline" in page.text
     for figure in (display, ax, ax.figure):
         report.add_figure(figure, "The same.")
-    assert len(Page(report.to_html()).all("img")) == 4
+    assert len(read_page(report.to_html()).all("img")) == 4
 
 
 def test_a_row_of_another_length(report):
     with pytest.raises(ValueError, match="has 2 columns, but row 0 has 1 cells"):
         report.add_table(["a", "b"], [["only"]])
+
+
+def test_what_shows_itself_as_html_goes_in(report):
+    class Shown:
+        def _repr_html_(self):
+            return "<p>of its own</p>"
+
+    page = report.add_figure(Shown(), "A <caption>").to_html()
+    assert "<figure><p>of its own</p><figcaption>A &lt;caption&gt;</figcaption></figure>" in page
+    with pytest.raises(TypeError, match="an object with _repr_html_, got type"):
+        report.add_figure(Shown, "The class, not an object.")

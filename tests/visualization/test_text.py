@@ -59,6 +59,31 @@ def test_words_do_not_overlap_and_lines_are_not_too_long():
     assert len({word[3] for word in drawn}) == 3  # the long word has a line of its own
 
 
+@pytest.mark.parametrize("text_direction", ["ltr", "rtl"])
+def test_a_word_runs_as_its_first_letter_has_it(text_direction):
+    tokens = ["word.", "(שלום).", "مرحبا!", "3)", "(", ""]
+    drawing = visualize_activations(tokens, np.ones(6), text_direction=text_direction)
+    texts = ElementTree.fromstring(drawing.tostring()).iter(f"{SVG}text")
+    found = [(text.get("direction"), text.get("text-anchor")) for text in texts]
+    # x stays the left side: where a word that runs from the right ends.
+    rtl, ltr = ("rtl", "end"), (None, None)
+    assert found == [ltr, rtl, rtl, *[rtl if text_direction == "rtl" else ltr] * 3]
+
+
+def test_an_emoji_is_one_picture():
+    tokens = ["👨\u200d👩\u200d👧", "🇫🇷", "👍🏽", "end"]
+    drawn = list(words_of(visualize_activations(tokens, [1, -1, 1, 2], font_size=10)))
+    assert [round(word[2] / 6) for word in drawn] == [2, 2, 2, 3]
+    assert [word[0] for word in drawn] == tokens
+
+
+def test_white_space_of_a_token_has_its_cell():
+    """SVG folds spaces, and would stretch what is left over the cells."""
+    drawn = list(words_of(visualize_activations([" a", "\n"], [1, 2], font_size=10)))
+    assert [(word[0], round(word[2] / 6)) for word in drawn] == [("\u00a0a", 2), ("\u00a0", 1)]
+    assert drawn[0][6] == " a: 1"
+
+
 @pytest.mark.parametrize("values", [[0.0] * 4, [3.0] * 4, [-1e-300] * 4])
 def test_zero_and_constant_activations(values):
     opacities = {word[5] for word in words_of(visualize_activations(TOKENS, values))}
@@ -95,6 +120,11 @@ def test_filters():
 
 def test_shows_itself_in_a_notebook():
     assert visualize_activations(TOKENS, VALUES)._repr_svg_().startswith("<svg")
+
+
+def test_words_can_be_read_on_a_dark_page():
+    root = ElementTree.fromstring(visualize_activations(TOKENS, VALUES).tostring())
+    assert root.get("style") == "background:#fff"
 
 
 @pytest.mark.parametrize(
