@@ -1,8 +1,11 @@
 """In a notebook: bars, drawings and pages show themselves, and nothing else is printed."""
 
+from pathlib import Path
+
 import nbclient
 import nbformat
 
+STORY = Path(__file__).parent.parent / "docs" / "story.ipynb"
 CELLS = [
     """
 from sklearn.callback import ProgressBar
@@ -33,3 +36,21 @@ def test_a_notebook_runs_and_shows():
     assert "application/vnd.jupyter.widget-view+json" in kinds[1]  # and of tqdm
     assert "image/svg+xml" in kinds[2]
     assert "text/html" in kinds[3]
+
+
+def test_the_story_runs_as_it_stands(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND")  # a notebook's own shows figures
+    notebook = nbformat.read(STORY, as_version=4)
+    assert len(notebook.cells) == 15
+    shown = [kinds_of(cell) for cell in notebook.cells]
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    assert "stderr" not in set().union(*map(kinds_of, notebook.cells))
+    assert [kinds_of(cell) for cell in notebook.cells] == shown  # what the file shows, it shows
+
+
+def kinds_of(cell):
+    """Kinds of the outputs of a cell: the names of streams, and types of what is displayed."""
+    outputs = cell.get("outputs", [])
+    return {output["name"] for output in outputs if "name" in output}.union(
+        *(output.get("data", ()) for output in outputs)
+    )

@@ -247,6 +247,7 @@ class DendrogramDisplay:
         )
         label = f"Cut at {self.distance_threshold:g}"
         self.ax_.axvline(self.distance_threshold, color="#D55E00", ls="--", label=label)
+        self.ax_.set_xlim(0, 1.05 * max(self.ax_.get_xlim()[1], self.distance_threshold))
         self.ax_.legend(loc="lower right")
         title = f"{len(sizes):,} clusters of {len(self.labels):,} neurons"
         if len(neurons) < len(self.labels):

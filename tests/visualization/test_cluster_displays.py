@@ -80,6 +80,7 @@ class TestDendrogram:
         assert display.ax_.get_title() == "The largest of 4 clusters: 2 of 7 neurons"
         cut = display.ax_.get_lines()[-1]
         assert cut.get_xdata()[0] == clustering.distance_threshold
+        assert display.ax_.get_xlim()[1] > clustering.distance_threshold  # in view
 
     def test_names(self, classification):
         pandas = pytest.importorskip("pandas")
