@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from ._optional import import_optional
+from ._store_page import Study, make_page, top_words_of
 from .activations import (
     ActivationExtractor,
     TokenActivations,
@@ -19,17 +17,13 @@ from .activations import (
     read_parallel,
     read_sentences,
 )
-from .evaluation import LayerwiseScores, layerwise_scores, make_control_task
 from .neurons import (
     AveragePrecisionSelector,
-    CorrelationClustering,
     GaussianSelector,
     ProbelessSelector,
     WeightMassSelector,
-    top_words,
 )
 from .probes import LinearProbeClassifier
-from .visualization import AnalysisReport, LayerwiseScoresDisplay
 
 RANKINGS = ("weights", "probeless", "average-precision", "gaussian")
 
@@ -62,10 +56,12 @@ def extract(args: Namespace) -> None:
 
 def probe(args: Namespace) -> None:
     """Print the scores of a probe on each layer of a store, and keep them as a table."""
-    scores = _score_layers(_load(args.store), args)
+    tokens = _load(args.store)
+    scores = Study(tokens, args).score_layers()
     frame = scores.to_frame()
+    frame.index = frame.index.map(dict(enumerate(tokens.layers)))
     print(frame.to_string(float_format="{:.3f}".format))
-    print(f"best layer: {scores.best_layer}")
+    print(f"best layer: {tokens.layers[scores.best_layer]}")
     _keep(frame, args.out)
 
 
@@ -83,93 +79,10 @@ def report(args: Namespace) -> None:
     target = Path(args.out)
     if not target.parent.is_dir():  # before the work, not after it
         raise ValueError(f"There is no folder {target.parent} to write the page into.")
-    model = describe_store(args.store)["parameters"].get("model") or args.store
-    path = make_page(tokens, Path(model).resolve().name, args).save(target)
+    description = describe_store(args.store)
+    name = Path(description["parameters"].get("model") or args.store).resolve().name
+    path = make_page(Study(tokens, args), name, description).save(target)
     print(f"The page: {path.resolve().as_uri()}")
-
-
-def make_page(tokens: TokenActivations, name: str, args: Namespace) -> AnalysisReport:
-    """Tell what a store holds: layers, redundancy, and the neurons of each label."""
-    scores = _score_layers(tokens, args)
-    best = scores.best_layer
-    labels = np.unique(tokens.y)
-    page = AnalysisReport(
-        f"What {name} encodes, and where",
-        f"{len(tokens):,} words in {len(np.unique(tokens.sentence_ids)):,} sentences, "
-        f"{len(labels)} labels, {tokens.X.shape[1]:,} neurons in {tokens.n_layers} layers.",
-    )
-    layer = tokens.layers[best]
-    page.add_card(f"{scores.scores[best].mean():.3f}", f"accuracy of a probe on layer {layer}")
-    page.add_card(
-        f"{scores.selectivity[best].mean():+.3f}", "above the same probe on random labels"
-    )
-    page.add_section(
-        "In which layer?",
-        "A linear probe on each layer by itself, tested on sentences that it has not seen, beside "
-        "a control task of random labels that only memory can solve.",
-    )
-    figure = import_optional("matplotlib.figure", extra="plot", purpose="A page")
-    axes = figure.Figure(figsize=(6.4, 4), layout="constrained").subplots()
-    page.add_figure(
-        LayerwiseScoresDisplay(scores).plot(ax=axes),
-        f"Best on layer {layer} with an accuracy of {scores.scores[best].mean():.3f}; always the "
-        f"most frequent label: {scores.baseline_scores.mean():.3f}.",
-    )
-    page.add_frame(scores.to_frame())
-    page.add_section(
-        "How redundantly?",
-        "Clusters of neurons that correlate, at three distances 1 − |r| (average linkage).",
-    )
-    page.add_table(["layer", "neurons", "clusters at .3", "at .5", "at .8"], _redundancy(tokens))
-    page.add_section(
-        "Which neurons for which label?",
-        "The three neurons whose activations detect each label best, by average precision; − marks "
-        "those that are low on it, and words on which a neuron is below its mean.",
-    )
-    page.add_table(
-        ["label", "words", "neurons", "average precision", "top words of the first"],
-        _detectors(tokens),
-    )
-    return page
-
-
-def _redundancy(tokens: TokenActivations) -> list[list[Any]]:
-    rows = []
-    for layer in tokens.layers:
-        X = tokens.layer(layer)
-        heights = CorrelationClustering().fit(X).linkage_matrix_[:, 2]
-        clusters = [int(1 + (heights > t).sum()) for t in (0.3, 0.5, 0.8)]
-        rows.append([str(layer), X.shape[1], *clusters])
-    return rows
-
-
-def _detectors(tokens: TokenActivations) -> list[list[Any]]:
-    found = AveragePrecisionSelector().fit(tokens.X, tokens.y)
-    rows = []
-    for code, label in enumerate(found.classes_):
-        scores, signs = found.class_scores_[code], found.class_signs_[code]
-        neurons = np.argsort(-scores, kind="stable")[:3]
-        names = ", ".join(f"{'−' if signs[j] < 0 else ''}{tokens.neuron_names[j]}" for j in neurons)
-        n_words = int((tokens.y == label).sum())
-        words = _top_words(tokens, neurons[0])
-        rows.append([str(label), n_words, names, float(scores[neurons[0]]), words])
-    return rows
-
-
-def _score_layers(tokens: TokenActivations, args: Namespace) -> LayerwiseScores:
-    probe = LinearProbeClassifier(
-        lambda_l1=args.lambda_l1, lambda_l2=args.lambda_l2, random_state=args.random_state
-    )
-    return layerwise_scores(
-        make_pipeline(StandardScaler(), probe),
-        tokens.X.astype(np.float32, copy=False),  # a scaler would divide float16 by 0
-        tokens.y,
-        n_layers=tokens.n_layers,
-        cv=args.cv,
-        groups=tokens.sentence_ids,
-        control=make_control_task(tokens.words.tolist(), tokens.y, random_state=args.random_state),
-        verbose=1,
-    )
 
 
 def _rank(tokens: TokenActivations, method, n_neurons, target, layer) -> Any:
@@ -190,16 +103,10 @@ def _rank(tokens: TokenActivations, method, n_neurons, target, layer) -> Any:
     columns = first + frame["neuron"].to_numpy()
     frame.index = tokens.neuron_names[columns]
     frame["top words"] = [
-        _top_words(tokens, column) if kept else ""
+        top_words_of(tokens, column) if kept else ""
         for column, kept in zip(columns, frame["kept"], strict=True)
     ]
     return frame
-
-
-def _top_words(tokens: TokenActivations, neuron: int, n_words: int = 5) -> str:
-    """Top words among those that occur at least three times, negative ones marked."""
-    scored = top_words(tokens.words, tokens.X[:, neuron], n_words=n_words, min_count=3)
-    return ", ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored)
 
 
 def _load(path: str) -> TokenActivations:

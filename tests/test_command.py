@@ -104,8 +104,16 @@ class TestStore:
         page = tmp_path / "page.html"
         assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0
         text = page.read_text(encoding="utf-8")
-        for heading in ("In which layer?", "How redundantly?", "Which neurons for which label?"):
-            assert heading in text
+        for heading in (
+            "In which layer?",
+            "Which labels, and how surely?",
+            "How easily?",
+            "With how many neurons?",
+            "Which neurons for which label?",
+            "How redundantly?",
+            "How it was made",
+        ):
+            assert f">{heading}</h2>" in text
         assert len(text) < 1_000_000
         assert main(["report", str(store), "--out", str(tmp_path / "no" / "page.html")]) == 1
         assert "There is no folder" in capsys.readouterr().err

