@@ -56,12 +56,10 @@ def extract(args: Namespace) -> None:
 
 def probe(args: Namespace) -> None:
     """Print the scores of a probe on each layer of a store, and keep them as a table."""
-    tokens = _load(args.store)
-    scores = Study(tokens, args).score_layers()
+    scores = Study(_load(args.store), args).score_layers()
     frame = scores.to_frame()
-    frame.index = frame.index.map(dict(enumerate(tokens.layers)))
     print(frame.to_string(float_format="{:.3f}".format))
-    print(f"best layer: {tokens.layers[scores.best_layer]}")
+    print(f"best layer: {scores.best_layer}")
     _keep(frame, args.out)
 
 

@@ -74,7 +74,7 @@ class Study:
             self.probe(),
             in_float32(self.tokens.X),
             self.tokens.y,
-            n_layers=self.tokens.n_layers,
+            layers=self.tokens.layers,
             cv=self.args.cv,
             groups=self.tokens.sentence_ids,
             control={"control task": self.control(), "word types": self.tokens.words.tolist()},
@@ -109,9 +109,10 @@ def make_page(study: Study, name: str, description: dict[str, Any]) -> AnalysisR
 
 def _add_layers(page: AnalysisReport, study: Study) -> int:
     """Tell the scores of the layers; returns the number of the best layer."""
-    scores, layers = study.score_layers(), study.tokens.layers
-    place = scores.best_layer
-    score, layer = scores.scores[place].mean(), layers[place]
+    scores = study.score_layers()
+    layer = scores.best_layer
+    place = study.tokens.layers.index(layer)
+    score = scores.scores[place].mean()
     page.add_card(f"{score:.3f}", f"accuracy of a probe on layer {layer}")
     selectivity = scores.selectivity[place].mean()
     page.add_card(f"{selectivity:+.3f}", "above the same probe on random labels")
@@ -121,17 +122,15 @@ def _add_layers(page: AnalysisReport, study: Study) -> int:
         "it a control task of random labels, one for each word type, which only memory can solve; "
         "a table of the word types, which reads no activation; and the most frequent label.",
     )
-    display = LayerwiseScoresDisplay(scores).plot(ax=_axes())
-    display.ax_.set_xticks(range(len(layers)), [str(each) for each in layers])
     table = float(scores.other_scores["word types"].mean())
     page.add_figure(
-        display,
+        LayerwiseScoresDisplay(scores).plot(ax=_axes()),
         f"Best on layer {layer}, with an accuracy of {score:.3f}. The table of word types reaches "
         f"{table:.3f}, the most frequent label {scores.baseline_scores.mean():.3f}.",
     )
-    frame = scores.to_frame()
-    frame.index = frame.index.map(dict(enumerate(layers)))
-    page.add_frame(frame, "Means over the folds; gain is the score above that of the first layer")
+    page.add_frame(
+        scores.to_frame(), "Means over the folds; gain is the score above that of the first layer"
+    )
     return layer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from tqdm.auto import tqdm  # skorch brings it
 
+from .._columns import check_indices
 from .._optional import import_optional
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
@@ -37,6 +38,8 @@ class LayerwiseScores:
         Of the estimator trained and tested on the labels of the control task.
     metric : str, default="score"
         What the scores are.
+    layers : tuple of n_layers int, default=None
+        Numbers of the layers; None numbers them from 0.
     other_scores : dict of str to ndarray
         By the name of each other control: of the estimator on other activations, of shape
         (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
@@ -46,7 +49,12 @@ class LayerwiseScores:
     baseline_scores: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None = None
     metric: str = "score"
+    layers: tuple[int, ...] | None = None
     other_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.layers is None:
+            object.__setattr__(self, "layers", tuple(range(len(self.scores))))
 
     def __repr__(self) -> str:
         n_layers, n_folds = self.scores.shape
@@ -70,11 +78,13 @@ class LayerwiseScores:
 
     @property
     def best_layer(self) -> int:
-        """Layer of the highest mean score; the lowest of equals."""
+        """Number of the layer of the highest mean score; the lowest of equals."""
+        assert self.layers is not None
         means = self.scores.mean(axis=1)
         if np.isnan(means).any():
-            raise ValueError(f"Layer {np.isnan(means).argmax()} has a score that is not a number.")
-        return int(means.argmax())
+            place = np.isnan(means).argmax()
+            raise ValueError(f"Layer {self.layers[place]} has a score that is not a number.")
+        return self.layers[means.argmax()]
 
     def to_frame(self) -> Any:
         """One row for each layer: means over the folds, and the standard deviation of the score.
@@ -91,7 +101,7 @@ class LayerwiseScores:
         columns["gain"] = self.gain.mean(axis=1)
         for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
             columns[name] = np.full(len(self.scores), scores.mean(axis=-1))
-        return pandas.DataFrame(columns).rename_axis("layer")
+        return pandas.DataFrame(columns, index=pandas.Index(self.layers, name="layer"))
 
 
 def layerwise_scores(
@@ -99,7 +109,8 @@ def layerwise_scores(
     X,
     y,
     *,
-    n_layers: int,
+    n_layers: int | None = None,
+    layers: Sequence[int] | None = None,
     cv=None,
     groups=None,
     scoring=None,
@@ -120,8 +131,10 @@ def layerwise_scores(
         Activations; a layer is a run of n_neurons / n_layers columns.
     y : array-like of shape (n_words,)
         Labels or numbers.
-    n_layers : int
-        Number of layers in X.
+    n_layers : int, default=None
+        Number of layers in X; or give `layers`.
+    layers : sequence of int, default=None
+        Numbers of the layers in X, as ``tokens.layers`` has them; None numbers them from 0.
     cv : int, splitter, iterable or None, default=None
         As in ``cross_val_score``; but where `groups` are given, None and an int mean a GroupKFold,
         so that they are not silently ignored.
@@ -185,7 +198,7 @@ def layerwise_scores(
     """
     check_consistent_length(X, y, groups)
     X = check_array(X)
-    check_scalar(n_layers, "n_layers", Integral, min_val=1)
+    n_layers, layers = _check_layers(n_layers, layers)
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
     controls = read_controls(control, X.shape)
@@ -213,8 +226,23 @@ def layerwise_scores(
         baseline_scores=_fold_scores(majority(estimator), X[:, :1], y, splits, scorer),
         control_scores=None if controls.task is None else scores[-1],
         metric=metric_name(estimator, scoring),
+        layers=layers,
         other_scores=others,
     )
+
+
+def _check_layers(n_layers, layers) -> tuple[int, tuple[int, ...]]:
+    if layers is None:
+        if n_layers is None:
+            raise ValueError("Give n_layers, or the numbers of the layers.")
+        check_scalar(n_layers, "n_layers", Integral, min_val=1)
+        return n_layers, tuple(range(n_layers))
+    layers = tuple(check_indices(layers, None, what="layer").tolist())
+    if n_layers not in (None, len(layers)):
+        raise ValueError(f"n_layers={n_layers}, but there are {len(layers)} layers: {layers}.")
+    if not layers:
+        raise ValueError("layers is empty.")
+    return len(layers), layers
 
 
 def _layer_scores(estimator, X, y, n_layers, split, scorer) -> list[float]:

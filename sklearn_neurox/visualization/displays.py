@@ -135,9 +135,9 @@ class LayerwiseScoresDisplay(ResultDisplay):
         self.ax_.set(
             xlabel="Layer",
             ylabel=f"{result.metric.capitalize()} ({spread_of(result.scores.shape[1])})",
-            title="A probe on each layer (0: embeddings)",
-            xticks=layers,
+            title=f"A probe on each layer{' (0: embeddings)' if 0 in result.layers else ''}",
         )
+        self.ax_.set_xticks(layers, [str(layer) for layer in result.layers])
         self.ax_.legend()
         return self
 

@@ -329,3 +329,27 @@ class TestControlsOfLayers:
         task = make_control_task(range(150), classification[1], random_state=0)
         with pytest.raises(ValueError, match="control takes one control task"):
             layerwise_scores(PROBE, *classification, n_layers=3, control={"a": task, "b": task})
+
+
+class TestNumbersOfLayers:
+    def test_results_carry_them(self, classification):
+        X, y = classification
+        result = layerwise_scores(PROBE, X, y, layers=(4, 6, 9), cv=3)
+        plain = layerwise_scores(PROBE, X, y, n_layers=3, cv=3)
+        np.testing.assert_array_equal(result.scores, plain.scores)
+        assert (plain.layers, plain.best_layer) == ((0, 1, 2), 0)
+        assert (result.layers, result.best_layer) == ((4, 6, 9), 4)
+        assert result.to_frame().index.tolist() == [4, 6, 9]
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (dict(), "Give n_layers, or the numbers of the layers"),
+            (dict(layers=[]), "layers is empty"),
+            (dict(layers=[1, 1, 2]), "Each layer can be named once; 1 comes twice"),
+            (dict(layers=[0, 1, 2], n_layers=4), "n_layers=4, but there are 3 layers"),
+        ],
+    )
+    def test_errors(self, classification, changes, message):
+        with pytest.raises(ValueError, match=message):
+            layerwise_scores(PROBE, *classification, **changes)

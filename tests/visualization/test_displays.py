@@ -47,6 +47,13 @@ def test_other_controls_are_curves_and_levels(classification):
     assert levels["Word types"] == result.other_scores["word types"].mean()
 
 
+def test_layers_have_their_own_numbers(classification):
+    result = layerwise_scores(RidgeClassifier(), *classification, layers=(3, 5, 6))
+    ax = LayerwiseScoresDisplay.from_result(result).ax_
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["3", "5", "6"]
+    assert ax.get_title() == "A probe on each layer"
+
+
 def test_the_axis_names_the_metric(classification):
     X, _ = classification
     display = LayerwiseScoresDisplay.from_estimator(Ridge(), X, X[:, 0], n_layers=3, cv=2)
