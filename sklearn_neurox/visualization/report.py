@@ -167,7 +167,8 @@ class AnalysisReport:
         )
         title = f"<caption>{escape(caption)}</caption>" if caption else ""
         self._body.append(
-            f'<div class="scroll" tabindex="0"><table>{title}<thead><tr>{head}</tr></thead>'
+            f'<div class="scroll" role="region" aria-label="{escape(caption or "Table")}" '
+            f'tabindex="0"><table>{title}<thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
         return self
