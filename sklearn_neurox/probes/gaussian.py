@@ -8,7 +8,7 @@ from numbers import Integral
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import entr, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils._param_validation import StrOptions
@@ -19,6 +19,7 @@ from tqdm.auto import tqdm  # skorch brings it
 from .._callbacks import fit_task
 from .._columns import check_indices, neuron_std
 from .._validation import all_or_nothing, float_dtypes, validate_data
+from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
 # A class whose variance is a smaller share of the variance over all words does not vary.
@@ -28,7 +29,7 @@ _TOO_SURE = -0.1
 _ROWS = 512  # words in one piece of work
 
 
-class GaussianProbeClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEstimator):
     """Gaussian classifier that tells how much any subset of neurons knows about a property.
 
     Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons is a

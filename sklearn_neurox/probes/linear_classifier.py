@@ -6,17 +6,18 @@ from warnings import warn
 
 import numpy as np
 from scipy.special import log_softmax, softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import all_or_nothing, validate_activations
+from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 
 
-class LinearProbeClassifier(ClassifierMixin, LinearProbe):
+class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     """Linear classifier that reads a property of words out of their activations.
 
     With one-hot classes and W of shape (n_classes, n_neurons) it minimises ::
