@@ -1,4 +1,4 @@
-"""Axes, and styles that tell series apart in grey and for the colour-blind."""
+"""What is drawn into axes, in styles that tell series apart in grey and for the colour-blind."""
 
 from __future__ import annotations
 
@@ -7,21 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._optional import import_optional
-
 # Okabe and Ito's colours, dark enough for white paper; markers and dashes tell them apart in grey.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#E69F00")
 _MARKERS = "os^DvPX"
 _LINES = ("-", "--", "-.", ":")
-
-
-def make_axes(ax, figsize: tuple[float, float] = (6.4, 4)) -> Any:
-    """Return the axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
-    _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
-    return ax
 
 
 def style(place: int) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._optional import import_optional
 from ..activations import TokenActivations
 from ..neurons import CorrelationClustering
-from ._axes import make_axes
+from ._display import Display
 
 _LINES = ("-", "--", "-.", ":")
 
 
-class RedundancyDisplay:
+class RedundancyDisplay(Display):
     """Number of clusters of neurons over the distance at which they are cut.
 
     Parameters
@@ -98,20 +98,7 @@ class RedundancyDisplay:
         heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
         return cls(heights).plot(ax=ax)
 
-    def plot(self, *, ax=None) -> RedundancyDisplay:
-        """Plot a line for each group of neurons.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        RedundancyDisplay
-        """
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
         colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps
         thresholds = np.linspace(0, 1, 201)
         layers = [name for name in self.heights if name != "all layers"]
@@ -121,19 +108,18 @@ class RedundancyDisplay:
             if name in layers:
                 shade = 0.9 * place / max(1, len(layers) - 1)
                 style = {"color": colormap["cividis"](shade), "ls": _LINES[place % len(_LINES)]}
-            self.ax_.plot(thresholds, clusters / (len(heights) + 1), label=name, **style)
-        self.ax_.set(
+            ax.plot(thresholds, clusters / (len(heights) + 1), label=name, **style)
+        ax.set(
             xlabel="Distance threshold (1 − |correlation|)",
             ylabel="Clusters, as a share of the neurons",
             title="How redundant are the neurons?",
             ylim=(0, 1.05),
         )
-        self.ax_.legend(fontsize="small")
-        return self
+        ax.legend(fontsize="small")
 
 
-class DendrogramDisplay:
-    """How neurons merge into clusters, as a tree.
+class DendrogramDisplay(Display):
+    """How neurons merge into clusters, as a tree; a dashed line shows where it is cut.
 
     Parameters
     ----------
@@ -147,6 +133,8 @@ class DendrogramDisplay:
         Of the neurons; None numbers them.
     absolute : bool, default=True
         Whether the distance is ``1 - |correlation|``, or ``1 - correlation``.
+    max_neurons : int, default=40
+        Of more neurons, those of the largest clusters are drawn, as many as fit.
 
     Attributes
     ----------
@@ -174,10 +162,12 @@ class DendrogramDisplay:
         *,
         names: Any = None,
         absolute: bool = True,
+        max_neurons: int = 40,
     ):
+        check_scalar(max_neurons, "max_neurons", Integral, min_val=2)
         self.linkage_matrix, self.labels = linkage_matrix, labels
         self.distance_threshold = distance_threshold
-        self.names, self.absolute = names, absolute
+        self.names, self.absolute, self.max_neurons = names, absolute, max_neurons
 
     @classmethod
     def from_estimator(
@@ -194,7 +184,7 @@ class DendrogramDisplay:
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
         **kwargs : dict
-            Passed to ``plot``.
+            `max_neurons`.
 
         Returns
         -------
@@ -212,29 +202,21 @@ class DendrogramDisplay:
             clustering.distance_threshold,
             names=names,
             absolute=clustering.use_abs_correlation,
-        ).plot(ax=ax, **kwargs)
+            **kwargs,
+        ).plot(ax=ax)
 
-    def plot(self, *, ax=None, max_neurons: int = 40) -> DendrogramDisplay:
-        """Plot the tree; a dashed line shows where it is cut.
+    def _figsize(self) -> tuple[float, float]:
+        return 6.4, 1.2 + 0.17 * len(self._drawn())
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        max_neurons : int, default=40
-            Of more neurons, those of the largest clusters are drawn, as many as fit.
-
-        Returns
-        -------
-        DendrogramDisplay
-        """
-        check_scalar(max_neurons, "max_neurons", Integral, min_val=2)
+    def _drawn(self) -> NDArray[np.intp]:
+        """Neurons of the largest clusters, as many clusters as fit."""
         sizes = np.bincount(self.labels)
         largest = np.argsort(-sizes, kind="stable")
-        n_whole = max(1, int((sizes[largest].cumsum() <= max_neurons).sum()))
-        neurons = np.flatnonzero(np.isin(self.labels, largest[:n_whole]))[:max_neurons]
-        self.ax_ = make_axes(ax, figsize=(6.4, 1.2 + 0.17 * len(neurons)))
-        self.figure_ = self.ax_.figure
+        n_whole = max(1, int((sizes[largest].cumsum() <= self.max_neurons).sum()))
+        return np.flatnonzero(np.isin(self.labels, largest[:n_whole]))[: self.max_neurons]
+
+    def _draw(self, ax) -> None:
+        neurons = self._drawn()
         names = neurons if self.names is None else np.asarray(self.names)[neurons]
         dendrogram(
             _restrict(self.linkage_matrix, neurons),
@@ -243,19 +225,19 @@ class DendrogramDisplay:
             color_threshold=0,  # one colour: the line tells clusters apart
             above_threshold_color="#0072B2",
             leaf_font_size=8,
-            ax=self.ax_,
+            ax=ax,
         )
         label = f"Cut at {self.distance_threshold:g}"
-        self.ax_.axvline(self.distance_threshold, color="#D55E00", ls="--", label=label)
-        self.ax_.set_xlim(0, 1.05 * max(self.ax_.get_xlim()[1], self.distance_threshold))
-        self.ax_.legend(loc="lower right")
-        title = f"{len(sizes):,} clusters of {len(self.labels):,} neurons"
+        ax.axvline(self.distance_threshold, color="#D55E00", ls="--", label=label)
+        ax.set_xlim(0, 1.05 * max(ax.get_xlim()[1], self.distance_threshold))
+        ax.legend(loc="lower right")
+        n_clusters = len(np.unique(self.labels))
+        title = f"{n_clusters:,} clusters of {len(self.labels):,} neurons"
         if len(neurons) < len(self.labels):
             part = f"{len(neurons):,} of {len(self.labels):,} neurons"
-            title = f"The largest of {len(sizes):,} clusters: {part}"
+            title = f"The largest of {n_clusters:,} clusters: {part}"
         distance = "|correlation|" if self.absolute else "correlation"
-        self.ax_.set(xlabel=f"Distance (1 − {distance})", ylabel="Neuron", title=title)
-        return self
+        ax.set(xlabel=f"Distance (1 − {distance})", ylabel="Neuron", title=title)
 
 
 def _restrict(tree: NDArray, leaves: NDArray) -> NDArray:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ..evaluation import ablation_curve, layerwise_scores
 from ..evaluation.ablation import KEEP
-from ._axes import make_axes, plot_folds, spread_of
+from ._axes import plot_folds, spread_of
+from ._display import Display
 
 _LEVELS: tuple[dict[str, Any], ...] = (
     {"color": "0.4", "linestyle": ":"},
@@ -26,7 +26,7 @@ _OTHERS = {
 }
 
 
-class ResultDisplay(ABC):
+class ResultDisplay(Display):
     """A display of a result that a function computes for an estimator."""
 
     _compute: Callable
@@ -34,12 +34,8 @@ class ResultDisplay(ABC):
     def __init__(self, result):
         self.result = result
 
-    @abstractmethod
-    def plot(self, *, ax=None):
-        """Plot the result."""
-
     @classmethod
-    def from_result(cls, result, *, ax=None, **kwargs):
+    def from_result(cls, result, *, ax=None, **kwargs) -> Self:
         """Plot a result.
 
         Parameters
@@ -49,16 +45,16 @@ class ResultDisplay(ABC):
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
         **kwargs : dict
-            Passed to ``plot``.
+            Parameters of the display.
 
         Returns
         -------
         display
         """
-        return cls(result).plot(ax=ax, **kwargs)
+        return cls(result, **kwargs).plot(ax=ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> Self:
         """Compute the result for an estimator, and plot it.
 
         Parameters
@@ -79,7 +75,9 @@ class ResultDisplay(ABC):
 
 
 class LayerwiseScoresDisplay(ResultDisplay):
-    """Scores of a probe on each layer, with the control task and the baseline.
+    """Scores of a probe on each layer, with its controls and the baseline.
+
+    Means over the folds; bars span one standard deviation to each side.
 
     Parameters
     ----------
@@ -106,20 +104,7 @@ class LayerwiseScoresDisplay(ResultDisplay):
 
     _compute = staticmethod(layerwise_scores)
 
-    def plot(self, *, ax=None) -> LayerwiseScoresDisplay:
-        """Plot means over the folds; bars span one standard deviation to each side.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        LayerwiseScoresDisplay
-        """
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
         result = self.result
         layers = np.arange(len(result.scores))
         curves = {"Task": result.scores}
@@ -129,21 +114,22 @@ class LayerwiseScoresDisplay(ResultDisplay):
         for name, scores in result.other_scores.items():
             (curves if scores.ndim == 2 else levels)[name.capitalize()] = scores
         for place, (name, scores) in enumerate(curves.items()):
-            plot_folds(self.ax_, layers, scores, name, place)
+            plot_folds(ax, layers, scores, name, place)
         for (name, scores), line in zip(levels.items(), cycle(_LEVELS)):
-            self.ax_.axhline(scores.mean(), label=name, **line)
-        self.ax_.set(
+            ax.axhline(scores.mean(), label=name, **line)
+        ax.set(
             xlabel="Layer",
             ylabel=f"{result.metric.capitalize()} ({spread_of(result.scores.shape[1])})",
             title=f"A probe on each layer{' (0: embeddings)' if 0 in result.layers else ''}",
         )
-        self.ax_.set_xticks(layers, [str(layer) for layer in result.layers])
-        self.ax_.legend()
-        return self
+        ax.set_xticks(layers, [str(layer) for layer in result.layers])
+        ax.legend()
 
 
 class AblationCurveDisplay(ResultDisplay):
     """Score over the number of neurons kept: top, random, bottom.
+
+    Means over the folds; bars span one standard deviation to each side.
 
     Parameters
     ----------
@@ -171,34 +157,20 @@ class AblationCurveDisplay(ResultDisplay):
 
     _compute = staticmethod(ablation_curve)
 
-    def plot(self, *, ax=None) -> AblationCurveDisplay:
-        """Plot means over the folds; bars span one standard deviation to each side.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        AblationCurveDisplay
-        """
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
         result = self.result
         order = np.argsort(result.n_neurons, kind="stable")
         n_neurons = result.n_neurons[order]
         for keep, scores in result.scores.items():
             label = f"{keep.capitalize()} neurons"
-            plot_folds(self.ax_, n_neurons, scores[order], label, KEEP.index(keep))
-        self.ax_.axhline(result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons")
-        self.ax_.set(
+            plot_folds(ax, n_neurons, scores[order], label, KEEP.index(keep))
+        ax.axhline(result.full_scores.mean(), color="0.4", linestyle=":", label="All neurons")
+        ax.set(
             xscale="log",
             xlabel=f"Neurons kept, of {result.n_available:,}",
             ylabel=f"{result.metric.capitalize()} ({spread_of(len(result.full_scores))})",
             title=f"How many neurons does it take?{_OTHERS[result.mode]}",
         )
-        self.ax_.set_xticks(n_neurons, [f"{n:,}" for n in n_neurons], rotation=45)
-        self.ax_.minorticks_off()
-        self.ax_.legend()
-        return self
+        ax.set_xticks(n_neurons, [f"{n:,}" for n in n_neurons], rotation=45)
+        ax.minorticks_off()
+        ax.legend()

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import ranking_overlap, top_neurons
-from ._axes import make_axes, plot_matrix, style
+from ._axes import plot_matrix, style
+from ._display import Display
 
 
-class RankingOverlapDisplay:
+class RankingOverlapDisplay(Display):
     """How far the first neurons of rankings agree, as a matrix.
 
     Parameters
@@ -87,28 +88,19 @@ class RankingOverlapDisplay:
         rankings = {name: s.ranking_ for name, s in voting.named_selectors_.items()}
         return cls.from_rankings({**rankings, "vote": voting.ranking_}, k=k, ax=ax)
 
-    def plot(self, *, ax=None) -> RankingOverlapDisplay:
-        """Plot the matrix, with its numbers.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        RankingOverlapDisplay
-        """
+    def _figsize(self) -> tuple[float, float]:
         size = 2.5 + 0.5 * len(self.names)
-        self.ax_ = make_axes(ax, figsize=(size + 0.8, size))
-        self.figure_ = self.ax_.figure
-        plot_matrix(self.ax_, self.overlap, self.names, self.names, "Intersection over union")
-        self.ax_.set_title(f"Overlap of the first {self.k:,} neurons")
-        return self
+        return size + 0.8, size
+
+    def _draw(self, ax) -> None:
+        plot_matrix(ax, self.overlap, self.names, self.names, "Intersection over union")
+        ax.set_title(f"Overlap of the first {self.k:,} neurons")
 
 
-class NeuronsPerClassDisplay:
+class NeuronsPerClassDisplay(Display):
     """How many neurons each class needs: the smallest sets that hold a share of its weight mass.
+
+    The classes with the fewest come first.
 
     Parameters
     ----------
@@ -176,35 +168,26 @@ class NeuronsPerClassDisplay:
         counts = {str(label): len(each) for label, each in zip(classes, neurons, strict=True)}
         return cls(counts, mass, scores.shape[1]).plot(ax=ax)
 
-    def plot(self, *, ax=None) -> NeuronsPerClassDisplay:
-        """Plot a bar for each class, the fewest neurons first.
+    def _figsize(self) -> tuple[float, float]:
+        return 6.4, 1.4 + 0.25 * len(self.n_neurons)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        NeuronsPerClassDisplay
-        """
-        self.ax_ = make_axes(ax, figsize=(6.4, 1.4 + 0.25 * len(self.n_neurons)))
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
         names = sorted(self.n_neurons, key=self.n_neurons.__getitem__)
-        bars = self.ax_.barh(names, [self.n_neurons[name] for name in names], color="#0072B2")
-        self.ax_.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
-        self.ax_.invert_yaxis()
-        self.ax_.margins(x=0.1)
-        self.ax_.set(
+        bars = ax.barh(names, [self.n_neurons[name] for name in names], color="#0072B2")
+        ax.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
+        ax.invert_yaxis()
+        ax.margins(x=0.1)
+        ax.set(
             xlabel=f"Neurons that hold {self.mass:.0%} of the weight mass, of {self.n_available:,}",
             ylabel="Class",
             title="How many neurons does each class need?",
         )
-        return self
 
 
-class RegularizationPathDisplay:
+class RegularizationPathDisplay(Display):
     """Score, or share of zero weights, over the penalties of a probe.
+
+    A line over lambda_l1 for each lambda_l2; bars span one standard deviation to each side.
 
     Parameters
     ----------
@@ -214,6 +197,14 @@ class RegularizationPathDisplay:
         What the scores are.
     zero_shares : ndarray of shape (n_candidates, n_folds), default=None
         Share of zero weights, as of the probes' own searches.
+    show : {"score", "zeros"}, default="score"
+        The test score, or the share of weights that are exactly 0.
+
+    Raises
+    ------
+    ValueError
+        If the results have no lambda_l1 or lambda_l2, or no shares of zero weights; or `show` is
+        unknown.
 
     Attributes
     ----------
@@ -240,8 +231,17 @@ class RegularizationPathDisplay:
         *,
         metric: str = "score",
         zero_shares: NDArray | None = None,
+        show: str = "score",
     ):
-        self.cv_results, self.metric, self.zero_shares = cv_results, metric, zero_shares
+        if show not in ("score", "zeros"):
+            raise ValueError(f"show must be 'score' or 'zeros', got {show!r}.")
+        if show == "zeros" and zero_shares is None:
+            raise ValueError(
+                "This search has no zero_shares_: LinearProbeClassifierCV and "
+                "LinearProbeRegressorCV have them, other searches do not."
+            )
+        self.cv_results, self.metric = cv_results, metric
+        self.zero_shares, self.show = zero_shares, show
 
     @classmethod
     def from_estimator(cls, search, *, ax=None, show: str = "score") -> RegularizationPathDisplay:
@@ -254,7 +254,7 @@ class RegularizationPathDisplay:
         ax : matplotlib Axes, default=None
             Where to plot; None makes a figure.
         show : {"score", "zeros"}, default="score"
-            As of ``plot``.
+            As above.
 
         Returns
         -------
@@ -266,49 +266,22 @@ class RegularizationPathDisplay:
             search.cv_results_,
             metric=scoring if isinstance(scoring, str) else "score",
             zero_shares=getattr(search, "zero_shares_", None),
-        ).plot(ax=ax, show=show)
+            show=show,
+        ).plot(ax=ax)
 
-    def plot(self, *, ax=None, show: str = "score") -> RegularizationPathDisplay:
-        """Plot a line over lambda_l1 for each lambda_l2; bars span one standard deviation.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        show : {"score", "zeros"}, default="score"
-            The test score, or the share of weights that are exactly 0.
-
-        Returns
-        -------
-        RegularizationPathDisplay
-
-        Raises
-        ------
-        ValueError
-            If the results have no lambda_l1 or lambda_l2, or no shares of zero weights; or `show`
-            is unknown.
-        """
-        if show not in ("score", "zeros"):
-            raise ValueError(f"show must be 'score' or 'zeros', got {show!r}.")
-        if show == "score":
-            mean, std = self.cv_results["mean_test_score"], self.cv_results["std_test_score"]
-            label, title = self.metric.capitalize(), "How much regularisation?"
-        elif self.zero_shares is not None:
+    def _draw(self, ax) -> None:
+        if self.zero_shares is not None and self.show == "zeros":
             mean, std = self.zero_shares.mean(axis=1), self.zero_shares.std(axis=1)
             label, title = "Share of zero weights", "How sparse is it?"
         else:
-            raise ValueError(
-                "This search has no zero_shares_: LinearProbeClassifierCV and "
-                "LinearProbeRegressorCV have them, other searches do not."
-            )
+            mean, std = self.cv_results["mean_test_score"], self.cv_results["std_test_score"]
+            label, title = self.metric.capitalize(), "How much regularisation?"
         l1, l2 = (self._lambdas(name) for name in ("lambda_l1", "lambda_l2"))
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
         values = np.unique(l1)
         for place, penalty in enumerate(np.unique(l2)):
             rows = np.flatnonzero(l2 == penalty)
             rows = rows[np.argsort(l1[rows], kind="stable")]
-            self.ax_.errorbar(
+            ax.errorbar(
                 np.searchsorted(values, l1[rows]) + 0.03 * place,  # bars beside each other
                 mean[rows],
                 std[rows],
@@ -316,14 +289,13 @@ class RegularizationPathDisplay:
                 capsize=3,
                 **style(place),
             )
-        self.ax_.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-        self.ax_.set(
+        ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        ax.set(
             xlabel="lambda_l1",
             ylabel=f"{label} (mean ± std of the folds)",
             title=title,
         )
-        self.ax_.legend(title="lambda_l2", fontsize="small")
-        return self
+        ax.legend(title="lambda_l2", fontsize="small")
 
     def _lambdas(self, name: str) -> NDArray[np.float64]:
         for key, values in self.cv_results.items():

@@ -17,7 +17,7 @@ from ..evaluation import (
     selectivity_curve,
     selectivity_score,
 )
-from ._axes import by_name, make_axes, plot_folds, plot_matrix, spread_of, style
+from ._axes import by_name, plot_folds, plot_matrix, spread_of, style
 from .displays import ResultDisplay
 
 _SCORES = ("f1", "recall", "precision")
@@ -25,7 +25,7 @@ _BESIDE = 3  # reports whose points fit beside each other; more are a matrix
 
 
 class ProbeReportDisplay(ResultDisplay):
-    """Scores of each class: of one probe, or of several side by side.
+    """Scores of each class, the most frequent first: of one probe, or of several side by side.
 
     Up to three reports are points, with the intervals of the F1; more are a matrix.
 
@@ -34,6 +34,15 @@ class ProbeReportDisplay(ResultDisplay):
     result : ProbeReport, or dict of str to ProbeReport
         Of classifiers, from :func:`probe_report`; several by the names of the experiments, such
         as layers.
+    score : {"f1", "recall", "precision"}, default="f1"
+        Which score. The recall is the accuracy on the words of the class.
+
+    Raises
+    ------
+    TypeError
+        If a result is something else.
+    ValueError
+        If `score` is unknown, a report has no classes, or reports have different classes.
 
     Attributes
     ----------
@@ -60,68 +69,51 @@ class ProbeReportDisplay(ResultDisplay):
 
     _compute = staticmethod(probe_report)
 
-    def plot(self, *, ax=None, score: str = "f1") -> ProbeReportDisplay:
-        """Plot a line for each class, the most frequent first.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-        score : {"f1", "recall", "precision"}, default="f1"
-            Which score. The recall is the accuracy on the words of the class.
-
-        Returns
-        -------
-        ProbeReportDisplay
-
-        Raises
-        ------
-        ValueError
-            If `score` is unknown, a report has no classes, or reports have different classes.
-        """
-        reports = by_name(self.result, ProbeReport)
+    def __init__(self, result, *, score: str = "f1"):
+        super().__init__(result)
+        self.score = score
+        self._reports = by_name(result, ProbeReport)
         if score not in _SCORES:
             raise ValueError(f"score must be one of {_SCORES}, got {score!r}.")
-        labels, support = _classes_of(reports)
-        order = np.argsort(-support, kind="stable")
+        self._labels, self._support = _classes_of(self._reports)
+
+    def _figsize(self) -> tuple[float, float]:
+        return 6.4, 1.4 + 0.28 * len(self._labels)
+
+    def _draw(self, ax) -> None:
+        order = np.argsort(-self._support, kind="stable")
+        names, reports = list(self._reports), self._reports.values()
         # (n_reports, n_classes, 3): value, low, high
-        values = np.array([_class_values(report, score) for report in reports.values()])[:, order]
-        if ax is None:
-            ax = make_axes(None, figsize=(6.4, 1.4 + 0.28 * len(labels)))
-        self.ax_, self.figure_ = ax, ax.figure
-        rows = [f"{labels[place]} ({support[place]:,})" for place in order]
-        if len(reports) <= _BESIDE:
-            self._plot_points(list(reports), values, score)
+        values = np.array([_class_values(report, self.score) for report in reports])[:, order]
+        rows = [f"{self._labels[place]} ({self._support[place]:,})" for place in order]
+        if len(names) <= _BESIDE:
+            self._draw_points(ax, names, values)
             ax.set_yticks(range(len(rows)), rows)
         else:
-            plot_matrix(ax, values[..., 0].T, rows, list(reports), score.capitalize())
+            plot_matrix(ax, values[..., 0].T, rows, names, self.score.capitalize())
         ax.set(ylabel="Class (words)", title="Which classes does it get right?")
-        return self
 
-    def _plot_points(self, names, values, score):
-        n_classes = values.shape[1]
+    def _draw_points(self, ax, names, values) -> None:
         for place, (name, (value, low, high)) in enumerate(
             zip(names, np.moveaxis(values, 2, 1), strict=True)
         ):
             shift = 0.22 * (place - (len(names) - 1) / 2)
             bars = np.maximum(0, np.array([value - low, high - value]))
-            self.ax_.errorbar(
+            ax.errorbar(
                 value,
-                np.arange(n_classes) + shift,
+                np.arange(len(value)) + shift,
                 xerr=None if np.isnan(bars).all() else bars,
                 label=name,
                 capsize=2,
                 **{**style(place), "linestyle": "none"},
             )
-        bars = ""
-        if score == "f1":
-            report = next(iter(by_name(self.result, ProbeReport).values()))
-            bars = f" ({report.confidence:.0%} intervals)"
-        self.ax_.set_xlabel(f"{score.capitalize()}{bars}")
-        self.ax_.invert_yaxis()
-        self.ax_.grid(axis="x", alpha=0.3)
+        confidence = next(iter(self._reports.values())).confidence
+        bars = f" ({confidence:.0%} intervals)" if self.score == "f1" else ""
+        ax.set_xlabel(f"{self.score.capitalize()}{bars}")
+        ax.invert_yaxis()
+        ax.grid(axis="x", alpha=0.3)
         if len(names) > 1:
-            self.ax_.legend()
+            ax.legend()
 
 
 def _classes_of(reports) -> tuple[list, NDArray[np.intp]]:
@@ -153,6 +145,8 @@ def _class_values(report, name) -> list[tuple[float, float, float]]:
 class SelectivityDisplay(ResultDisplay):
     """Score on the task and on the control task, of one experiment or of several.
 
+    Means over the folds, with the selectivity between them.
+
     Parameters
     ----------
     result : Selectivity, or dict of str to Selectivity
@@ -178,49 +172,45 @@ class SelectivityDisplay(ResultDisplay):
 
     _compute = staticmethod(selectivity_score)
 
-    def plot(self, *, ax=None) -> SelectivityDisplay:
-        """Plot a line between both means for each experiment, with the selectivity beside it.
+    def __init__(self, result):
+        super().__init__(result)
+        self._results = by_name(result, Selectivity)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
+    def _figsize(self) -> tuple[float, float]:
+        return 6.4, 1.6 + 0.4 * len(self._results)
 
-        Returns
-        -------
-        SelectivityDisplay
-        """
-        results = by_name(self.result, Selectivity)
-        self.ax_ = make_axes(ax, figsize=(6.4, 1.6 + 0.4 * len(results)))
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
+        results = self._results
         rows = np.arange(len(results))
         task, control = (
             np.array([getattr(each, name).mean() for each in results.values()])
             for name in ("task", "control")
         )
-        self.ax_.hlines(rows, control, task, color="0.6", linewidth=3, zorder=1)
+        ax.hlines(rows, control, task, color="0.6", linewidth=3, zorder=1)
         for place, (label, values) in enumerate({"Task": task, "Control task": control}.items()):
             options = {**style(place), "linestyle": "none", "markersize": 8}
-            self.ax_.plot(values, rows, label=label, **options)
+            ax.plot(values, rows, label=label, **options)
         for row, (one, other) in enumerate(zip(task, control, strict=True)):
-            middle = (one + other) / 2
-            self.ax_.annotate(
-                f"{round(one - other, 2) + 0.0:+.2f}", (middle, row), (0, 7), textcoords="offset points",
-                ha="center", fontsize=9,
+            selectivity = round(one - other, 2) + 0.0  # no negative zero
+            ax.annotate(
+                f"{selectivity:+.2f}", ((one + other) / 2, row), (0, 7),
+                textcoords="offset points", ha="center", fontsize=9,
             )  # fmt: skip
         metric = next(iter(results.values())).metric
-        self.ax_.set(
+        ax.set(
             xlabel=f"{metric.capitalize()} (mean of the folds)",
             title="More than memory? The selectivity of each",
             ylim=(len(results) - 0.5, -0.6),
         )
-        self.ax_.set_yticks(rows, list(results))
-        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-        return self
+        ax.set_yticks(rows, list(results))
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 class SelectivityCurveDisplay(ResultDisplay):
     """Scores on the task and the control task along a parameter, and their difference.
+
+    Means over the folds; bars span one standard deviation to each side. The values of the
+    parameter stand at equal distances.
 
     Parameters
     ----------
@@ -249,23 +239,12 @@ class SelectivityCurveDisplay(ResultDisplay):
 
     _compute = staticmethod(selectivity_curve)
 
-    def plot(self, *, ax=None) -> SelectivityCurveDisplay:
-        """Plot means over the folds; bars span one standard deviation to each side.
+    def __init__(self, result):
+        super().__init__(result)
+        by_name({"": result}, SelectivityCurve)
 
-        The values of the parameter stand at equal distances.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        SelectivityCurveDisplay
-        """
-        (result,) = by_name(self.result, SelectivityCurve).values()
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
+        result = self.result
         curves = {
             "Task": result.task,
             "Control task": result.control,
@@ -273,15 +252,14 @@ class SelectivityCurveDisplay(ResultDisplay):
         }
         places = np.arange(len(result.param_range))
         for place, (label, scores) in enumerate(curves.items()):
-            plot_folds(self.ax_, places, scores, label, place)
-        self.ax_.set_xticks(places, [_short(value) for value in result.param_range])
-        self.ax_.set(
+            plot_folds(ax, places, scores, label, place)
+        ax.set_xticks(places, [_short(value) for value in result.param_range])
+        ax.set(
             xlabel=result.param_name.rpartition("__")[2],  # without the step of a Pipeline
             ylabel=f"{result.metric.capitalize()} ({spread_of(result.task.shape[1])})",
             title="Which probe keeps the task and forgets the words?",
         )
-        self.ax_.legend()
-        return self
+        ax.legend()
 
 
 def _short(value) -> str:
@@ -289,7 +267,7 @@ def _short(value) -> str:
 
 
 class CodelengthDisplay(ResultDisplay):
-    """Bits a label over the words that have been sent: of one code, or of several.
+    """Bits a label of each block over the words that have been sent: of one code, or of several.
 
     Parameters
     ----------
@@ -316,24 +294,15 @@ class CodelengthDisplay(ResultDisplay):
 
     _compute = staticmethod(codelength)
 
-    def plot(self, *, ax=None) -> CodelengthDisplay:
-        """Plot a line for each code, from the first words to the last.
+    def __init__(self, result):
+        super().__init__(result)
+        self._results = by_name(result, Codelength)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        CodelengthDisplay
-        """
-        results = by_name(self.result, Codelength)
-        self.ax_ = make_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax) -> None:
+        results = self._results
         for place, (name, result) in enumerate(results.items()):
             sent = result.sizes > 0
-            self.ax_.plot(
+            ax.plot(
                 result.sizes.cumsum()[sent],
                 result.block_bits[sent] / result.sizes[sent],
                 label=f"{name}{': ' if name else ''}compression {result.compression:.1f}",
@@ -341,13 +310,12 @@ class CodelengthDisplay(ResultDisplay):
             )
         for n_classes in sorted({result.n_classes for result in results.values()}):
             label = f"Uniform code, {n_classes} labels"
-            self.ax_.axhline(np.log2(n_classes), color="0.4", linestyle=":", label=label)
-        self.ax_.set(
+            ax.axhline(np.log2(n_classes), color="0.4", linestyle=":", label=label)
+        ax.set(
             xscale="log",
             xlabel="Words sent",
             ylabel="Bits a label, of each block",
             title="How soon is it learnt?",
         )
-        self.ax_.set_ylim(bottom=0)
-        self.ax_.legend()
-        return self
+        ax.set_ylim(bottom=0)
+        ax.legend()
