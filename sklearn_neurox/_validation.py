@@ -234,3 +234,10 @@ def check_words(words: Iterable, *, name: str) -> list:
     if isinstance(words, str):
         raise TypeError(f"{name} must be a list of words, got one string: {words[:60]!r}.")
     return words.tolist() if isinstance(words, np.ndarray) else list(words)
+
+
+def own_copy(X) -> Any:
+    """Copy X, as steps of a Pipeline may work in place; what cannot change is not copied."""
+    if isinstance(X, np.ndarray) and not X.flags.writeable:
+        return X
+    return X.copy() if hasattr(X, "copy") else X

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array
 
 from .._validation import check_words
 from .control import ControlTask
 
-_COLUMNS = ("score", "std", "control", "selectivity", "gain", "baseline")  # of the results
+_COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline")  # of the results
 
 
 class Controls(NamedTuple):
@@ -49,12 +50,14 @@ def read_controls(control, shape: tuple[int, int]) -> Controls:
                 raise ValueError("control takes one control task; average over several by hand.")
             _check_length(name, len(each.labels), shape[0])
             controls = controls._replace(task=each)
-        elif np.ndim(each) == 2:
+        elif len(getattr(each, "shape", ())) == 2:
             controls.activations[name] = _check_activations(name, each, shape)
         else:
             words = check_words(each, name=f"control[{name!r}]")
             _check_length(name, len(words), shape[0])
-            controls.words[name] = np.array(words, dtype=object)[:, np.newaxis]
+            numbers: dict[Hashable, int] = {}
+            types = [numbers.setdefault(word, len(numbers)) for word in words]
+            controls.words[name] = np.array(types)[:, np.newaxis]
     return controls
 
 
@@ -82,6 +85,11 @@ def word_type_table(estimator):
 
     For words out of training, the most frequent label or the mean of all.
     """
-    # Without smoothing, naive Bayes of one variable says how often its value had each label.
-    table = MultinomialNB(alpha=1e-10) if is_classifier(estimator) else Ridge(1e-3)
+    if is_classifier(estimator):
+        # Without smoothing, naive Bayes of one variable says how often its value had each label.
+        table = MultinomialNB(alpha=1e-10)
+    else:
+        # Centred by the mean of all words, which is what no type at all predicts.
+        means = Ridge(1e-3, fit_intercept=False)
+        table = TransformedTargetRegressor(means, transformer=StandardScaler(with_std=False))
     return make_pipeline(OneHotEncoder(handle_unknown="ignore"), table)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r2_score
 
-from .metrics import check_labels, check_numbers, compute_score
+from .._validation import own_copy
+from ._targets import check_labels, check_numbers
+from .metrics import compute_score
 
 # Cells of a matrix, resamples x sentences, that is held at a time.
 _AT_ONCE = 2**20
@@ -96,7 +98,7 @@ def score_labels(estimator, X, y, sentences, metric, resampling, rows_of_parts):
     """Score a classifier: on parts of the words, and fields of its report."""
     classes = np.asarray(estimator.classes_)
     true = _codes(y, classes, "y")
-    predictions = check_labels(estimator.predict(X), name="the prediction")
+    predictions = check_labels(estimator.predict(own_copy(X)), name="the prediction")
     predicted = _codes(predictions, classes, "the prediction")
     names = list(dict.fromkeys([metric, "accuracy"]))
 
@@ -179,7 +181,7 @@ def _class_scores(true, predicted, classes, sums, resampling):
 def _probabilities(estimator, X, predicted, n_classes):
     if not hasattr(estimator, "predict_proba"):
         return None
-    probabilities = np.asarray(estimator.predict_proba(X))
+    probabilities = np.asarray(estimator.predict_proba(own_copy(X)))
     if probabilities.shape != (len(predicted), n_classes):
         raise ValueError(
             f"predict_proba must give shape {(len(predicted), n_classes)}, got "
@@ -208,11 +210,12 @@ def score_numbers(estimator, X, y, sentences, metric, resampling, rows_of_parts)
     """Score a regressor: on parts of the words, and fields of its report."""
     if len(y) < 2:
         raise ValueError("The scores of a regressor need at least two words, got 1.")
-    predictions = check_numbers(estimator.predict(X), name="the prediction")
+    predictions = check_numbers(estimator.predict(own_copy(X)), name="the prediction")
     pairs = np.column_stack([y, predictions])
 
     def score(rows, metrics):
         kinds, cells = np.unique(pairs[rows], axis=0, return_inverse=True)
+        cells = cells.ravel()  # numpy 2.0 has them in a column
         drawn = resampling.draw(cells, _of(sentences, rows), _number_statistics(metrics, *kinds.T))
         scores = {}
         for column, metric in enumerate(metrics):

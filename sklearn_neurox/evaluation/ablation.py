@@ -10,13 +10,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from ..neurons import NeuronAblator, NeuronSelector
-from ._folds import metric_name, split_folds
+from ._folds import check_scorer, metric_name, refuse_frozen, split_folds
+from ._targets import check_target
 
 ABLATION_MODES = ("zero", "mean", "retrain")
 KEEP = ("top", "random", "bottom")
@@ -149,7 +149,7 @@ def ablation_curve(
     """
     check_consistent_length(X, y, groups)
     X = check_array(X, dtype=[np.float64, np.float32])
-    y = np.asarray(y)
+    y = check_target(estimator, y)
     counts = _counts(fractions, X.shape[1])
     if mode not in ABLATION_MODES:
         raise ValueError(f"mode must be one of {ABLATION_MODES}, got {mode!r}.")
@@ -158,7 +158,9 @@ def ablation_curve(
         raise ValueError(f"keep must be of {KEEP}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
         ranking = _check_permutation(ranking, X.shape[1])
-    scorer = check_scoring(estimator, scoring)
+    if mode == "retrain":
+        refuse_frozen(estimator, by="ablation_curve(mode='retrain')")
+    scorer = check_scorer(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(splits))
 
@@ -182,8 +184,8 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
     """Score with all neurons, and a dict of scores for each number of kept ones."""
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    if hasattr(ranking, "fit"):
-        ranking = clone(ranking).fit(X_train, y_train)
+    if hasattr(ranking, "fit"):  # on its own copy, as a step of it may work in place
+        ranking = clone(ranking).fit(X[train], y_train)
         if not hasattr(ranking, "ranking_"):
             raise TypeError(f"{type(ranking).__name__} has no ranking_ after fit.")
         ranking = ranking.ranking_
@@ -192,7 +194,7 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
         "bottom": ranking[::-1],
         "random": np.random.RandomState(seed).permutation(X.shape[1]),
     }
-    fitted = clone(estimator).fit(X_train, y_train)
+    fitted = clone(estimator).fit(X[train], y_train)
 
     def score(neurons):
         if mode == "retrain":
@@ -215,7 +217,7 @@ def _counts(fractions, n_neurons):
 
 def _check_permutation(ranking, n_neurons):
     ranking = np.asarray(ranking)
-    if ranking.ndim != 1 or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
+    if ranking.dtype.kind not in "iu" or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise ValueError(
             f"ranking must name each of the {n_neurons} neurons once, the most important first, or "
             f"be an estimator with ranking_ after fit; got {ranking.size} values of dtype "

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, check_random_state, check_scalar, column_or_1d
+from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 
 from .._validation import check_words
+from ._targets import check_labels
 
 # From this share of unseen word types on, memory can help with so few test words that the control
 # score is what guessing gives, and the selectivity is the score above guessing.
@@ -101,10 +102,21 @@ class ControlTask:
 
     def _draw(self, word: Hashable):
         """Label by the seed and the word alone, so that order and company do not matter."""
-        digest = blake2b(f"{self.seed} {word}".encode("utf-8", "surrogatepass"), digest_size=8)
+        digest = blake2b(
+            f"{self.seed} {_spelled(word)}".encode("utf-8", "surrogatepass"), digest_size=8
+        )
         share = int.from_bytes(digest.digest(), "big") / 2**64
         place = np.searchsorted(self.probabilities.cumsum(), share, side="right")
         return self.classes.tolist()[min(place, len(self.classes) - 1)]  # the sum may round
+
+
+def _spelled(word: Hashable) -> str:
+    """Text that is the same for equal words, and in every process."""
+    if isinstance(word, Number):
+        return str(hash(word))  # 5, 5.0 and a 5 of numpy are equal
+    if isinstance(word, tuple):
+        return str([_spelled(part) for part in word])
+    return str(word)
 
 
 def make_control_task(
@@ -163,13 +175,15 @@ def make_control_task(
     True
     """
     words = check_words(words, name="words")
-    y = column_or_1d(y)
+    y = check_labels(y, name="y")
     check_consistent_length(words, y)
-    if not len(y):
-        raise ValueError("A control task needs at least one word.")
     if distribution not in ("empirical", "uniform"):
         raise ValueError(f"distribution must be 'empirical' or 'uniform', got {distribution!r}.")
     classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"A control task needs two labels, but y has only {classes.tolist()[0]!r}."
+        )
     if n_labels is not None:
         check_scalar(n_labels, "n_labels", Integral, min_val=2, max_val=len(classes))
         frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])

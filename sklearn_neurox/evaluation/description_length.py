@@ -16,13 +16,14 @@ from sklearn.utils import (
     check_array,
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     indexable,
 )
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from .._validation import encode_labels, naming_the_cell
+from ._folds import refuse_frozen
+from ._targets import check_labels
 
 # Of Voita and Titov (2020).
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
@@ -181,6 +182,7 @@ def codelength(
             f"codelength needs the probabilities of labels, but {type(estimator).__name__} has no "
             "predict_proba."
         )
+    refuse_frozen(estimator, by="codelength")
     X, y, groups = check_words_data(X, y, groups)
     classes, codes = encode_labels(y, by="codelength")
     shares = _check_fractions(fractions)
@@ -207,7 +209,9 @@ def check_words_data(X, y, groups):
         with naming_the_cell(X):
             X = check_array(X, input_name="X")
     X, groups = indexable(X, groups)
-    return X, column_or_1d(y), None if groups is None else column_or_1d(groups)
+    if groups is not None:
+        groups = check_labels(groups, name="groups")
+    return X, check_labels(y, name="y"), groups
 
 
 def take_words(X, words):

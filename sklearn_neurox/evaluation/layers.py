@@ -11,7 +11,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from tqdm.auto import tqdm  # skorch brings it
@@ -20,7 +19,8 @@ from .._columns import check_indices
 from .._optional import import_optional
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
-from ._folds import metric_name, split_folds
+from ._folds import check_scorer, metric_name, split_folds
+from ._targets import check_target
 from .control import ControlTask, oov_rates, warn_of_unseen_types
 
 
@@ -202,12 +202,18 @@ def layerwise_scores(
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
     controls = read_controls(control, X.shape)
-    y = np.asarray(y)
-    scorer = check_scoring(estimator, scoring)
+    y = check_target(estimator, y)
+    scorer = check_scorer(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
     if controls.task is not None:
         warn_of_unseen_types(oov_rates(controls.task.types, splits), stacklevel=2)
 
+    # First what takes no time: a scorer that does not fit is noticed there.
+    baseline = _fold_scores(majority(estimator), X[:, :1], y, splits, scorer)
+    tables = {
+        name: _fold_scores(word_type_table(estimator), words, y, splits, scorer)
+        for name, words in controls.words.items()
+    }
     tasks = [(X, y), *((other, y) for other in controls.activations.values())]
     if controls.task is not None:
         tasks.append((X, controls.task.labels))
@@ -219,15 +225,13 @@ def layerwise_scores(
     # (n_tasks, n_layers, n_folds)
     scores = np.array(list(bar)).reshape(len(tasks), len(splits), n_layers).swapaxes(1, 2)
     others = dict(zip(controls.activations, scores[1:], strict=False))
-    for name, words in controls.words.items():
-        others[name] = _fold_scores(word_type_table(estimator), words, y, splits, scorer)
     return LayerwiseScores(
         scores=scores[0],
-        baseline_scores=_fold_scores(majority(estimator), X[:, :1], y, splits, scorer),
+        baseline_scores=baseline,
         control_scores=None if controls.task is None else scores[-1],
         metric=metric_name(estimator, scoring),
         layers=layers,
-        other_scores=others,
+        other_scores=others | tables,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,10 @@ import sklearn.metrics
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+
+from ._targets import check_labels, check_numbers, kind_of
 
 # Deviations smaller than this share of the mean are rounding; it is scipy's own limit.
 _CONSTANT = 1e-13
@@ -21,7 +23,13 @@ _FOR_NUMBERS = "pearson, spearman or pearson_and_spearman"
 
 
 def accuracy_and_f1(
-    y_true, y_pred, *, average: str = "binary", pos_label=1, zero_division: float = 0.0
+    y_true,
+    y_pred,
+    *,
+    average: str = "binary",
+    pos_label=1,
+    zero_division: float = 0.0,
+    sample_weight=None,
 ) -> float:
     """Mean of accuracy and F1.
 
@@ -38,6 +46,8 @@ def accuracy_and_f1(
         The positive class of "binary".
     zero_division : float, default=0.0
         F1 of a class that is neither in y_true nor in y_pred.
+    sample_weight : array-like of shape (n_words,), default=None
+        Weights of the words.
 
     Returns
     -------
@@ -59,10 +69,11 @@ def accuracy_and_f1(
     """
     options = {"average": average, "pos_label": pos_label, "zero_division": zero_division}
     y_true, y_pred = _two_of_labels(y_true, y_pred, "accuracy_and_f1")
-    return (accuracy(y_true, y_pred) + f1(y_true, y_pred, **options)) / 2
+    f1_of_both = f1(y_true, y_pred, sample_weight=sample_weight, **options)
+    return (accuracy(y_true, y_pred, sample_weight=sample_weight) + f1_of_both) / 2
 
 
-def pearson(y_true, y_pred) -> float:
+def pearson(y_true, y_pred, *, sample_weight=None) -> float:
     """Pearson correlation.
 
     It is 0.0, by definition, where the targets or the predictions are constant, also up to
@@ -74,6 +85,8 @@ def pearson(y_true, y_pred) -> float:
         Numbers.
     y_pred : array-like of shape (n_words,)
         Predicted numbers.
+    sample_weight : array-like of shape (n_words,), default=None
+        Weights of the words.
 
     Returns
     -------
@@ -96,9 +109,15 @@ def pearson(y_true, y_pred) -> float:
     0.0
     """
     y_true, y_pred = _two_of_numbers(y_true, y_pred, "pearson")
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, y_true, ensure_non_negative=True)
+        y_true, y_pred, weight = y_true[weight > 0], y_pred[weight > 0], weight[weight > 0]
     if _is_constant(y_true) or _is_constant(y_pred):
         return 0.0
-    return float(pearsonr(y_true, y_pred).statistic)
+    if sample_weight is None:
+        return float(pearsonr(y_true, y_pred).statistic)
+    covariance = np.cov(y_true, y_pred, aweights=weight)
+    return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def spearman(y_true, y_pred) -> float:
@@ -165,13 +184,15 @@ def pearson_and_spearman(y_true, y_pred) -> float:
     return (pearson(y_true, y_pred) + spearman(y_true, y_pred)) / 2
 
 
-def accuracy(y_true, y_pred) -> float:
+def accuracy(y_true, y_pred, *, sample_weight=None) -> float:
     """Share of the words with the right label."""
     y_true, y_pred = _two_of_labels(y_true, y_pred, "accuracy")
-    return float(accuracy_score(y_true, y_pred))
+    return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
-def f1(y_true, y_pred, *, average="binary", pos_label=1, zero_division=0.0) -> float:
+def f1(
+    y_true, y_pred, *, average="binary", pos_label=1, zero_division=0.0, sample_weight=None
+) -> float:
     """F1, of one class or as a mean over classes; see :func:`accuracy_and_f1`."""
     if average not in ("binary", "micro", "macro", "weighted"):
         raise ValueError(
@@ -180,18 +201,22 @@ def f1(y_true, y_pred, *, average="binary", pos_label=1, zero_division=0.0) -> f
     y_true, y_pred = _two_of_labels(y_true, y_pred, "f1")
     if average == "binary":
         _check_binary(y_true, y_pred, pos_label)
-    options = {"average": average, "zero_division": zero_division}
+    options = {
+        "average": average,
+        "zero_division": zero_division,
+        "sample_weight": sample_weight,
+    }
     # scikit-learn warns of a pos_label that it does not need.
     positive = pos_label if average == "binary" else 1
     return float(f1_score(y_true, y_pred, pos_label=positive, **options))
 
 
-def matthews_corrcoef(y_true, y_pred) -> float:
+def matthews_corrcoef(y_true, y_pred, *, sample_weight=None) -> float:
     """Matthews correlation, 0.0 where the labels or the predictions are all the same."""
     y_true, y_pred = _two_of_labels(y_true, y_pred, "matthews_corrcoef")
     if len(np.unique(y_true)) == 1 or len(np.unique(y_pred)) == 1:
         return 0.0  # as scikit-learn has it, without its warning
-    return float(sklearn.metrics.matthews_corrcoef(y_true, y_pred))
+    return float(sklearn.metrics.matthews_corrcoef(y_true, y_pred, sample_weight=sample_weight))
 
 
 METRICS: dict[str, Callable[..., float]] = {
@@ -219,7 +244,7 @@ def compute_score(y_true, y_pred, metric: str, **options) -> float:
         "spearman" and "pearson_and_spearman" numbers.
     **options
         `average`, `pos_label` and `zero_division` of "f1" and "accuracy_and_f1", see
-        :func:`accuracy_and_f1`. The others have none.
+        :func:`accuracy_and_f1`; and `sample_weight` of all but the rank correlations.
 
     Returns
     -------
@@ -297,99 +322,6 @@ def get_scorer(name: str, **options) -> Any:
     return sklearn.metrics.get_scorer(name)
 
 
-def check_labels(labels, *, name: str) -> NDArray:
-    """Check labels, of one kind, that are classes if they are numbers.
-
-    Parameters
-    ----------
-    labels : array-like of shape (n_words,) or (n_words, 1)
-    name : str
-        For the messages.
-
-    Returns
-    -------
-    ndarray of shape (n_words,)
-
-    Raises
-    ------
-    TypeError
-        If kinds are mixed, such as strings and None.
-    ValueError
-        If there are none, they have other dimensions, or one is NaN or infinite.
-    """
-    vector = _vector(labels, name)
-    if vector.dtype == object:
-        values = vector.tolist()
-        kinds = [_kind(label) for label in values]
-        _refuse(np.array([label != label for label in values], dtype=bool), vector, name)
-        if len(set(kinds)) > 1:
-            row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
-            raise TypeError(
-                f"{name} must be of one kind, but holds {' and '.join(sorted(set(kinds)))}; the "
-                f"first that differs is {name}[{row}], {values[row]!r}."
-            )
-    return vector
-
-
-def check_numbers(values, *, name: str) -> NDArray[np.float64]:
-    """Check finite numbers, one a word, and give them in float64.
-
-    Parameters
-    ----------
-    values : array-like of shape (n_words,) or (n_words, 1)
-    name : str
-        For the messages.
-
-    Returns
-    -------
-    ndarray of float64 of shape (n_words,)
-
-    Raises
-    ------
-    TypeError
-        If one is no number, such as "1.5".
-    ValueError
-        If there are none, they have other dimensions, or one is NaN or infinite.
-    """
-    vector = _vector(values, name)
-    if vector.dtype.kind not in "biuf":
-        for row, value in enumerate(vector.tolist()):
-            if not isinstance(value, Real):
-                raise TypeError(f"{name} must be numbers, but {name}[{row}] is {value!r}.")
-    vector = vector.astype(np.float64)
-    _refuse(~np.isfinite(vector), vector, name)
-    return vector
-
-
-def _vector(values, name: str) -> NDArray:
-    if np.ndim(values) == 0:
-        raise TypeError(f"{name} must be a list with one entry a word, got {values!r}.")
-    shape = np.shape(values)
-    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-        raise ValueError(f"{name} must have shape (n_words,), got {shape}.")
-    # Of objects as they are: numpy would turn [1, "a"] into strings.
-    mixed = isinstance(values, list | tuple) and len({_kind(value) for value in values}) > 1
-    vector = column_or_1d(np.array(values, dtype=object) if mixed else values, input_name=name)
-    if not len(vector):
-        raise ValueError(f"{name} is empty: a score needs at least one word.")
-    if vector.dtype.kind == "f":
-        _refuse(~np.isfinite(vector), vector, name)
-    return vector
-
-
-def _kind(value) -> str:
-    """Type of a label, all numbers being of one kind and all strings of another."""
-    if isinstance(value, Real | np.bool_):
-        return "number"
-    return "str" if isinstance(value, str) else type(value).__name__
-
-
-def _refuse(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(f"{name} must not hold NaN or infinity: {name}[{row}] is {vector[row]}.")
-
-
 def _two_of_labels(y_true, y_pred, metric: str) -> tuple[NDArray, NDArray]:
     both = check_labels(y_true, name="y_true"), check_labels(y_pred, name="y_pred")
     check_consistent_length(*both)
@@ -401,7 +333,7 @@ def _two_of_labels(y_true, y_pred, metric: str) -> tuple[NDArray, NDArray]:
                 f"{metric} compares classes, but {name} holds numbers that are none: {name}[{row}] "
                 f"is {vector[row]}. For numbers there is {_FOR_NUMBERS}."
             )
-    kinds = [_kind(vector[0]) for vector in both]
+    kinds = [kind_of(vector[0]) for vector in both]
     if kinds[0] != kinds[1]:
         raise TypeError(f"y_true holds labels of kind {kinds[0]}, but y_pred of {kinds[1]}.")
     return both
@@ -433,7 +365,7 @@ def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label) -> None:
             f"f1 with average='binary' is for two classes, but there are {len(labels)}; choose "
             "average='macro', 'micro' or 'weighted'."
         )
-    alien = _kind(pos_label) != _kind(labels[0])
+    alien = kind_of(pos_label) != kind_of(labels[0])
     if alien or (len(labels) == 2 and pos_label not in labels):
         raise ValueError(
             f"f1 needs to know the positive class: pos_label={pos_label!r} is none of {labels}."

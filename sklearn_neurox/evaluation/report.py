@@ -27,7 +27,7 @@ from ._probe_scores import (
     score_labels,
     score_numbers,
 )
-from .metrics import check_labels, check_numbers
+from ._targets import check_labels, check_numbers
 
 _SHOWN = 20  # classes or mistakes in a table of a notebook
 
@@ -265,7 +265,7 @@ def probe_report(
     return ProbeReport(
         metric=metric,
         confidence=float(confidence),
-        labels=labels,
+        labels=labels.copy(),  # what y becomes later does not change a report
         words=words,
         sentence_ids=sentence_ids,
         **found,

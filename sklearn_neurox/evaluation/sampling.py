@@ -6,9 +6,10 @@ from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state, check_scalar, column_or_1d
+from sklearn.utils import check_random_state, check_scalar
 
 from .._validation import encode_labels
+from ._targets import check_labels
 
 
 def balanced_indices(
@@ -42,7 +43,7 @@ def balanced_indices(
     >>> balanced_indices(["a", "b", "a", "a", "b", "a"], random_state=0)
     array([1, 3, 4, 5])
     """
-    classes, codes = encode_labels(column_or_1d(y), by="balanced_indices")
+    classes, codes = encode_labels(check_labels(y, name="y"), by="balanced_indices")
     sizes = np.bincount(codes)
     if n_samples is None:
         n_samples = int(sizes.min())

@@ -10,13 +10,12 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from .._validation import check_words
-from ._folds import metric_name, split_folds
+from ._folds import check_scorer, metric_name, refuse_frozen, split_folds
 from .control import make_control_task, oov_rates, warn_of_unseen_types
 from .description_length import check_words_data, take_words
 
@@ -298,7 +297,8 @@ def _score_both_tasks(
     words = check_words(words, name="words")
     check_consistent_length(X, y, words, groups)
     X, y, groups = check_words_data(X, y, groups)
-    scorer = check_scoring(candidates[0], scoring)
+    refuse_frozen(candidates[0], by="selectivity")
+    scorer = check_scorer(candidates[0], scoring)
     splits = split_folds(candidates[0], X, y, cv, groups)
     control = make_control_task(words, y, random_state=random_state)
     oov_rate = oov_rates(control.types, splits)

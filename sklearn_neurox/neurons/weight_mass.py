@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_inside, fit_task
 from .._columns import index_mask, neuron_std
-from .._validation import all_or_nothing, float_dtypes, validate_data
+from .._validation import all_or_nothing, float_dtypes, own_copy, validate_data
 from ..probes import LinearProbeClassifier
 from ._ranking_selector import RankingSelector, check_target
 from .ranking import (
@@ -197,7 +197,8 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector):
             else:
                 fit_params = self._estimator_params(fit_params)
                 estimator = clone(self._estimator())
-                fit_inside(context, "fit-estimator", self, estimator, words, y, **fit_params)
+                own = own_copy(words) if _has_steps(estimator) else words
+                fit_inside(context, "fit-estimator", self, estimator, own, y, **fit_params)
                 self.estimator_ = estimator
             weight = _weight_of_words(self._estimator(), fit_params)
             self._rank(self._importance(X, words, weight), neuron_std(X, weight) > 0)
@@ -324,6 +325,11 @@ def _linear_model(estimator):
             return scalers, estimator
 
 
+def _has_steps(estimator) -> bool:
+    """Tell whether it is, or holds, a Pipeline, whose steps may work in place."""
+    return any(isinstance(each, Pipeline) for each in (estimator, *estimator.get_params().values()))
+
+
 def _transform_each(scaler, words):
     """Apply steps that change each neuron by itself, as the names of the columns tell."""
     names = np.array([f"neuron_{i}" for i in range(words.shape[1])], dtype=object)
@@ -338,7 +344,7 @@ def _transform_each(scaler, words):
             "The steps before the linear model must keep all neurons in their order, as scalers "
             f"do; {steps} make {len(out)} columns of {len(names)}, {out[0]!r} the first."
         )
-    return scaler.transform(words)
+    return scaler.transform(own_copy(words))
 
 
 def _coef(model, n_neurons):

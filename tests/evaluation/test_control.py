@@ -61,7 +61,7 @@ def test_words_are_a_list():
     ("changes", "message"),
     [
         (dict(y=["N"]), "inconsistent numbers of samples"),
-        (dict(words=[], y=[]), "at least one word"),
+        (dict(words=[], y=[]), "y is empty: at least one word is needed"),
         (dict(distribution="same"), "must be 'empirical' or 'uniform', got 'same'"),
         (dict(n_labels=1), "n_labels == 1, must be >= 2"),
         (dict(n_labels=3), "n_labels == 3, must be <= 2"),
@@ -96,6 +96,16 @@ class TestWordsThatComeLater:
         labels = task.transform(np.arange(40, 10_000), on_unseen="draw")
         assert np.mean(labels == "a") == pytest.approx(share, abs=0.02)
         assert labels.dtype == task.labels.dtype
+
+    def test_equal_words_are_one_word(self):
+        task = make_control_task(range(20), range(20), random_state=0)
+        for equal in [
+            (50, 50.0, np.int64(50)),
+            (("a", 1), (np.str_("a"), 1.0)),
+            ("é", np.str_("é")),
+        ]:
+            labels = {int(task.transform([word], on_unseen="draw")[0]) for word in equal}
+            assert len(labels) == 1
 
     def test_another_seed_draws_others(self):
         one, two = (make_control_task(range(9), range(9), random_state=s) for s in (0, 1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
@@ -289,6 +289,45 @@ class TestControlsOfLayers:
         assert result.other_scores["word types"].min() > 0.95
         assert result.baseline_scores.max() < 0.1
 
+    def test_a_new_word_has_the_mean_of_all_words(self, classification):
+        X, _ = classification
+        words = ["a"] * 98 + ["b", "c", "new"]
+        y = np.r_[np.zeros(98), 10, 10, 0.2]  # 0.2 is the mean of the 100 before
+        fold = [(np.arange(100), [100]), (np.arange(100), [98, 99])]
+        result = layerwise_scores(
+            Ridge(), X[:101], y, n_layers=3, cv=fold, scoring="neg_max_error",
+            control={"word types": words},
+        )  # fmt: skip
+        np.testing.assert_allclose(result.other_scores["word types"], [0, 0], atol=0.02)
+
+    def test_one_occurrence_outweighs_all_other_words(self, classification):
+        X, _ = classification
+        words, y = ["rare", *["often"] * 98, "rare"], np.array(["V", *["N"] * 98, "V"])
+        fold = [(np.arange(99), [99])]
+        result = layerwise_scores(
+            RidgeClassifier(), X[:100], y, n_layers=3, cv=fold, control={"types": words}
+        )
+        assert result.other_scores["types"].tolist() == [1.0]
+
+    def test_baselines_and_spreads_are_those_of_scikit_learn(self, classification):
+        X, _ = classification
+        y = np.exp(X[:, 0])  # its mean is far from its median
+        result = layerwise_scores(Ridge(), X, y, n_layers=3, cv=KFold(4))
+        expected = cross_val_score(DummyRegressor(), X, y, cv=KFold(4))
+        np.testing.assert_allclose(result.baseline_scores, expected)
+        np.testing.assert_allclose(result.to_frame()["std"], result.scores.std(axis=1))
+
+    def test_words_may_be_anything(self, classification):
+        X, y = classification
+        by_kind = [
+            layerwise_scores(
+                PROBE, X, y, n_layers=3, cv=3, control={"types": [kind(i % 7) for i in range(150)]}
+            ).other_scores["types"]
+            for kind in (int, str, lambda i: ("w", i), lambda i: i if i % 2 else str(i))
+        ]
+        for scores in by_kind[1:]:
+            np.testing.assert_array_equal(scores, by_kind[0])
+
     def test_the_gain_is_over_the_first_layer(self, classification):
         result = layerwise_scores(PROBE, *classification, n_layers=3, cv=3)
         np.testing.assert_array_equal(result.gain[0], 0)
@@ -314,6 +353,7 @@ class TestControlsOfLayers:
         [
             ("task", TypeError, "control must be a ControlTask, or a dict of names"),
             ({1: list("ab")}, TypeError, "names of controls are strings, got 1"),
+            ({"layer": list("ab")}, ValueError, "'layer' is a column of the results"),
             ({"gain": list("ab")}, ValueError, "'gain' is a column of the results"),
             ({"x": list("ab")}, ValueError, "The control 'x' has 2 words, but X has 150"),
             ({"x": np.ones((150, 3))}, ValueError, r"'x' have the shape \(150, 3\), but X has"),

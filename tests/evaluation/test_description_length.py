@@ -300,3 +300,17 @@ def test_what_are_no_probabilities_is_an_error(classification, estimator, messag
     with pytest.raises(ValueError, match=message) as caught:
         codelength(estimator, *classification, fractions=FRACTIONS, random_state=0)
     assert "trained on 15 words with 3 classes" in caught.value.__notes__[0]
+
+
+def test_rounded_probabilities_are_made_to_sum_to_1():
+    class Rounded(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict_proba(self, X):
+            return np.tile([0.497, 0.497], (len(X), 1))
+
+    X, y = np.zeros((100, 1)), np.tile(["a", "b"], 50)
+    result = codelength(Rounded(), X, y, fractions=[0.2, 1.0], random_state=0)
+    assert result.compression == pytest.approx(1, abs=1e-12)

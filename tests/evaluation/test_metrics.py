@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import sklearn.metrics
+from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -163,7 +165,7 @@ def test_unknown_names():
         get_scorer("rouge")
     with pytest.raises(TypeError, match=r"'f1' has the options average, .*, got beta"):
         get_scorer("f1", beta=2)
-    with pytest.raises(TypeError, match="'pearson' has no options, got average"):
+    with pytest.raises(TypeError, match="'pearson' has the options sample_weight, got average"):
         compute_score([0], [0], "pearson", average="macro")
     with pytest.raises(TypeError, match="'r2' is scikit-learn's and has no options, got a"):
         get_scorer("r2", a=1)
@@ -199,3 +201,52 @@ def test_other_names_are_those_of_scikit_learn():
     np.testing.assert_array_equal(*scores)
     theirs = get_scorer("balanced_accuracy")
     assert theirs(RidgeClassifier().fit(X, y), X, y) > 0.8
+
+
+class TestWeights:
+    """A weight of 2 is a word that comes twice, and a weight of 0 one that does not come."""
+
+    WEIGHT = np.array([2, 0, 1, 1, 3, 1])
+    TIMES = np.repeat(np.arange(6), WEIGHT)
+
+    @pytest.mark.parametrize(
+        ("metric", "options"),
+        [
+            ("accuracy", {}),
+            ("f1", {}),
+            ("f1", {"average": "macro"}),
+            ("accuracy_and_f1", {}),
+            ("matthews_corrcoef", {}),
+            ("pearson", {}),
+        ],
+    )
+    def test_they_count_words(self, metric, options):
+        y_true, y_pred = np.array([0, 1, 1, 0, 1, 1]), np.array([0, 0, 1, 1, 1, 0])
+        if metric == "pearson":
+            y_true, y_pred = y_true + np.array([0, 9, 0.1, 0.2, 0.5, 0.3]), y_pred * 0.7
+        weighted = compute_score(y_true, y_pred, metric, sample_weight=self.WEIGHT, **options)
+        repeated = compute_score(y_true[self.TIMES], y_pred[self.TIMES], metric, **options)
+        assert weighted == pytest.approx(repeated)
+        assert weighted != pytest.approx(compute_score(y_true, y_pred, metric, **options))
+
+    def test_they_are_routed(self):
+        X, y = np.random.RandomState(0).normal(size=(60, 3)), np.tile([0, 1, 1], 20)
+        weight = np.random.RandomState(1).uniform(size=60)
+        with config_context(enable_metadata_routing=True):
+            probe = LogisticRegression().set_fit_request(sample_weight=False)
+            found = [
+                cross_validate(
+                    probe,
+                    X,
+                    y,
+                    scoring=scorer.set_score_request(sample_weight=True),
+                    params={"sample_weight": weight},
+                    cv=3,
+                )["test_score"]
+                for scorer in (get_scorer("accuracy"), sklearn.metrics.get_scorer("accuracy"))
+            ]
+        np.testing.assert_allclose(*found)
+
+    def test_ranks_have_none(self):
+        with pytest.raises(TypeError, match="'spearman' has no options, got sample_weight"):
+            compute_score([1, 2], [2, 1], "spearman", sample_weight=[1, 1])

@@ -374,3 +374,15 @@ def test_errors(changes, error, message):
     given = dict(estimator=Said().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
     with pytest.raises(error, match=message):
         probe_report(given.pop("estimator"), given.pop("X"), given.pop("y"), **given)
+
+
+def test_the_interval_of_a_class_is_that_of_resamples_with_it():
+    # One sentence of ten has the class "b", right; others say "b" wrongly.
+    y = np.array(["b", *["a"] * 9])
+    X = np.array([[1], *[[1]] * 3, *[[0]] * 6])
+    report = probe_report(
+        Said(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(10), random_state=0
+    )
+    low = report.per_class[1].f1.low
+    assert low > 0  # a resample without it, whose F1 would be 0, does not count
+    assert low < report.per_class[1].f1.value == 2 / 5

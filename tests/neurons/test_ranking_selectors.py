@@ -625,3 +625,15 @@ def test_names_go_through_a_chain_of_all_selectors(data):
     np.testing.assert_array_equal(kept.columns, steps.get_feature_names_out())
     standard = StandardScaler().set_output(transform="pandas").fit_transform(frame)
     pandas.testing.assert_frame_equal(kept, standard[kept.columns])
+
+
+def test_a_scaler_that_works_in_place_changes_nothing_else(classification):
+    X, y = classification
+    X = 3 * X + 5
+    before = X.copy()
+    rankings = [
+        WeightMassSelector(make_pipeline(StandardScaler(copy=copy), LogisticRegression())).fit(X, y)
+        for copy in (True, False)
+    ]
+    np.testing.assert_array_equal(X, before)
+    np.testing.assert_allclose(rankings[0].class_scores_, rankings[1].class_scores_)
