@@ -154,7 +154,8 @@ def _add_labels(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> N
     )
     page.add_section(
         "Which labels, and how surely?",
-        f"A probe on layer {layer}, tested on {len(rows):,} words of sentences kept apart."
+        f"A probe on layer {layer}, the best of the folds above, tested on {len(rows):,} words of "
+        "sentences kept apart (but not from the choice of the layer)."
         f"{left_out} Intervals ({report.confidence:.0%}) come from drawing whole sentences anew.",
     )
     page.add_table(["", "words", "accuracy"], _parts(report))
@@ -164,25 +165,18 @@ def _add_labels(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> N
         f"F1 of each of {len(frequent)} labels, the most frequent first.",
     )
     page.add_table(
-        ["label", "predicted as", "words"], _mistakes(report), "The most frequent mistakes"
+        ["label", "predicted as", "words"],
+        [[str(label), str(said), n] for label, said, n in report.mistakes()],
+        "The most frequent mistakes",
     )
 
 
 def _parts(report: ProbeReport) -> list[list[Any]]:
     rows: list[list[Any]] = [["all", len(report.labels), str(report.score)]]
     for name, part in (("seen", report.seen), ("not seen", report.unseen)):
-        if part is not None:
+        if part is not None and part.score is not None:
             rows.append([f"of word types {name} in training", part.n_words, str(part.score)])
     return rows
-
-
-def _mistakes(report: ProbeReport, n_rows: int = 10) -> list[list[Any]]:
-    assert report.confusion_matrix is not None  # of a classifier
-    wrong = report.confusion_matrix - np.diag(np.diag(report.confusion_matrix))
-    labels = [str(each.label) for each in report.per_class]
-    cells = np.argsort(-wrong, axis=None, kind="stable")[:n_rows]
-    places = [divmod(int(cell), len(labels)) for cell in cells]
-    return [[labels[i], labels[j], int(wrong[i, j])] for i, j in places if wrong[i, j]]
 
 
 def _add_codelength(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> None:
@@ -257,8 +251,9 @@ def _add_detectors(page: AnalysisReport, tokens: TokenActivations) -> None:
         rows.append([str(label), n_words, names, float(scores[neurons[0]]), words])
     page.add_section(
         "Which neurons for which label?",
-        "The three neurons whose activations detect each label best, by average precision; − marks "
-        "those that are low on it, and words on which a neuron is below its mean.",
+        "The three neurons whose activations detect each label best, by average precision on all "
+        "words, which flatters the best of many; − marks those that are low on it, and words on "
+        "which a neuron is below its mean.",
     )
     page.add_table(
         ["label", "words", "neurons", "average precision", "top words of the first"], rows
@@ -277,12 +272,15 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
         "How redundantly?",
         "Neurons that correlate form clusters (average linkage, distance 1 − |r|).",
     )
+    if tokens.X.shape[1] == tokens.n_layers:
+        page.add_text("A layer of one neuron repeats nothing.")
+        return
     few = tokens.X.shape[1] <= _CLUSTERED
     page.add_figure(
         RedundancyDisplay.from_activations(tokens, all_layers=few, ax=_axes()),
         "The lower a line, the more neurons repeat each other.",
     )
-    if few and tokens.X.shape[1] > 1:
+    if few:
         clustering = CorrelationClustering(random_state=0).fit(tokens.X)
         page.add_figure(
             DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names, ax=_axes(7)),

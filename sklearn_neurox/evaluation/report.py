@@ -93,6 +93,32 @@ class ProbeReport:
     def __repr__(self) -> str:
         return f"ProbeReport({len(self.labels):,} words, {self.metric} {self.score})"
 
+    def mistakes(self, n_pairs: int = 10) -> list[tuple[Any, Any, int]]:
+        """Most frequent mistakes of a classifier.
+
+        Parameters
+        ----------
+        n_pairs : int, default=10
+            At most.
+
+        Returns
+        -------
+        list of (label, prediction, n_words)
+            The most frequent first.
+
+        Raises
+        ------
+        ValueError
+            If the report is of a regressor.
+        """
+        if self.confusion_matrix is None:
+            raise ValueError("A regressor confuses no labels.")
+        labels = [each.label for each in self.per_class]
+        wrong = self.confusion_matrix - np.diag(np.diag(self.confusion_matrix))
+        cells = np.argsort(-wrong, axis=None, kind="stable")[:n_pairs].tolist()
+        pairs = [divmod(cell, len(labels)) for cell in cells]
+        return [(labels[i], labels[j], int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
+
     def _columns(self) -> dict[str, Any]:
         columns = {
             "word": self.words,
@@ -161,11 +187,8 @@ class ProbeReport:
         if len(labels) <= _SHOWN:
             rows = [(label, *row) for label, row in zip(labels, matrix, strict=True)]
             return _html_table("Label (row) and prediction (column)", ["", *labels], rows)
-        wrong = matrix - np.diag(np.diag(matrix))
-        cells = np.argsort(-wrong, axis=None, kind="stable")[:_SHOWN]
-        pairs = [(int(cell) // len(labels), int(cell) % len(labels)) for cell in cells]
-        rows = [(labels[i], labels[j], wrong[i, j]) for i, j in pairs if wrong[i, j]]
-        return _html_table("Most frequent mistakes", ["label", "prediction", "words"], rows)
+        head = ["label", "prediction", "words"]
+        return _html_table("Most frequent mistakes", head, self.mistakes(_SHOWN))
 
 
 def probe_report(
@@ -294,6 +317,8 @@ def _part_scores(words, types, scores):
 def _check_estimator(estimator, metric):
     """Check that it is fitted and the metric fits it; the name of the metric."""
     name = type(estimator).__name__
+    if getattr(estimator, "refit", True) is False:
+        raise ValueError(f"This {name} has refit=False: it keeps no estimator to report on.")
     if not hasattr(estimator, "predict") or not (
         is_classifier(estimator) or is_regressor(estimator)
     ):
@@ -331,11 +356,18 @@ def _plain(value):
 
 
 def _html_table(caption, head, rows):
-    def line(tag, cells):
-        return "<tr>" + "".join(f"<{tag}>{_html(cell)}</{tag}>" for cell in cells) + "</tr>"
+    heads = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in head)
+    body = "".join(_html_row(row) for row in rows)
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
 
-    body = "".join(line("td", row) for row in rows)
-    return f"<table><caption>{escape(caption)}</caption>{line('th', head)}{body}</table>"
+
+def _html_row(row):
+    first, *rest = map(_html, row)
+    cells = "".join(f"<td>{cell}</td>" for cell in rest)
+    return f'<tr><th scope="row">{first}</th>{cells}</tr>'
 
 
 def _html(cell):

@@ -18,6 +18,7 @@ from ..neurons import CorrelationClustering
 from ._display import Display
 
 _LINES = ("-", "--", "-.", ":")
+_DISTANCE = {True: "|correlation|", False: "correlation"}
 
 
 class RedundancyDisplay(Display):
@@ -27,6 +28,8 @@ class RedundancyDisplay(Display):
     ----------
     heights : mapping of str to ndarray of shape (n_neurons - 1,)
         Names of groups of neurons, and the distances at which their clusters merge.
+    absolute : bool, default=True
+        Whether the distance is ``1 - |correlation|``, or ``1 - correlation``.
 
     Attributes
     ----------
@@ -46,8 +49,8 @@ class RedundancyDisplay(Display):
     'How redundant are the neurons?'
     """
 
-    def __init__(self, heights: Mapping[str, NDArray]):
-        self.heights = heights
+    def __init__(self, heights: Mapping[str, NDArray], *, absolute: bool = True):
+        self.heights, self.absolute = heights, absolute
 
     @classmethod
     def from_estimator(
@@ -69,7 +72,8 @@ class RedundancyDisplay(Display):
         RedundancyDisplay
         """
         check_is_fitted(clustering)
-        return cls({name: clustering.linkage_matrix_[:, 2]}).plot(ax=ax)
+        heights = {name: clustering.linkage_matrix_[:, 2]}
+        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax)
 
     @classmethod
     def from_activations(
@@ -96,11 +100,11 @@ class RedundancyDisplay(Display):
             parts["all layers"] = tokens.X
         clustering = CorrelationClustering(**kwargs)
         heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
-        return cls(heights).plot(ax=ax)
+        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax)
 
     def _draw(self, ax) -> None:
         colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps
-        thresholds = np.linspace(0, 1, 201)
+        thresholds = np.linspace(0, 1 if self.absolute else 2, 201)
         layers = [name for name in self.heights if name != "all layers"]
         for place, (name, heights) in enumerate(self.heights.items()):
             clusters = 1 + (heights > thresholds[:, np.newaxis]).sum(axis=1)
@@ -110,7 +114,7 @@ class RedundancyDisplay(Display):
                 style = {"color": colormap["cividis"](shade), "ls": _LINES[place % len(_LINES)]}
             ax.plot(thresholds, clusters / (len(heights) + 1), label=name, **style)
         ax.set(
-            xlabel="Distance threshold (1 − |correlation|)",
+            xlabel=f"Distance threshold (1 − {_DISTANCE[self.absolute]})",
             ylabel="Clusters, as a share of the neurons",
             title="How redundant are the neurons?",
             ylim=(0, 1.05),
@@ -236,8 +240,7 @@ class DendrogramDisplay(Display):
         if len(neurons) < len(self.labels):
             part = f"{len(neurons):,} of {len(self.labels):,} neurons"
             title = f"The largest of {n_clusters:,} clusters: {part}"
-        distance = "|correlation|" if self.absolute else "correlation"
-        ax.set(xlabel=f"Distance (1 − {distance})", ylabel="Neuron", title=title)
+        ax.set(xlabel=f"Distance (1 − {_DISTANCE[self.absolute]})", ylabel="Neuron", title=title)
 
 
 def _restrict(tree: NDArray, leaves: NDArray) -> NDArray:

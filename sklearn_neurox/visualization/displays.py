@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..evaluation import ablation_curve, layerwise_scores
+from ..evaluation import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
 from ..evaluation.ablation import KEEP
-from ._axes import plot_folds, spread_of
+from ._axes import by_name, plain, plot_folds, set_xticks, spread_of
 from ._display import Display
 
 _LEVELS: tuple[dict[str, Any], ...] = (
@@ -30,8 +30,10 @@ class ResultDisplay(Display):
     """A display of a result that a function computes for an estimator."""
 
     _compute: Callable
+    _kind: type
 
     def __init__(self, result):
+        by_name({"": result}, self._kind)  # one, of this kind
         self.result = result
 
     @classmethod
@@ -74,6 +76,14 @@ class ResultDisplay(Display):
         return cls.from_result(cls._compute(estimator, X, y, **kwargs), ax=ax)
 
 
+class NamedResultsDisplay(ResultDisplay):
+    """A display of one result, or of several by name."""
+
+    def __init__(self, result):
+        self.result = result
+        self._results = by_name(result, self._kind)
+
+
 class LayerwiseScoresDisplay(ResultDisplay):
     """Scores of a probe on each layer, with its controls and the baseline.
 
@@ -103,26 +113,27 @@ class LayerwiseScoresDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(layerwise_scores)
+    _kind = LayerwiseScores
 
     def _draw(self, ax) -> None:
         result = self.result
         layers = np.arange(len(result.scores))
-        curves = {"Task": result.scores}
+        curves = [("Task", result.scores)]
         if result.control_scores is not None:
-            curves["Control task"] = result.control_scores
-        levels = {"Baseline, no activations": result.baseline_scores}
+            curves.append(("Control task", result.control_scores))
+        levels = [("Baseline, no activations", result.baseline_scores)]
         for name, scores in result.other_scores.items():
-            (curves if scores.ndim == 2 else levels)[name.capitalize()] = scores
-        for place, (name, scores) in enumerate(curves.items()):
+            (curves if scores.ndim == 2 else levels).append((name, scores))
+        for place, (name, scores) in enumerate(curves):
             plot_folds(ax, layers, scores, name, place)
-        for (name, scores), line in zip(levels.items(), cycle(_LEVELS)):
-            ax.axhline(scores.mean(), label=name, **line)
+        for (name, scores), line in zip(levels, cycle(_LEVELS)):
+            ax.axhline(scores.mean(), label=plain(name), **line)
         ax.set(
             xlabel="Layer",
             ylabel=f"{result.metric.capitalize()} ({spread_of(result.scores.shape[1])})",
             title=f"A probe on each layer{' (0: embeddings)' if 0 in result.layers else ''}",
         )
-        ax.set_xticks(layers, [str(layer) for layer in result.layers])
+        set_xticks(ax, result.layers)
         ax.legend()
 
 
@@ -156,6 +167,7 @@ class AblationCurveDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(ablation_curve)
+    _kind = AblationCurve
 
     def _draw(self, ax) -> None:
         result = self.result

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import ranking_overlap, top_neurons
-from ._axes import plot_matrix, style
+from ._axes import plain, plot_matrix, style
 from ._display import Display
 
 
@@ -173,7 +173,9 @@ class NeuronsPerClassDisplay(Display):
 
     def _draw(self, ax) -> None:
         names = sorted(self.n_neurons, key=self.n_neurons.__getitem__)
-        bars = ax.barh(names, [self.n_neurons[name] for name in names], color="#0072B2")
+        rows = range(len(names))
+        bars = ax.barh(rows, [self.n_neurons[name] for name in names], color="#0072B2")
+        ax.set_yticks(rows, map(plain, names))
         ax.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
         ax.invert_yaxis()
         ax.margins(x=0.1)
@@ -240,6 +242,7 @@ class RegularizationPathDisplay(Display):
                 "This search has no zero_shares_: LinearProbeClassifierCV and "
                 "LinearProbeRegressorCV have them, other searches do not."
             )
+        _check_results(cv_results)
         self.cv_results, self.metric = cv_results, metric
         self.zero_shares, self.show = zero_shares, show
 
@@ -298,7 +301,28 @@ class RegularizationPathDisplay(Display):
         ax.legend(title="lambda_l2", fontsize="small")
 
     def _lambdas(self, name: str) -> NDArray[np.float64]:
-        for key, values in self.cv_results.items():
-            if key.startswith("param_") and key.endswith(name):
-                return np.asarray(values, dtype=np.float64)
-        raise ValueError(f"The search has no parameter {name}; it has {list(self.cv_results)}.")
+        (key,) = _params(self.cv_results, name)
+        return np.asarray(self.cv_results[key], dtype=np.float64)
+
+
+def _params(cv_results, name: str) -> list[str]:
+    """Keys of a parameter of the probe, or of a step."""
+    ends = (f"param_{name}", f"__{name}")
+    return [key for key in cv_results if key.startswith("param_") and key.endswith(ends)]
+
+
+def _check_results(cv_results) -> None:
+    """Refuse results that are no grid of both penalties, scored once."""
+    known = [key for key in cv_results if key.startswith("param_")]
+    for name in ("lambda_l1", "lambda_l2"):
+        if len(_params(cv_results, name)) != 1:
+            raise ValueError(f"The search has no parameter {name}, or several; it has {known}.")
+    for key in known:
+        values = list(map(str, cv_results[key]))
+        if not key.endswith(("lambda_l1", "lambda_l2")) and len(set(values)) > 1:
+            raise ValueError(
+                f"The search is over {key.removeprefix('param_')} too: plot the results of one "
+                "value of it."
+            )
+    if "mean_test_score" not in cv_results:
+        raise ValueError("The search has several scores: plot the results of one of them.")

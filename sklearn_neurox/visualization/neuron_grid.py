@@ -183,7 +183,7 @@ def _word(word: str, value: float, offset: float, strength: float) -> str:
     background = color_on_white(offset, strength)
     style = f"background:{background};padding:.1em .15em"
     title = escape(f"{word}: {_number(value)}")
-    return f'<span title="{title}" style="{style}">{escape(word)}</span>'
+    return f'<bdi title="{title}" style="{style}">{escape(word)}</bdi>'
 
 
 def _head(column: _Column) -> str:

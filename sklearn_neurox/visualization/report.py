@@ -15,6 +15,7 @@ import svgwrite
 
 from ._xml import escape
 
+_SMALL = 0.01
 _STYLE = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
 
 
@@ -51,8 +52,9 @@ class AnalysisReport:
         return f"{type(self).__name__}({self.title!r}, {n} section{'' if n == 1 else 's'})"
 
     def _repr_html_(self) -> str:
-        source = escape(self.to_html())
-        return f'<iframe srcdoc="{source}" style="width:100%;height:40rem;border:0"></iframe>'
+        source, title = escape(self.to_html()), escape(self.title)
+        style = "width:100%;height:40rem;border:0"
+        return f'<iframe title="{title}" srcdoc="{source}" style="{style}"></iframe>'
 
     def add_card(self, value: str, caption: str) -> AnalysisReport:
         """Add a number for the top of the page.
@@ -87,9 +89,12 @@ class AnalysisReport:
         -------
         self : AnalysisReport
         """
+        place = len(self._headings) + 1
+        title = f'<h2 id="section-{place}">{escape(heading)}</h2>'
+        self.add_text(text)  # an error leaves the page as it was
+        self._body.insert(len(self._body) - bool(text), title)
         self._headings.append(heading)
-        self._body.append(f'<h2 id="section-{len(self._headings)}">{escape(heading)}</h2>')
-        return self.add_text(text)
+        return self
 
     def add_heading(self, heading: str) -> AnalysisReport:
         """Add a heading within a section.
@@ -137,7 +142,7 @@ class AnalysisReport:
     def add_table(
         self, header: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = ""
     ) -> AnalysisReport:
-        """Add a table. Floats are shown with three decimals.
+        """Add a table. Floats are shown with three decimals, small ones with three digits.
 
         Parameters
         ----------
@@ -149,8 +154,10 @@ class AnalysisReport:
         -------
         self : AnalysisReport
         """
-        rows = [list(row) for row in rows]
+        rows = list(rows)
         for i, row in enumerate(rows):
+            if isinstance(row, str):
+                raise TypeError(f"A row of a table is a list of cells, but row {i} is {row!r}.")
             if len(row) != len(header):
                 raise ValueError(
                     f"The table has {len(header)} columns, but row {i} has {len(row)} cells."
@@ -269,6 +276,8 @@ def _is_number(value: Any) -> bool:
 
 def _cell(tag: str, value: Any, is_number: bool, attributes: str = "") -> str:
     is_float = _is_number(value) and not isinstance(value, Integral)
-    text = f"{value:.3f}" if is_float else str(value)
+    text = str(value)
+    if is_float:
+        text = f"{value:.3g}" if 0 < abs(value) < _SMALL else f"{value:.3f}"
     css = ' class="number"' if is_number else ""
     return f"<{tag}{css}{attributes}>{escape(text)}</{tag}>"

@@ -17,14 +17,14 @@ from ..evaluation import (
     selectivity_curve,
     selectivity_score,
 )
-from ._axes import by_name, plot_folds, plot_matrix, spread_of, style
-from .displays import ResultDisplay
+from ._axes import plain, plot_folds, plot_matrix, set_xticks, spread_of, style
+from .displays import NamedResultsDisplay, ResultDisplay
 
 _SCORES = ("f1", "recall", "precision")
 _BESIDE = 3  # reports whose points fit beside each other; more are a matrix
 
 
-class ProbeReportDisplay(ResultDisplay):
+class ProbeReportDisplay(NamedResultsDisplay):
     """Scores of each class, the most frequent first: of one probe, or of several side by side.
 
     Up to three reports are points, with the intervals of the F1; more are a matrix.
@@ -68,30 +68,41 @@ class ProbeReportDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(probe_report)
+    _kind = ProbeReport
 
     def __init__(self, result, *, score: str = "f1"):
         super().__init__(result)
         self.score = score
-        self._reports = by_name(result, ProbeReport)
         if score not in _SCORES:
             raise ValueError(f"score must be one of {_SCORES}, got {score!r}.")
-        self._labels, self._support = _classes_of(self._reports)
+        self._labels, self._support = _classes_of(list(self._results.values()))
 
     def _figsize(self) -> tuple[float, float]:
         return 6.4, 1.4 + 0.28 * len(self._labels)
 
     def _draw(self, ax) -> None:
         order = np.argsort(-self._support, kind="stable")
-        names, reports = list(self._reports), self._reports.values()
+        names, reports = list(self._results), self._results.values()
         # (n_reports, n_classes, 3): value, low, high
         values = np.array([_class_values(report, self.score) for report in reports])[:, order]
-        rows = [f"{self._labels[place]} ({self._support[place]:,})" for place in order]
+        rows = [self._row(place) for place in order]
         if len(names) <= _BESIDE:
             self._draw_points(ax, names, values)
             ax.set_yticks(range(len(rows)), rows)
         else:
             plot_matrix(ax, values[..., 0].T, rows, names, self.score.capitalize())
-        ax.set(ylabel="Class (words)", title="Which classes does it get right?")
+        ax.set_ylabel("Class (words)" if self._same_words() else "Class")
+        ax.set_title("Which classes does it get right?")
+
+    def _same_words(self) -> bool:
+        """Whether the reports are of as many words of each class."""
+        supports = {tuple(c.support for c in each.per_class) for each in self._results.values()}
+        return len(supports) == 1
+
+    def _row(self, place: int) -> str:
+        label = plain(self._labels[place])
+        n_words = self._support[place] // len(self._results)
+        return f"{label} ({n_words:,})" if self._same_words() else label
 
     def _draw_points(self, ax, names, values) -> None:
         for place, (name, (value, low, high)) in enumerate(
@@ -103,22 +114,28 @@ class ProbeReportDisplay(ResultDisplay):
                 value,
                 np.arange(len(value)) + shift,
                 xerr=None if np.isnan(bars).all() else bars,
-                label=name,
+                label=plain(name),
                 capsize=2,
                 **{**style(place), "linestyle": "none"},
             )
-        confidence = next(iter(self._reports.values())).confidence
-        bars = f" ({confidence:.0%} intervals)" if self.score == "f1" else ""
-        ax.set_xlabel(f"{self.score.capitalize()}{bars}")
+        ax.set_xlabel(f"{self.score.capitalize()}{_intervals(self._results.values(), values)}")
         ax.invert_yaxis()
         ax.grid(axis="x", alpha=0.3)
         if len(names) > 1:
             ax.legend()
 
 
+def _intervals(reports, values) -> str:
+    """Tell what the bars are, for a label; nothing where there are none."""
+    if np.isnan(values[..., 1:]).all():
+        return ""
+    shares = sorted({f"{report.confidence:.0%}" for report in reports})
+    return f" ({' and '.join(shares)} intervals)"
+
+
 def _classes_of(reports) -> tuple[list, NDArray[np.intp]]:
-    """Labels that all reports share, and the number of words of each in the first."""
-    first, *others = reports.values()
+    """Labels that all reports share, and the number of words of each in all reports."""
+    first, *others = reports
     labels = [each.label for each in first.per_class]
     if not labels:
         raise ValueError("A report of a regressor has no classes to plot.")
@@ -128,7 +145,7 @@ def _classes_of(reports) -> tuple[list, NDArray[np.intp]]:
                 f"The reports are of different classes: {labels} and "
                 f"{[each.label for each in report.per_class]}."
             )
-    return labels, np.array([each.support for each in first.per_class])
+    return labels, np.sum([[c.support for c in report.per_class] for report in reports], axis=0)
 
 
 def _class_values(report, name) -> list[tuple[float, float, float]]:
@@ -142,7 +159,7 @@ def _class_values(report, name) -> list[tuple[float, float, float]]:
     return np.array(values, dtype=float).tolist()
 
 
-class SelectivityDisplay(ResultDisplay):
+class SelectivityDisplay(NamedResultsDisplay):
     """Score on the task and on the control task, of one experiment or of several.
 
     Means over the folds, with the selectivity between them.
@@ -171,10 +188,13 @@ class SelectivityDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(selectivity_score)
+    _kind = Selectivity
 
     def __init__(self, result):
         super().__init__(result)
-        self._results = by_name(result, Selectivity)
+        metrics = sorted({each.metric for each in self._results.values()})
+        if len(metrics) > 1:
+            raise ValueError(f"The results have different scores: {', '.join(metrics)}.")
 
     def _figsize(self) -> tuple[float, float]:
         return 6.4, 1.6 + 0.4 * len(self._results)
@@ -202,8 +222,8 @@ class SelectivityDisplay(ResultDisplay):
             title="More than memory? The selectivity of each",
             ylim=(len(results) - 0.5, -0.6),
         )
-        ax.set_yticks(rows, list(results))
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.set_yticks(rows, [plain(name) for name in results])
+        ax.legend(fontsize="small")
 
 
 class SelectivityCurveDisplay(ResultDisplay):
@@ -238,10 +258,7 @@ class SelectivityCurveDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(selectivity_curve)
-
-    def __init__(self, result):
-        super().__init__(result)
-        by_name({"": result}, SelectivityCurve)
+    _kind = SelectivityCurve
 
     def _draw(self, ax) -> None:
         result = self.result
@@ -253,7 +270,7 @@ class SelectivityCurveDisplay(ResultDisplay):
         places = np.arange(len(result.param_range))
         for place, (label, scores) in enumerate(curves.items()):
             plot_folds(ax, places, scores, label, place)
-        ax.set_xticks(places, [_short(value) for value in result.param_range])
+        set_xticks(ax, [_short(value) for value in result.param_range])
         ax.set(
             xlabel=result.param_name.rpartition("__")[2],  # without the step of a Pipeline
             ylabel=f"{result.metric.capitalize()} ({spread_of(result.task.shape[1])})",
@@ -266,7 +283,7 @@ def _short(value) -> str:
     return f"{value:g}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
 
 
-class CodelengthDisplay(ResultDisplay):
+class CodelengthDisplay(NamedResultsDisplay):
     """Bits a label of each block over the words that have been sent: of one code, or of several.
 
     Parameters
@@ -293,10 +310,7 @@ class CodelengthDisplay(ResultDisplay):
     """
 
     _compute = staticmethod(codelength)
-
-    def __init__(self, result):
-        super().__init__(result)
-        self._results = by_name(result, Codelength)
+    _kind = Codelength
 
     def _draw(self, ax) -> None:
         results = self._results
@@ -305,7 +319,7 @@ class CodelengthDisplay(ResultDisplay):
             ax.plot(
                 result.sizes.cumsum()[sent],
                 result.block_bits[sent] / result.sizes[sent],
-                label=f"{name}{': ' if name else ''}compression {result.compression:.1f}",
+                label=f"{plain(name)}{': ' if name else ''}compression {result.compression:.1f}",
                 **style(place),
             )
         for n_classes in sorted({result.n_classes for result in results.values()}):

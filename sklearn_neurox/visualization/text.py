@@ -140,6 +140,8 @@ def _check_options(darken, colors, text_direction, char_limit, font_size) -> Non
     check_scalar(darken, "darken", Integral, min_val=1)
     check_scalar(char_limit, "char_limit", Integral, min_val=1)
     check_scalar(font_size, "font_size", Real, min_val=1)
+    if not np.isfinite(font_size):
+        raise ValueError(f"font_size must be finite, got {font_size}.")
     if isinstance(colors, str) or len(colors) != 2:
         raise ValueError(f"colors must be two CSS colours, negative and positive, got {colors!r}.")
 
@@ -156,7 +158,7 @@ def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
 def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDArray[np.float64]:
     if filter_fn is None:
         return activations
-    if filter_fn == "top_tokens":
+    if isinstance(filter_fn, str) and filter_fn == "top_tokens":
         size = np.abs(activations)
         return np.where(size > 0.8 * size.max(initial=0.0), activations, 0.0)
     if not callable(filter_fn):

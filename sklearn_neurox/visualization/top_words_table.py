@@ -14,7 +14,7 @@ from ..neurons import top_words
 from ._html import CELL, HtmlTable, count, table
 from ._neurons import check_neurons, check_tokens
 from ._scale import NEGATIVE, POSITIVE
-from ._xml import escape
+from ._xml import escape, printable
 
 _HALF = 60  # of the width of a bar, in pixels
 
@@ -46,7 +46,8 @@ class TopWordsTable(HtmlTable):
     Raises
     ------
     TypeError
-        If `tokens` are no TokenActivations, or a neuron is neither an integer nor a string.
+        If `tokens` are no TokenActivations, a neuron is neither an integer nor a string, or a word
+        is not a string.
     ValueError
         If a neuron is not in X or comes twice, X holds NaN or infinity, or an option is out of
         range.
@@ -92,7 +93,7 @@ class TopWordsTable(HtmlTable):
                 tokens.words, X[:, place], n_words=n_words, min_score=min_score, min_count=min_count
             )
             self.rows_[tokens.neuron_names[column]] = [
-                (word, score, counts[word]) for word, score in best
+                (printable(word), score, counts[word]) for word, score in best
             ]
 
     def __repr__(self) -> str:

@@ -290,7 +290,7 @@ def test_a_frame_a_dict_and_a_page():
     page = report._repr_html_()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
-    assert "<td>&amp;</td>" in page
+    assert '<th scope="row">&amp;</th>' in page
     assert list(probe_report(probe, X, y).to_frame()) == ["label", "prediction", "probability"]
 
 
@@ -386,3 +386,14 @@ def test_the_interval_of_a_class_is_that_of_resamples_with_it():
     low = report.per_class[1].f1.low
     assert low > 0  # a resample without it, whose F1 would be 0, does not count
     assert low < report.per_class[1].f1.value == 2 / 5
+
+
+def test_the_most_frequent_mistakes():
+    y = np.array([*"aaaaabbbcc"])
+    X = np.array([[0, 1, 1, 1, 2, 1, 0, 0, 2, 2]]).T
+    report = probe_report(Said().fit(), X, y, random_state=0)
+    assert report.mistakes() == [("a", "b", 3), ("b", "a", 2), ("a", "c", 1)]
+    assert report.mistakes(1) == [("a", "b", 3)]
+    numbers = probe_report(SaidNumber().fit(), X, np.arange(10.0), random_state=0)
+    with pytest.raises(ValueError, match="A regressor confuses no labels"):
+        numbers.mistakes()

@@ -51,6 +51,16 @@ class TestRedundancy:
         display = RedundancyDisplay.from_activations(tokens, all_layers=False)
         assert len(display.ax_.get_lines()) == 2
 
+    def test_signed_distances_go_to_2(self, classification):
+        X, _ = classification
+        X = np.hstack([X, -X])
+        clustering = CorrelationClustering(use_abs_correlation=False, random_state=0).fit(X)
+        ax = RedundancyDisplay.from_estimator(clustering).ax_
+        assert ax.get_xlabel() == "Distance threshold (1 − correlation)"
+        (line,) = ax.get_lines()
+        assert line.get_xdata()[-1] == 2
+        assert line.get_ydata()[-1] == 1 / 24  # one cluster
+
     def test_not_fitted(self):
         with pytest.raises(NotFittedError):
             RedundancyDisplay.from_estimator(CorrelationClustering())

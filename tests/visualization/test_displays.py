@@ -5,6 +5,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 from sklearn_neurox import (
     AblationCurveDisplay,
+    LayerwiseScores,
     LayerwiseScoresDisplay,
     WeightMassSelector,
     layerwise_scores,
@@ -39,12 +40,35 @@ def test_other_controls_are_curves_and_levels(classification):
     result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=3, control=control)
     ax = LayerwiseScoresDisplay.from_result(result).ax_
     curve = ax.containers[1]
-    assert curve.get_label() == "Random weights"
+    assert curve.get_label() == "random weights"
     np.testing.assert_allclose(
         curve.lines[0].get_ydata(), result.other_scores["random weights"].mean(axis=1)
     )
     levels = {line.get_label(): line.get_ydata()[0] for line in ax.get_lines()}
-    assert levels["Word types"] == result.other_scores["word types"].mean()
+    assert levels["word types"] == result.other_scores["word types"].mean()
+
+
+def test_names_of_controls_may_clash(classification):
+    X, y = classification
+    noise = np.random.RandomState(0).normal(size=X.shape)
+    control = {"task": noise, "BERT": noise + 1, "bert": -noise}
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=2, control=control)
+    ax = LayerwiseScoresDisplay.from_result(result).ax_
+    assert [each.get_label() for each in ax.containers] == ["Task", "task", "BERT", "bert"]
+    drawn = ax.containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, result.scores.mean(axis=1))
+    (bars,) = ax.containers[0].lines[2]
+    spans = [np.ptp(segment[:, 1]) / 2 for segment in bars.get_segments()]
+    np.testing.assert_allclose(spans, result.scores.std(axis=1))
+    baseline = {line.get_label(): line.get_ydata()[0] for line in ax.get_lines()}
+    assert baseline["Baseline, no activations"] == result.baseline_scores.mean()
+
+
+def test_many_layers_have_room_for_their_numbers():
+    scores = np.random.RandomState(0).uniform(size=(60, 3))
+    ax = LayerwiseScoresDisplay(LayerwiseScores(scores, scores[0])).plot().ax_
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert shown == [str(layer) for layer in range(0, 60, 3)]
 
 
 def test_layers_have_their_own_numbers(classification):
@@ -74,5 +98,7 @@ def test_ablation(classification):
     assert display.ax_.get_xscale() == "log"
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["3", "12"]
     markers = {container.lines[0].get_marker() for container in display.ax_.containers}
+    full = {line.get_label(): line.get_ydata()[0] for line in display.ax_.get_lines()}
+    assert full["All neurons"] == display.result.full_scores.mean()
     assert len(markers) == 3  # told apart in grey
     assert display.ax_.get_title() == "How many neurons does it take? (the others are 0)"

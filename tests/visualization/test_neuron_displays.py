@@ -129,9 +129,29 @@ class TestRegularizationPath:
         with pytest.raises(ValueError, match="show must be 'score' or 'zeros', got 'loss'"):
             RegularizationPathDisplay.from_estimator(search, show="loss")
 
+    def test_a_search_over_more(self, classification):
+        grid = {"lambda_l1": [0, 1e-3], "lambda_l2": [0], "learning_rate": [1e-3, 1e-2]}
+        search = GridSearchCV(LinearProbeClassifier(max_epochs=1), grid, cv=2).fit(*classification)
+        with pytest.raises(ValueError, match="The search is over learning_rate too"):
+            RegularizationPathDisplay.from_estimator(search)
+        grid["learning_rate"] = [1e-2]
+        search.set_params(param_grid=grid, scoring=["accuracy", "f1_macro"], refit=False)
+        with pytest.raises(ValueError, match="The search has several scores"):
+            RegularizationPathDisplay.from_estimator(search.fit(*classification))
+
+    def test_bars_span_a_standard_deviation(self, classification):
+        search = self.search(scoring="f1_macro").fit(*classification)
+        display = RegularizationPathDisplay.from_estimator(search)
+        (bars,) = display.ax_.containers[0].lines[2]
+        spans = [np.ptp(segment[:, 1]) / 2 for segment in bars.get_segments()]
+        deviations = search.cv_results_["std_test_score"].reshape(3, 2)[[1, 2, 0], 0]
+        np.testing.assert_allclose(spans, deviations)
+
     def test_a_search_over_other_things(self, classification):
         search = GridSearchCV(RidgeClassifier(), {"alpha": [1, 2]}, cv=2).fit(*classification)
-        with pytest.raises(ValueError, match="The search has no parameter lambda_l1; it has"):
+        with pytest.raises(
+            ValueError, match="The search has no parameter lambda_l1, or several; it has"
+        ):
             RegularizationPathDisplay.from_estimator(search)
 
 

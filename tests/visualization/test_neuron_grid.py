@@ -30,7 +30,7 @@ def make(X=X, words=WORDS, ids=IDS):
 def cells(grid):
     """Cells as lists of (word, tooltip, colour), row by row."""
     body = grid.to_html().split("<tbody>")[1]
-    word = re.compile(r'<span title="(.*?)" style="background:(#\w+);[^"]*">(.*?)</span>')
+    word = re.compile(r'<bdi title="(.*?)" style="background:(#\w+);[^"]*">(.*?)</bdi>')
     return [
         [
             [(text, title, color) for title, color, text in word.findall(cell)]

@@ -44,7 +44,7 @@ def test_text_is_text(report, read_page):
 def test_save_and_show(report, tmp_path):
     path = report.save(tmp_path / "new" / "report.html")
     assert path.read_text(encoding="utf-8") == report.to_html()
-    assert report._repr_html_().startswith("<iframe srcdoc=")
+    assert report._repr_html_().startswith('<iframe title="Tags &amp; &lt;layers&gt;" srcdoc=')
     assert repr(report) == "AnalysisReport('Tags & <layers>', 2 sections)"
 
 
@@ -95,3 +95,23 @@ def test_what_shows_itself_as_html_goes_in(report):
     assert "<figure><p>of its own</p><figcaption>A &lt;caption&gt;</figcaption></figure>" in page
     with pytest.raises(TypeError, match="an object with _repr_html_, got type"):
         report.add_figure(Shown, "The class, not an object.")
+
+
+def test_an_error_leaves_the_page_as_it_was(report):
+    before = report.to_html()
+    for heading, text in ((3, ""), ("Three", 5)):
+        with pytest.raises(TypeError, match="Expected a string"):
+            report.add_section(heading, text)
+    assert report.to_html() == before
+    assert (
+        '<h2 id="section-3">Three</h2>\n<p>Text.</p>'
+        in report.add_section("Three", "Text.").to_html()
+    )
+
+
+def test_small_numbers_keep_their_digits(report):
+    page = report.add_table(["lambda"], [[1e-5], [0.0], [0.0123], [-3.14159e-4]]).to_html()
+    for shown in (">1e-05<", ">0.000<", ">0.012<", ">-0.000314<"):
+        assert shown in page
+    with pytest.raises(TypeError, match="but row 0 is 'xy'"):
+        report.add_table(["a", "b"], ["xy"])

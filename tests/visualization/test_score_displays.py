@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 
 from sklearn_neurox import (
     CodelengthDisplay,
+    LayerwiseScoresDisplay,
     ProbeReportDisplay,
     SelectivityCurveDisplay,
     SelectivityDisplay,
@@ -60,6 +61,30 @@ class TestReport:
         display = ProbeReportDisplay.from_estimator(probe, X[some], y[some])
         drawn = display.ax_.containers[0].lines[0].get_xdata()
         assert np.isnan(drawn).tolist() == [False, False, True]
+
+    def test_the_most_frequent_class_is_on_top(self, report):
+        for reports in (report, dict.fromkeys("abcd", report)):
+            ax = ProbeReportDisplay.from_result(reports).ax_
+            bottom, top = ax.get_ylim()
+            assert bottom > top
+
+    def test_reports_beside_each_other_do_not_hide_each_other(self, report):
+        ax = ProbeReportDisplay.from_result({"a": report, "b": report}).ax_
+        rows = [container.lines[0].get_ydata() for container in ax.containers]
+        assert (np.abs(rows[0] - rows[1]) > 0.1).all()
+
+    def test_reports_of_other_words_have_no_number_of_words(self, classification):
+        X, y = classification
+        probe = LogisticRegression().fit(X, y)
+        reports = {
+            "some": probe_report(probe, X[:50], y[:50], random_state=0, confidence=0.5),
+            "all": probe_report(probe, X, y, random_state=0),
+        }
+        ax = ProbeReportDisplay.from_result(reports).ax_
+        assert {text.get_text() for text in ax.get_yticklabels()} == {"0", "1", "2"}
+        assert ax.get_xlabel() == "F1 (50% and 95% intervals)"
+        one = probe_report(probe, X, y, sentence_ids=np.zeros(150), random_state=0)
+        assert ProbeReportDisplay.from_result(one).ax_.get_xlabel() == "F1"
 
     def test_what_cannot_be_drawn(self, report, classification):
         X, y = classification
@@ -118,3 +143,36 @@ def test_description_length(classification):
     np.testing.assert_allclose(line.get_ydata(), frame["bits"] / frame["size"])
     np.testing.assert_allclose(uniform.get_ydata(), np.log2(3))
     assert line.get_label() == f"tags: compression {result.compression:.1f}"
+
+
+@pytest.mark.parametrize("name", [r"$\\q$", "_hidden", 0])
+def test_names_are_drawn_as_they_are(classification, name):
+    X, y = classification
+    result = codelength(LogisticRegression(), X, y, random_state=0, fractions=[0.1, 1.0])
+    display = CodelengthDisplay.from_result({name: result, "b": result})
+    display.figure_.canvas.draw()
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels[0].strip().replace("\\$", "$").startswith(str(name))
+    labels = np.array([str(name), "b", "c"])[y]
+    report = probe_report(LogisticRegression().fit(X, labels), X, labels, random_state=0)
+    ProbeReportDisplay.from_result(report).figure_.canvas.draw()
+
+
+def test_scores_of_different_kinds_are_not_on_one_axis(classification):
+    X, y = classification
+    results = {
+        scoring: selectivity_score(
+            RidgeClassifier(), X, y, WORDS, cv=2, random_state=0, scoring=scoring
+        )
+        for scoring in ("accuracy", "f1_macro")
+    }
+    with pytest.raises(ValueError, match="different scores: accuracy, f1_macro"):
+        SelectivityDisplay.from_result(results)
+
+
+def test_what_is_no_result_leaves_no_figure_open(classification):
+    before = pyplot.get_fignums()
+    for display in (SelectivityCurveDisplay, LayerwiseScoresDisplay, CodelengthDisplay):
+        with pytest.raises(TypeError, match="Expected a"):
+            display.from_result(3)
+    assert pyplot.get_fignums() == before
