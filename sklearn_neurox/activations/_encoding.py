@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-Sentence = Sequence[str] | str
+from ._checks import Sentence, check_sentence
 
 
 class EncodedSentence(NamedTuple):
@@ -26,127 +24,6 @@ class EncodedSentence(NamedTuple):
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.words)
-
-
-def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
-    """Split the sentences of a corpus into words, and check them.
-
-    Parameters
-    ----------
-    sentences : sequence of str, or of sequences of str
-        Each is a list of words, or a string to split on single spaces.
-
-    Returns
-    -------
-    list of list of str
-
-    Raises
-    ------
-    TypeError
-        If it is no list of sentences, or a word is not a string.
-    ValueError
-        If there is no sentence, a sentence has no word, or a word is empty or has white space.
-    """
-    if isinstance(sentences, str | Mapping) or hasattr(sentences, "columns"):
-        raise TypeError(
-            f"Expected a list of sentences, got one {type(sentences).__name__}. Give a list of "
-            "strings, or of lists of words."
-        )
-    corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
-    if not corpus:
-        raise ValueError("The corpus is empty: expected at least one sentence.")
-    return corpus
-
-
-def check_sentence(sentence: Sentence, index: int) -> list[str]:
-    """Split a sentence into words, and check them.
-
-    Parameters
-    ----------
-    sentence : str or sequence of str
-        Words, or a string to split on single spaces.
-    index : int
-        Place in the corpus, for the messages.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    TypeError
-        If a word is not a string.
-    ValueError
-        If there is no word, or a word is empty or has white space in it.
-    """
-    if not isinstance(sentence, Iterable):
-        raise TypeError(
-            f"Sentence {index}: expected a string or a list of words, got "
-            f"{type(sentence).__name__} {sentence!r}."
-        )
-    words = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
-    if not words or words == [""]:
-        raise ValueError(f"Sentence {index} is empty.")
-    for position, word in enumerate(words):
-        if not isinstance(word, str):
-            raise TypeError(
-                f"Sentence {index}, word {position}: expected a string, got "
-                f"{type(word).__name__} {word!r}."
-            )
-        if not word or word.split() != [word]:
-            raise ValueError(
-                f"Sentence {index}, word {position}: expected a word without white space, got "
-                f"{word!r} in {' '.join(words)[:80]!r}."
-            )
-    return words
-
-
-def check_labels(corpus: list[list[str]], labels: Sequence[Sequence]) -> NDArray:
-    """Check that every word has a label, and put the labels in a row.
-
-    Parameters
-    ----------
-    corpus : list of list of str
-    labels : sequence of sequences
-        Labels of each sentence: strings, or numbers, or booleans.
-
-    Returns
-    -------
-    ndarray of shape (n_words,)
-
-    Raises
-    ------
-    TypeError
-        If labels of different kinds are mixed, which would turn one into the other.
-    ValueError
-        If their number is not that of the words.
-    """
-    if len(labels) != len(corpus):
-        raise ValueError(f"Got {len(corpus)} sentences, but labels for {len(labels)}.")
-    for i, (words, tags) in enumerate(zip(corpus, labels, strict=True)):
-        if isinstance(tags, str):
-            raise TypeError(f"Sentence {i}: expected a list of labels, got one string {tags!r}.")
-        if len(words) != len(tags):
-            raise ValueError(
-                f"Sentence {i} has {len(words)} words, but {len(tags)} labels: "
-                f"{' '.join(words)[:80]!r}."
-            )
-    flat = [tag for tags in labels for tag in tags]
-    kinds = {_kind(tag) for tag in flat}
-    if len(kinds) > 1 or not kinds <= {"string", "boolean", "number"}:
-        raise TypeError(
-            "Labels must be strings, or numbers, or booleans, and all of one kind; got "
-            f"{' and '.join(sorted(kinds))}."
-        )
-    return np.array(flat)
-
-
-def _kind(label: object) -> str:
-    if isinstance(label, str):
-        return "string"
-    if isinstance(label, bool | np.bool_):
-        return "boolean"
-    return "number" if isinstance(label, Real) else type(label).__name__
 
 
 Alignment = Callable[[Any, list[str], int], tuple[dict[str, list[int]], list[int | None]]]
@@ -317,20 +194,12 @@ def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit:
     ValueError
         If nothing is left of it to take.
     """
-    if isinstance(text, str) or not isinstance(text, Iterable):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"Sentence {index}: expected a string or a list of words, got "
-                f"{type(text).__name__} {text!r}."
-            )
-        given = text
-    else:
-        given = " ".join(check_sentence(text, index))
+    given = text if isinstance(text, str) else " ".join(check_sentence(text, index))
     if limit is not None and limit <= tokenizer.num_special_tokens_to_add():
         raise ValueError(f"A limit of {limit} sub-words leaves no room beside the special tokens.")
     encoding = tokenizer(
         given,
-        split_special_tokens=True,
+        split_special_tokens=True,  # as of words, one by one
         truncation=limit is not None,
         max_length=limit,
         return_special_tokens_mask=True,
@@ -357,26 +226,15 @@ def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit:
     return EncodedSentence(index, [str(text)], [0], inputs, row_ids)
 
 
-def words_within(sentence: EncodedSentence, limit: int) -> int:
-    """Count the first words that fit into the limit together with the special tokens."""
-    owners = [
-        None if row is None or sentence.positions[row] < 0 else sentence.positions[row]
-        for row in sentence.row_ids
-    ]
-    room = limit - owners.count(None)
-    subwords = np.bincount([word for word in owners if word is not None])
-    return int(np.searchsorted(np.cumsum(subwords), room, side="right"))
-
-
 def pad(
-    sentences: list[EncodedSentence], pad_id: int
+    sentences: list[EncodedSentence], pad_id: int, length: int | None = None
 ) -> tuple[dict[str, torch.Tensor], list[int | None]]:
     """Model inputs of a batch, and the rows of its sub-words, numbered through the batch.
 
     Padding is on the right, whatever side the tokenizer prefers: positions count from the first
-    sub-word, and what follows the last is masked.
+    sub-word, and what follows the last is masked. None is the length of the longest sentence.
     """
-    length = max(len(sentence.row_ids) for sentence in sentences)
+    length = length or max(len(sentence.row_ids) for sentence in sentences)
     inputs = {
         name: torch.full((len(sentences), length), pad_id if name == "input_ids" else 0)
         for name in sentences[0].inputs

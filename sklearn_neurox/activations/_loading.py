@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
+from threading import Lock, RLock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
 from .._device import resolve_device
 from .._optional import import_optional
+from ._vocabulary import check_vocabulary
 
 # Names that modules of position embeddings end in.
 _POSITIONS = ("position_embeddings", "wpe", "embed_positions")
+_LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_LOCK_OF_LOCKS = Lock()
 
 
 def load_model(
@@ -79,7 +85,10 @@ def _initialised_anew(model: Any, seed: int) -> Any:
     transformers = _transformers("A model with random weights")
     is_given = isinstance(model, torch.nn.Module)
     with _named("model", type(model).__name__ if is_given else model):
-        config = model.config if is_given else transformers.AutoConfig.from_pretrained(model)
+        if is_given:  # a copy, as a model may write into its configuration
+            config = deepcopy(model.config)
+        else:
+            config = transformers.AutoConfig.from_pretrained(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = type(model)(config) if is_given else transformers.AutoModel.from_config(config)
@@ -101,7 +110,7 @@ def load_tokenizer(tokenizer: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is none, or it cannot be loaded.
+        If there is none, it cannot be loaded, or it knows no word.
     TypeError
         If it is no tokenizer of transformers.
     ImportError
@@ -115,7 +124,9 @@ def load_tokenizer(tokenizer: Any) -> Any:
         # Byte-level BPE takes words one by one only if each may start with a space.
         transformers = _transformers("Loading a tokenizer by name")
         with _named("tokenizer", tokenizer):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
+            loaded = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
+        check_vocabulary(loaded, tokenizer)
+        tokenizer = loaded
     if not hasattr(tokenizer, "model_max_length"):
         raise TypeError(f"Expected a tokenizer of transformers, got {type(tokenizer).__name__}.")
     return tokenizer
@@ -129,6 +140,38 @@ def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
             raise ValueError(f"Expected 'model' or 'model,tokenizer', got {model!r}.")
         return names[0], names[1]
     return model, tokenizer
+
+
+def check_folder(name: Any, what: str) -> None:
+    """See that a path leads to something, before a hub is asked for a model of such a name.
+
+    Raises
+    ------
+    ValueError
+        If a path, or a string that can only be one, leads nowhere.
+    """
+    is_path = isinstance(name, str) and name.startswith((".", "~", "/"))
+    if (is_path or isinstance(name, PathLike)) and not Path(name).exists():
+        raise ValueError(
+            f"Cannot load the {what} {str(name)!r}; expected the name or the path of one of "
+            f"transformers, but there is no folder {str(Path(name).absolute())!r}."
+        )
+
+
+@contextmanager
+def alone_with(*given: Any) -> Iterator[None]:
+    """Keep other threads from models and tokenizers that clones of an extractor share.
+
+    While a model runs it has hooks, which would catch what another thread runs; and a fast
+    tokenizer keeps what it was last asked for.
+    """
+    with ExitStack() as held:
+        for one in given:
+            if isinstance(one, torch.nn.Module) or hasattr(one, "model_max_length"):
+                with _LOCK_OF_LOCKS:
+                    lock = _LOCKS.setdefault(one, RLock())
+                held.enter_context(lock)
+        yield
 
 
 def n_positions(model: Any) -> int:

@@ -35,6 +35,13 @@ INSIDE = {
 }
 
 
+# What to do with a model that has no states of sub-words where they are looked for.
+_INSTEAD = (
+    "Take modules=... with a module within its blocks that gives a state for each sub-word, or "
+    "read any of its modules with ModuleActivations."
+)
+
+
 class _EnoughError(Exception):
     """The highest layer asked for is there."""
 
@@ -65,6 +72,7 @@ class LayerStates:
     def __init__(self, model: Any, layers: Sequence[int], modules: str | None = None):
         self.model = model
         self.layers = layers
+        self.modules = modules
         self._caught: dict[int, Tensor] = {}
         self._handles: list[Any] = []
         self._n_hidden = model.config.num_hidden_layers
@@ -128,9 +136,27 @@ class LayerStates:
             pass
         missing = [layer for layer in self.layers if layer not in self._caught]
         if missing:
-            raise ValueError(f"The module of layer {missing[0]} did not run.")
+            raise ValueError(
+                f"The module of layer {missing[0]} did not run: {type(self.model).__name__} "
+                f"{'does not use it' if self.modules else 'lays out its blocks otherwise'}. "
+                f"{_INSTEAD}"
+            )
         shape = inputs["input_ids"].shape
-        return [_per_subword(self._caught[layer], shape, layer) for layer in self.layers]
+        return [self._per_subword(layer, shape) for layer in self.layers]
+
+    def _per_subword(self, layer: int, shape: torch.Size) -> Tensor:
+        """See that there is one state for each sub-word; some models flatten the batch."""
+        state = self._caught[layer]
+        if state.ndim == 2 and len(state) == shape.numel():
+            state = state.unflatten(0, shape)
+        if state.ndim != 3 or state.shape[:2] != shape:
+            raise ValueError(
+                f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[1]} sub-words "
+                f"of {shape[0]} sentences: its states are not those of sub-words, as "
+                f"{type(self.model).__name__} pads, shortens or turns its inputs by itself. "
+                f"{_INSTEAD}"
+            )
+        return state
 
 
 def blocks_of(model: Any) -> nn.ModuleList | None:
@@ -166,15 +192,3 @@ def first_tensor(output: Any) -> Tensor:
         values = list(output.values()) if isinstance(output, Mapping) else list(output)
         output = values[0]
     return output
-
-
-def _per_subword(state: Tensor, shape: torch.Size, layer: int) -> Tensor:
-    """See that there is one state for each sub-word; some models flatten the batch."""
-    if state.ndim == 2 and len(state) == shape.numel():
-        state = state.unflatten(0, shape)
-    if state.ndim != 3 or state.shape[:2] != shape:
-        raise ValueError(
-            f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[1]} sub-words of "
-            f"{shape[0]} sentences: its states are not those of sub-words."
-        )
-    return state

@@ -163,7 +163,7 @@ def _layout(about):
     return np.dtype(_DTYPES[about["dtype"]]), shape
 
 
-def _first_difference(path, there, here, corpus):
+def _first_difference(path, there, here, corpus, y):
     """Tell in words the first thing in which a store is not what was asked for."""
     for key in ("layers", "width", "dtype"):
         if there[key] != here[key]:
@@ -174,9 +174,10 @@ def _first_difference(path, there, here, corpus):
         i = next(i for i, (a, b) in enumerate(pairs) if a != b)
         a, b = (str(side[i])[:80] if i < len(side) else "missing" for side in (words, corpus))
         return f"sentence {i} is {a} there and {b} here"
-    for name, key in ((_IDS, "sentence_ids"), (_Y, "labels")):
-        if there["files"].get(name) != here["files"].get(name):
-            return f"its {key} are others"
+    if there["files"].get(_IDS) != here["files"].get(_IDS):
+        return "its sentence_ids are others"
+    if there["files"].get(_Y) != here["files"].get(_Y):
+        return _first_other_label(path, there, corpus, y)
     mine, theirs = here["parameters"], there["parameters"]
     for key in mine | theirs:
         # As text, because True == 1 and 1 == 1.0.
@@ -189,13 +190,32 @@ def _first_difference(path, there, here, corpus):
     return None
 
 
+def _first_other_label(path, there, corpus, y):
+    if there["labels"] is None or y is None:
+        return f"there are labels {'here' if y is not None else 'there'} only"
+    before = _read_array(path, there, _Y, there["labels"], there["n_words"]).tolist()
+    after = y.tolist()
+    differ = (i for i, (a, b) in enumerate(zip(before, after, strict=True)) if repr(a) != repr(b))
+    place = next(differ, None)
+    if place is None:
+        return f"its labels are of dtype {there['labels']} there and {y.dtype.str} here"
+    sentence, word = 0, place
+    while word >= len(corpus[sentence]):
+        word -= len(corpus[sentence])
+        sentence += 1
+    return (
+        f"the label of sentence {sentence}, word {word} ({corpus[sentence][word]!r:.60}), is "
+        f"{before[place]!r:.60} there and {after[place]!r:.60} here"
+    )
+
+
 def _read_store(path):
     """Read the description, without which nothing else means anything."""
     if not path.exists():
         raise FileNotFoundError(f"There is no store {path}.")
     try:
         raw = _read(path / _STORE)
-        store = json.loads(raw)
+        store = _json(raw)
         if not isinstance(store, dict) or store.get("format") != _FORMAT:
             raise ValueError("it is not one that a StoreWriter wrote.")
         if store.get("schema") != _SCHEMA:
@@ -206,11 +226,19 @@ def _read_store(path):
         _check_seal(raw, store)
         _check_about(store)
     except (ValueError, RecursionError) as error:
+        there = [name for name in _NAMES if name != _STORE and (path / name).is_file()]
         raise ValueError(
             f"{path} is no store, or a damaged one: {_STORE}: {error} Without it, the other files "
-            "cannot be told to be whole."
+            f"cannot be told to be whole{': ' if there else ''}{', '.join(there)}."
         ) from error
     return store
+
+
+def _json(raw):
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise ValueError(f"it is not the JSON that was written ({error}).") from error
 
 
 def _read_files(path, store):
@@ -240,6 +268,15 @@ def _read_files(path, store):
     return contents
 
 
+def _progress_of(path, store):
+    """Read the journal; where it is damaged, tell what is whole."""
+    try:
+        return _read_progress(path, store)
+    except (ValueError, RecursionError):
+        _read_files(path, store)
+        raise
+
+
 def _read(path):
     if not path.is_file():
         raise ValueError("it is missing.")
@@ -255,7 +292,7 @@ def _read_sealed(path, store, name):
 
 def _read_progress(path, store):
     raw = _read(path / _PROGRESS)
-    progress = json.loads(raw)
+    progress = _json(raw)
     if not isinstance(progress, dict):
         raise ValueError("it is no journal of a store.")
     _check_seal(raw, progress)

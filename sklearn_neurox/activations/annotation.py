@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._encoding import Sentence, _kind, check_corpus
+from ._checks import Sentence, check_corpus, kind_of
 
 Label = str | bool | float
 Definition = Collection[str] | re.Pattern[str]
@@ -140,7 +140,7 @@ def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Lab
 
 
 def _chosen_labels(positive: Any, kind: str) -> set:
-    one = _kind(positive) in _KINDS
+    one = kind_of(positive) in _KINDS
     if not one and (isinstance(positive, Mapping) or not isinstance(positive, Collection)):
         raise TypeError(
             f"positive must be a label or a collection of labels, got {type(positive).__name__} "
@@ -150,9 +150,9 @@ def _chosen_labels(positive: Any, kind: str) -> set:
     if not chosen:
         raise ValueError("positive is empty: expected at least one label.")
     for label in chosen:
-        if _kind(label) != kind:
+        if kind_of(label) != kind:
             raise TypeError(
-                f"The labels are {kind}s, but positive asks for the {_kind(label)} {label!r}."
+                f"The labels are {kind}s, but positive asks for the {kind_of(label)} {label!r}."
             )
     return set(chosen)
 
@@ -323,9 +323,9 @@ def _flatten(labels: Any) -> _Cells:
 
 def _check_kind(cells: _Cells) -> str:
     """Check that labels are strings, booleans or finite numbers, and all of one kind."""
-    first = _kind(cells.values[0])
+    first = kind_of(cells.values[0])
     for i, label in enumerate(cells.values):
-        kind = _kind(label)
+        kind = kind_of(label)
         if kind not in _KINDS:
             raise TypeError(
                 f"{cells.place(i)}: expected a label that is a string, a boolean or a number, got "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from copy import copy
 from numbers import Integral
 from os import PathLike
 from typing import Any
@@ -15,30 +15,30 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._encoding import (
-    EncodedSentence,
-    Sentence,
-    alignment_of,
-    check_corpus,
-    check_labels,
-    tokenize,
-    tokenize_text,
-    words_within,
-)
+from ._batching import pieces
+from ._checks import Sentence, check_corpus, check_labels, check_layers, check_texts
+from ._encoding import tokenize
+from ._limits import encode_texts, encode_words, limit_of
 from ._loading import (
-    fingerprint,
+    alone_with,
+    check_folder,
     load_model,
     load_tokenizer,
-    n_positions,
     split_pair,
 )
-from ._running import digest_of, pieces, places, run_batches
+from ._padding import without_leaks
+from ._pickling import PicklesByValue
+from ._running import Run, places
+from ._storing import check_store, provenance, write_store
+from ._vocabulary import check_ids, n_embeddings, warn_unknown
 from .aggregation import AGGREGATIONS
-from .store import StoreWriter, load_store
+from .store import load_store
 from .tokens import TokenActivations
 
+DTYPES = ("float16", "float32", "float64")
 
-class ActivationExtractor(TransformerMixin, BaseEstimator):
+
+class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
     """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
     :meth:`extract` gives a row for every word. The words are given to the tokenizer as they are,
@@ -53,7 +53,8 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
     model : str, path, or torch.nn.Module
         Name or path of a model of ``transformers`` (encoder or decoder; of an encoder-decoder the
         encoder is read), or a loaded one. A loaded model stays where it is unless `device` says
-        otherwise, and goes back to its training mode. "model,tokenizer" names both.
+        otherwise, and goes back to its training mode; clones share it. "model,tokenizer" names
+        both.
     tokenizer : str, path or tokenizer, default=None
         None loads the one that belongs to `model`.
     layers : "all" or list of int, default="all"
@@ -66,7 +67,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
     aggregation : {"last", "first", "mean"}, default="last"
         State of a word: that of its first or last sub-word (character, byte), or the mean.
     include_embeddings : bool, default=True
-        Keep layer 0 where `layers` is "all".
+        Keep layer 0 where `layers` is "all". A list of layers says itself whether 0 is in it.
     include_special_tokens : bool, default=False
         Keep a row also for each special token that the tokenizer adds, as [CLS], with position
         -1. They have no labels.
@@ -81,7 +82,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         warning; or the whole sentence gets no rows (in :meth:`extract` only).
     batch_tokens : int, default=2048
         Sub-words in a batch, padding included. Sentences of similar length are put together.
-    dtype : {"float32", "float16", "float64"}, default="float32"
+    dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
         Of X.
     autocast : {"bfloat16", "float16"}, default=None
         Run the products of the model in a narrower type, which is faster on CUDA and less exact.
@@ -116,13 +117,15 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [StrOptions({"float16", "float32", "float64"})],
+        "dtype": [StrOptions(set(DTYPES)), type, np.dtype],
         "autocast": [StrOptions({"bfloat16", "float16"}), None],
         "random_weights": ["boolean"],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    _by_value = ("model", "tokenizer")
 
     def __init__(
         self,
@@ -163,6 +166,14 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_clone__(self):
+        # What was loaded is shared: it is large, and reading it changes nothing in it.
+        bare = copy(self)
+        bare.model = bare.tokenizer = None
+        cloned = super(ActivationExtractor, bare).__sklearn_clone__()
+        cloned.model, cloned.tokenizer = self.model, self.tokenizer
+        return cloned
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -189,9 +200,9 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             A label for each word of each sentence.
         store : str or path, default=None
             Folder to write the activations into as they come, instead of keeping them in memory.
-            The same call goes on where a run that was broken off, at whatever moment, left; a
-            store of another model, corpus or parameters is refused. A random model needs an
-            integer `random_state`.
+            The same call goes on where a run that was broken off, at whatever moment, left, some
+            thousand words at a time; a store of another model, corpus or parameters is refused.
+            A random model needs an integer `random_state`.
 
         Returns
         -------
@@ -200,14 +211,23 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If `sentences` or `labels` are not lists, as sets and iterators are not.
         ValueError
             For an empty corpus or sentence, an empty word or one with white space in it, a word
             that the tokenizer drops, a sentence past the model's length (unless `on_truncate`
-            says otherwise), labels that do not fit, or a layer or module that the model has not.
+            says otherwise), labels that do not fit, a layer or module that the model has not, or
+            a tokenizer that knows no word, or more than the model.
         ImportError
             If ``transformers`` is needed and not installed.
+
+        Warns
+        -----
+        UserWarning
+            If words get no row, most sub-words are unknown to the tokenizer, or the model lets
+            padding into the states, so that only sentences of equal length share a batch.
         """
-        self._validate_params()
+        self._check_parameters()
         corpus = check_corpus(sentences)
         y = None if labels is None else check_labels(corpus, labels)
         if y is not None and self.include_special_tokens:
@@ -215,12 +235,31 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
                 "Special tokens have no labels: with include_special_tokens, give the labels to "
                 "the rows afterwards (positions >= 0)."
             )
-        model, tokenizer = self._load()
-        layers = self._resolve_layers(model)
-        encoded = self._encode(corpus, model, tokenizer)
         if store is not None:
-            return self._extract_into(store, model, tokenizer, encoded, layers, y, corpus)
-        X = self._run(model, tokenizer, encoded, layers, self.aggregation)
+            check_store(store, self)
+        with alone_with(self.model, self.tokenizer):
+            model, tokenizer = self._load()
+            layers = self._resolve_layers(model)
+            encoded = encode_words(
+                tokenizer,
+                corpus,
+                limit=limit_of(model, tokenizer, self.max_length),
+                on_truncate=self.on_truncate,
+                special_tokens=self.include_special_tokens,
+                stacklevel=2,
+            )
+            check_ids(model, tokenizer, encoded)
+            warn_unknown(tokenizer, encoded, stacklevel=2)
+            if y is not None:
+                y = y[places(corpus, encoded)]
+            run = self._run(model, tokenizer, layers, self.aggregation)
+            parts = [slice(None)] if store is None else list(pieces(encoded))
+            run = without_leaks(run, encoded, parts, stacklevel=2)
+            if store is not None:
+                about = provenance(self, run, tokenizer, encoded) | {"unit": self._unit()}
+                write_store(store, run, encoded, parts, labels=y, parameters=about)
+                return load_store(store)
+            X = run.rows(encoded)
 
         return TokenActivations(
             X=X,
@@ -228,57 +267,12 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             sentence_ids=np.repeat([s.sentence_id for s in encoded], [s.n_rows for s in encoded]),
             positions=np.concatenate([s.positions for s in encoded]),
             layers=layers,
-            y=None if y is None else y[places(corpus, encoded)],
+            y=y,
             unit=self._unit(),
         )
 
-    def _extract_into(self, path, model, tokenizer, encoded, layers, y, corpus):
-        """Extract into a store, some thousand words at a time, from where it stands."""
-        if self.include_special_tokens:
-            raise ValueError("A store holds the words of a corpus, not special tokens.")
-        if self.random_weights and not isinstance(self.random_state, Integral):
-            raise ValueError("To go on later, a random model needs an integer random_state.")
-        one = self._run(model, tokenizer, encoded[:1], layers, self.aggregation, quiet=True)
-        writer = StoreWriter(
-            path,
-            layers=layers,
-            width=one.shape[1] // len(layers),
-            dtype=self.dtype,
-            words=[sentence.words for sentence in encoded],
-            sentence_ids=[sentence.sentence_id for sentence in encoded],
-            labels=None if y is None else y[places(corpus, encoded)],
-            parameters=self._provenance(model, tokenizer, encoded),
-        )
-        with writer:
-            # The same pieces whether the run was broken off or not: rounding depends on the batch.
-            for piece in pieces(encoded):
-                if piece.start >= writer.n_done:
-                    some = encoded[piece]
-                    X = self._run(model, tokenizer, some, layers, self.aggregation)
-                    writer.append(X, k=len(some))
-        return load_store(path)
-
-    def _provenance(self, model, tokenizer, encoded) -> dict[str, Any]:
-        """Tell what made the activations, to the last weight and sub-word."""
-        return {
-            "model": getattr(model, "name_or_path", ""),
-            "revision": getattr(model.config, "_commit_hash", None),
-            "model_class": type(model).__name__,
-            "weights_sha256": fingerprint(model),
-            "tokenizer_class": type(tokenizer).__name__,
-            "subwords_sha256": digest_of(encoded),
-            "unit": self._unit(),
-            "modules": self.modules,
-            "aggregation": self.aggregation,
-            "max_length": self.max_length,
-            "on_truncate": self.on_truncate,
-            "batch_tokens": self.batch_tokens,
-            "autocast": self.autocast,
-            "random_weights": self.random_weights,
-        }
-
     def fit(self, X=None, y=None):
-        """Check the parameters; there is nothing to learn.
+        """Check the parameters, before a model is loaded; there is nothing to learn.
 
         Parameters
         ----------
@@ -287,8 +281,13 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         Returns
         -------
         self : ActivationExtractor
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters that no model could have, or a folder of a model that is not there.
         """
-        self._validate_params()
+        self._check_parameters()
         return self
 
     def transform(self, X: Sequence[Sentence]) -> NDArray:
@@ -297,7 +296,7 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, or of sequences of str
-            Text as it comes, or words.
+            Text as it comes, or words. A special token in the text, as "[MASK]", is text.
 
         Returns
         -------
@@ -310,39 +309,36 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             If it is no list of sentences.
         ValueError
             For an empty list or sentence, or a sentence past the model's length (unless
-            ``on_truncate="warn"``).
+            ``on_truncate="warn"``), or a tokenizer that knows no word, or more than the model.
+
+        Warns
+        -----
+        UserWarning
+            As :meth:`extract`.
         """
-        self._validate_params()
-        if isinstance(X, str) or getattr(X, "ndim", 1) > 1 or not len(X):
-            raise TypeError(
-                f"Expected a list of at least one sentence, got {type(X).__name__} {X!r:.60}."
-            )
+        self._check_parameters()
+        texts = check_texts(X)
         if self.on_truncate == "drop":
             raise ValueError(
                 "A step of a Pipeline keeps a row for every sentence: choose on_truncate='error' "
                 "or 'warn'."
             )
-        X = list(X)
-        model, tokenizer = self._load()
-        layers = self._resolve_layers(model)
-        limit = self._limit(model, tokenizer)
         pooling, how = self.pooling, "mean" if self.pooling == "mean" else "last"
-        encoded = [
-            tokenize_text(tokenizer, text, i, pooling=pooling, limit=None)
-            for i, text in enumerate(X)
-        ]
-        long = [s.sentence_id for s in encoded if len(s.row_ids) > limit]
-        if long:
-            message = (
-                f"{len(long)} of {len(encoded)} sentences are longer than the limit of {limit} "
-                f"sub-words; the first is sentence {long[0]}"
+        with alone_with(self.model, self.tokenizer):
+            model, tokenizer = self._load()
+            run = self._run(model, tokenizer, self._resolve_layers(model), how)
+            encoded = encode_texts(
+                tokenizer,
+                texts,
+                limit=limit_of(model, tokenizer, self.max_length),
+                on_truncate=self.on_truncate,
+                pooling=pooling,
+                stacklevel=2,
             )
-            if self.on_truncate == "error":
-                raise ValueError(f"{message}. Split them, or choose on_truncate='warn'.")
-            warnings.warn(f"{message}. Their ends are cut off.", UserWarning, stacklevel=2)
-            for i in long:
-                encoded[i] = tokenize_text(tokenizer, X[i], i, pooling=pooling, limit=limit)
-        return self._run(model, tokenizer, encoded, layers, how)
+            check_ids(model, tokenizer, encoded)
+            warn_unknown(tokenizer, encoded, stacklevel=2)
+            run = without_leaks(run, encoded, [slice(None)], stacklevel=2)
+            return run.rows(encoded)
 
     def get_feature_names_out(self, input_features=None) -> NDArray:
         """Names of the columns that ``transform`` returns, as ``layer_3_neuron_17``.
@@ -356,10 +352,11 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         ndarray of str
             The model is loaded, and run on one word, to count its neurons.
         """
-        model, tokenizer = self._load()
-        layers = self._resolve_layers(model)
-        sentence = tokenize(tokenizer, ["a"], 0)
-        X = self._run(model, tokenizer, [sentence], layers, self.aggregation)
+        with alone_with(self.model, self.tokenizer):
+            model, tokenizer = self._load()
+            layers = self._resolve_layers(model)
+            sentence = tokenize(tokenizer, ["a"], 0)
+            X = self._run(model, tokenizer, layers, self.aggregation).rows([sentence], quiet=True)
         none = np.zeros(1, dtype=np.intp)
         return TokenActivations(X, none, none, none, layers, unit=self._unit()).neuron_names
 
@@ -367,6 +364,24 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
         """Call a column by what it is."""
         short = {None: "neuron", "attention_heads": "attention"}
         return short.get(self.modules, str(self.modules).replace(".", "_"))
+
+    def _check_parameters(self) -> None:
+        """Check all that can be checked without the model."""
+        self._validate_params()
+        if self._dtype() not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
+        if not isinstance(self.layers, str):
+            check_layers(self.layers, include_embeddings=self.include_embeddings)
+        for name, what in zip(
+            split_pair(self.model, self.tokenizer), ("model", "tokenizer"), strict=True
+        ):
+            check_folder(name, what)
+
+    def _dtype(self) -> str:
+        try:
+            return np.dtype(self.dtype).name
+        except TypeError:  # a class that is no number
+            return ""
 
     def _load(self) -> tuple[Any, Any]:
         model, tokenizer = split_pair(self.model, self.tokenizer)
@@ -384,67 +399,21 @@ class ActivationExtractor(TransformerMixin, BaseEstimator):
             keep_first = self.include_embeddings or first == 1
             return tuple(range(first if keep_first else 1, n_hidden + 1))
         layers = tuple(self.layers)
-        if any(isinstance(layer, bool) or not isinstance(layer, Integral) for layer in layers):
-            raise TypeError(f"layers must be 'all' or a list of integers, got {list(layers)}.")
-        if not layers or list(layers) != sorted(set(layers)):
-            raise ValueError(f"layers must be different and ascending, got {list(layers)}.")
         if layers[0] < first or layers[-1] > n_hidden:
             known = "0 (embeddings)" if first == 0 else "1 (the first block)"
             raise ValueError(f"The model has the layers {known} to {n_hidden}, got {list(layers)}.")
         return layers
 
-    def _encode(self, corpus: list[list[str]], model, tokenizer) -> list[EncodedSentence]:
-        """Tokenize every sentence, and see that every word is there."""
-        limit = self._limit(model, tokenizer)
-        align, special = alignment_of(tokenizer), self.include_special_tokens
-        how: dict[str, Any] = {"align": align, "special_tokens": special}
-        encoded = [tokenize(tokenizer, words, i, **how) for i, words in enumerate(corpus)]
-        long = [s for s in encoded if len(s.row_ids) > limit]
-        if not long:
-            return encoded
-        worst = max(long, key=lambda s: len(s.row_ids))
-        message = (
-            f"{len(long)} of {len(corpus)} sentences are longer than the limit of {limit} "
-            f"sub-words; sentence {worst.sentence_id} has {len(worst.row_ids)}"
-        )
-        if self.on_truncate == "error":
-            lost = words_within(worst, limit)
-            raise ValueError(
-                f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is past the "
-                "limit. Split the sentence, or choose on_truncate='warn' or 'drop'."
-            )
-        kept = [s for s in encoded if len(s.row_ids) <= limit]
-        if self.on_truncate == "warn":
-            for s in long:
-                first_words = corpus[s.sentence_id][: words_within(s, limit)]
-                if first_words:
-                    kept.append(tokenize(tokenizer, first_words, s.sentence_id, **how))
-            kept.sort(key=lambda s: s.sentence_id)
-            n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
-            warnings.warn(f"{message}. {n_lost} words get no row.", UserWarning, stacklevel=3)
-        if not kept:
-            raise ValueError(f"{message}: no sentence is left.")
-        return kept
-
-    def _limit(self, model, tokenizer) -> int:
-        limit = min(tokenizer.model_max_length, n_positions(model))
-        if self.max_length is None:
-            return limit
-        if self.max_length > limit:
-            raise ValueError(f"max_length={self.max_length}, but the model's limit is {limit}.")
-        return self.max_length
-
-    def _run(self, model, tokenizer, encoded, layers, how, *, quiet=False) -> NDArray:
-        """Forward the batches and put the rows where the corpus has them."""
-        return run_batches(
+    def _run(self, model, tokenizer, layers, how) -> Run:
+        pad_id, size = tokenizer.pad_token_id or 0, n_embeddings(model)
+        return Run(
             model,
-            encoded,
             layers,
             modules=self.modules,
             how=how,
-            pad_id=tokenizer.pad_token_id or 0,
+            pad_id=pad_id if size is None or pad_id < size else 0,  # it is masked
             batch_tokens=self.batch_tokens,
-            dtype=self.dtype,
+            dtype=self._dtype(),
             autocast=self.autocast,
-            verbose=bool(self.verbose) and not quiet,
+            verbose=bool(self.verbose),
         )

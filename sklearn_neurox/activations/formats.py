@@ -123,7 +123,7 @@ def read_activations(
 @validate_params(
     {
         "path": [str, os.PathLike],
-        "tokens": [TokenActivations],
+        "tokens": "no_validation",  # the message of scikit-learn would hold all of an array
         "dtype": [StrOptions(set(_DTYPES)), None],
         "decompose_layers": ["boolean"],
         "overwrite": ["boolean"],
@@ -194,6 +194,9 @@ def write_activations(
            [1.]])
     """
     path = _check_path(path)
+    if not isinstance(tokens, TokenActivations):
+        shape = f" of shape {tokens.shape}" if hasattr(tokens, "shape") else ""
+        raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}{shape}.")
     sentences = _check_sentences(tokens, splits=path.suffix == ".hdf5")
     if np.asarray(tokens.X).dtype.newbyteorder("=").name not in _DTYPES:
         raise TypeError(f"X must be one of {_DTYPES}, got {tokens.X.dtype}.")

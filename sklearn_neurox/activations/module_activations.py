@@ -16,13 +16,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ._encoding import Sentence, check_corpus, check_labels
+from ._checks import Sentence, check_corpus, check_labels
 from ._loading import evaluating
+from ._pickling import PicklesByValue
+from ._recurrence import Shapes, check_recurrence, watching_recurrence
 from ._states import first_tensor
 from .tokens import TokenActivations
 
 
-class ModuleActivations(TransformerMixin, BaseEstimator):
+class ModuleActivations(PicklesByValue, TransformerMixin, BaseEstimator):
     """Read the activations of layers of any torch module: of your own network, say.
 
     :meth:`transform` feeds a batch of inputs and gives one row each: a step of a Pipeline.
@@ -33,7 +35,8 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     module : torch.nn.Module
-        Takes its inputs where it is; move it to another device beforehand.
+        Takes its inputs where it is; move it to another device beforehand. The first axis of a
+        batch are the inputs: recurrent layers need ``batch_first=True`` for :meth:`transform`.
     layers : list of str
         Names of the layers to read, in the order of the columns.
     pooling : {"mean", "max", "last", "flatten"}, default="mean"
@@ -79,6 +82,8 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _by_value = ("module",)
+
     def __init__(self, module, layers, *, pooling="mean", batch_size=256):
         self.module = module
         self.layers = layers
@@ -108,7 +113,8 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the module has no such layer, or X is empty or holds NaN or infinity.
+            If the module has no such layer, X is empty or holds NaN or infinity, or a recurrent
+            layer would take inputs for positions.
         """
         self._validate_params()
         states = self._states(self._check_inputs(X)[:1])
@@ -170,11 +176,19 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If `encode` is no function, or gives something else; as
+            :meth:`ActivationExtractor.extract` for the corpus and its labels.
         ValueError
             If a layer does not give one state for each word, or layers differ in width; as
             :meth:`ActivationExtractor.extract` for the corpus and its labels.
         """
         self._validate_params()
+        if not callable(encode):
+            raise TypeError(
+                "encode must be a function from the words of a sentence to the input of the "
+                f"module, got {type(encode).__name__} {encode!r:.60}."
+            )
         corpus = check_corpus(sentences)
         y = None if labels is None else check_labels(corpus, labels)
         rows = [self._states_of_words(words, encode(words), i) for i, words in enumerate(corpus)]
@@ -234,14 +248,8 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
 
     def _states(self, inputs: Tensor) -> list[NDArray]:
         """States (n_inputs, width) of each layer."""
-        with self._watching() as caught:
-            try:
-                self.module(inputs)
-            except RuntimeError as error:  # of torch, which does not say whose fault it is
-                raise ValueError(
-                    f"{type(self.module).__name__} does not take inputs of shape "
-                    f"{tuple(inputs.shape[1:])}: {error}"
-                ) from error
+        caught, seen = self._feed(inputs)
+        check_recurrence(seen, inputs, lambda others: self._feed(others)[1])
         states = {layer: _of_all_calls(caught[layer], layer) for layer in self.layers}
         for layer, state in states.items():
             if not state.ndim or len(state) != len(inputs):
@@ -251,8 +259,25 @@ class ModuleActivations(TransformerMixin, BaseEstimator):
                 )
         return [_to_numpy(_pool(state, self.pooling)) for state in states.values()]
 
+    def _feed(self, inputs: Tensor) -> tuple[dict[str, list[Tensor]], Shapes]:
+        """Catch what the layers give for a batch, and what recurrent ones get."""
+        with self._watching() as caught, watching_recurrence(self.module) as seen:
+            try:
+                self.module(inputs)
+            except RuntimeError as error:  # of torch, which does not say whose fault it is
+                raise ValueError(
+                    f"{type(self.module).__name__} does not take inputs of shape "
+                    f"{tuple(inputs.shape[1:])}: {error}"
+                ) from error
+        return caught, seen
+
     def _states_of_words(self, words: list[str], inputs: Any, index: int) -> list[NDArray]:
         """States (n_words, width) of each layer on one sentence."""
+        if not isinstance(inputs, Tensor | tuple | Mapping):
+            raise TypeError(
+                f"Sentence {index}: encode must give a tensor, a tuple of arguments or a mapping "
+                f"of them, got {type(inputs).__name__} {inputs!r:.60}."
+            )
         with self._watching() as caught:
             if isinstance(inputs, Mapping):
                 self.module(**inputs)

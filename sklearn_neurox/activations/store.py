@@ -51,7 +51,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._encoding import check_corpus
+from ._checks import check_corpus
 from ._store_files import (
     _FORMAT,
     _FULL,
@@ -74,8 +74,8 @@ from ._store_files import (
     _layout,
     _locked,
     _npy,
+    _progress_of,
     _read_files,
-    _read_progress,
     _read_store,
     _replace_file,
     _seal,
@@ -204,11 +204,11 @@ class StoreWriter:
         self._dtype, self._shape = _layout(about)
         with ExitStack() as opened:
             opened.enter_context(_locked(_check_folder(self.path)))
-            self._begin(about, files, corpus)
+            self._begin(about, files, corpus, y)
             self._file = opened.enter_context(open(self.path / _ROWS, "r+b", buffering=0))
             self._opened = opened.pop_all()
 
-    def _begin(self, about, files, corpus):
+    def _begin(self, about, files, corpus, y):
         """Continue the store that is there, or begin one. X comes last: no X without a store."""
         self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
         with self._keeping():
@@ -223,10 +223,10 @@ class StoreWriter:
                 self._write_progress(self._progress)
                 _replace_file(self.path / _STORE, store)
         store = _read_store(self.path)
-        if difference := _first_difference(self.path, store, about, corpus):
+        if difference := _first_difference(self.path, store, about, corpus, y):
             raise ValueError(f"{self.path} holds another store: {difference}.")
         self._sealed_by = store["sha256"]
-        if not (self.path / _ROWS).exists() and not _read_progress(self.path, store)["n_sentences"]:
+        if not (self.path / _ROWS).exists() and not _progress_of(self.path, store)["n_sentences"]:
             with self._keeping():
                 _replace_file(self.path / _ROWS, self._write_empty)
         self._progress = _read_files(self.path, store)[_PROGRESS]
@@ -376,8 +376,9 @@ def load_store(
     n_done, n_words = progress["n_sentences"], progress["n_words"]
     if n_done < store["n_sentences"] and not partial:
         raise ValueError(
-            f"{path} is unfinished: {n_done} of {store['n_sentences']} sentences are there. Go on "
-            "with a StoreWriter, or take these with partial=True."
+            f"{path} is unfinished: {n_done} of {store['n_sentences']} sentences are there. Make "
+            "the call that began it again (as extract(..., store=...) or a StoreWriter), which "
+            "goes on from there, or take these with load_store(path, partial=True)."
         )
     if verify:
         _verify_rows(path, store, progress)
@@ -419,7 +420,7 @@ def describe_store(path: str | os.PathLike[str]) -> dict[str, Any]:
         If it is no store, or its ``store.json`` or ``progress.json`` is damaged.
     """
     store = _read_store(Path(path))
-    progress = _read_progress(Path(path), store)
+    progress = _progress_of(Path(path), store)
     keys = ("layers", "width", "dtype", "n_sentences", "n_words", "parameters")
     done = {"n_done": progress["n_sentences"], "n_words_done": progress["n_words"]}
     return {key: store[key] for key in keys} | done

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .._optional import import_optional
 
@@ -16,6 +16,8 @@ from .._optional import import_optional
 @dataclass(frozen=True, eq=False, repr=False)
 class TokenActivations:
     """Activations of a network on the words of a corpus: one row per word.
+
+    ``tokens[rows]`` takes some of the words, by a slice, a mask or a list of integers.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ class TokenActivations:
     (2, 3)
     >>> tokens.neuron_names[-1]
     'layer_1_neuron_2'
+    >>> tokens[tokens.y == "AUX"].words
+    array(['be'], dtype='<U2')
     """
 
     X: NDArray
@@ -72,6 +76,39 @@ class TokenActivations:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def __getitem__(self, rows: slice | ArrayLike) -> TokenActivations:
+        """Take some of the words.
+
+        Parameters
+        ----------
+        rows : slice, array-like of bool of shape (n_words,), or array-like of int
+            A mask keeps the words that are True; integers choose words, in their order, negative
+            ones from the end.
+
+        Returns
+        -------
+        TokenActivations
+            With a slice, X is a view; else a copy of these rows.
+
+        Raises
+        ------
+        TypeError
+            For anything else, such as one number.
+        IndexError
+            If the mask has another length, or there is no such word.
+        """
+        place = rows if isinstance(rows, slice) else _check_rows(rows, len(self))
+        return replace(
+            self,
+            X=self.X[place],
+            words=self.words[place],
+            sentence_ids=self.sentence_ids[place],
+            positions=self.positions[place],
+            y=None if self.y is None else np.asarray(self.y)[place],
+        )
+
+    __iter__ = None  # rows are no sequence of their own: words and X are
 
     def __repr__(self) -> str:
         n_words, n_neurons = self.X.shape
@@ -193,6 +230,24 @@ class TokenActivations:
             names=["sentence_id", "position", "word"],
         )
         return pandas.DataFrame(self.X, index=index, columns=self.neuron_names, copy=False)
+
+
+def _check_rows(rows: Any, n_words: int) -> NDArray:
+    """Check a mask or integers that choose rows."""
+    place = np.asarray(rows)
+    if place.ndim == 1 and not place.size and not isinstance(rows, np.ndarray):
+        place = place.astype(np.intp)  # an empty list chooses nothing
+    if place.ndim != 1 or place.dtype.kind not in "biu":
+        raise TypeError(
+            "Words are chosen by a slice, a mask or a list of integers, got "
+            f"{type(rows).__name__} {rows!r:.60}."
+        )
+    if place.dtype.kind == "b" and len(place) != n_words:
+        raise IndexError(f"The mask has {len(place)} values, but there are {n_words} words.")
+    outside = (place < -n_words) | (place >= n_words)
+    if place.dtype.kind != "b" and outside.any():
+        raise IndexError(f"There is no word {place[outside][0]}: there are {n_words} words.")
+    return place
 
 
 def _count(number: int, noun: str) -> str:

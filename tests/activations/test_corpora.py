@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_neurox.activations._encoding import check_corpus
+from sklearn_neurox.activations._checks import check_corpus
 from sklearn_neurox.activations.corpora import (
     CONLLU_COLUMNS,
     read_conllu,

@@ -20,8 +20,8 @@ from sklearn_neurox import (
 CHILD = """
 import sys, time
 from sklearn_neurox import ActivationExtractor, StoreWriter, load_tagged_sentences
-from sklearn_neurox.activations import _running
-_running._WORDS = 40
+from sklearn_neurox.activations import _batching
+_batching._WORDS = 40
 open_store, append = StoreWriter.__init__, StoreWriter.append
 
 def begin(self, *args, **kwargs):
@@ -30,7 +30,7 @@ def begin(self, *args, **kwargs):
 
 def slowly(self, X, k=None):
     append(self, X, k)
-    time.sleep(0.02)
+    time.sleep(0.05)
 
 StoreWriter.__init__, StoreWriter.append = begin, slowly
 corpus = load_tagged_sentences()
@@ -41,7 +41,7 @@ extractor.extract(corpus.sentences, corpus.tags, store=sys.argv[2])
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr("sklearn_neurox.activations._running._WORDS", 40)
+    monkeypatch.setattr("sklearn_neurox.activations._batching._WORDS", 40)
 
 
 def same(first, second):
@@ -158,6 +158,21 @@ def test_another_corpus_or_model_is_refused(tiny_bert, corpus, tmp_path):
         ActivationExtractor(other, tiny_bert[1]).extract(
             corpus.sentences[:5], corpus.tags[:5], store=tmp_path / "store"
         )
+
+
+def test_another_label_is_named(tiny_bert, corpus, tmp_path):
+    extractor = ActivationExtractor(*tiny_bert)
+    extractor.extract(corpus.sentences[:5], corpus.tags[:5], store=tmp_path / "store")
+    tags = [list(row) for row in corpus.tags[:5]]
+    before, tags[3][1] = tags[3][1], "MINE"
+    word = corpus.sentences[3][1]
+    with pytest.raises(
+        ValueError,
+        match=rf"label of sentence 3, word 1 \('{word}'\), is '{before}' there and 'MINE' here",
+    ):
+        extractor.extract(corpus.sentences[:5], tags, store=tmp_path / "store")
+    with pytest.raises(ValueError, match="there are labels there only"):
+        extractor.extract(corpus.sentences[:5], store=tmp_path / "store")
 
 
 def test_another_tokenizer_is_refused(tiny_bert, corpus, tmp_path):

@@ -1,5 +1,7 @@
 """One row per word, always: against a loop that feeds one sentence at a time."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,9 @@ def test_batches_keep_to_their_budget_and_need_little_padding(tiny_bert, corpus,
         ActivationExtractor(model, tokenizer, batch_tokens=batch_tokens).extract(corpus.sentences)
     finally:
         handle.remove()
+    if batch_tokens > 1:  # the first two tell whether padding leaks, on one sentence
+        assert [n for n, _ in shapes[:2]] == [1, 1]
+        del shapes[:2], real[:2]
     assert sum(n for n, _ in shapes) == len(corpus.sentences)
     assert all(n == 1 or n * length <= batch_tokens for n, length in shapes)
     assert sum(real) > 0.9 * sum(n * length for n, length in shapes)
@@ -64,10 +69,10 @@ def test_a_special_token_in_the_text_is_a_word(tiny_bert):
         lambda module, args, kwargs: seen.append(kwargs["input_ids"]), with_kwargs=True
     )
     try:
-        tokens = ActivationExtractor(model, tokenizer).extract([["a", "[SEP]", "b"]])
+        tokens = ActivationExtractor(model, tokenizer).extract([["a", "[SEP]", *"bcdI"]])
     finally:
         handle.remove()
-    assert tokens.words.tolist() == ["a", "[SEP]", "b"]
+    assert tokens.words.tolist() == ["a", "[SEP]", *"bcdI"]
     assert (seen[0] == tokenizer.sep_token_id).sum() == 1
     assert (
         tokenizer(["[SEP]"], is_split_into_words=True).input_ids.count(tokenizer.sep_token_id) == 2
@@ -226,6 +231,91 @@ class TestBadInput:
         with pytest.raises(ValueError, match=message):
             ActivationExtractor(*tiny_bert).extract(sentences)
 
+    @pytest.mark.parametrize("use", ["extract", "transform"])
+    @pytest.mark.parametrize(
+        ("sentences", "message"),
+        [
+            (None, "Expected a list of sentences, got NoneType None"),
+            (3, "Expected a list of sentences, got int 3"),
+            ((s for s in ["a"]), r"got the generator .*, which can be read only once: give list\("),
+            (map(str, ["a"]), r"got the map .*, which can be read only once"),
+            ({"a b", "c"}, "got the set .*, which has no order"),
+            ([{"a", "b"}], "Sentence 0: expected a string or a list .* the set .* has no order"),
+            (["a", iter(["b"])], "Sentence 1: .* the list_iterator .* can be read only once"),
+            (["a", {"b": 1}], "Sentence 1: expected a string or a list of words, got dict"),
+        ],
+    )
+    def test_what_is_no_list(self, tiny_bert, use, sentences, message):
+        with pytest.raises(TypeError, match=message):
+            getattr(ActivationExtractor(*tiny_bert), use)(sentences)
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            ([{"x", "y"}], "Sentence 0: expected a list of labels, got the set .* has no order"),
+            (iter([["x", "y"]]), "Expected a list of labels for each sentence, got the list_iter"),
+            ([iter(["x", "y"])], "Sentence 0: expected a list of labels, got the list_iterator"),
+            ({0: ["x", "y"]}, "Expected a list of labels for each sentence, got dict"),
+            ([None], "Sentence 0: expected a list of labels, got NoneType"),
+        ],
+    )
+    def test_labels_that_are_no_lists(self, tiny_bert, labels, message):
+        with pytest.raises(TypeError, match=message):
+            ActivationExtractor(*tiny_bert).extract(["a b"], labels)
+
+    def test_arrays_and_tuples_are_lists(self, tiny_bert):
+        extractor = ActivationExtractor(*tiny_bert)
+        expected = extractor.extract([["a", "b"], ["c", "d"]], [["x", "y"], ["z", "w"]])
+        for kind in (np.array, lambda rows: tuple(map(tuple, rows))):
+            found = extractor.extract(
+                kind([["a", "b"], ["c", "d"]]), kind([["x", "y"], ["z", "w"]])
+            )
+            np.testing.assert_array_equal(found.X, expected.X)
+            assert found.y.tolist() == ["x", "y", "z", "w"]
+
+    def test_embeddings_asked_for_and_left_out(self, tiny_bert):
+        extractor = ActivationExtractor(*tiny_bert, layers=[0, 1], include_embeddings=False)
+        for use in (extractor.extract, extractor.transform, extractor.fit):
+            with pytest.raises(ValueError, match=r"layers=\[0, 1\] asks for layer 0, the embeddin"):
+                use(["a"])
+        assert extractor.set_params(layers=[1]).extract(["a"]).layers == (1,)
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.dtype("float16"), np.dtype(">f2")])
+    def test_dtypes_of_numpy(self, tiny_bert, tmp_path, dtype):
+        extractor = ActivationExtractor(*tiny_bert, dtype=dtype)
+        expected = ActivationExtractor(*tiny_bert, dtype="float16").extract(["a b"])
+        for tokens in (
+            extractor.extract(["a b"]),
+            extractor.extract(["a b"], store=tmp_path / "s"),
+        ):
+            np.testing.assert_array_equal(tokens.X, expected.X)
+            assert tokens.X.dtype == np.float16
+
+    @pytest.mark.parametrize(
+        ("dtype", "message"),
+        [
+            (np.int32, "dtype must be one of float16, float32, float64, got .*int32"),
+            (str, "dtype must be one of"),
+            (np.ndarray, "dtype must be one of"),
+            (torch.float16, "The 'dtype' parameter of ActivationExtractor"),
+        ],
+    )
+    def test_what_is_no_dtype(self, tiny_bert, dtype, message):
+        with pytest.raises(ValueError, match=message):
+            ActivationExtractor(*tiny_bert, dtype=dtype).fit()
+
+    @pytest.mark.parametrize(
+        ("store", "error", "message"),
+        [
+            (3, TypeError, "store must be the path of a folder, got int 3"),
+            (True, TypeError, "store must be the path of a folder, got bool True"),
+            ("", ValueError, "store must be the path of a folder, got an empty string"),
+        ],
+    )
+    def test_what_is_no_store(self, tiny_bert, store, error, message):
+        with pytest.raises(error, match=message):
+            ActivationExtractor(*tiny_bert).extract(["a"], store=store)
+
     def test_a_word_that_is_no_string(self, tiny_bert):
         with pytest.raises(TypeError, match="Sentence 0, word 1: expected a string, got float nan"):
             ActivationExtractor(*tiny_bert).extract([["a", float("nan")]])
@@ -297,6 +387,20 @@ class TestBadInput:
             ValueError, match=r"Cannot load the model '.*bert-base-casde'; expected"
         ):
             ActivationExtractor(missing).extract(["a"])
+
+    @pytest.mark.parametrize("name", ["./nope", "../nope", "/nowhere/nope", "~/nope", Path("nope")])
+    def test_a_folder_that_is_not_there(self, tiny_bert, name):
+        """What can only be a path is not looked for on a hub."""
+        for what, given in (("model", (name, None)), ("tokenizer", (tiny_bert[0], name))):
+            for use in (
+                lambda e: e.extract(["a"]),
+                lambda e: e.transform(["a"]),
+                lambda e: e.fit(),
+            ):
+                with pytest.raises(
+                    ValueError, match=rf"Cannot load the {what} '.*nope'; .* there is no folder '/"
+                ):
+                    use(ActivationExtractor(*given))
 
     def test_a_tokenizer_that_is_not_there(self, tiny_bert, tmp_path):
         with pytest.raises(ValueError, match=r"Cannot load the tokenizer '.*nothing'; expected"):

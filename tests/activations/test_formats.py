@@ -523,7 +523,9 @@ def test_tokens_that_a_file_cannot_hold(tmp_path):
     )
     refused(TypeError, "X must be one of .*, got int64", X=np.zeros((3, 6), int))
     refused(TypeError, "X must be one of .*, got longdouble|float128", X=np.zeros((3, 6), "g"))
-    with pytest.raises(TypeError, match="'tokens' parameter of write_activations must be"):
+    with pytest.raises(
+        TypeError, match=r"tokens must be TokenActivations, got ndarray of shape \(3, 6\)\.$"
+    ):
         write_activations(path, tokens.X)
     with pytest.raises(ValueError, match="'dtype' parameter of write_activations must be"):
         write_activations(path, tokens, dtype="int8")

@@ -330,8 +330,55 @@ class TestUnusualModels:
 
     def test_a_module_that_does_not_run(self, zoo, sentences):
         extractor = ActivationExtractor(*zoo("bert"), modules="attention.self.dropout")
-        with pytest.raises(ValueError, match="The module of layer 1 did not run"):
+        with pytest.raises(
+            ValueError, match=r"The module of layer 1 did not run: BertModel does not use it\. Take"
+        ):
             extractor.extract(sentences)
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "message"),
+        [
+            (
+                "SqueezeBert",
+                dict(embedding_size=16, **{f"{part}_groups": 1 for part in (
+                    "q", "k", "v", "post_attention", "intermediate", "output",
+                )}),
+                "The module of layer 0 did not run: SqueezeBertModel lays out its blocks otherwise",
+            ),
+            (
+                "Longformer",
+                dict(attention_window=16, pad_token_id=0),
+                r"Layer 0 has states of shape \(\d+, 16, 16\) .* LongformerModel pads, shortens or",
+            ),
+        ],
+    )  # fmt: skip
+    def test_models_with_states_of_another_kind(self, zoo, kind, options, message):
+        tokenizer = zoo("bert")[1]
+        config = getattr(transformers, f"{kind}Config")(
+            vocab_size=len(tokenizer), **SMALL, **options
+        )
+        model = getattr(transformers, f"{kind}Model")(config).eval()
+        with pytest.raises(ValueError, match=f"{message}.*Take modules=.*ModuleActivations"):
+            ActivationExtractor(model, tokenizer).extract([["a", "b"], ["c", "d"]])
+
+
+def test_hidden_states_of_mamba_count_from_the_first_block(zoo, sentences):
+    """Layer k is what block k gives, whatever transformers calls it."""
+    tokenizer = zoo("gpt2")[1]
+    torch.manual_seed(0)
+    config = transformers.MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=3, state_size=4
+    )
+    model = transformers.MambaModel(config).eval()
+    tokens = ActivationExtractor(model, tokenizer, aggregation="first").extract(sentences[:1])
+    ids, word_ids = word_ids_of(tokenizer, sentences[0])
+    first = [word_ids.index(word) for word in range(len(sentences[0]))]
+    with torch.no_grad():
+        states = model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        embedded = model.embeddings(torch.tensor([ids]))
+    assert len(states) == 4
+    for layer, expected in ((0, embedded), (1, states[0]), (2, states[1]), (3, states[3])):
+        np.testing.assert_allclose(tokens.layer(layer), expected[0, first], atol=1e-5)
 
 
 def test_autocast_is_less_exact(zoo, sentences):
@@ -419,9 +466,10 @@ class TestSpecialTokens:
         np.testing.assert_allclose(tokens.layer(3)[first[0]], cls, atol=2e-5)
 
     def test_a_word_that_looks_like_one_is_a_word(self, zoo):
-        tokens = ActivationExtractor(*zoo("bert"), include_special_tokens=True).extract([["[SEP]"]])
-        assert tokens.words.tolist() == ["[CLS]", "[SEP]", "[SEP]"]
-        assert tokens.positions.tolist() == [-1, 0, -1]
+        extractor = ActivationExtractor(*zoo("bert"), include_special_tokens=True)
+        tokens = extractor.extract([["[SEP]", *"abc"]])
+        assert tokens.words.tolist() == ["[CLS]", "[SEP]", *"abc", "[SEP]"]
+        assert tokens.positions.tolist() == [-1, 0, 1, 2, 3, -1]
 
     def test_they_have_no_labels(self, zoo):
         extractor = ActivationExtractor(*zoo("bert"), include_special_tokens=True)

@@ -182,6 +182,15 @@ class TestWords:
             ModuleActivations(wide, ["0", "1"]).extract(SENTENCES, encode)
         with pytest.raises(ValueError, match="Sentence 1 is empty"):
             ModuleActivations(tagger, ["first"]).extract([["a"], []], encode)
+        for wrong in (None, [1, 2], torch.tensor([1])):
+            with pytest.raises(TypeError, match="encode must be a function from the words of a se"):
+                ModuleActivations(tagger, ["first"]).extract(SENTENCES, wrong)
+        for wrong in ([1, 2], None, "ids", np.array([1, 2, 3])):
+            with pytest.raises(
+                TypeError,
+                match=rf"Sentence 0: encode must give a tensor, .* {type(wrong).__name__}",
+            ):
+                ModuleActivations(tagger, ["first"]).extract(SENTENCES, lambda words, w=wrong: w)
         broken = nn.Sequential(nn.Embedding(50, 4))
         with torch.no_grad():
             broken[0].weight[encode(["four"])] = torch.nan
@@ -225,6 +234,51 @@ def test_activations_that_overflow():
         net[0].weight.fill_(1e38)
     with pytest.raises(ValueError, match="Input 1 has activations that are NaN or infinite"):
         ModuleActivations(net, ["1"]).fit([[1.0]]).transform([[1.0], [1e5]])
+
+
+class TestRecurrence:
+    """A layer that takes the first axis for positions would mix the inputs of a batch."""
+
+    @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+    @pytest.mark.parametrize("shape", [(5, 6, 4), (6, 6, 4), (1, 6, 4), (5, 1, 4)])
+    def test_inputs_taken_for_positions(self, kind, shape):
+        reader = ModuleActivations(nn.Sequential(nn.Identity(), kind(4, 3)), ["1"])
+        X = np.random.RandomState(0).normal(size=shape)
+        message = rf"{kind.__name__} '1' has batch_first=False and gets .* Build it with batch_fir"
+        with pytest.raises(ValueError, match=message):
+            reader.transform(X)
+        with pytest.raises(ValueError, match=message):
+            reader.fit(X)
+        fine = ModuleActivations(nn.Sequential(kind(4, 3, batch_first=True)), ["0"])
+        assert fine.fit_transform(X).shape == (shape[0], 3)
+
+    @pytest.mark.parametrize("n_inputs", [1, 5, 6])
+    def test_axes_that_are_swapped_before(self, n_inputs):
+        """Also where there are as many positions as inputs."""
+
+        class Swapping(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm, self.out = nn.LSTM(4, 3), nn.Identity()
+
+            def forward(self, X):
+                return self.out(self.lstm(X.transpose(0, 1))[0].transpose(0, 1))
+
+        X = np.random.RandomState(0).normal(size=(n_inputs, 6, 4))
+        reader = ModuleActivations(Swapping(), ["out"])
+        alone = np.vstack([reader.transform(X[i : i + 1]) for i in range(n_inputs)])
+        np.testing.assert_allclose(reader.fit_transform(X), alone, atol=1e-6)
+        hooks = [len(module._forward_pre_hooks) for module in reader.module.modules()]
+        assert not any(hooks)
+
+    def test_one_sequence_without_a_batch(self):
+        """Its rows are positions, and are meant to know of each other."""
+        lstm = nn.LSTM(4, 3)
+        X = np.random.RandomState(0).normal(size=(5, 4))
+        with torch.inference_mode():
+            expected = lstm(torch.tensor(X, dtype=torch.float32))[0].numpy()
+        read = ModuleActivations(nn.Sequential(lstm), ["0"]).fit_transform(X)
+        np.testing.assert_allclose(read, expected, atol=1e-6)
 
 
 class TestUnusualModules:

@@ -175,8 +175,34 @@ def test_an_unfinished_store(tmp_path):
     np.testing.assert_array_equal(tokens.X, rows()[:3])
     assert tokens.words.tolist() == ["To", "be", "or"]
     assert tokens.y.tolist() == ["PART", "AUX", "CCONJ"]
-    with pytest.raises(ValueError, match=r"is unfinished: 2 of 4 sentences are there. Go on"):
+    with pytest.raises(
+        ValueError,
+        match=r"2 of 4 sentences are there. Make the call that began it again .* or take these with load_store\(path, partial=True\)",
+    ):
         load_store(path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"null", b"[1, 2"])
+def test_a_damaged_journal_is_named(tmp_path, damage):
+    path = write(tmp_path / "store")
+    (path / "progress.json").write_bytes(damage)
+    whole = "Whole are store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
+    for use in (describe_store, load_store, lambda path: StoreWriter(path, **about())):
+        with pytest.raises(ValueError, match=rf"store is damaged. progress.json: it is .* {whole}"):
+            use(path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"null", b"[1, 2"])
+def test_a_damaged_description_is_named(tmp_path, damage):
+    path = write(tmp_path / "store")
+    (path / "store.json").write_bytes(damage)
+    rest = "progress.json, X.npy, words.json, sentence_ids.npy, labels.npy"
+    for use in (describe_store, load_store, lambda path: StoreWriter(path, **about())):
+        with pytest.raises(
+            ValueError,
+            match=rf"damaged one: store.json: it is .* cannot be told to be whole: {rest}\.",
+        ):
+            use(path)
 
 
 # --- A process that is killed ---------------------------------------------------------------
@@ -422,8 +448,16 @@ OTHERS = [
         r"sentence 3 is \['that', 'is'\] there and missing here",
     ),
     ({"sentence_ids": [0, 1, 3, 8]}, "its sentence_ids are others"),
-    ({"labels": None}, "its labels are others"),
-    ({"labels": list("abcdefgh")}, "its labels are others"),
+    ({"labels": None}, "there are labels there only"),
+    (
+        {"labels": ["PART", "AUX", "CCONJ", "PART", "X", "AUX", "PRON", "AUX"]},
+        r"the label of sentence 2, word 1 \('to'\), is 'PART' there and 'X' here",
+    ),
+    ({"labels": list(range(8))}, r"the label of sentence 0, word 0 \('To'\), is 'PART' .* 0 here"),
+    (
+        {"labels": np.array(about()["labels"], dtype="U9")},
+        "its labels are of dtype <U5 there and <U9 here",
+    ),
     (
         {"parameters": about()["parameters"] | {"revision": "main"}},
         r"parameters\['revision'\] is \"cd5ef92\" there and \"main\" here",

@@ -49,3 +49,56 @@ def test_lengths(tokens, column):
     for layers in ((), (1, 1)):
         with pytest.raises(ValueError, match="layers must be different, and at least one"):
             replace(tokens, layers=layers)
+
+
+class TestSomeOfTheWords:
+    @pytest.mark.parametrize(
+        "rows",
+        [slice(1, None), [1, 2], [-2, -1], np.array([False, True, True]), [False, True, True]],
+        ids=str,
+    )
+    def test_rows(self, tokens, rows):
+        some = tokens[rows]
+        np.testing.assert_array_equal(some.X, tokens.X[1:])
+        assert some.words.tolist() == ["be", "or"]
+        assert some.sentence_ids.tolist() == [0, 1]
+        assert some.positions.tolist() == [1, 0]
+        assert some.y.tolist() == ["AUX", "CCONJ"]
+        assert some.layers == (0, 3)
+        assert some.neuron_names.tolist() == tokens.neuron_names.tolist()
+        assert len(tokens) == 3
+
+    def test_a_slice_is_a_view(self, tokens):
+        assert np.shares_memory(tokens[:2].X, tokens.X)
+        assert not np.shares_memory(tokens[[0, 1]].X, tokens.X)
+
+    def test_a_slice_of_a_store_stays_on_the_disk(self, tokens, tmp_path):
+        tokens.save(tmp_path / "store")
+        stored = TokenActivations.load(tmp_path / "store")
+        assert isinstance(stored[:2].X, np.memmap)
+        assert stored[stored.y == "AUX"].words.tolist() == ["be"]
+
+    def test_in_another_order_and_none(self, tokens):
+        assert tokens[[2, 0, 0]].words.tolist() == ["or", "To", "To"]
+        assert len(tokens[[]]) == len(tokens[tokens.words == "no"]) == 0
+
+    def test_without_labels(self, tokens):
+        from dataclasses import replace
+
+        assert replace(tokens, y=None)[:1].y is None
+
+    @pytest.mark.parametrize("rows", [0, "To", ["To"], [0.0], None, (0, 1, "a"), [[0]], 1.5])
+    def test_what_chooses_no_words(self, tokens, rows):
+        with pytest.raises(TypeError, match="chosen by a slice, a mask or a list of integers, got"):
+            tokens[rows]
+
+    def test_what_is_not_there(self, tokens):
+        with pytest.raises(IndexError, match="The mask has 2 values, but there are 3 words"):
+            tokens[[True, False]]
+        for place in (3, -4):
+            with pytest.raises(IndexError, match=f"There is no word {place}: there are 3 words"):
+                tokens[[0, place]]
+
+    def test_they_are_no_sequence(self, tokens):
+        with pytest.raises(TypeError, match="not iterable"):
+            iter(tokens)

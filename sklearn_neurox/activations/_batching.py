@@ -1,0 +1,43 @@
+"""Which sentences go through a model together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ._encoding import EncodedSentence
+
+_WORDS = 8192  # extracted before a store takes them
+_WORTH_A_FORWARD = 512  # sub-words
+_SIMILAR = 0.85  # of the longest sentence of a batch
+
+
+def batches(
+    encoded: list[EncodedSentence], batch_tokens: int, *, padding: bool = True
+) -> Iterator[list[int]]:
+    """Places in `encoded`, sentences of similar length together, or of one length.
+
+    A batch that is worth its forward is closed early rather than padded by more than a sixth.
+    """
+    lengths = [len(sentence.row_ids) for sentence in encoded]
+    batch: list[int] = []
+    for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
+        if batch:
+            longest = lengths[batch[0]]  # which the others are padded to
+            is_full = (len(batch) + 1) * longest > batch_tokens
+            is_worth_it = len(batch) * longest >= _WORTH_A_FORWARD
+            is_other = not padding and lengths[i] < longest
+            if is_full or is_other or (is_worth_it and lengths[i] < _SIMILAR * longest):
+                yield batch
+                batch = []
+        batch.append(i)
+    yield batch
+
+
+def pieces(encoded: list[EncodedSentence]) -> Iterator[slice]:
+    """Yield runs of sentences of some thousand words."""
+    first = n_words = 0
+    for i, sentence in enumerate(encoded):
+        n_words += sentence.n_rows
+        if n_words >= _WORDS or i == len(encoded) - 1:
+            yield slice(first, i + 1)
+            first, n_words = i + 1, 0
