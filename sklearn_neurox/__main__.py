@@ -107,7 +107,7 @@ def _add_extract(commands) -> None:
     )
     add("--out", metavar="STORE", required=True, help="folder of the activations")
     add("--labels", metavar="FILE", help="labels of a text file: a line for each of its lines")
-    add("--column", default="upos", help="labels of a .conllu file (default: %(default)s)")
+    add("--column", help="labels of a .conllu file (default: upos)")
     add("--layers", default="all", help="'all', or numbers as 0,3,6; 0 are the embeddings")
     add("--modules", help="look inside the layers: attention_heads, mlp, or a path in a block")
     add("--aggregation", choices=("last", "first", "mean"), default="last")

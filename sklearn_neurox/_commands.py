@@ -31,14 +31,14 @@ RANKINGS = ("weights", "probeless", "average-precision", "gaussian")
 def extract(args: Namespace) -> None:
     """Extract the activations of a corpus into a store."""
     labels = None
-    if args.corpus.endswith(".conllu"):
-        if args.labels:
-            raise ValueError("A .conllu file has its labels in a column: give --column.")
-        sentences, labels = read_conllu(args.corpus, column=args.column)
-    elif args.labels:
-        sentences, labels = read_parallel(args.corpus, args.labels)
-    else:
-        sentences = read_sentences(args.corpus)
+    is_conllu = args.corpus.endswith(".conllu")
+    if is_conllu and args.labels:
+        raise ValueError("A .conllu file has its labels in a column: give --column.")
+    if args.column and not is_conllu:
+        raise ValueError(
+            f"--column={args.column} is of a .conllu file, but the corpus is {args.corpus}: give "
+            "--labels, a file with a label for each word."
+        )
     extractor = ActivationExtractor(
         args.model,
         layers=_layers(args.layers),
@@ -49,14 +49,23 @@ def extract(args: Namespace) -> None:
         dtype=args.dtype,
         device=args.device,
         verbose=1,
-    )
+    ).fit()  # which sees what is wrong with them before the corpus is read
+    if is_conllu:
+        sentences, labels = read_conllu(args.corpus, column=args.column or "upos")
+    elif args.labels:
+        sentences, labels = read_parallel(args.corpus, args.labels)
+    else:
+        sentences = read_sentences(args.corpus)
     tokens = extractor.extract(sentences, labels, store=args.out)
     print(f"{tokens}\nin {Path(args.out).resolve()}")
 
 
 def probe(args: Namespace) -> None:
     """Print the scores of a probe on each layer of a store, and keep them as a table."""
-    scores = Study(_load(args.store), args).score_layers()
+    _check_out(args.out, "table")
+    tokens = _load(args.store)
+    _check_folds(args.cv, tokens)
+    scores = Study(tokens, args).score_layers()
     frame = scores.to_frame()
     print(frame.to_string(float_format="{:.3f}".format))
     print(f"best layer: {scores.best_layer}")
@@ -65,6 +74,9 @@ def probe(args: Namespace) -> None:
 
 def rank(args: Namespace) -> None:
     """Print the first neurons of a ranking and their top words, and keep the ranking."""
+    _check_out(args.out, "ranking")
+    if args.n_neurons < 1:
+        raise ValueError(f"--n-neurons must be 1 or more, got {args.n_neurons}.")
     tokens = _load(args.store)
     frame = _rank(tokens, args.method, args.n_neurons, args.target, args.layer)
     print(frame[frame["kept"]].drop(columns="kept").to_string(float_format="{:.3f}".format))
@@ -73,13 +85,12 @@ def rank(args: Namespace) -> None:
 
 def report(args: Namespace) -> None:
     """Write a page about a store."""
+    _check_out(args.out, "page")
     tokens = _load(args.store)
-    target = Path(args.out)
-    if not target.parent.is_dir():  # before the work, not after it
-        raise ValueError(f"There is no folder {target.parent} to write the page into.")
+    _check_folds(args.cv, tokens)
     description = describe_store(args.store)
     name = Path(description["parameters"].get("model") or args.store).resolve().name
-    path = make_page(Study(tokens, args), name, description).save(target)
+    path = make_page(Study(tokens, args), name, description).save(Path(args.out))
     print(f"The page: {path.resolve().as_uri()}")
 
 
@@ -112,6 +123,23 @@ def _load(path: str) -> TokenActivations:
     if tokens.y is None:
         raise ValueError(f"{path} holds no labels: extract a corpus that has some.")
     return tokens
+
+
+def _check_out(path: str | None, what: str) -> None:
+    """See that a file can be written, before the work and not after it."""
+    if path and not Path(path).parent.is_dir():
+        raise ValueError(f"There is no folder {Path(path).parent} to write the {what} into.")
+    if path and Path(path).is_dir():
+        raise ValueError(f"--out={path} is a folder: give the name of a file for the {what}.")
+
+
+def _check_folds(n_folds: int, tokens: TokenActivations) -> None:
+    n_sentences = len(np.unique(tokens.sentence_ids))
+    if not 2 <= n_folds <= n_sentences:
+        raise ValueError(
+            f"--cv={n_folds}, but a fold is made of whole sentences: there are {n_sentences}, and "
+            "from 2 folds to as many can be made."
+        )
 
 
 def _layers(text: str) -> str | list[int]:

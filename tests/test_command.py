@@ -60,6 +60,7 @@ def store(tiny_bert_path, corpus, tmp_path_factory):
     return folder / "store"
 
 
+@pytest.mark.filterwarnings("ignore:.*words have labels that training had not")
 class TestStore:
     """From a corpus in a file to a page, in a handful of commands."""
 
@@ -85,6 +86,80 @@ class TestStore:
         assert main([*command[:-1], "0,x"]) == 1
         assert "--layers must be 'all' or as 0,3,6; got '0,x'" in capsys.readouterr().err
 
+    def test_a_column_of_a_text_file(self, tiny_bert_path, tmp_path, capsys):
+        (tmp_path / "words.txt").write_text("a b\n", encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt")]
+        command += ["--out", str(tmp_path / "store"), "--column", "upos"]
+        assert main(command) == 1
+        assert "--column=upos is of a .conllu file, but the corpus is" in capsys.readouterr().err
+        assert not (tmp_path / "store").exists()
+
+    def test_the_column_of_a_conllu_file_is_upos(self, tiny_bert_path, tmp_path):
+        from sklearn_neurox import TokenActivations
+
+        line = "1\tdogs\tdog\tNOUN\tNNS\t_\t0\troot\t_\t_\n\n"
+        (tmp_path / "corpus.conllu").write_text(line, encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / "corpus.conllu")]
+        assert main([*command, "--out", str(tmp_path / "store")]) == 0
+        assert TokenActivations.load(tmp_path / "store").y.tolist() == ["NOUN"]
+
+    @pytest.mark.parametrize(
+        ("model", "options", "message"),
+        [
+            (None, ["--layers", "x"], "--layers must be 'all' or as 0,3,6; got 'x'"),
+            (None, ["--layers", "2,1"], "layers must be different and ascending"),
+            (None, ["--batch-tokens", "0"], "'batch_tokens' parameter"),
+            ("./nope", [], "Cannot load the model './nope'"),
+            ("./nope,./no", [], "Cannot load the model './nope'"),
+        ],
+    )
+    def test_options_before_the_corpus(
+        self, tiny_bert_path, tmp_path, capsys, model, options, message
+    ):
+        """Which may be large; here it is not even there."""
+        command = ["extract", model or str(tiny_bert_path), str(tmp_path / "none.txt")]
+        assert main([*command, "--out", str(tmp_path / "store"), *options]) == 1
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("command", "message"),
+        [
+            (["probe", "--out", "{}/no/x.csv"], "There is no folder {}/no to write the table into"),
+            (
+                ["rank", "--out", "{}/no/x.csv"],
+                "There is no folder {}/no to write the ranking into",
+            ),
+            (
+                ["report", "--out", "{}/no/x.html"],
+                "There is no folder {}/no to write the page into",
+            ),
+            (["probe", "--out", "{}"], "--out={} is a folder: give the name of a file"),
+            (
+                ["probe", "--cv", "121"],
+                "--cv=121, but a fold is made of whole sentences: there are 120",
+            ),
+            (
+                ["report", "--cv", "1"],
+                "--cv=1, but a fold is made of whole sentences: there are 120",
+            ),
+            (["rank", "--n-neurons", "0"], "--n-neurons must be 1 or more, got 0"),
+        ],
+    )
+    def test_what_cannot_work_is_said_before_the_work(
+        self, store, tmp_path, capsys, monkeypatch, command, message
+    ):
+        from sklearn_neurox import _commands
+
+        def work(*args):
+            raise AssertionError("the work began")
+
+        for name in ("Study", "_rank", "make_page"):
+            monkeypatch.setattr(_commands, name, work)
+        name, *options = (part.format(tmp_path) for part in command)
+        assert main([name, str(store), *options]) == 1
+        assert message.format(tmp_path) in capsys.readouterr().err
+
+    @pytest.mark.filterwarnings("ignore:.*labels that training had not:UserWarning")  # few words
     def test_probe(self, store, tmp_path, capsys):
         assert main(["probe", str(store), "--cv", "2", "--out", str(tmp_path / "scores.csv")]) == 0
         assert "best layer:" in capsys.readouterr().out
@@ -100,6 +175,7 @@ class TestStore:
         assert main([*command, "--target", "NUON"]) == 1
         assert "target='NUON' is not one of the classes" in capsys.readouterr().err
 
+    @pytest.mark.filterwarnings("ignore:.*labels that training had not:UserWarning")  # few words
     def test_report(self, store, tmp_path, capsys):
         page = tmp_path / "page.html"
         assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0
