@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import sklearn
-import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from . import __version__
 from ._optional import import_optional
 from .activations import TokenActivations
 from .evaluation import (
@@ -295,9 +293,7 @@ def _add_setting(page: AnalysisReport, study: Study, description: dict[str, Any]
     made |= {"layers": list(study.tokens.layers), "dtype": description["dtype"]}
     settings = {name: value for name, value in vars(study.args).items() if name in _SETTINGS}
     versions = {
-        "sklearn-neurox": __version__,
-        "scikit-learn": sklearn.__version__,
-        "torch": torch.__version__,
+        package: version(package) for package in ("sklearn-neurox", "scikit-learn", "torch")
     }
     for caption, values in (
         ("Extraction", made),

@@ -20,7 +20,9 @@ extractor = ActivationExtractor(str(get_model_path()), layers=[0, 2])
 tokens = extractor.extract(corpus.sentences, corpus.tags)
 words = np.array(tokens.words, dtype=object)[:, np.newaxis]
 probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
-table = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10, max_iter=50, tol=1e-2))
+table = make_pipeline(
+    OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10, max_iter=50, tol=1e-2)
+)
 inputs = {f"layer {layer}": (probe, tokens.layer(layer)) for layer in tokens.layers}
 inputs["words alone"] = (table, words)
 
