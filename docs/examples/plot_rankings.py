@@ -35,7 +35,7 @@ from sklearn_neurox import (
 )
 
 probe = LinearProbeClassifier(random_state=0)
-sparse = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-4)
+sparse = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-3)
 voting = VotingSelector(
     [
         ("sparse weights", WeightMassSelector(sparse)),

@@ -21,9 +21,10 @@ import pandas as pd
 
 from sklearn_neurox import CorrelationClustering
 
+clustering = CorrelationClustering(random_state=0).fit(tokens.X)
 parts = {f"layer {layer}": tokens.layer(layer) for layer in tokens.layers}
-parts["all layers"] = tokens.X
 heights = {name: CorrelationClustering().fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
+parts["all layers"], heights["all layers"] = tokens.X, clustering.linkage_matrix_[:, 2]
 rows = {
     name: [X.shape[1], *(1 + (heights[name] > t).sum() for t in (0.3, 0.5, 0.8))]
     for name, X in parts.items()
@@ -42,23 +43,11 @@ RedundancyDisplay(heights).plot()
 plt.show()
 
 # %%
-# The largest cluster at .5 joins four places in the layers. Each runs through several layers, as
-# the residual connections pass an activation on.
-from scipy.cluster.hierarchy import dendrogram
+# The largest clusters at .5. Each joins places that run through several layers, as the residual
+# connections pass an activation on.
+from sklearn_neurox import DendrogramDisplay
 
-clustering = CorrelationClustering(distance_threshold=0.5).fit(tokens.X)
-members = np.flatnonzero(clustering.labels_ == np.bincount(clustering.labels_).argmax())
-tree = CorrelationClustering().fit(tokens.X[:, members]).linkage_matrix_
-figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-dendrogram(
-    tree,
-    labels=tokens.neuron_names[members],
-    orientation="right",
-    color_threshold=0,
-    above_threshold_color="#0072B2",
-    ax=ax,
-)
-ax.set(xlabel="1 − |correlation| at which they merge", title="The largest cluster of neurons")
+DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names)
 plt.show()
 
 first, second = np.triu_indices(tokens.X.shape[1], k=1)
