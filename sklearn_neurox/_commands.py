@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._store_page import Study, make_page, top_words_of
+from ._pages import list_top_words
+from ._store_page import Study, make_page
 from .activations import (
     ActivationExtractor,
     TokenActivations,
@@ -112,7 +113,7 @@ def _rank(tokens: TokenActivations, method, n_neurons, target, layer) -> Any:
     columns = first + frame["neuron"].to_numpy()
     frame.index = tokens.neuron_names[columns]
     frame["top words"] = [
-        top_words_of(tokens, column) if kept else ""
+        list_top_words(tokens, column) if kept else ""
         for column, kept in zip(columns, frame["kept"], strict=True)
     ]
     return frame

@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ._optional import import_optional
+from ._pages import list_top_words, new_axes
 from .activations import TokenActivations
 from .evaluation import (
     ControlTask,
@@ -26,7 +26,7 @@ from .evaluation import (
     make_control_task,
     probe_report,
 )
-from .neurons import AveragePrecisionSelector, CorrelationClustering, WeightMassSelector, top_words
+from .neurons import AveragePrecisionSelector, CorrelationClustering, WeightMassSelector
 from .probes import LinearProbeClassifier
 from .visualization import (
     AblationCurveDisplay,
@@ -122,7 +122,7 @@ def _add_layers(page: AnalysisReport, study: Study) -> int:
     )
     table = float(scores.other_scores["word types"].mean())
     page.add_figure(
-        LayerwiseScoresDisplay(scores).plot(ax=_axes()),
+        LayerwiseScoresDisplay(scores).plot(ax=new_axes()),
         f"Best on layer {layer}, with an accuracy of {score:.3f}. The table of word types reaches "
         f"{table:.3f}, the most frequent label {scores.baseline_scores.mean():.3f}.",
     )
@@ -159,7 +159,7 @@ def _add_labels(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> N
     page.add_table(["", "words", "accuracy"], _parts(report))
     frequent = [each for each in report.per_class if each.support]
     page.add_figure(
-        ProbeReportDisplay(report).plot(ax=_axes(1.4 + 0.28 * len(report.per_class))),
+        ProbeReportDisplay(report).plot(ax=new_axes(1.4 + 0.28 * len(report.per_class))),
         f"F1 of each of {len(frequent)} labels, the most frequent first.",
     )
     page.add_table(
@@ -191,7 +191,7 @@ def _add_codelength(page: AnalysisReport, study: Study, X: NDArray, layer: int) 
         "words before (online code length). What is easy to read soon takes few bits.",
     )
     page.add_figure(
-        CodelengthDisplay(codes).plot(ax=_axes()),
+        CodelengthDisplay(codes).plot(ax=new_axes()),
         f"On layer {layer} the labels take {codes['labels'].bits:,.0f} bits, by the uniform code "
         f"{codes['labels'].uniform_bits:,.0f}; those of the control task "
         f"{codes['control task'].bits:,.0f}.",
@@ -220,7 +220,7 @@ def _add_ablation(page: AnalysisReport, study: Study, X: NDArray, layer: int) ->
         "weights of an exact sparse probe, made inside each fold; the last; and random ones.",
     )
     page.add_figure(
-        AblationCurveDisplay(curve).plot(ax=_axes()),
+        AblationCurveDisplay(curve).plot(ax=new_axes()),
         "Where random neurons lag little behind, the property is spread widely, and no single list "
         "of neurons is the list.",
     )
@@ -229,7 +229,7 @@ def _add_ablation(page: AnalysisReport, study: Study, X: NDArray, layer: int) ->
     if len(fitted.class_scores_) > 1:  # two labels share a row of weights
         height = 1.4 + 0.25 * len(fitted.class_scores_)
         page.add_figure(
-            NeuronsPerClassDisplay.from_estimator(fitted, ax=_axes(height)),
+            NeuronsPerClassDisplay.from_estimator(fitted, ax=new_axes(height)),
             "A label that few neurons serve is encoded locally; one that many serve, widely.",
         )
 
@@ -245,7 +245,7 @@ def _add_detectors(page: AnalysisReport, tokens: TokenActivations) -> None:
         scores, signs = found.class_scores_[code], found.class_signs_[code]
         names = ", ".join(f"{'−' if signs[j] < 0 else ''}{tokens.neuron_names[j]}" for j in neurons)
         n_words = int((tokens.y == label).sum())
-        words = top_words_of(tokens, neurons[0])
+        words = list_top_words(tokens, neurons[0])
         rows.append([str(label), n_words, names, float(scores[neurons[0]]), words])
     page.add_section(
         "Which neurons for which label?",
@@ -275,13 +275,13 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
         return
     few = tokens.X.shape[1] <= _CLUSTERED
     page.add_figure(
-        RedundancyDisplay.from_activations(tokens, all_layers=few, ax=_axes()),
+        RedundancyDisplay.from_activations(tokens, all_layers=few, ax=new_axes()),
         "The lower a line, the more neurons repeat each other.",
     )
     if few:
         clustering = CorrelationClustering(random_state=0).fit(tokens.X)
         page.add_figure(
-            DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names, ax=_axes(7)),
+            DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names, ax=new_axes(7)),
             "The largest clusters. A neuron that stays with its own of other layers lives in the "
             "residual stream.",
         )
@@ -309,18 +309,6 @@ _SETTINGS = ("lambda_l1", "lambda_l2", "cv", "random_state")
 def in_float32(X: NDArray) -> NDArray:
     """Convert float16, in which a scaler would divide by 0."""
     return X.astype(np.float32, copy=False)
-
-
-def top_words_of(tokens: TokenActivations, neuron: int, n_words: int = 5) -> str:
-    """Top words among those that occur at least three times, negative ones marked."""
-    scored = top_words(tokens.words, tokens.X[:, neuron], n_words=n_words, min_count=3)
-    return ", ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored)
-
-
-def _axes(height: float = 4) -> Any:
-    """Axes of a figure that pyplot does not keep open."""
-    figure = import_optional("matplotlib.figure", extra="plot", purpose="A page")
-    return figure.Figure(figsize=(6.4, height), layout="constrained").subplots()
 
 
 def _say(text: str) -> None:

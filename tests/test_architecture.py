@@ -21,6 +21,7 @@ FLOORS = [
     {"neurons", "datasets"},
     {"evaluation"},
     {"visualization"},
+    {"_pages"},
     {"_demo", "_store_page"},
     {"_commands"},
     {"__main__"},

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._optional import import_optional
+from .._pages import list_top_words, new_axes
 from ..activations import TokenActivations
 from ..evaluation import AblationCurve
-from ..neurons import top_words
 from ..visualization import (
     AblationCurveDisplay,
     AnalysisReport,
@@ -125,7 +124,7 @@ def _add_layers(report: AnalysisReport, analysis: Analysis) -> None:
         "selectivity.",
     )
     report.add_figure(
-        LayerwiseScoresDisplay(layers).plot(ax=_new_axes()),
+        LayerwiseScoresDisplay(layers).plot(ax=new_axes()),
         f"The probe is best on layer {layers.best_layer} with an accuracy of "
         f"{layers.scores[layers.best_layer].mean():.3f}. To always say the most frequent tag gives "
         f"{layers.baseline_scores.mean():.3f}.",
@@ -161,7 +160,7 @@ def _add_ablation(report: AnalysisReport, analysis: Analysis) -> None:
         "made on the training words of each fold, so it has not seen the test words.",
     )
     report.add_figure(
-        AblationCurveDisplay(curve).plot(ax=_new_axes()),
+        AblationCurveDisplay(curve).plot(ax=new_axes()),
         f"The {few:,} neurons at the top of the ordering keep {share:.0%} of the accuracy that all "
         f"{curve.n_available:,} give. Where random neurons lag only a little behind, the property "
         "is spread widely, and no single list of neurons is the list.",
@@ -183,7 +182,9 @@ def _add_tags(report: AnalysisReport, analysis: Analysis) -> None:
         neurons = np.argsort(-weights, kind="stable")[:3]
         names = ", ".join(_short(tokens.neuron_names[i]) for i in neurons)
         share = float(weights[neurons].sum() / weights.sum())
-        rows.append([f"{tag} ({TAG_NAMES[tag]})", names, share, _words(tokens, neurons[0], 5)])
+        rows.append(
+            [f"{tag} ({TAG_NAMES[tag]})", names, share, list_top_words(tokens, neurons[0], 5)]
+        )
     report.add_section(
         "Which neurons for which tag?",
         "The three neurons with the largest weights for each tag, their share of the weight mass "
@@ -215,14 +216,8 @@ def _add_neurons(report: AnalysisReport, analysis: Analysis) -> None:
                 font_size=16,
                 char_limit=90,
             ),
-            f"Top words: {_words(tokens, neuron, 10)}",
+            f"Top words: {list_top_words(tokens, neuron, 10)}",
         )
-
-
-def _new_axes():
-    """Axes of a figure that pyplot does not keep open."""
-    figure = import_optional("matplotlib.figure", extra="plot", purpose="The demo")
-    return figure.Figure(figsize=(6.4, 4), layout="constrained").subplots()
 
 
 def _few_neurons(curve: AblationCurve, share: float = 0.95) -> tuple[int, float]:
@@ -231,12 +226,6 @@ def _few_neurons(curve: AblationCurve, share: float = 0.95) -> tuple[int, float]
     enough = np.flatnonzero(kept >= share)
     place = enough[0] if len(enough) else len(kept) - 1
     return int(curve.n_neurons[place]), float(kept[place])
-
-
-def _words(tokens: TokenActivations, neuron: int, n_words: int) -> str:
-    """Top words among those that occur at least three times, negative ones marked."""
-    scored = top_words(tokens.words, tokens.X[:, neuron], n_words=n_words, min_count=3)
-    return ", ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored)
 
 
 def _varied_sentences(tokens: TokenActivations, n_sentences: int = 3) -> np.ndarray:
