@@ -229,11 +229,17 @@ def check_words(words: Iterable, *, name: str) -> list:
     Raises
     ------
     TypeError
-        If `words` is one string.
+        If `words` is one string, or holds lists.
     """
     if isinstance(words, str):
         raise TypeError(f"{name} must be a list of words, got one string: {words[:60]!r}.")
-    return words.tolist() if isinstance(words, np.ndarray) else list(words)
+    listed = words.tolist() if isinstance(words, np.ndarray) else list(words)
+    if any(isinstance(word, list) for word in listed):
+        raise TypeError(
+            f"{name} must be one flat list of words, but holds lists, as of sentences: concatenate "
+            "them, or take the words of TokenActivations."
+        )
+    return listed
 
 
 def own_copy(X) -> Any:

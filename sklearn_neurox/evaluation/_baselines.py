@@ -30,8 +30,8 @@ class Controls(NamedTuple):
     words: dict[str, NDArray]
 
 
-def read_controls(control, shape: tuple[int, int]) -> Controls:
-    """Sort what was given as ``control=`` for activations of a shape, and check it."""
+def read_controls(control, shape: tuple[int, int], y: NDArray) -> Controls:
+    """Sort what was given as ``control=`` for activations of a shape and targets, and check it."""
     if control is None or isinstance(control, ControlTask):
         control = {} if control is None else {"control task": control}
     if not isinstance(control, Mapping):
@@ -50,11 +50,18 @@ def read_controls(control, shape: tuple[int, int]) -> Controls:
                 raise ValueError("control takes one control task; average over several by hand.")
             _check_length(name, len(each.labels), shape[0])
             controls = controls._replace(task=each)
+        elif hasattr(each, "X"):
+            raise TypeError(f"The control {name!r} is a {type(each).__name__}: give its X.")
         elif len(getattr(each, "shape", ())) == 2:
             controls.activations[name] = _check_activations(name, each, shape)
         else:
             words = check_words(each, name=f"control[{name!r}]")
             _check_length(name, len(words), shape[0])
+            if isinstance(words[0], str) and set(words) <= set(y.tolist()):
+                raise ValueError(
+                    f"The control {name!r} holds labels of y, where words are expected. Of a "
+                    "control task give the ControlTask itself, not its labels."
+                )
             numbers: dict[Hashable, int] = {}
             types = [numbers.setdefault(word, len(numbers)) for word in words]
             controls.words[name] = np.array(types)[:, np.newaxis]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
+
+from .metrics import get_scorer
 
 
 def split_folds(estimator, X, y, cv, groups):
@@ -31,7 +37,41 @@ def check_scorer(estimator, scoring) -> Any:
             f"scoring must be one score, a name or a callable, got {type(scoring).__name__} "
             f"{scoring!r:.60}. Call once for each score."
         )
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"estimator must predict, a classifier or regressor; {type(estimator).__name__} does "
+            "not."
+        )
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        scoring = get_scorer(scoring)  # one of NeuroX's, or an error that tells the names
     return check_scoring(estimator, scoring)
+
+
+def warn_of_unseen_labels(estimator, y, splits, *, stacklevel: int) -> None:
+    """Warn once of labels in test words that training has not."""
+    if not is_classifier(estimator):
+        return
+    unseen = [np.setdiff1d(y[test], y[train]).tolist() for train, test in splits]
+    labels = sorted({label for some in unseen for label in some}, key=str)
+    if labels:
+        each = zip(splits, unseen, strict=True)
+        n_words = sum(np.isin(y[test], some).sum() for (_, test), some in each)
+        warnings.warn(
+            f"On {sum(map(bool, unseen))} of {len(splits)} folds, {n_words} test words in all have "
+            f"labels that training has not: {', '.join(map(repr, labels[:5]))}"
+            f"{', ...' * (len(labels) > 5)}. They count as wrong; leave rare labels out, if "
+            "that is not what you mean.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+@contextmanager
+def quiet_about_unseen_labels() -> Iterator[None]:
+    """Leave out what the classifiers say of single folds: it was said of all."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\d+ of \d+ words have labels that training")
+        yield
 
 
 def metric_name(estimator, scoring) -> str:

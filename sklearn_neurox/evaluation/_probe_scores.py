@@ -22,6 +22,7 @@ _AT_ONCE = 2**20
 # A sum of squares this much smaller than its terms is the rounding of a constant.
 _ROUNDING = 1e-12
 _NAMED = 20  # labels in a message
+_FEW = 5  # sentences: resamples of fewer with a class say nothing of how sure its score is
 _AVERAGED = {"f1_macro": "macro", "f1_weighted": "weighted"}
 BINARY_METRICS = ("f1", "accuracy_and_f1")
 CLASSIFIER_METRICS = ("accuracy", *BINARY_METRICS, "matthews_corrcoef", *_AVERAGED)
@@ -31,7 +32,8 @@ REGRESSOR_METRICS = ("r2", "pearson", "spearman")
 class Score(NamedTuple):
     """A score and its bootstrap interval.
 
-    `low` and `high` are None for a single sentence, and where no resample has the score.
+    `low` and `high` are None for a single sentence, where no resample has the score, and for a
+    class that is in fewer than five sentences.
     """
 
     value: float
@@ -120,7 +122,7 @@ def score_labels(estimator, X, y, sentences, metric, resampling, rows_of_parts):
         "scores": scores,
         "predictions": predictions,
         "probabilities": _probabilities(estimator, X, predicted, len(classes)),
-        "per_class": _class_scores(true, predicted, classes, sums, resampling),
+        "per_class": _class_scores(true, predicted, classes, sentences, sums, resampling),
         "confusion_matrix": confusion_matrix(true, predicted, labels=np.arange(len(classes))),
         "majority": (classes.tolist()[support.argmax()], float(support.max() / len(y))),
     }
@@ -153,7 +155,7 @@ def _drawn(metric, sums, classes):
     return f1 if metric == "f1" else (f1 + _many_of_labels("accuracy", *sums)) / 2
 
 
-def _class_scores(true, predicted, classes, sums, resampling):
+def _class_scores(true, predicted, classes, sentences, sums, resampling):
     every = np.arange(len(classes))
     precision, recall, f1, support = precision_recall_fscore_support(
         true, predicted, labels=every, zero_division=np.nan
@@ -165,6 +167,8 @@ def _class_scores(true, predicted, classes, sums, resampling):
     scores = []
     for i, label in enumerate(classes.tolist()):
         there, column = bool(support[i]), None if drawn is None else drawn[:, i]
+        if _n_sentences(true == i, sentences) < _FEW:
+            column = None
         scores.append(
             ClassScore(
                 label=label,
@@ -176,6 +180,10 @@ def _class_scores(true, predicted, classes, sums, resampling):
             )
         )
     return tuple(scores)
+
+
+def _n_sentences(rows, sentences) -> int:
+    return int(rows.sum()) if sentences is None else len(np.unique(sentences[rows]))
 
 
 def _probabilities(estimator, X, predicted, n_classes):

@@ -29,7 +29,13 @@ def check_target(estimator, y) -> NDArray:
         As :func:`check_labels` and :func:`check_numbers`.
     """
     if is_classifier(estimator):
-        return check_labels(y, name="y")
+        labels = check_labels(y, name="y")
+        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+            raise ValueError(
+                f"y holds numbers that are no classes, but {type(estimator).__name__} is a "
+                "classifier: take a regressor, or make classes of them."
+            )
+        return labels
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         y = np.asarray(y)
         check_numbers(y.ravel(), name="y")
@@ -105,6 +111,11 @@ def check_numbers(values, *, name: str) -> NDArray[np.float64]:
 
 
 def _vector(values, name: str) -> NDArray:
+    if isinstance(values, list | tuple) and any(isinstance(each, list) for each in values):
+        raise TypeError(
+            f"{name} must be one flat list with one entry a word, but holds lists, as of "
+            "sentences: concatenate them."
+        )
     if np.ndim(values) == 0:
         raise TypeError(f"{name} must be a list with one entry a word, got {values!r}.")
     shape = np.shape(values)

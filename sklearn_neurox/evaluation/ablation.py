@@ -15,7 +15,14 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from ..neurons import NeuronAblator, NeuronSelector
-from ._folds import check_scorer, metric_name, refuse_frozen, split_folds
+from ._folds import (
+    check_scorer,
+    metric_name,
+    quiet_about_unseen_labels,
+    refuse_frozen,
+    split_folds,
+    warn_of_unseen_labels,
+)
 from ._targets import check_target
 
 ABLATION_MODES = ("zero", "mean", "retrain")
@@ -162,6 +169,7 @@ def ablation_curve(
         refuse_frozen(estimator, by="ablation_curve(mode='retrain')")
     scorer = check_scorer(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
+    warn_of_unseen_labels(estimator, y, splits, stacklevel=2)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(splits))
 
     folds = Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -204,8 +212,9 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
         ablator = NeuronAblator(neurons, mode=mode, invert=True).fit(X_train)
         return scorer(fitted, ablator.transform(X_test), y_test)
 
-    kept = {name: [score(orders[name][:count]) for count in counts] for name in keep}
-    return scorer(fitted, X_test, y_test), kept
+    with quiet_about_unseen_labels():
+        kept = {name: [score(orders[name][:count]) for count in counts] for name in keep}
+        return scorer(fitted, X_test, y_test), kept
 
 
 def _counts(fractions, n_neurons):

@@ -18,6 +18,7 @@ from ._targets import check_labels
 # From this share of unseen word types on, memory can help with so few test words that the control
 # score is what guessing gives, and the selectivity is the score above guessing.
 _TOO_MANY_UNSEEN = 0.9
+_MANY_LABELS = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,6 +159,11 @@ def make_control_task(
         If lengths differ, there are no words, `distribution` is unknown, `n_labels` is not
         between 2 and the number of labels, or all word types happen to draw the same label.
 
+    Warns
+    -----
+    UserWarning
+        If there are more labels than word types, as where words and y are swapped.
+
     References
     ----------
     .. [1] J. Hewitt and P. Liang (2019). Designing and Interpreting Probes with Control Tasks.
@@ -190,6 +196,13 @@ def make_control_task(
         classes, counts = classes[frequent], counts[frequent]
     places: dict[Hashable, int] = {}
     types = np.array([places.setdefault(word, len(places)) for word in words])
+    if y.dtype.kind == "U" and len(np.unique(y)) > max(len(places), _MANY_LABELS):
+        warnings.warn(
+            f"There are more labels than word types, {len(np.unique(y)):,} and {len(places):,}: "
+            "are words and y in each other's place?",
+            UserWarning,
+            stacklevel=2,
+        )
     weights = counts if distribution == "empirical" else np.ones(len(classes))
     probabilities = weights / weights.sum()
     random_state = check_random_state(random_state)

@@ -19,7 +19,13 @@ from .._columns import check_indices
 from .._optional import import_optional
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
-from ._folds import check_scorer, metric_name, split_folds
+from ._folds import (
+    check_scorer,
+    metric_name,
+    quiet_about_unseen_labels,
+    split_folds,
+    warn_of_unseen_labels,
+)
 from ._targets import check_target
 from .control import ControlTask, oov_rates, warn_of_unseen_types
 
@@ -201,10 +207,11 @@ def layerwise_scores(
     n_layers, layers = _check_layers(n_layers, layers)
     if X.shape[1] % n_layers:
         raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
-    controls = read_controls(control, X.shape)
-    y = check_target(estimator, y)
     scorer = check_scorer(estimator, scoring)
+    y = check_target(estimator, y)
+    controls = read_controls(control, X.shape, y)
     splits = split_folds(estimator, X, y, cv, groups)
+    warn_of_unseen_labels(estimator, y, splits, stacklevel=2)
     if controls.task is not None:
         warn_of_unseen_types(oov_rates(controls.task.types, splits), stacklevel=2)
 
@@ -254,7 +261,10 @@ def _layer_scores(estimator, X, y, n_layers, split, scorer) -> list[float]:
     train, test = split
     fitted = _fit_layers(estimator, X[train], y[train], n_layers)
     layers = np.split(X, n_layers, axis=1)  # views
-    return [scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)]
+    with quiet_about_unseen_labels():
+        return [
+            scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)
+        ]
 
 
 def _fit_layers(estimator, X, y, n_layers) -> list:

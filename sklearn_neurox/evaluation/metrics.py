@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -311,9 +312,11 @@ def get_scorer(name: str, **options) -> Any:
         _check_options(name, options)
         return make_scorer(METRICS[name], **options)
     if name not in sklearn.metrics.get_scorer_names():
+        close = get_close_matches(name, [*METRICS, *sklearn.metrics.get_scorer_names()])
+        meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(
-            f"There is no scorer {name!r}. NeuroX's are {', '.join(METRICS)}; others are listed "
-            "by sklearn.metrics.get_scorer_names()."
+            f"There is no scorer {name!r}.{meant} NeuroX's are {', '.join(METRICS)}; others are "
+            "listed by sklearn.metrics.get_scorer_names()."
         )
     if options:
         raise TypeError(

@@ -251,7 +251,8 @@ def probe_report(
     Notes
     -----
     The F1 of a class has an interval, which tells of both kinds of mistake; its resamples are
-    those that have a word of the class. Percentile intervals are rough where there are few
+    those that have a word of the class. A class in fewer than five sentences has none: its few
+    resamples would look surer than any. Percentile intervals are rough where there are few
     sentences: with ten, 95 % means less.
 
     Examples

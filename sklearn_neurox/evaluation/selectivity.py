@@ -15,7 +15,14 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
 from .._validation import check_words
-from ._folds import check_scorer, metric_name, refuse_frozen, split_folds
+from ._folds import (
+    check_scorer,
+    metric_name,
+    quiet_about_unseen_labels,
+    refuse_frozen,
+    split_folds,
+    warn_of_unseen_labels,
+)
 from .control import make_control_task, oov_rates, warn_of_unseen_types
 from .description_length import check_words_data, take_words
 
@@ -300,6 +307,7 @@ def _score_both_tasks(
     refuse_frozen(candidates[0], by="selectivity")
     scorer = check_scorer(candidates[0], scoring)
     splits = split_folds(candidates[0], X, y, cv, groups)
+    warn_of_unseen_labels(candidates[0], y, splits, stacklevel=3)
     control = make_control_task(words, y, random_state=random_state)
     oov_rate = oov_rates(control.types, splits)
     warn_of_unseen_types(oov_rate, stacklevel=3)
@@ -322,4 +330,5 @@ def _score_both_tasks(
 def _fold_score(estimator, X, y, split, scorer) -> float:
     train, test = split
     fitted = clone(estimator).fit(take_words(X, train), y[train])
-    return scorer(fitted, take_words(X, test), y[test])
+    with quiet_about_unseen_labels():
+        return scorer(fitted, take_words(X, test), y[test])

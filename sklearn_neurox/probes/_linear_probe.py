@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -139,6 +141,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             start = _random_start(shape, random_state) if previous is None else previous
             start = tuple(array.astype(dtype) for array in start)
             solutions = solve_adam(self, words, lambdas, start, random_state, **options)
+            if self._loss == "squared_error":
+                _warn_of_bad_start(solutions, targets, sample_weight)
         return [as_fitted(each.weight, each.bias) | each.attributes for each in solutions]
 
     def _set_fitted(self, attributes):
@@ -179,6 +183,22 @@ def _random_start(shape, random_state):
         random_state.uniform(-bound, bound, size=shape),
         random_state.uniform(-bound, bound, size=shape[0]),
     )
+
+
+def _warn_of_bad_start(solutions, targets, sample_weight):
+    """Warn if all that was trained is worse than the mean of the targets."""
+    mean = np.average(targets, axis=0, weights=sample_weight)
+    of_mean = np.average((targets - mean) ** 2, axis=0, weights=sample_weight).mean()
+    best = min(each.attributes["objective_"] for each in solutions)
+    if best > of_mean > 0:
+        warnings.warn(
+            f"After the last epoch the objective is {best:.3g}, but to always say the mean of y "
+            f"has a squared error of {of_mean:.3g}. Adam's steps are small for such numbers: "
+            "standardise y (TransformedTargetRegressor does), raise learning_rate or max_epochs, "
+            'or take solver="owlqn".',
+            ConvergenceWarning,
+            stacklevel=6,
+        )
 
 
 def _check_start(previous, shape):

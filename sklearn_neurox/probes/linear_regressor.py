@@ -167,6 +167,12 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         ValueError
             For NaN or infinity, also those that training runs into; lengths that differ,
             negative weights, or a device that is not there.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If what Adam has reached is worse than to always say the mean of y, as where y is far
+            from 0; or if owlqn has not reached `tol`.
         """
         with all_or_nothing(self):
             X, y = self._check(X, y)

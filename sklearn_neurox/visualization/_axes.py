@@ -58,6 +58,18 @@ def spread_of(n_folds: int) -> str:
     return f"mean ± std of {n_folds} fold{'' if n_folds == 1 else 's'}"
 
 
+def check_result(result: Any, kind: type) -> None:
+    """Refuse what is not a result of a kind.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(result, kind):
+        raise TypeError(f"Expected a {kind.__name__}, got {type(result).__name__}.")
+
+
 def by_name(results: Any, kind: type) -> dict[str, Any]:
     """One result, or several by name, as a dict; a single one has no name.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..evaluation import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
 from ..evaluation.ablation import KEEP
-from ._axes import by_name, plain, plot_folds, set_xticks, spread_of
+from ._axes import by_name, check_result, plain, plot_folds, set_xticks, spread_of
 from ._display import Display
 
 _LEVELS: tuple[dict[str, Any], ...] = (
@@ -33,7 +33,7 @@ class ResultDisplay(Display):
     _kind: type
 
     def __init__(self, result):
-        by_name({"": result}, self._kind)  # one, of this kind
+        check_result(result, self._kind)
         self.result = result
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ..evaluation._folds import metric_name
 from ..neurons import ranking_overlap, top_neurons
 from ._axes import plain, plot_matrix, style
 from ._display import Display
@@ -100,7 +101,9 @@ class RankingOverlapDisplay(Display):
 class NeuronsPerClassDisplay(Display):
     """How many neurons each class needs: the smallest sets that hold a share of its weight mass.
 
-    The classes with the fewest come first.
+    The classes with the fewest come first, those without any weight are left out. A sparse probe
+    gives frequent classes more neurons, also on shuffled labels: compare classes of like
+    frequency.
 
     Parameters
     ----------
@@ -165,7 +168,11 @@ class NeuronsPerClassDisplay(Display):
                 f"{len(classes)} classes."
             )
         _, neurons = top_neurons(scores, mass)
-        counts = {str(label): len(each) for label, each in zip(classes, neurons, strict=True)}
+        counts = {
+            str(label): len(each)
+            for label, each in zip(classes, neurons, strict=True)
+            if len(each) or mass == 0
+        }
         return cls(counts, mass, scores.shape[1]).plot(ax=ax)
 
     def _figsize(self) -> tuple[float, float]:
@@ -263,11 +270,12 @@ class RegularizationPathDisplay(Display):
         -------
         RegularizationPathDisplay
         """
+        if not hasattr(search, "refit"):
+            raise TypeError(f"Expected a search over lambdas, got {type(search).__name__}.")
         check_is_fitted(search, "cv_results_")
-        scoring = getattr(search, "scoring", None)
         return cls(
             search.cv_results_,
-            metric=scoring if isinstance(scoring, str) else "score",
+            metric=metric_name(search, getattr(search, "scoring", None)),
             zero_shares=getattr(search, "zero_shares_", None),
             show=show,
         ).plot(ax=ax)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from numbers import Real
 
 import numpy as np
@@ -119,7 +120,7 @@ class ProbeReportDisplay(NamedResultsDisplay):
                 **{**style(place), "linestyle": "none"},
             )
         ax.set_xlabel(f"{self.score.capitalize()}{_intervals(self._results.values(), values)}")
-        ax.invert_yaxis()
+        ax.set_ylim(values.shape[1] - 0.5, -0.5)
         ax.grid(axis="x", alpha=0.3)
         if len(names) > 1:
             ax.legend()
@@ -197,7 +198,7 @@ class SelectivityDisplay(NamedResultsDisplay):
             raise ValueError(f"The results have different scores: {', '.join(metrics)}.")
 
     def _figsize(self) -> tuple[float, float]:
-        return 6.4, 1.6 + 0.4 * len(self._results)
+        return 6.4, 1.9 + 0.4 * len(self._results)
 
     def _draw(self, ax) -> None:
         results = self._results
@@ -211,19 +212,19 @@ class SelectivityDisplay(NamedResultsDisplay):
             options = {**style(place), "linestyle": "none", "markersize": 8}
             ax.plot(values, rows, label=label, **options)
         for row, (one, other) in enumerate(zip(task, control, strict=True)):
-            selectivity = round(one - other, 2) + 0.0  # no negative zero
+            selectivity = f"{round(one - other, 2) + 0.0:+.2f}"  # no negative zero
             ax.annotate(
-                f"{selectivity:+.2f}", ((one + other) / 2, row), (0, 7),
+                selectivity.replace("-", "\N{MINUS SIGN}"), ((one + other) / 2, row), (0, 7),
                 textcoords="offset points", ha="center", fontsize=9,
             )  # fmt: skip
         metric = next(iter(results.values())).metric
         ax.set(
             xlabel=f"{metric.capitalize()} (mean of the folds)",
             title="More than memory? The selectivity of each",
-            ylim=(len(results) - 0.5, -0.6),
+            ylim=(len(results) + 0.2, -0.6),  # room for the legend
         )
         ax.set_yticks(rows, [plain(name) for name in results])
-        ax.legend(fontsize="small")
+        ax.legend(loc="lower center", ncols=2, fontsize="small")
 
 
 class SelectivityCurveDisplay(ResultDisplay):
@@ -322,9 +323,10 @@ class CodelengthDisplay(NamedResultsDisplay):
                 label=f"{plain(name)}{': ' if name else ''}compression {result.compression:.1f}",
                 **style(place),
             )
-        for n_classes in sorted({result.n_classes for result in results.values()}):
+        uniform = sorted({result.n_classes for result in results.values()})
+        for n_classes, line in zip(uniform, cycle((":", "--", "-."))):
             label = f"Uniform code, {n_classes} labels"
-            ax.axhline(np.log2(n_classes), color="0.4", linestyle=":", label=label)
+            ax.axhline(np.log2(n_classes), color="0.4", linestyle=line, label=label)
         ax.set(
             xscale="log",
             xlabel="Words sent",

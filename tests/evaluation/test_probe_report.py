@@ -264,7 +264,7 @@ def test_a_class_for_each_word():
     probe, X, y = Said(tuple(range(40))).fit(), np.arange(40)[:, None], np.arange(40)
     report = probe_report(probe, X, y, metric="f1_macro", n_bootstraps=20, random_state=0)
     assert report.score == (1.0, 1.0, 1.0)
-    assert [each.f1 for each in report.per_class] == [(1.0, 1.0, 1.0)] * 40
+    assert [each.f1 for each in report.per_class] == [(1.0, None, None)] * 40  # one word each
 
 
 def test_one_sentence_has_no_interval():
@@ -377,15 +377,26 @@ def test_errors(changes, error, message):
 
 
 def test_the_interval_of_a_class_is_that_of_resamples_with_it():
-    # One sentence of ten has the class "b", right; others say "b" wrongly.
-    y = np.array(["b", *["a"] * 9])
-    X = np.array([[1], *[[1]] * 3, *[[0]] * 6])
+    # Of forty sentences five have the class "b", right; ten others say "b" wrongly.
+    y = np.array([*"b" * 5, *"a" * 35])
+    X = np.repeat([1, 0], [15, 25])[:, np.newaxis]
     report = probe_report(
-        Said(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(10), random_state=0
-    )
+        Said(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(40), random_state=0,
+        n_bootstraps=20_000, confidence=0.98,
+    )  # fmt: skip
     low = report.per_class[1].f1.low
-    assert low > 0  # a resample without it, whose F1 would be 0, does not count
-    assert low < report.per_class[1].f1.value == 2 / 5
+    assert 0 < low < report.per_class[1].f1.value == 1 / 2  # a resample without it counts not as 0
+
+
+def test_a_class_in_few_sentences_has_no_interval():
+    y = np.array([*"b" * 8, *"a" * 12])
+    X = np.repeat([1, 0], [8, 12])[:, np.newaxis]
+    probe = Said(classes=("a", "b")).fit()
+    for n_sentences, is_sure in ((4, False), (5, True)):
+        sentences = np.r_[np.arange(8) % n_sentences, np.arange(12) + 10]
+        score = probe_report(probe, X, y, sentence_ids=sentences, random_state=0).per_class[1].f1
+        assert score.value == 1.0
+        assert (score.low is not None) == is_sure
 
 
 def test_the_most_frequent_mistakes():

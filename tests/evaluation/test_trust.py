@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
+    LinearProbeClassifier,
     WeightMassSelector,
     ablation_curve,
     balanced_indices,
     codelength,
+    get_scorer,
     layerwise_scores,
     make_control_task,
     probe_report,
@@ -22,17 +24,17 @@ from sklearn_neurox import (
 
 WORDS = np.tile(np.arange(50), 3)
 FUNCTIONS = {
-    "layerwise_scores": lambda probe, X, y, **more: layerwise_scores(
-        probe, X, y, n_layers=3, cv=3, **more
+    "layerwise_scores": lambda probe, X, y, cv=3, **more: layerwise_scores(
+        probe, X, y, n_layers=3, cv=cv, **more
     ),
-    "ablation_curve": lambda probe, X, y, **more: ablation_curve(
-        probe, X, y, ranking=np.arange(12), cv=3, **more
+    "ablation_curve": lambda probe, X, y, cv=3, **more: ablation_curve(
+        probe, X, y, ranking=np.arange(12), cv=cv, **more
     ),
-    "selectivity_score": lambda probe, X, y, **more: selectivity_score(
-        probe, X, y, WORDS, cv=3, random_state=0, **more
+    "selectivity_score": lambda probe, X, y, cv=3, **more: selectivity_score(
+        probe, X, y, WORDS, cv=cv, random_state=0, **more
     ),
-    "selectivity_curve": lambda probe, X, y, **more: selectivity_curve(
-        probe, X, y, WORDS, param_name="alpha", param_range=[1.0], cv=3, random_state=0, **more
+    "selectivity_curve": lambda probe, X, y, cv=3, **more: selectivity_curve(
+        probe, X, y, WORDS, param_name="alpha", param_range=[1.0], cv=cv, random_state=0, **more
     ),
 }
 
@@ -176,3 +178,82 @@ def test_what_learns_nothing_is_refused(classification, steps):
     with pytest.raises(ValueError, match="mode='retrain'"):
         ablation_curve(estimator, X, y, ranking=np.arange(12), mode="retrain")
     ablation_curve(estimator, X, y, ranking=np.arange(12), cv=2)  # as it is: that is its use
+
+
+class TestUnseenLabels:
+    """Labels that training has not are said once, of all folds, whatever the score."""
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    @pytest.mark.parametrize("scoring", [None, "f1_macro"])
+    @pytest.mark.parametrize(
+        "probe", [RidgeClassifier(), LinearProbeClassifier(max_epochs=1, random_state=0)], ids=type
+    )
+    def test_one_warning(self, classification, name, scoring, probe):
+        X, y = classification
+        labels = np.array(["a", "b", "c"])[y].astype(object)
+        labels[3] = "rare"
+        if name == "selectivity_curve" and not hasattr(probe, "alpha"):
+            pytest.skip("has another parameter")
+        with pytest.warns(UserWarning, match="labels that training has not") as caught:
+            FUNCTIONS[name](probe, X, labels, scoring=scoring, cv=KFold(3))
+        about = [str(each.message) for each in caught if "training" in str(each.message)]
+        assert about == [
+            "On 1 of 3 folds, 1 test words in all have labels that training has not: 'rare'. They "
+            "count as wrong; leave rare labels out, if that is not what you mean."
+        ]
+        (place,) = {each.filename for each in caught if "rare" in str(each.message)}
+        assert place == __file__
+
+
+class TestMistakes:
+    """What is often meant otherwise, said before any work."""
+
+    def test_scores_of_neurox_have_their_names(self, classification):
+        X, _ = classification
+        by_name = layerwise_scores(Ridge(), X, X[:, 0], n_layers=3, cv=2, scoring="pearson")
+        by_scorer = layerwise_scores(
+            Ridge(), X, X[:, 0], n_layers=3, cv=2, scoring=get_scorer("pearson")
+        )
+        np.testing.assert_array_equal(by_name.scores, by_scorer.scores)
+        assert by_name.metric == "pearson"
+
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            (dict(scoring="acuracy"), ValueError, "no scorer 'acuracy'. Did you mean 'accuracy'"),
+            (dict(estimator=StandardScaler()), TypeError, "StandardScaler does not"),
+            (
+                dict(y=np.arange(150) + 0.5),
+                ValueError,
+                "numbers that are no classes, but Untouched",
+            ),
+            (dict(y=[["a", "b"], ["c"]]), TypeError, "y must be one flat list"),
+        ],
+    )
+    def test_of_a_call(self, classification, changes, error, message):
+        X, y = classification
+        call = {"estimator": Untouched(), "X": X, "y": y, "n_layers": 3} | changes
+        if len(call["y"]) < 150:
+            call["X"] = X[: len(call["y"])]
+        with pytest.raises(error, match=message):
+            layerwise_scores(call.pop("estimator"), call.pop("X"), call.pop("y"), **call)
+
+    def test_labels_of_a_control_task_are_no_words(self, classification):
+        X, y = classification
+        labels = np.array(["a", "b", "c"])[y]
+        task = make_control_task(WORDS, labels, random_state=0)
+        with pytest.raises(ValueError, match="give the ControlTask itself, not its labels"):
+            layerwise_scores(Untouched(), X, labels, n_layers=3, control={"task": task.labels})
+
+    def test_words_and_labels_swapped(self):
+        words = [f"w{i}" for i in range(60)]
+        tags = ["N", "V", "A"] * 20
+        make_control_task(words, tags, random_state=0)
+        with pytest.warns(UserWarning, match=r"60 and 3: are words and y in each other's place\?"):
+            make_control_task(tags, words, random_state=0)
+
+    def test_sentences_are_no_words(self):
+        with pytest.raises(
+            TypeError, match="words must be one flat list of words, but holds lists"
+        ):
+            make_control_task([["a", "b"], ["c"]], ["N", "V"])

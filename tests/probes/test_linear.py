@@ -2,14 +2,18 @@
 
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import expit, logsumexp
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -21,6 +25,9 @@ from sklearn_neurox import (
     layerwise_scores,
 )
 from sklearn_neurox.probes._adam import LinearProbeBank, make_dataset, make_net, train_epoch
+
+# A few epochs, which do not reach the mean of y, are enough for what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the objective")
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0, device="cpu")
@@ -523,3 +530,46 @@ def test_on_cuda_as_on_the_cpu(classification):
     cuda = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)
     np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
     assert all(p.device == torch.device("cpu") for p in cuda.net_.module_.parameters())
+
+
+@pytest.mark.filterwarnings("default:After the last epoch the objective")
+class TestFarNumbers:
+    """Adam moves by small steps: a mean far from 0 is not reached, and that is said."""
+
+    def data(self, mean):
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(200, 5))
+        return X, X[:, 0] + mean
+
+    def test_worse_than_the_mean(self):
+        probe = LinearProbeRegressor(max_epochs=2, random_state=0)
+        X, y = self.data(mean=100)
+        with pytest.warns(
+            ConvergenceWarning, match="the mean of y has a squared error of 1"
+        ) as caught:
+            probe.fit(X, y)
+        assert probe.score(X, y) < 0  # which is what it says
+        assert caught[0].filename == __file__
+
+    @pytest.mark.parametrize(
+        "probe",
+        [
+            LinearProbeRegressor(solver="owlqn"),
+            TransformedTargetRegressor(
+                LinearProbeRegressor(learning_rate=0.05, random_state=0),
+                transformer=StandardScaler(),
+            ),
+        ],
+        ids=["owlqn", "standardised"],
+    )
+    def test_what_is_told_to_do_helps(self, probe):
+        X, y = self.data(mean=100)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert probe.fit(X, y).score(X, y) > 0.9
+
+    def test_a_bank_is_warned_of_if_no_layer_is_better(self):
+        X, y = self.data(mean=100)
+        probe = LinearProbeRegressor(max_epochs=2, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="After the last epoch"):
+            layerwise_scores(probe, X, y, n_layers=5, cv=2)

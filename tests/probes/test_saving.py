@@ -24,6 +24,9 @@ import sklearn_neurox
 from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor, load_probe, save_probe
 from sklearn_neurox.probes import saving
 
+# A few epochs, which do not reach the mean of y, are enough for what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the objective")
+
 FAST = dict(max_epochs=2, random_state=0, device="cpu")
 
 

@@ -69,6 +69,11 @@ class TestNeuronsPerClass:
         display = NeuronsPerClassDisplay.from_estimator(ProbelessSelector().fit(*classification))
         assert list(display.n_neurons) == ["0", "1", "2"]
 
+    def test_classes_without_weight_are_left_out(self, classification):
+        selector = WeightMassSelector(RidgeClassifier()).fit(*classification)
+        selector.class_scores_ = selector.class_scores_ * [[1], [0], [1]]
+        assert list(NeuronsPerClassDisplay.from_estimator(selector).n_neurons) == ["0", "2"]
+
     def test_what_has_no_classes(self, classification):
         X, y = classification
         two = WeightMassSelector(RidgeClassifier()).fit(X, y == 0)
@@ -126,6 +131,8 @@ class TestRegularizationPath:
         search = GridSearchCV(LinearProbeClassifier(max_epochs=1), grid, cv=2).fit(*classification)
         with pytest.raises(ValueError, match="This search has no zero_shares_"):
             RegularizationPathDisplay.from_estimator(search, show="zeros")
+        with pytest.raises(TypeError, match="a search over lambdas, got LinearProbeClassifier"):
+            RegularizationPathDisplay.from_estimator(search.best_estimator_)
         with pytest.raises(ValueError, match="show must be 'score' or 'zeros', got 'loss'"):
             RegularizationPathDisplay.from_estimator(search, show="loss")
 
