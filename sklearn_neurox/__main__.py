@@ -158,7 +158,7 @@ def _add_report(commands) -> None:
     )
     _add_store(report)
     _add_probe_options(report)
-    report.add_argument("--out", metavar="FILE.html", default="report.html")
+    report.add_argument("--out", metavar="FILE.html", help="(default: STORE.html, here)")
 
 
 def _add_store(command) -> None:

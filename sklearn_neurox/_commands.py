@@ -86,12 +86,13 @@ def rank(args: Namespace) -> None:
 
 def report(args: Namespace) -> None:
     """Write a page about a store."""
-    _check_out(args.out, "page")
+    out = args.out or f"{Path(args.store).resolve().name}.html"
+    _check_out(out, "page")
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
     description = describe_store(args.store)
     name = Path(description["parameters"].get("model") or args.store).resolve().name
-    path = make_page(Study(tokens, args), name, description).save(Path(args.out))
+    path = make_page(Study(tokens, args), name, description).save(out)
     print(f"The page: {path.resolve().as_uri()}")
 
 
@@ -123,6 +124,11 @@ def _load(path: str) -> TokenActivations:
     tokens = TokenActivations.load(path)
     if tokens.y is None:
         raise ValueError(f"{path} holds no labels: extract a corpus that has some.")
+    if tokens.y.dtype.kind == "f":
+        raise ValueError(
+            f"{path} holds numbers, as {tokens.y[0]:g}, and the commands are for classes. In "
+            "Python, LinearProbeRegressor and layerwise_scores take numbers."
+        )
     return tokens
 
 

@@ -15,7 +15,14 @@ def new_axes(height: float = 4) -> Any:
     return figure.Figure(figsize=(6.4, height), layout="constrained").subplots()
 
 
-def list_top_words(tokens: TokenActivations, neuron: int, n_words: int = 5) -> str:
-    """List top words among those that occur at least three times, negative ones marked."""
-    scored = top_words(tokens.words, tokens.X[:, neuron], n_words=n_words, min_count=3)
-    return ", ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored)
+def list_top_words(
+    tokens: TokenActivations, neuron: int, n_words: int = 5, *, sign: int = 0
+) -> str:
+    """List top words among those that occur at least three times.
+
+    With a `sign`, those on that side of the mean; without, those on both, negative ones marked.
+    """
+    scored = top_words(tokens.words, tokens.X[:, neuron], min_count=3)
+    if sign:
+        return "  ".join([str(word) for word, score in scored if score * sign > 0][:n_words])
+    return "  ".join(f"{'−' if score < 0 else ''}{word}" for word, score in scored[:n_words])

@@ -42,6 +42,7 @@ from .visualization import (
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _CLUSTERED = 4096  # neurons at most: their distances take 16 bytes a pair
+_SPARSE = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)
 _DRAWN = 4  # labels whose neurons are drawn over sentences
 
 
@@ -200,8 +201,7 @@ def _add_codelength(page: AnalysisReport, study: Study, X: NDArray, layer: int) 
 
 def _add_ablation(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> None:
     tokens = study.tokens
-    sparse = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)
-    selector = WeightMassSelector(make_pipeline(StandardScaler(), sparse))
+    selector = WeightMassSelector(make_pipeline(StandardScaler(), _SPARSE))
     curve = ablation_curve(
         study.probe(),
         X,
@@ -230,7 +230,8 @@ def _add_ablation(page: AnalysisReport, study: Study, X: NDArray, layer: int) ->
         height = 1.4 + 0.25 * len(fitted.class_scores_)
         page.add_figure(
             NeuronsPerClassDisplay.from_estimator(fitted, ax=new_axes(height)),
-            "A label that few neurons serve is encoded locally; one that many serve, widely.",
+            "Sparse probes give frequent labels more neurons, also on shuffled labels: compare "
+            "labels of like frequency.",
         )
 
 
@@ -245,16 +246,18 @@ def _add_detectors(page: AnalysisReport, tokens: TokenActivations) -> None:
         scores, signs = found.class_scores_[code], found.class_signs_[code]
         names = ", ".join(f"{'−' if signs[j] < 0 else ''}{tokens.neuron_names[j]}" for j in neurons)
         n_words = int((tokens.y == label).sum())
-        words = list_top_words(tokens, neurons[0])
-        rows.append([str(label), n_words, names, float(scores[neurons[0]]), words])
+        words = list_top_words(tokens, neurons[0], sign=signs[neurons[0]])
+        share = n_words / len(tokens)
+        rows.append([str(label), n_words, names, float(scores[neurons[0]]), share, words])
     page.add_section(
         "Which neurons for which label?",
         "The three neurons whose activations detect each label best, by average precision on all "
-        "words, which flatters the best of many; − marks those that are low on it, and words on "
-        "which a neuron is below its mean.",
+        "words, which flatters the best of many; − marks those that are low on it. The words are "
+        "those that drive the first furthest to that side.",
     )
     page.add_table(
-        ["label", "words", "neurons", "average precision", "top words of the first"], rows
+        ["label", "words", "neurons", "average precision", "by chance", "top words of the first"],
+        rows,
     )
     frequent = sorted(best, key=lambda label: -(tokens.y == label).sum())[:_DRAWN]
     drawn = list(dict.fromkeys(int(best[label][0]) for label in frequent))
@@ -288,13 +291,15 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
 
 
 def _add_setting(page: AnalysisReport, study: Study, description: dict[str, Any]) -> None:
-    page.add_section("How it was made", "Everything needed to make it again.")
+    page.add_section("How it was made")
     made = {key: value for key, value in description["parameters"].items() if value is not None}
     made |= {"layers": list(study.tokens.layers), "dtype": description["dtype"]}
-    settings = {name: value for name, value in vars(study.args).items() if name in _SETTINGS}
-    versions = {
-        package: version(package) for package in ("sklearn-neurox", "scikit-learn", "torch")
+    made |= {"words": description["n_words"], "sentences": description["n_sentences"]}
+    settings: dict[str, Any] = {
+        name: value for name, value in vars(study.args).items() if name in _SETTINGS
     }
+    settings["ranking on few neurons"] = repr(_SPARSE)
+    versions = {package: version(package) for package in _PACKAGES}
     for caption, values in (
         ("Extraction", made),
         ("Probes", settings),
@@ -303,6 +308,7 @@ def _add_setting(page: AnalysisReport, study: Study, description: dict[str, Any]
         page.add_table(["", "value"], [[k, str(v)] for k, v in values.items()], caption)
 
 
+_PACKAGES = ("sklearn-neurox", "scikit-learn", "skorch", "torch", "numpy")
 _SETTINGS = ("lambda_l1", "lambda_l2", "cv", "random_state")
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sklearn_neurox import _demo
+from sklearn_neurox import AnalysisReport, TokenActivations, _demo
 from sklearn_neurox.__main__ import main
 
 
@@ -191,8 +191,26 @@ class TestStore:
         ):
             assert f">{heading}</h2>" in text
         assert len(text) < 1_000_000
+        assert "by chance" in text
         assert main(["report", str(store), "--out", str(tmp_path / "no" / "page.html")]) == 1
         assert "There is no folder" in capsys.readouterr().err
+
+    def test_a_page_is_named_after_its_store(self, store, tmp_path, monkeypatch):
+        from sklearn_neurox import _commands
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(_commands, "make_page", lambda *args: AnalysisReport("A page"))
+        assert main(["report", str(store)]) == 0
+        assert (tmp_path / f"{store.name}.html").is_file()
+
+    def test_numbers_are_no_classes(self, tmp_path, capsys):
+        n = np.arange(6)
+        TokenActivations(
+            np.ones((6, 2)), n.astype(str), n, np.zeros(6, int), layers=(0, 1), y=n + 0.5
+        ).save(tmp_path / "store")
+        for command in ("probe", "rank", "report"):
+            assert main([command, str(tmp_path / "store")]) == 1
+            assert "holds numbers, as 0.5, and the commands are for" in capsys.readouterr().err
 
     def test_no_store_and_no_labels(self, tiny_bert_path, tmp_path, capsys):
         assert main(["probe", str(tmp_path / "nothing")]) == 1
