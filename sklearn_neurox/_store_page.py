@@ -43,7 +43,7 @@ from .visualization import (
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _CLUSTERED = 4096  # neurons at most: their distances take 16 bytes a pair
 _SPARSE = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)
-_DRAWN = 4  # labels whose neurons are drawn over sentences
+_DRAWN = 3  # labels whose neurons are drawn over sentences
 
 
 @dataclass
