@@ -371,6 +371,15 @@ class TestControlsOfLayers:
             layerwise_scores(PROBE, *classification, n_layers=3, control={"a": task, "b": task})
 
 
+def test_a_pipeline_with_a_cache_is_fitted_as_it_is(classification, tmp_path):
+    steps = [StandardScaler(), PROBE]
+    cached = make_pipeline(*steps, memory=str(tmp_path))
+    result = layerwise_scores(cached, *classification, n_layers=3, cv=2)
+    plain = layerwise_scores(make_pipeline(*steps), *classification, n_layers=3, cv=2)
+    np.testing.assert_allclose(result.scores, plain.scores, atol=0.02)
+    assert list(tmp_path.rglob("output.pkl"))  # the cache was used
+
+
 class TestNumbersOfLayers:
     def test_results_carry_them(self, classification):
         X, y = classification

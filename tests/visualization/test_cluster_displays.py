@@ -61,6 +61,12 @@ class TestRedundancy:
         assert line.get_xdata()[-1] == 2
         assert line.get_ydata()[-1] == 1 / 24  # one cluster
 
+    def test_a_merge_at_the_threshold_is_made(self):
+        ax = RedundancyDisplay({"three": np.array([0.25, 0.5])}).plot().ax_
+        (line,) = ax.get_lines()
+        at = dict(zip(line.get_xdata().round(6), line.get_ydata(), strict=True))
+        assert (at[0.245], at[0.25], at[0.495], at[0.5]) == (1, 2 / 3, 2 / 3, 1 / 3)
+
     def test_not_fitted(self):
         with pytest.raises(NotFittedError):
             RedundancyDisplay.from_estimator(CorrelationClustering())
@@ -88,9 +94,13 @@ class TestDendrogram:
         display = DendrogramDisplay.from_estimator(clustering, max_neurons=2)
         assert leaves(display) == {"1", "3"}
         assert display.ax_.get_title() == "The largest of 4 clusters: 2 of 7 neurons"
+
+    def test_the_cut_is_in_view(self, classification):
+        clustering = CorrelationClustering(distance_threshold=0.3, random_state=0)
+        display = DendrogramDisplay.from_estimator(clustering.fit(classification[0]))
         cut = display.ax_.get_lines()[-1]
-        assert cut.get_xdata()[0] == clustering.distance_threshold
-        assert display.ax_.get_xlim()[1] > clustering.distance_threshold  # in view
+        assert cut.get_xdata()[0] == 0.3
+        assert display.ax_.get_xlim()[1] > 0.3
 
     def test_names(self, classification):
         pandas = pytest.importorskip("pandas")

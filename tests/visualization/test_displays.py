@@ -48,6 +48,21 @@ def test_other_controls_are_curves_and_levels(classification):
     assert levels["word types"] == result.other_scores["word types"].mean()
 
 
+def test_shares_may_come_in_any_order(classification):
+    display = AblationCurveDisplay.from_estimator(
+        RidgeClassifier(),
+        *classification,
+        ranking=np.arange(12),
+        fractions=[1.0, 0.25, 0.5],
+        keep="top",
+        cv=2,
+    )
+    line = display.ax_.containers[0].lines[0]
+    assert line.get_xdata().tolist() == [3, 6, 12]
+    means = display.result.scores["top"].mean(axis=1)
+    np.testing.assert_array_equal(line.get_ydata(), means[[1, 2, 0]])
+
+
 def test_names_of_controls_may_clash(classification):
     X, y = classification
     noise = np.random.RandomState(0).normal(size=X.shape)

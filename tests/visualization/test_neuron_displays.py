@@ -153,6 +153,8 @@ class TestRegularizationPath:
         spans = [np.ptp(segment[:, 1]) / 2 for segment in bars.get_segments()]
         deviations = search.cv_results_["std_test_score"].reshape(3, 2)[[1, 2, 0], 0]
         np.testing.assert_allclose(spans, deviations)
+        places = [container.lines[0].get_xdata() for container in display.ax_.containers]
+        assert 0 < np.abs(places[1] - places[0]).max() < 0.1  # beside each other, at their value
 
     def test_a_search_over_other_things(self, classification):
         search = GridSearchCV(RidgeClassifier(), {"alpha": [1, 2]}, cv=2).fit(*classification)

@@ -110,6 +110,10 @@ def test_selectivity(classification):
     np.testing.assert_allclose(task.get_xdata(), [result.task.mean()] * 2)
     np.testing.assert_allclose(control.get_xdata(), [result.control.mean()] * 2)
     assert task.get_marker() != control.get_marker()  # told apart in grey
+    (between,) = display.ax_.collections
+    ends = [segment[:, 0] for segment in between.get_segments()]
+    np.testing.assert_allclose(ends, [[result.control.mean(), result.task.mean()]] * 2)
+    assert display.ax_.get_ylim()[0] > display.ax_.get_ylim()[1]  # the first is on top
     written = [text.get_text() for text in display.ax_.texts]
     assert written == [f"{result.selectivity.mean():+.2f}"] * 2
     display = SelectivityDisplay.from_estimator(

@@ -118,6 +118,13 @@ def test_filters():
     assert values[0] == -2  # the caller's array is as it was
 
 
+def test_top_tokens_are_those_of_more_than_80_percent():
+    drawing = visualize_activations(
+        ["a", "b", "c", "d"], [10.0, 8.1, -8.1, 7.9], darken=1, filter_fn="top_tokens"
+    )
+    assert [word[5] > 0 for word in words_of(drawing)] == [True, True, True, False]
+
+
 def test_shows_itself_in_a_notebook():
     assert visualize_activations(TOKENS, VALUES)._repr_svg_().startswith("<svg")
 
