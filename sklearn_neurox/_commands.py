@@ -26,8 +26,6 @@ from .neurons import (
 )
 from .probes import LinearProbeClassifier
 
-RANKINGS = ("weights", "probeless", "average-precision", "gaussian")
-
 
 def extract(args: Namespace) -> None:
     """Extract the activations of a corpus into a store."""

@@ -44,6 +44,8 @@ _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _CLUSTERED = 4096  # neurons at most: their distances take 16 bytes a pair
 _SPARSE = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)
 _DRAWN = 3  # labels whose neurons are drawn over sentences
+_PACKAGES = ("sklearn-neurox", "scikit-learn", "skorch", "torch", "numpy")
+_SETTINGS = ("lambda_l1", "lambda_l2", "cv", "random_state")
 
 
 @dataclass
@@ -158,10 +160,10 @@ def _add_labels(page: AnalysisReport, study: Study, X: NDArray, layer: int) -> N
         f"{left_out} Intervals ({report.confidence:.0%}) come from drawing whole sentences anew.",
     )
     page.add_table(["", "words", "accuracy"], _parts(report))
-    frequent = [each for each in report.per_class if each.support]
     page.add_figure(
         ProbeReportDisplay(report).plot(ax=new_axes(1.4 + 0.28 * len(report.per_class))),
-        f"F1 of each of {len(frequent)} labels, the most frequent first.",
+        "F1 of each label, the most frequent first. One without words in the test has no point, "
+        "one in fewer than five sentences no interval.",
     )
     page.add_table(
         ["label", "predicted as", "words"],
@@ -306,10 +308,6 @@ def _add_setting(page: AnalysisReport, study: Study, description: dict[str, Any]
         ("Versions", versions),
     ):
         page.add_table(["", "value"], [[k, str(v)] for k, v in values.items()], caption)
-
-
-_PACKAGES = ("sklearn-neurox", "scikit-learn", "skorch", "torch", "numpy")
-_SETTINGS = ("lambda_l1", "lambda_l2", "cv", "random_state")
 
 
 def in_float32(X: NDArray) -> NDArray:

@@ -136,8 +136,13 @@ def ablation_curve(
     Raises
     ------
     ValueError
-        If lengths differ, a fraction is outside (0, 1], `mode` or `keep` are unknown, or the
-        ranking is no permutation of the neurons.
+        If lengths differ, a fraction is outside (0, 1], `mode` or `keep` are unknown, the
+        ranking is no permutation of the neurons, or a frozen estimator is to be trained again.
+
+    Warns
+    -----
+    UserWarning
+        If test words have labels that training has not, which count as wrong.
 
     Examples
     --------

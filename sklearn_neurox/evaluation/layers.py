@@ -178,7 +178,8 @@ def layerwise_scores(
     -----
     UserWarning
         If hardly a test word is of a type that training has, so that the control task cannot be
-        learnt: see :func:`selectivity_score`.
+        learnt: see :func:`selectivity_score`. If test words have labels that training has not,
+        which count as wrong.
 
     Examples
     --------

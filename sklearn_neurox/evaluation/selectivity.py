@@ -186,7 +186,8 @@ def selectivity_score(
     -----
     UserWarning
         If on some fold 90 % of the test words or more are of types that training has not: there
-        is next to nothing to remember, and the difference measures nothing.
+        is next to nothing to remember, and the difference measures nothing. If test words have
+        labels that training has not, which count as wrong.
 
     References
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 # them apart in grey.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
 _MARKERS = "os^DvPX"
-_LINES = ("-", "--", "-.", ":")
+LINES = ("-", "--", "-.", ":")
 
 
 def style(place: int) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def style(place: int) -> dict[str, Any]:
     return {
         "color": _COLORS[place % len(_COLORS)],
         "marker": _MARKERS[place % len(_MARKERS)],
-        "linestyle": _LINES[place % len(_LINES)],
+        "linestyle": LINES[place % len(LINES)],
     }
 
 

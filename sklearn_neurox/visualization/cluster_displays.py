@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._optional import import_optional
 from ..activations import TokenActivations
 from ..neurons import CorrelationClustering
+from ._axes import LINES, plain
 from ._display import Display
 
-_LINES = ("-", "--", "-.", ":")
 _DISTANCE = {True: "|correlation|", False: "correlation"}
 
 
@@ -111,8 +111,8 @@ class RedundancyDisplay(Display):
             style: dict[str, Any] = {"color": "black", "lw": 3}
             if name in layers:
                 shade = 0.9 * place / max(1, len(layers) - 1)
-                style = {"color": colormap["cividis"](shade), "ls": _LINES[place % len(_LINES)]}
-            ax.plot(thresholds, clusters / (len(heights) + 1), label=name, **style)
+                style = {"color": colormap["cividis"](shade), "ls": LINES[place % len(LINES)]}
+            ax.plot(thresholds, clusters / (len(heights) + 1), label=plain(name), **style)
         ax.set(
             xlabel=f"Distance threshold (1 − {_DISTANCE[self.absolute]})",
             ylabel="Clusters, as a share of the neurons",

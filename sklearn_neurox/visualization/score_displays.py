@@ -89,7 +89,7 @@ class ProbeReportDisplay(NamedResultsDisplay):
         rows = [self._row(place) for place in order]
         if len(names) <= _BESIDE:
             self._draw_points(ax, names, values)
-            ax.set_yticks(range(len(rows)), rows)
+            ax.set_yticks(range(len(rows)), map(plain, rows))
         else:
             plot_matrix(ax, values[..., 0].T, rows, names, self.score.capitalize())
         ax.set_ylabel("Class (words)" if self._same_words() else "Class")
@@ -101,8 +101,8 @@ class ProbeReportDisplay(NamedResultsDisplay):
         return len(supports) == 1
 
     def _row(self, place: int) -> str:
-        label = plain(self._labels[place])
         n_words = self._support[place] // len(self._results)
+        label = str(self._labels[place])
         return f"{label} ({n_words:,})" if self._same_words() else label
 
     def _draw_points(self, ax, names, values) -> None:

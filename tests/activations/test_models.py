@@ -94,10 +94,10 @@ def make(kind, corpus, tiny_bert):
             eos_token="</s>",
             unk_token="<unk>",
         )
-        config = lambda n: t.XLMRobertaConfig(vocab_size=n, pad_token_id=1, **SMALL)  # noqa: E731
+        config = lambda n: t.XLMRobertaConfig(vocab_size=n, pad_token_id=1, **SMALL)  # noqa: E731 -- one of a table
     else:
         tokenizer = t.ByT5Tokenizer()  # bytes, and no word_ids
-        config = lambda n: t.T5Config(  # noqa: E731
+        config = lambda n: t.T5Config(  # noqa: E731 -- one of a table
             vocab_size=n, d_model=16, d_kv=8, d_ff=24, num_layers=3, num_heads=2,
             decoder_start_token_id=0,
         )  # fmt: skip

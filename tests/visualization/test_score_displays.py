@@ -159,7 +159,11 @@ def test_names_are_drawn_as_they_are(classification, name):
     assert labels[0].strip().replace("\\$", "$").startswith(str(name))
     labels = np.array([str(name), "b", "c"])[y]
     report = probe_report(LogisticRegression().fit(X, labels), X, labels, random_state=0)
-    ProbeReportDisplay.from_result(report).figure_.canvas.draw()
+    for reports in (report, dict.fromkeys("abcd", report)):  # points, and a matrix
+        display = ProbeReportDisplay.from_result(reports)
+        display.figure_.canvas.draw()
+        rows = [text.get_text().strip().split(" (")[0] for text in display.ax_.get_yticklabels()]
+        assert str(name).replace("$", r"\$") in rows
 
 
 def test_scores_of_different_kinds_are_not_on_one_axis(classification):
