@@ -80,6 +80,14 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
     return tensor.to(other, non_blocking=True)
 
 
+def gram(rows: Tensor) -> Tensor:
+    """Products X'X of columns; on the CPU numpy's BLAS computes one half and mirrors it."""
+    if rows.device.type != "cpu":
+        return rows.mT @ rows
+    array = rows.numpy()
+    return torch.from_numpy(array.T @ array)
+
+
 @contextmanager
 def torch_threads(multiply_adds: int) -> Iterator[None]:
     """Let torch use the CPU threads that steps of this size pay for, and put the number back.

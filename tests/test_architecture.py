@@ -29,7 +29,8 @@ FLOORS = [
 # Within a room: these know nothing of their neighbours but the files named.
 GROUND = {
     "probes/_objective.py": set(),
-    "probes/_adam.py": {"_objective"},
+    "probes/_adam_steps.py": set(),
+    "probes/_adam.py": {"_adam_steps", "_objective"},
     "probes/_datafit.py": {"_objective"},
     "probes/_owlqn.py": {"_datafit", "_objective"},
     "probes/_greedy.py": set(),

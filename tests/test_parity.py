@@ -22,7 +22,8 @@ from sklearn_neurox import (
     weight_mass_ordering,
 )
 from sklearn_neurox.activations import aggregate_subwords
-from sklearn_neurox.probes._adam import ClosedFormAdam, TensorBatches, make_dataset, make_net
+from sklearn_neurox.probes._adam import TensorBatches, make_dataset, make_net
+from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
 
 CPU = torch.device("cpu")
 MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
@@ -30,7 +31,8 @@ MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
 
 @pytest.mark.parametrize("run", range(12))
 @pytest.mark.parametrize(("dtype", "atol"), [(np.float64, 1e-5), (np.float32, 1e-4)])
-def test_adam_weights_and_losses(reference, run, dtype, atol):
+@pytest.mark.parametrize("make", [ClosedFormAdam, make_steps])
+def test_adam_weights_and_losses(reference, run, dtype, atol, make):
     data = reference("adam")
     run = data["runs"][run]
     is_classification = run["task"] == "classification"
@@ -54,11 +56,13 @@ def test_adam_weights_and_losses(reference, run, dtype, atol):
         device=CPU,
     )
     dataset = make_dataset(X, targets, np.ones(len(X), dtype), CPU)
-    train = ClosedFormAdam(net.module_, net.criterion_, net.optimizer_)
+    steps = make(net.module_, net.criterion_, net.optimizer_)
     for epoch, loss in enumerate(run["losses_float64"], start=1):
-        steps = TensorBatches(dataset, data["batch_size"])
         with torch.no_grad():
-            batch_means = [train(X, *rest).item() for X, rest in steps]
+            batch_means = [
+                float(steps.step(X, targets.T.contiguous(), weight / len(X)))
+                for X, (targets, weight) in TensorBatches(dataset, data["batch_size"])
+            ]
         # NeuroX divides the sum of the batch means by the number of rows.
         np.testing.assert_allclose(sum(batch_means) / len(X), loss, atol=atol)
         if (expected := run.get(f"after_{epoch}_epoch{'s' * (epoch > 1)}")) is not None:

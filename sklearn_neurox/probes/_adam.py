@@ -19,6 +19,7 @@ from torch.utils.data import Subset, TensorDataset
 
 from .._device import as_tensor, like, to_device, torch_threads
 from .._mapping import mapping_of, release
+from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 
 # Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
@@ -46,16 +47,6 @@ class LinearProbeBank(nn.Module):
         return outputs.view(*self.bias.shape, -1).permute(2, 0, 1)
 
 
-def by_layer(tensor: Tensor, n_layers: int) -> Tensor:
-    """View (P, n_outputs, ...) of a bank as (n_layers, outputs of a layer, ...)."""
-    return tensor.flatten(0, 1).unflatten(0, (n_layers, -1))
-
-
-def layers_of(X: Tensor, n_layers: int) -> Tensor:
-    """View words (n_words, n_layers * n_neurons) as (n_layers, n_words, n_neurons)."""
-    return X.unflatten(1, (n_layers, -1)).transpose(0, 1)
-
-
 class BankObjective(nn.Module):
     """The mean loss of a batch plus the penalties, one number for each probe of a bank."""
 
@@ -75,9 +66,9 @@ class BankObjective(nn.Module):
         self, outputs: Tensor, targets: Tensor, sample_weight: Tensor, weight: Tensor
     ) -> Tensor:
         """Objective (P,) of outputs (n_words, P, n_outputs) and targets (n_words, n_outputs)."""
-        losses, _ = self.loss(outputs.permute(1, 2, 0), targets.T)
-        value = penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
-        return losses @ sample_weight / len(outputs) + value
+        share = sample_weight / len(outputs)
+        terms, _ = self.loss(outputs.permute(1, 2, 0), targets.T, share)
+        return terms.sum((1, 2)) + penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
 
 
 class WordDataset(TensorDataset):
@@ -111,6 +102,13 @@ class TensorBatches:
         self.shuffle = shuffle
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
+        for chunk in self.chunks():
+            batches = (tensor.split(self.batch_size) for tensor in chunk)
+            for X, targets, sample_weight in zip(*batches, strict=True):
+                yield X, (targets, sample_weight)
+
+    def chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Words, targets and weights of many batches; all but the last chunk of whole ones."""
         n_words, width = self.tensors[0].shape
         size = min(n_words, self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size)))
         move = self._mover(torch.Size((size, width)), self.tensors[-1])
@@ -120,10 +118,8 @@ class TensorBatches:
         else:
             rows = torch.from_numpy(self.shuffle.permutation(n_words)).split(size)
         for some in rows:
-            X, *rest = (_take(tensor, some) for tensor in self.tensors)
-            batches = (tensor.split(self.batch_size) for tensor in (move(X), *rest))
-            for X_batch, targets, sample_weight in zip(*batches, strict=True):
-                yield X_batch, (targets, sample_weight)
+            X, targets, sample_weight = (_take(tensor, some) for tensor in self.tensors)
+            yield move(X), targets, sample_weight
             release(self.mapping)
 
     def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
@@ -167,8 +163,8 @@ class LinearProbeNet(NeuralNet):
                 self.history.record(f"{prefix}_loss", float(np.average(losses, weights=sizes)))
         elif training:
             if not hasattr(self, "steps_"):
-                self.steps_ = ClosedFormAdam(self.module_, self.criterion_, self.optimizer_)
-            self.history.record(f"{prefix}_loss", _mean_over(iterator, self.steps_))
+                self.steps_ = make_steps(self.module_, self.criterion_, self.optimizer_)
+            self.history.record(f"{prefix}_loss", self.steps_.train(iterator).tolist())
 
     def notify(self, method_name, **kwargs):
         """Take a KeyboardInterrupt of a callback as skorch does: training is to end here."""
@@ -194,74 +190,6 @@ class LinearProbeNet(NeuralNet):
         self.criterion_.to("cpu")
         self.optimizer_.state.clear()  # moments of a finished training, twice the weights' size
         self.__dict__.pop("steps_", None)
-
-
-class ClosedFormAdam:
-    """Steps of Adam on closed-form gradients, in buffers that all steps share.
-
-    It does what autograd and ``torch.optim.Adam`` do on :class:`BankObjective`: a step of this
-    size takes less time than their bookkeeping, so this one counts its operations.
-    """
-
-    def __init__(self, bank: LinearProbeBank, objective: BankObjective, optimizer: Any):
-        self.loss, self.is_squared = objective.loss, objective.l2_penalty == "squared"
-        self.lambda_l1, self.lambda_l2 = objective.lambda_l1[:, None], objective.lambda_l2[:, None]
-        self.is_free = not (self.lambda_l1.any() or self.lambda_l2.any())
-        self.parameters = [bank.weight.detach(), bank.bias.detach()]
-        zeros = [[torch.zeros_like(tensor) for tensor in self.parameters] for _ in range(3)]
-        self.gradients, self.means, self.squares = zeros
-        self.count = self.parameters[0].new_zeros((), dtype=torch.float32)
-        group = optimizer.param_groups[0]
-        self.settings = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad")}
-        self.settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
-
-        weight, bias = self.parameters
-        self.n_layers, self.shape = bank.n_layers, (*bias.shape, -1)
-        # Views, as making one takes as long as a small product: of one layer, or batches of many.
-        views = (by_layer(tensor, self.n_layers) for tensor in (weight, bias, self.gradients[0]))
-        self.rows, self.row_bias, self.row_grad = (
-            view[0] if self.n_layers == 1 else view for view in views
-        )
-        self.row_bias = self.row_bias[..., None]
-        self.flat, self.flat_grad = weight.flatten(1), self.gradients[0].flatten(1)
-
-    def __call__(self, X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
-        """Take a step; return the objective of each probe (P,) before it."""
-        if self.n_layers == 1:
-            outputs = torch.addmm(self.row_bias, self.rows, X.T)
-        else:
-            X = layers_of(X, self.n_layers)
-            outputs = torch.baddbmm(self.row_bias, self.rows, X.mT)
-        losses, slope = self.loss(outputs.view(self.shape), targets.T)
-        share = sample_weight / len(sample_weight)
-        value = losses @ share
-        torch.sum(slope.mul_(share), 2, out=self.gradients[1])
-        if self.is_free:
-            self.row_grad.zero_()
-        else:
-            value += self._penalty()
-        if self.n_layers == 1:
-            self.row_grad.addmm_(slope.view(outputs.shape), X)
-        else:
-            self.row_grad.baddbmm_(slope.view(outputs.shape), X)
-        self.count.add_(1)
-        torch._fused_adam_(
-            self.parameters, self.gradients, self.means, self.squares, [], [self.count] * 2,
-            maximize=False, **self.settings,
-        )  # fmt: skip
-        return value
-
-    def _penalty(self) -> Tensor:
-        """Write the gradient of the penalties, and return them."""
-        flat, grad = self.flat, self.flat_grad
-        norm = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
-        if self.is_squared:
-            factor, value = 2 * self.lambda_l2, self.lambda_l2 * norm.square()
-        else:
-            factor, value = (self.lambda_l2 / norm).nan_to_num_(0, 0), self.lambda_l2 * norm
-        l1 = torch.abs(flat, out=grad).sum(1, keepdim=True)
-        torch.sign(flat, out=grad).mul_(self.lambda_l1).addcmul_(flat, factor)
-        return value.addcmul_(l1, self.lambda_l1).squeeze(1)
 
 
 def make_dataset(

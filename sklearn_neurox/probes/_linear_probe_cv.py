@@ -73,7 +73,8 @@ class LinearProbeCV(LinearProbe):
                 score_params = _check_method_params(X, routed.scorer.score, test)
                 start = time.perf_counter()
                 scorer = check_scoring(probes[0], self.scoring)
-                scores.append([scorer(probe, X[test], y[test], **score_params) for probe in probes])
+                held_out = X[test], y[test]
+                scores.append([scorer(probe, *held_out, **score_params) for probe in probes])
                 zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
                 times.append((fit_time, time.perf_counter() - start))
                 task.call_on_fit_task_end(

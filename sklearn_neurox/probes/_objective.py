@@ -17,60 +17,73 @@ import torch
 from torch import Tensor, nn
 
 
-def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy of a softmax and its gradient with respect to the logits.
 
     Parameters
     ----------
-    logits : Tensor of shape (K, n_classes, n_words)
+    logits : Tensor of shape (..., n_classes, n_words)
     targets : Tensor of shape (n_classes, n_words)
         One-hot columns.
+    share : Tensor of shape (n_words,)
+        Weights of the words.
 
     Returns
     -------
-    losses : Tensor of shape (K, n_words), in nats
-    gradient : Tensor of shape (K, n_classes, n_words)
+    terms : Tensor of shape (..., n_classes, n_words), in nats
+        Their sum over classes is the loss of a word times its share.
+    gradient : Tensor of shape (..., n_classes, n_words)
+        That of the sum of all terms.
     """
-    log_proba = torch.log_softmax(logits, 1)
-    losses = -(log_proba * targets).sum(1)
-    return losses, log_proba.exp().sub_(targets)
+    log_proba = torch.log_softmax(logits, -2)
+    mass = targets * -share
+    # What autograd calls: softmax and difference in one pass.
+    gradient = torch._log_softmax_backward_data(
+        mass.expand_as(log_proba), log_proba, -2, log_proba.dtype
+    )
+    return log_proba * mass, gradient
 
 
-def logistic(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def logistic(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy of one logit for two classes, and its gradient with respect to the logits.
 
     Equal to the softmax cross-entropy of the rows (-logit / 2, logit / 2).
 
     Parameters
     ----------
-    logits : Tensor of shape (K, 1, n_words)
+    logits : Tensor of shape (..., 1, n_words)
     targets : Tensor of shape (1, n_words)
         1 for the second class, 0 for the first.
+    share : Tensor of shape (n_words,)
+        Weights of the words.
 
     Returns
     -------
-    losses : Tensor of shape (K, n_words), in nats
-    gradient : Tensor of shape (K, 1, n_words)
+    terms, gradient : Tensor of shape (..., 1, n_words)
+        As those of :func:`softmax_cross_entropy`.
     """
     losses = -nn.functional.logsigmoid(-logits) - targets * logits
-    return losses.squeeze(1), logits.sigmoid().sub_(targets)
+    return losses.mul_(share), logits.sigmoid().sub_(targets).mul_(share)
 
 
-def squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def squared_error(outputs: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Squared error, averaged over the outputs, and its gradient with respect to the outputs.
 
     Parameters
     ----------
-    outputs : Tensor of shape (K, n_outputs, n_words)
+    outputs : Tensor of shape (..., n_outputs, n_words)
     targets : Tensor of shape (n_outputs, n_words)
+    share : Tensor of shape (n_words,)
+        Weights of the words.
 
     Returns
     -------
-    losses : Tensor of shape (K, n_words)
-    gradient : Tensor of shape (K, n_outputs, n_words)
+    terms, gradient : Tensor of shape (..., n_outputs, n_words)
+        As those of :func:`softmax_cross_entropy`.
     """
     difference = outputs - targets
-    return difference.square().mean(1), difference * (2 / outputs.shape[1])
+    weighted = difference * (share / len(targets))
+    return difference * weighted, 2 * weighted
 
 
 LOSSES = {

@@ -304,11 +304,9 @@ def _direction(
     descent = -violation.flatten(1)
     if not memory:
         return (descent / metric).view_as(theta)
-    free = descent != 0
-    steps, changes = (
-        torch.stack([pair[i].flatten(1) for pair in memory], 1) * free[:, None] for i in (0, 1)
-    )
-    scaled = changes / metric[:, None]
+    free = (descent != 0)[:, None]
+    steps, changes = (torch.stack([pair[i].flatten(1) for pair in memory], 1) for i in (0, 1))
+    steps, scaled = steps * free, changes * (free / metric[:, None])
     inner = steps @ changes.mT  # (K, memory, memory)
     curvature = scaled @ changes.mT
     diagonal, size = inner.diagonal(dim1=1, dim2=2), curvature.diagonal(dim1=1, dim2=2)

@@ -515,9 +515,7 @@ def test_an_epoch_does_not_wait_for_cuda(classification):
     train_epoch(net, words)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        with torch.inference_mode():
-            for batch, rest in net.get_iterator(words, training=True):
-                net.steps_(batch, *rest)
+        net.steps_.train(net.get_iterator(words, training=True))
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert probe.score(X, y) > 0.5

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_neurox.probes._adam import BankObjective, ClosedFormAdam, LinearProbeBank
+from sklearn_neurox.probes._adam import BankObjective, LinearProbeBank
+from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
 from sklearn_neurox.probes._objective import LOSSES, penalty
 
 TORCH_LOSSES = {
@@ -15,6 +16,9 @@ TORCH_LOSSES = {
     "logistic": nn.functional.binary_cross_entropy_with_logits,
     "squared_error": nn.functional.mse_loss,
 }
+
+
+SHARE = torch.tensor([1.0, 2, 0, 1, 1, 3, 1], dtype=torch.float64) / 9
 
 
 def outputs_and_targets(name):
@@ -28,45 +32,46 @@ def outputs_and_targets(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_gradient_is_autograds(name):
     outputs, targets = outputs_and_targets(name)
-    losses, gradient = LOSSES[name](outputs, targets)
-    assert losses.shape == (2, 7)
-    (expected,) = torch.autograd.grad(losses.sum(), outputs)
+    terms, gradient = LOSSES[name](outputs, targets, SHARE)
+    (expected,) = torch.autograd.grad(terms.sum(), outputs)
     torch.testing.assert_close(gradient, expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_is_torchs(name):
     outputs, targets = outputs_and_targets(name)
-    losses, _ = LOSSES[name](outputs, targets)
+    terms, gradient = LOSSES[name](outputs, targets, SHARE)
     for k in range(2):
-        expected = TORCH_LOSSES[name](outputs[k], targets)
-        torch.testing.assert_close(losses[k].mean(), expected)
+        of_words = [TORCH_LOSSES[name](outputs[k][:, [i]], targets[:, [i]]) for i in range(7)]
+        torch.testing.assert_close(terms[k].sum(0), torch.stack(of_words) * SHARE)
+        alone = LOSSES[name](outputs[k], targets, SHARE)
+        torch.testing.assert_close((terms[k], gradient[k]), alone)
 
 
 def test_one_logit_is_a_softmax_over_its_halves():
     outputs, targets = outputs_and_targets("logistic")
-    one, _ = LOSSES["logistic"](outputs, targets)
+    one, _ = LOSSES["logistic"](outputs, targets, SHARE)
     two, _ = LOSSES["softmax_cross_entropy"](
-        torch.cat([-outputs / 2, outputs / 2], 1), torch.cat([1 - targets, targets])
+        torch.cat([-outputs / 2, outputs / 2], 1), torch.cat([1 - targets, targets]), SHARE
     )
-    torch.testing.assert_close(one, two)
+    torch.testing.assert_close(one.sum(1), two.sum(1))
 
 
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "logistic"])
 def test_a_sure_error_costs_a_finite_loss(name):
     outputs, targets = outputs_and_targets(name)
-    losses, gradient = LOSSES[name](outputs * 1e6, targets)
-    assert losses.isfinite().all()
+    terms, gradient = LOSSES[name](outputs * 1e6, targets, SHARE)
+    assert terms.isfinite().all()
     assert gradient.isfinite().all()
 
 
-def penalty_of_a_step(weight, l1, l2, l2_penalty):
-    """The penalties as Adam's step has them, and their gradient in closed form."""
+def penalty_of_a_step(weight, l1, l2, l2_penalty, make):
+    """The penalties as Adam's steps have them, and their gradient in closed form."""
     bank = LinearProbeBank(*weight.shape, dtype=weight.dtype)
     bank.weight.data.copy_(weight.detach())
     objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)
-    step = ClosedFormAdam(bank, objective, torch.optim.Adam(bank.parameters()))
-    return step._penalty(), step.gradients[0]
+    steps = make(bank, objective, torch.optim.Adam(bank.parameters()))
+    return steps._penalty(), steps.weight_grad
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
@@ -80,16 +85,21 @@ def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
     by_hand = by_hand + torch.from_numpy(l2) * (norm**2 if l2_penalty == "squared" else norm)
     torch.testing.assert_close(value, by_hand)
     (expected,) = torch.autograd.grad(value.sum(), weight)
-    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty)
+    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty, ClosedFormAdam)
     torch.testing.assert_close(in_step, by_hand.detach())
     torch.testing.assert_close(gradient, expected)
+    for k in range(3):
+        one = slice(k, k + 1)
+        in_step, gradient = penalty_of_a_step(weight[one], l1[one], l2[one], l2_penalty, make_steps)
+        assert in_step == pytest.approx(by_hand[k].item())
+        torch.testing.assert_close(gradient, expected[one])
 
 
+@pytest.mark.parametrize("make", [ClosedFormAdam, make_steps])
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
-def test_gradient_at_zero_weights_is_zero(l2_penalty):
+def test_gradient_at_zero_weights_is_zero(l2_penalty, make):
     """NeuroX gets NaN here."""
-    value, gradient = penalty_of_a_step(
-        torch.zeros(1, 2, 3), np.array([1e30]), np.array([1e30]), l2_penalty
-    )
-    assert value.item() == 0
+    huge = np.array([1e30])
+    value, gradient = penalty_of_a_step(torch.zeros(1, 2, 3), huge, huge, l2_penalty, make)
+    assert value == 0
     assert (gradient == 0).all()
