@@ -11,6 +11,7 @@ from numbers import Integral
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from scipy.stats import rankdata
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
@@ -74,7 +75,8 @@ class LinearProbeCV(LinearProbe):
                 start = time.perf_counter()
                 scorer = check_scoring(probes[0], self.scoring)
                 held_out = X[test], y[test]
-                scores.append([scorer(probe, *held_out, **score_params) for probe in probes])
+                with config_context(assume_finite=True):  # as `fit` has checked X
+                    scores.append([scorer(probe, *held_out, **score_params) for probe in probes])
                 zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
                 times.append((fit_time, time.perf_counter() - start))
                 task.call_on_fit_task_end(
