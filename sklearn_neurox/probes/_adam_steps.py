@@ -82,7 +82,7 @@ class ClosedFormAdam:
             for words, *batch in zip([size] * whole + [last] * bool(last), *parts, strict=True):
                 total += words * self.step(*batch)
             n_words += len(X)
-        return torch.as_tensor(total / n_words).reshape(-1)
+        return torch.as_tensor(total / n_words, dtype=self.state.dtype).reshape(-1)
 
     def step(self, X: Tensor, targets: Tensor, share: Tensor) -> Tensor | float:
         """Take a step; return the objective of each probe (P,) before it.
