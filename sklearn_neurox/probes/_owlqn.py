@@ -115,11 +115,13 @@ def minimise(
     -------
     Minimum
     """
-    null, is_null = _null_points(datafit, penalties)
-    theta = null.clone() if start is None else _centre(datafit, *start)
-    theta[is_null] = null[is_null]
-    theta[..., :-1] *= datafit.variance > 0  # a constant neuron says nothing
-    value, slope = _evaluate(datafit, penalties, theta)
+    null, value, slope = _null_points(datafit, penalties)
+    is_null = (_violation(datafit, penalties, null, slope)[..., :-1] == 0).all((1, 2))
+    theta = null.clone()
+    if start is not None:
+        theta[~is_null] = _centre(datafit, *start)[~is_null]
+        theta[..., :-1] *= datafit.variance > 0  # a constant neuron says nothing
+        value, slope = _evaluate(datafit, penalties, theta)
     curves = [[first] for first in value.tolist()]
     ended = is_null
 
@@ -134,8 +136,16 @@ def minimise(
         part, columns, targets = _working_set(
             datafit, penalties.take(running), theta[running], violation[running], tol
         )
-        start_points, before = theta[running][..., columns], value
-        for probes, points, values in _steps(part, penalties.take(running), start_points, targets):
+        before = value
+        steps = _steps(
+            part,
+            penalties.take(running),
+            theta[running][..., columns],
+            value[running],
+            slope[running][..., columns],
+            targets,
+        )
+        for probes, points, values in steps:
             probes = running[probes]
             theta[probes] = theta[probes].index_copy_(2, columns, points)
             for probe, new in zip(probes.tolist(), values.tolist(), strict=True):
@@ -153,15 +163,14 @@ def minimise(
     return Minimum(*_uncentre(datafit, theta), value, optimality, curves)
 
 
-def _null_points(datafit: Datafit, penalties: Penalties) -> tuple[Tensor, Tensor]:
-    """Return W = 0 with its best bias for each probe, and which probes have their optimum there."""
+def _null_points(datafit: Datafit, penalties: Penalties) -> tuple[Tensor, Tensor, Tensor]:
+    """Return W = 0 with its best bias for each probe, and its value and slope."""
     null = datafit.mean.new_zeros(1, len(datafit.null_bias), len(datafit.mean) + 1)
     null[..., -1] = datafit.null_bias
-    _, weight_slope, bias_slope = datafit.evaluate(null[..., :-1], null[..., -1])
+    loss, weight_slope, bias_slope = datafit.evaluate(null[..., :-1], null[..., -1])
     slope = torch.cat([weight_slope, bias_slope[..., None]], 2)
-    null = null.repeat(len(penalties.lambda_l1), 1, 1)
-    violation = _violation(datafit, penalties, null, slope.expand_as(null))
-    return null, (violation[..., :-1] == 0).all((1, 2))
+    n_probes = len(penalties.lambda_l1)
+    return null.repeat(n_probes, 1, 1), loss.repeat(n_probes), slope.repeat(n_probes, 1, 1)
 
 
 def _evaluate(datafit: Datafit, penalties: Penalties, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,9 +242,14 @@ def _working_set(
 
 
 def _steps(
-    datafit: Datafit, penalties: Penalties, theta: Tensor, targets: Tensor
+    datafit: Datafit,
+    penalties: Penalties,
+    theta: Tensor,
+    value: Tensor,
+    slope: Tensor,
+    targets: Tensor,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Go down from `theta`; each probe until its violation is within its target.
+    """Go down from `theta`, with its value and slope; each probe to its target of the violation.
 
     Yields
     ------
@@ -246,7 +260,6 @@ def _steps(
     """
     probes = torch.arange(len(theta), device=theta.device)
     stalled = torch.zeros_like(probes)
-    value, slope = _evaluate(datafit, penalties, theta)
     least, lowest = torch.full_like(targets, torch.inf), value
     memory: list[tuple[Tensor, Tensor]] = []
     length = min(max(_MEMORY_ELEMENTS // theta.numel(), 10), 50)

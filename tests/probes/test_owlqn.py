@@ -380,7 +380,8 @@ def test_what_leaves_the_range_is_an_error(kind):
         with pytest.raises(ValueError, match="left the range of float32"):
             probe(kind).fit(X * np.float32(1e25), y)
         with pytest.raises(ValueError, match="left the range of float32"):
-            probe(kind, lambda_l2=1e39).fit(X, y)
+            probe(kind, lambda_l2=1e39, l2_penalty="squared").fit(X, y)
+        assert not probe(kind, lambda_l2=1e39).fit(X, y).coef_.any()
     heavy = probe(kind, lambda_l2=0.1, tol=1e-5).fit(X, y, np.full(len(X), 3e38))
     np.testing.assert_array_equal(heavy.coef_, probe(kind, lambda_l2=0.1, tol=1e-5).fit(X, y).coef_)
     light = np.where(np.arange(len(X)) % 2, 1, 1e-60)
