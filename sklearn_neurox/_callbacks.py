@@ -9,12 +9,19 @@ from sklearn.callback import CallbackContext
 
 
 @contextmanager
-def fit_task(estimator, X, y=None, *, max_subtasks: int = 0) -> Iterator[CallbackContext]:
-    """Tell the callbacks of an estimator that its fit begins, and at the end that it is done."""
+def fit_task(
+    estimator, X, y=None, *, max_subtasks: int = 0, predicts: bool = True
+) -> Iterator[CallbackContext]:
+    """Tell the callbacks of an estimator that its fit begins, and at the end that it is done.
+
+    They may ask one that `predicts` for predictions then.
+    """
     context = estimator._init_callback_context(max_subtasks=max_subtasks)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     yield context
-    context.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes={})
+    context.call_on_fit_task_end(
+        estimator=estimator, X=X, y=y, reconstruction_attributes={} if predicts else None
+    )
 
 
 def fit_inside(context: CallbackContext, name: str, owner, estimator, X, y, **params):

@@ -48,9 +48,13 @@ def resolve_device(device: str | torch.device) -> torch.device:
         torch.empty(1, device=resolved).item()  # a device without memory, "meta", fails here
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"device={device!r} is not available on this machine: {error!s:.120}"
+            f"device={device!r} is not available on this machine: {_first_sentence(error)}"
         ) from error
     return resolved
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(". ")[0] + "."
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

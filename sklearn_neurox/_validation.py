@@ -48,6 +48,8 @@ def naming_the_cell(X) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        if "could not convert string to float" in str(error):
+            raise ValueError(f"X holds text, where numbers are expected: {error}.") from error
         if "contains NaN" not in str(error) and "contains infinity" not in str(error):
             raise
         cell = _first_non_finite(X)
@@ -76,8 +78,15 @@ def _first_non_finite(X) -> tuple[int, int, float] | None:
 
 def validate_data(estimator, X, y="no_validation", **options) -> Any:
     """Validate data as ``sklearn.utils.validation.validate_data`` does, naming a bad cell."""
+    refuse_tokens(X)
     with naming_the_cell(X):
         return sklearn.utils.validation.validate_data(estimator, X, y, **options)
+
+
+def refuse_tokens(X) -> None:
+    """Refuse TokenActivations, where their X is meant."""
+    if isinstance(getattr(X, "X", None), np.ndarray):
+        raise TypeError(f"X is a {type(X).__name__}: give its activations, its X.")
 
 
 def validate_activations(estimator, X, y="no_validation", **options) -> Any:
@@ -173,6 +182,23 @@ def check_scale(values, n_neurons: int) -> NDArray:
     return scale
 
 
+def check_one_kind(y: NDArray) -> None:
+    """Refuse labels of several kinds, such as strings and None.
+
+    Raises
+    ------
+    TypeError
+        Naming the first that differs.
+    """
+    kinds = [type(label).__name__ for label in y.ravel().tolist()] if y.dtype == object else []
+    if len(set(kinds)) > 1:
+        row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
+        raise TypeError(
+            f"Labels must be of one kind, but y holds {' and '.join(sorted(set(kinds)))}; the "
+            f"first that differs is y[{row}], {y.ravel()[row]!r}."
+        )
+
+
 def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
     """Find the classes of words.
 
@@ -196,13 +222,7 @@ def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
     ValueError
         If labels are numbers that are no classes, or there is one class.
     """
-    kinds = sorted({type(label).__name__ for label in y.tolist()}) if y.dtype == object else []
-    if len(kinds) > 1:
-        row = next(i for i, label in enumerate(y) if type(label).__name__ != type(y[0]).__name__)
-        raise TypeError(
-            f"Labels must be of one kind, but y holds {' and '.join(kinds)}; the first that "
-            f"differs is y[{row}], {y[row]!r}."
-        )
+    check_one_kind(y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:

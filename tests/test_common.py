@@ -73,7 +73,7 @@ ESTIMATORS = [
 @pytest.mark.filterwarnings("ignore:WeightMassSelector.scaled=False.:UserWarning")
 @pytest.mark.filterwarnings("ignore:CorrelationClustering. over:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*have one word each:UserWarning")
-@pytest.mark.filterwarnings("ignore:After the last epoch the objective")
+@pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):
     check(estimator)

@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
+from .._validation import refuse_tokens
 from ..neurons import NeuronAblator, NeuronSelector
 from ._folds import (
     check_scorer,
@@ -159,6 +160,7 @@ def ablation_curve(
     16         0.81    0.71    0.23
     32         0.88    0.82    0.65
     """
+    refuse_tokens(X)
     check_consistent_length(X, y, groups)
     X = check_array(X, dtype=[np.float64, np.float32])
     y = check_target(estimator, y)

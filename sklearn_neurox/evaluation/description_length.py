@@ -21,7 +21,7 @@ from sklearn.utils import (
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
-from .._validation import encode_labels, naming_the_cell
+from .._validation import encode_labels, naming_the_cell, refuse_tokens
 from ._folds import refuse_frozen
 from ._targets import check_labels
 
@@ -204,6 +204,7 @@ def codelength(
 
 def check_words_data(X, y, groups):
     """Check lengths, and numbers that are none; other kinds of X are the estimator's to check."""
+    refuse_tokens(X)
     check_consistent_length(X, y, groups)
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         with naming_the_cell(X):

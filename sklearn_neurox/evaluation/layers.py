@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -17,6 +18,7 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._columns import check_indices
 from .._optional import import_optional
+from .._validation import refuse_tokens
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
 from ._folds import (
@@ -140,7 +142,9 @@ def layerwise_scores(
     n_layers : int, default=None
         Number of layers in X; or give `layers`.
     layers : sequence of int, default=None
-        Numbers of the layers in X, as ``tokens.layers`` has them; None numbers them from 0.
+        Alone, the numbers of all layers in X, as ``tokens.layers`` has them. Beside a larger
+        `n_layers`, those to score: ``n_layers=13, layers=[4, 8]`` scores two of 13. None scores
+        all, numbered from 0.
     cv : int, splitter, iterable or None, default=None
         As in ``cross_val_score``; but where `groups` are given, None and an int mean a GroupKFold,
         so that they are not silently ignored.
@@ -169,8 +173,9 @@ def layerwise_scores(
     Raises
     ------
     ValueError
-        If lengths differ, `n_layers` does not divide the number of neurons, or a control has
-        other words or another shape than X.
+        If lengths differ, `n_layers` does not divide the number of neurons, the columns of a
+        DataFrame are named after other layers, or a control has other words or another shape than
+        X.
     TypeError
         If `control` is something else.
 
@@ -203,11 +208,14 @@ def layerwise_scores(
     >>> result.other_scores["darkest row"].mean().round(2)
     np.float64(0.32)
     """
+    refuse_tokens(X)
     check_consistent_length(X, y, groups)
+    names = getattr(X, "columns", ())
     X = check_array(X)
-    n_layers, layers = _check_layers(n_layers, layers)
-    if X.shape[1] % n_layers:
-        raise ValueError(f"n_layers={n_layers} does not divide the {X.shape[1]} neurons of X.")
+    in_X, layers = _check_layers(n_layers, layers)
+    if X.shape[1] % len(in_X):
+        raise ValueError(f"n_layers={len(in_X)} does not divide the {X.shape[1]} neurons of X.")
+    _check_names(names, in_X)
     scorer = check_scorer(estimator, scoring)
     y = check_target(estimator, y)
     controls = read_controls(control, X.shape, y)
@@ -222,16 +230,24 @@ def layerwise_scores(
         name: _fold_scores(word_type_table(estimator), words, y, splits, scorer)
         for name, words in controls.words.items()
     }
-    tasks = [(X, y), *((other, y) for other in controls.activations.values())]
+
+    def of_layers(activations):
+        if layers == in_X:
+            return activations
+        runs = np.split(activations, len(in_X), axis=1)
+        return np.hstack([runs[in_X.index(layer)] for layer in layers])
+
+    X = of_layers(X)
+    tasks = [(X, y), *((of_layers(other), y) for other in controls.activations.values())]
     if controls.task is not None:
         tasks.append((X, controls.task.labels))
     jobs = [(*task, split) for task in tasks for split in splits]
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_layer_scores)(estimator, X, y, n_layers, split, scorer) for X, y, split in jobs
+        delayed(_layer_scores)(estimator, X, y, len(layers), split, scorer) for X, y, split in jobs
     )
     bar = tqdm(results, total=len(jobs), unit="fold", desc="layers", disable=not verbose)
     # (n_tasks, n_layers, n_folds)
-    scores = np.array(list(bar)).reshape(len(tasks), len(splits), n_layers).swapaxes(1, 2)
+    scores = np.array(list(bar)).reshape(len(tasks), len(splits), len(layers)).swapaxes(1, 2)
     others = dict(zip(controls.activations, scores[1:], strict=False))
     return LayerwiseScores(
         scores=scores[0],
@@ -243,18 +259,38 @@ def layerwise_scores(
     )
 
 
-def _check_layers(n_layers, layers) -> tuple[int, tuple[int, ...]]:
+def _check_layers(n_layers, layers) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the numbers of the layers in X, and of those to score."""
+    if n_layers is not None:
+        check_scalar(n_layers, "n_layers", Integral, min_val=1)
     if layers is None:
         if n_layers is None:
             raise ValueError("Give n_layers, or the numbers of the layers.")
-        check_scalar(n_layers, "n_layers", Integral, min_val=1)
-        return n_layers, tuple(range(n_layers))
+        return (tuple(range(n_layers)),) * 2
     layers = tuple(check_indices(layers, None, what="layer").tolist())
-    if n_layers not in (None, len(layers)):
-        raise ValueError(f"n_layers={n_layers}, but there are {len(layers)} layers: {layers}.")
     if not layers:
         raise ValueError("layers is empty.")
-    return len(layers), layers
+    if n_layers in (None, len(layers)):
+        return layers, layers
+    if max(layers) >= n_layers:
+        raise ValueError(
+            f"n_layers={n_layers}, but layers={layers}: X has layers 0 to {n_layers - 1}."
+        )
+    return tuple(range(n_layers)), layers
+
+
+def _check_names(names, layers) -> None:
+    """Refuse columns that are named after other layers, as ``TokenActivations`` names them."""
+    found = [re.match(r"layer_(\d+)_neuron_", str(name)) for name in names]
+    if not found or not all(found):
+        return
+    named = [int(match.group(1)) for match in found if match]
+    expected = np.repeat(layers, len(named) // len(layers)).tolist()
+    if named != expected:
+        raise ValueError(
+            f"The columns of X are named after the layers {sorted(set(named))}, but layers "
+            f"{list(layers)} are said to lie in X, one after the other."
+        )
 
 
 def _layer_scores(estimator, X, y, n_layers, split, scorer) -> list[float]:
@@ -283,7 +319,9 @@ def _fit_layers(estimator, X, y, n_layers) -> list:
         layers = [
             each[:-1].fit_transform(layer, y) for each, layer in zip(fitted, layers, strict=True)
         ]
-        if len({layer.shape[1] for layer in layers}) > 1:  # a step has selected neurons
+        has_names = any(hasattr(layer, "columns") for layer in layers)
+        # A step may select as many neurons as it likes.
+        if has_names or len({layer.shape[1] for layer in layers}) > 1:
             for probe, layer in zip(probes, layers, strict=True):
                 probe.fit(layer, y)
             return fitted

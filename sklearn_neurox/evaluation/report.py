@@ -16,7 +16,7 @@ from sklearn.utils import check_consistent_length, check_random_state, check_sca
 from sklearn.utils.validation import check_is_fitted
 
 from .._optional import import_optional
-from .._validation import check_words
+from .._validation import check_words, refuse_tokens
 from ._probe_scores import (
     BINARY_METRICS,
     CLASSIFIER_METRICS,
@@ -279,6 +279,7 @@ def probe_report(
         sentence_ids = check_labels(sentence_ids, name="sentence_ids")
     check = check_labels if is_classifier(estimator) else check_numbers
     labels = check(y, name="y")
+    refuse_tokens(X)
     check_consistent_length(X, labels, words, sentence_ids)
     seed = check_random_state(random_state).randint(2**31 - 1)
     resampling = Resampling(int(n_bootstraps), float(confidence), seed)

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
-from .._validation import check_words
+from .._validation import check_words, refuse_tokens
 from ._folds import (
     check_scorer,
     metric_name,
@@ -303,6 +303,7 @@ def _score_both_tasks(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Task and control scores, (n_candidates, n_folds), and the share of unseen words."""
     words = check_words(words, name="words")
+    refuse_tokens(X)
     check_consistent_length(X, y, words, groups)
     X, y, groups = check_words_data(X, y, groups)
     refuse_frozen(candidates[0], by="selectivity")

@@ -8,6 +8,7 @@ trainings up to rounding, at the price of one matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from mmap import mmap
 from typing import Any
 
@@ -181,6 +182,7 @@ class LinearProbeNet(NeuralNet):
         def evaluate(X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
             return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)
 
+        self.module_.eval()  # skorch's steps set it as they need it
         return _mean_over(TensorBatches(dataset, batch_size), evaluate)
 
     def finish(self) -> None:
@@ -277,12 +279,20 @@ def make_net(
         "device": str(device),
         "verbose": 0,
     }
-    params |= {**(net_params or {}), "closed_form": not net_params}
+    net_params = deepcopy(net_params or {})  # callbacks remember what they saw
+    if own := sorted({"device", "max_epochs"} & net_params.keys()):
+        raise ValueError(f"net_params has {own}: set these parameters of the probe instead.")
+    params |= {**net_params, "closed_form": not net_params}
     if params["batch_size"] < 1:
         raise ValueError(
             f"batch_size in net_params must be at least 1, got {params['batch_size']}."
         )
-    net = LinearProbeNet(**params).initialize()
+    try:
+        net = LinearProbeNet(**params).initialize()
+    except (TypeError, ValueError) as error:
+        if not net_params:
+            raise
+        raise type(error)(f"net_params {sorted(net_params)}: {error}") from error
     for name, array in (("weight", weight), ("bias", bias)):
         shape = tuple(getattr(getattr(net.module_, name, None), "shape", ()))
         if shape != array.shape:

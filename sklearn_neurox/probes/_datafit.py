@@ -21,6 +21,8 @@ from torch import Tensor
 from .._device import gram, like, to_device
 from ._objective import LOSSES
 
+# Of a sum of squares, what must be left of it by subtraction; its rounding is 1e-16.
+_LEAST_SHARE = 1e-6
 # Elements of the largest temporary array, 64 MB in float32.
 _CHUNK_ELEMENTS = 1 << 24
 
@@ -171,6 +173,15 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         return Moments(self.products - other.products, self.origin, self.n_outputs)
 
+    def is_lost_in(self, total: Moments) -> bool:
+        """Tell whether a variance is so small that rounding of the total is seen in it."""
+        n_words = self.products[0, 0]
+        scatter = (self.products.diagonal() - self.products[0] ** 2 / n_words)[1:]
+        whole = total.products.diagonal()[1:]
+        rounding = 16 * torch.finfo(torch.float64).eps * self.origin
+        moves = whole > total.products[0, 0] * rounding**2
+        return bool((moves & (scatter < _LEAST_SHARE * whole)).any())
+
     def datafit(self) -> GramDatafit:
         """Mean squared error on these words."""
         mean = self.products[0] / self.products[0, 0]
@@ -221,7 +232,7 @@ class GramDatafit:
         product = (weight.flatten(0, 1) @ self.gram).view_as(weight)
         shift = bias - self.null_bias
         errors = ((product - 2 * self.cross) * weight).sum(-1) + self.target_variance + shift**2
-        return errors.mean(1), (product - self.cross) * slope, shift * slope
+        return errors.mean(1).clamp_min(0), (product - self.cross) * slope, shift * slope
 
     def restrict(self, neurons: Tensor) -> GramDatafit:
         """See :class:`Datafit`."""

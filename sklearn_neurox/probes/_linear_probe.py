@@ -22,7 +22,9 @@ from .._validation import validate_activations
 from ._solvers import TrainingSet, solve_adam, solve_owlqn
 
 # What the last fit has left behind, and the next one may not.
-_FITTED = ("classes_", "coef_", "intercept_", "objective_", "optimality_", "loss_curve_", "net_")
+_FITTED = (
+    "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_", "net_"
+)  # fmt: skip
 # Rows of float16 activations that are predicted on at a time.
 _PREDICTED_AT_ONCE = 8192
 
@@ -57,6 +59,9 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def _weigh(self, y, sample_weight):
         """Weigh the words by what they are."""
         return sample_weight
+
+    def _warn_if_separated(self, X, y, sample_weight):
+        """Warn of words of training that leave the objective without a minimiser."""
 
     def _goes_on(self):
         """Tell whether training goes on from the last fit."""
@@ -110,6 +115,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         list of dict
             Fitted attributes: for each layer one for each pair.
         """
+        if self.net_params and self.solver != "adam":
+            raise ValueError(f'net_params are for solver="adam"; {self.solver!r} has no net.')
         device = resolve_device(self.device)
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
@@ -134,16 +141,42 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             return monitor(objective, as_fitted(weight, bias))
 
         lambdas = np.array(lambdas, dtype=np.float64)
-        options = {"monitor": monitor and monitor_weights, "n_layers": n_layers}
+        watch = monitor and monitor_weights
         if self.solver == "owlqn":
-            solutions = solve_owlqn(self, words, lambdas, previous, **options)
+            solutions = solve_owlqn(self, words, lambdas, previous, monitor=watch)
         else:
             start = _random_start(shape, random_state) if previous is None else previous
             start = tuple(array.astype(dtype) for array in start)
-            solutions = solve_adam(self, words, lambdas, start, random_state, **options)
+            solutions = solve_adam(
+                self, words, lambdas, start, random_state, monitor=watch, n_layers=n_layers
+            )
             if self._loss == "squared_error":
-                _warn_of_bad_start(solutions, targets, sample_weight)
+                self._warn_of_bad_start(solutions, np.tile(lambdas, (n_layers, 1)), words)
         return [as_fitted(each.weight, each.bias) | each.attributes for each in solutions]
+
+    def _warn_of_bad_start(self, solutions, lambdas, words):
+        """Warn if all that was trained has a greater error than the mean of the targets."""
+        mean = np.average(words.targets, axis=0, weights=words.sample_weight)
+        squares = (words.targets - mean) ** 2
+        of_mean = np.average(squares, axis=0, weights=words.sample_weight).mean()
+        best = min(
+            each.attributes["objective_"] - self._penalty(each.weight, *pair)
+            for each, pair in zip(solutions, lambdas, strict=True)
+        )
+        if best > (1 + 1e-3) * of_mean > 0:  # strong penalties leave the mean, and some jitter
+            warnings.warn(
+                f"After the last epoch the squared error is {best:.3g}, but that of always saying "
+                f"the mean of y is {of_mean:.3g}. Adam's steps are small for such numbers: "
+                "standardise y (TransformedTargetRegressor does), raise learning_rate or "
+                'max_epochs, or take solver="owlqn".',
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+    def _penalty(self, weight, lambda_l1, lambda_l2):
+        norm = np.linalg.norm(weight.astype(np.float64))
+        size = norm**2 if self.l2_penalty == "squared" else norm
+        return lambda_l1 * np.abs(weight).sum() + lambda_l2 * size
 
     def _set_fitted(self, attributes):
         for name in _FITTED:
@@ -183,22 +216,6 @@ def _random_start(shape, random_state):
         random_state.uniform(-bound, bound, size=shape),
         random_state.uniform(-bound, bound, size=shape[0]),
     )
-
-
-def _warn_of_bad_start(solutions, targets, sample_weight):
-    """Warn if all that was trained is worse than the mean of the targets."""
-    mean = np.average(targets, axis=0, weights=sample_weight)
-    of_mean = np.average((targets - mean) ** 2, axis=0, weights=sample_weight).mean()
-    best = min(each.attributes["objective_"] for each in solutions)
-    if best > of_mean > 0:
-        warnings.warn(
-            f"After the last epoch the objective is {best:.3g}, but to always say the mean of y "
-            f"has a squared error of {of_mean:.3g}. Adam's steps are small for such numbers: "
-            "standardise y (TransformedTargetRegressor does), raise learning_rate or max_epochs, "
-            'or take solver="owlqn".',
-            ConvergenceWarning,
-            stacklevel=6,
-        )
 
 
 def _check_start(previous, shape):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from copy import copy, deepcopy
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -66,23 +67,38 @@ class LinearProbeCV(LinearProbe):
             raise ValueError(f"cv={self.cv!r} gives no folds.")
         self._check_folds(y, sample_weight, splits)
 
-        with fit_task(self, X, y, max_subtasks=len(splits) + self.refit) as context:
+        n_tasks = len(splits) + self.refit
+        with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
             times, scores, zeros = [], [], []
             folds = self._fit_folds(X, y, sample_weight, candidates, splits)
-            for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
+            for (train, test), (probes, fit_time) in zip(splits, folds, strict=True):
                 task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
                 score_params = _check_method_params(X, routed.scorer.score, test)
                 start = time.perf_counter()
-                scorer = check_scoring(probes[0], self.scoring)
-                held_out = X[test], y[test]
-                with config_context(assume_finite=True):  # as `fit` has checked X
-                    scores.append([scorer(probe, *held_out, **score_params) for probe in probes])
+                scores.append(self._score_fold(probes, X[test], y[test], score_params))
                 zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
                 times.append((fit_time, time.perf_counter() - start))
+                for probe in probes:
+                    if not (probe.lambda_l1 or probe.lambda_l2):
+                        of_train = None if sample_weight is None else sample_weight[train]
+                        probe._warn_if_separated(X[train], y[train], of_train)
+                if self.verbose:
+                    print(
+                        f"[{type(self).__name__}] fold {len(scores)} of {len(splits)}: "
+                        f"{len(probes)} pairs of lambdas in {sum(times[-1]):.1f} s, scores from "
+                        f"{np.min(scores[-1]):.4g} to {np.max(scores[-1]):.4g}"
+                    )
                 task.call_on_fit_task_end(
                     estimator=self, X=X, y=y, reconstruction_attributes=vars(probes[0])
                 )
-            fitted = _summarise(candidates, np.array(scores, dtype=float), np.array(times))
+            if not np.isfinite(scores).all():
+                warnings.warn(
+                    f"Scores of {np.sum(~np.isfinite(scores))} fits are not finite; a pair of "
+                    "lambdas with such a score comes last.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            fitted = _summarise(candidates, np.array(scores), np.array(times))
             fitted["zero_shares_"] = np.array(zeros).T
             if self.refit:
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -122,6 +138,20 @@ class LinearProbeCV(LinearProbe):
                 trained[part::n_parts], took = next(results)
                 seconds += took
             yield trained, seconds
+
+    def _score_fold(self, probes, X, y, params) -> list[float]:
+        """Score probes on held-out words."""
+        scorer, scores = check_scoring(probes[0], self.scoring), []
+        with config_context(assume_finite=True):  # as `fit` has checked X
+            for probe in probes:
+                score = scorer(probe, X, y, **params)
+                score = score.item() if hasattr(score, "item") else score
+                if not isinstance(score, Real):
+                    raise ValueError(
+                        f"scoring must return a number, got {score!r} ({type(score).__name__})."
+                    )
+                scores.append(float(score))
+        return scores
 
     def _make_probe(self, *, cold=False, **lambdas):
         """Make the plain probe of a pair of lambdas; a warm start goes on from this one."""
@@ -203,6 +233,7 @@ class LinearProbeCV(LinearProbe):
         """
         check_is_fitted(self)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self._check_refitted()
         if self.scoring is None:
             return super().score(X, y, **weights)
         best = self._make_probe(lambda_l1=self.lambda_l1_, lambda_l2=self.lambda_l2_)
@@ -210,12 +241,15 @@ class LinearProbeCV(LinearProbe):
 
     def _outputs(self, X):
         check_is_fitted(self)
+        self._check_refitted()
+        return super()._outputs(X)
+
+    def _check_refitted(self):
         if not hasattr(self, "coef_"):
             raise AttributeError(
                 f"This {type(self).__name__} was fitted with refit=False: it has scores and "
                 "lambdas, but no weights to predict with."
             )
-        return super()._outputs(X)
 
 
 def _train(probes, X, y, sample_weight, train, moments):

@@ -158,22 +158,18 @@ def solve_owlqn(
     start: tuple[NDArray, NDArray] | None = None,
     *,
     monitor: Monitor | None = None,
-    n_layers: int = 1,
 ) -> list[Solution]:
     """Minimise by orthant-wise L-BFGS; the parameters are those of :func:`solve_adam`.
 
     Without a `start` the solver starts at W = 0.
     """
-    solutions = []
-    for X in np.split(words.X, n_layers, axis=1):
-        datafit = make_datafit(as_tensor(X), words)
-        _check_finite(datafit.variance.tolist(), words)
-        found: dict[int, Solution] = {}
-        for pairs in _banks(datafit, lambdas[:, 0]):
-            bank = _solve_bank(probe, datafit, words, lambdas[pairs], start, monitor)
-            found |= dict(zip(pairs.tolist(), bank, strict=True))
-        solutions += [found[pair] for pair in range(len(lambdas))]
-    return solutions
+    datafit = make_datafit(as_tensor(words.X), words)
+    _check_finite(datafit.variance.tolist(), words)
+    found: dict[int, Solution] = {}
+    for pairs in _banks(datafit, lambdas[:, 0]):
+        bank = _solve_bank(probe, datafit, words, lambdas[pairs], start, monitor)
+        found |= dict(zip(pairs.tolist(), bank, strict=True))
+    return [found[pair] for pair in range(len(lambdas))]
 
 
 def make_datafit(X: torch.Tensor, words: TrainingSet) -> Datafit:
@@ -205,12 +201,13 @@ def moments_of_folds(
     if X.shape[1] > min(smallest, _LARGEST_GRAM):
         return [None] * len(splits)
     targets = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(device)
-    weight = torch.from_numpy(np.ones(len(X)) if sample_weight is None else sample_weight)
-    weight = weight.to(device)
-    some = as_tensor(X[:_LARGEST_GRAM])
-    origin = torch.cat([some.double().mean(0).to(device), targets.mean(1)])
+    shares = np.ones(len(X)) if sample_weight is None else sample_weight
+    weight = torch.from_numpy(shares).to(device)
+    some = np.flatnonzero(shares)[:_LARGEST_GRAM]
+    origin = torch.cat([as_tensor(X[some]).double().mean(0).to(device), targets[:, some].mean(1)])
 
-    def moments(rows: NDArray) -> Moments:
+    def moments(rows: NDArray, origin: torch.Tensor | None = origin) -> Moments:
+        rows = rows[shares[rows] > 0]  # a weight of 0 equals a removed row, whatever it holds
         return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
 
     held_out = np.sort(np.concatenate([test for _, test in splits]))
@@ -221,7 +218,11 @@ def moments_of_folds(
         return [moments(train) for train, _ in splits]
     parts = [moments(test) for _, test in splits]
     total = reduce(Moments.__add__, parts)
-    return [total - part for part in parts]
+    rests = [total - part for part in parts]
+    return [
+        moments(train, None) if rest.is_lost_in(total) else rest
+        for rest, (train, _) in zip(rests, splits, strict=True)
+    ]
 
 
 def _banks(datafit: Datafit, lambda_l1: NDArray[np.float64]) -> list[NDArray[np.intp]]:
@@ -252,7 +253,7 @@ def _solve_bank(
     lambda_l1, lambda_l2 = torch.from_numpy(lambdas.T.copy()).to(like)
     point = None
     if start is not None:
-        weight, bias = (torch.from_numpy(array).to(like) for array in start)
+        weight, bias = (as_tensor(array).to(like) for array in start)
         point = weight.expand(len(lambdas), -1, -1), bias.expand(len(lambdas), -1)
     if len(datafit.null_bias) < words.targets.shape[1]:  # one logit, of rows -w / 2 and w / 2
         lambda_l2 = lambda_l2 * (0.5 if probe.l2_penalty == "squared" else np.sqrt(0.5))
@@ -278,7 +279,7 @@ def _solve_bank(
         )
     _check_finite(minimum.objective.tolist(), words)
     if not stopped:
-        _warn_unless_converged(probe, minimum, dtype)
+        _warn_unless_converged(probe, minimum, lambdas, dtype)
     return [
         Solution(
             _as_array(weight, dtype),
@@ -321,15 +322,18 @@ def _check_finite(numbers: Sequence[float], words: TrainingSet) -> None:
         )
 
 
-def _warn_unless_converged(probe, minimum: Minimum, dtype) -> None:
+def _warn_unless_converged(probe, minimum: Minimum, lambdas: NDArray[np.float64], dtype) -> None:
     late = [
-        (optimality, len(curve))
-        for optimality, curve in zip(minimum.optimality.tolist(), minimum.loss_curves, strict=True)
+        (optimality, len(curve), pair)
+        for optimality, curve, pair in zip(
+            minimum.optimality.tolist(), minimum.loss_curves, lambdas.tolist(), strict=True
+        )
         if optimality > probe.tol
     ]
     if not late:
         return
-    optimality, n_iter = max(late)
+    optimality, n_iter, (l1, l2) = max(late)
+    others = f", and those of {len(late) - 1} more pairs of lambdas" if len(late) > 1 else ""
     cause = (
         f"stopped at max_iter={probe.max_iter}; raise it, or tol"
         if n_iter >= probe.max_iter
@@ -337,8 +341,8 @@ def _warn_unless_converged(probe, minimum: Minimum, dtype) -> None:
         "raise tol, scale X, or pass float64"
     )
     warn(
-        f"The optimality conditions are violated by {optimality:.1e}, more than tol="
-        f"{probe.tol:g}: the solver {cause}.",
+        f"The optimality conditions are violated by {optimality:.1e} at lambda_l1={l1:g}, "
+        f"lambda_l2={l2:g}{others}, more than tol={probe.tol:g}: the solver {cause}.",
         ConvergenceWarning,
         stacklevel=2,
     )

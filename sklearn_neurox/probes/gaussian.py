@@ -18,7 +18,7 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._callbacks import fit_task
 from .._columns import check_indices, neuron_std
-from .._validation import all_or_nothing, float_dtypes, validate_data
+from .._validation import all_or_nothing, check_one_kind, float_dtypes, validate_data
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
@@ -133,6 +133,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     def _fit(self, X, y, sample_weight):
         X, y = validate_data(self, X, y, dtype=float_dtypes(X))
+        check_one_kind(y)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.all():
@@ -254,11 +255,19 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         ------
         ValueError
             For a label unseen in training, or a neuron that is not there or comes twice.
+
+        Warns
+        -----
+        UserWarning
+            If the neurons tell less than nothing.
         """
         _, codes, _ = self._check_words(X, y)
         log_proba = self.predict_log_proba(X, neurons)[np.arange(len(codes)), codes]
         share = np.bincount(codes) / len(codes)
-        return float((entr(share).sum() + log_proba.mean()) / np.log(2))
+        bits = float((entr(share).sum() + log_proba.mean()) / np.log(2))
+        if bits < _TOO_SURE:
+            self._warn_of_narrow(f"The neurons tell {bits:.2f} bits, less than nothing")
+        return bits
 
     def rank_neurons(self, n_neurons, X=None, y=None, *, verbose=False):
         """Choose neurons one by one, each the one that tells most beside those chosen before.
@@ -314,17 +323,22 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             greedy.add(left[chosen])
             left = np.delete(left, chosen)
         if X is None and min(bits) < _TOO_SURE:
-            remedy = 'covariance="mean", ' if self.covariance == "map" else ""
-            warnings.warn(
-                f"GaussianProbeClassifier: {np.argmin(bits)} neurons tell {min(bits):.2f} bits "
-                "about the very words of fit. Its Gaussians are too narrow, and the ranking is not "
-                f"to be trusted; take {remedy}fewer neurons or more words.",
-                UserWarning,
-                stacklevel=2,
+            self._warn_of_narrow(
+                f"{np.argmin(bits)} neurons tell {min(bits):.2f} bits about the very words of fit, "
+                "so the ranking is not to be trusted"
             )
         ordering += np.flatnonzero(~moves).tolist()[: n_neurons - n_moving]
         bits += [bits[-1]] * (n_neurons - n_moving)
         return np.array(ordering, dtype=np.intp), np.array(bits[1:])
+
+    def _warn_of_narrow(self, what):
+        remedy = 'covariance="mean", ' if self.covariance == "map" else ""
+        warnings.warn(
+            f"GaussianProbeClassifier: {what}. Its Gaussians are too narrow: take {remedy}fewer "
+            "neurons or more words.",
+            UserWarning,
+            stacklevel=3,
+        )
 
     def score_neurons(self, X=None, y=None, *, beside=()):
         """Bits that each neuron tells together with some others.

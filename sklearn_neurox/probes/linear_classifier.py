@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._validation import all_or_nothing, validate_activations
+from .._validation import all_or_nothing, check_one_kind, validate_activations
 from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 
@@ -81,8 +81,9 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     objective_ : float
         The objective on the training words at the end, in nats.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient by a
-        weight or the bias is from 0 ("owlqn").
+        Largest violation of the optimality conditions: how far the smallest subgradient is from
+        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
+        ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
@@ -190,31 +191,39 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         with all_or_nothing(self):
             X, y = self._check(X, y)
             self._fit(X, y, sample_weight)
-        self._warn_if_separated(X, y, self.lambda_l1, self.lambda_l2)
+            self._warn_if_separated(X, y, sample_weight)
         return self
 
     def _check(self, X, y):
         X, y = validate_activations(self, X, y, reset=not self._goes_on())
+        check_one_kind(y)
         check_classification_targets(y)
         return X, y
 
-    def _warn_if_separated(self, X, y, lambda_l1, lambda_l2):
+    def _warn_if_separated(self, X, y, sample_weight):
         """Without penalty, the weights of a probe that makes no mistake grow without end."""
-        if self.solver != "owlqn" or lambda_l1 or lambda_l2:
+        if self.solver != "owlqn" or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
+        weighs = True if sample_weight is None else np.asarray(sample_weight) > 0
         best = self._as_logits(self._apply(X)).argmax(axis=1)
-        if self.coef_.any() and np.array_equal(self.classes_[best], y):
+        if ((self.classes_[best] == y) | ~np.asarray(weighs)).all():
             warn(
                 "A linear map separates the classes of the training words without a mistake, and "
                 "lambda_l1 = lambda_l2 = 0: the objective has no minimiser, its weights grow "
                 f"without end. The fit stopped where the gradient fell below tol={self.tol:g}; "
                 "set a lambda.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _weigh(self, y, sample_weight):
         classes, codes = np.unique(y, return_inverse=True)
+        named = self.class_weight if isinstance(self.class_weight, dict) else classes
+        missing = [label for label in classes.tolist() if label not in named]
+        if missing and (unknown := [label for label in named if label not in classes.tolist()]):
+            raise ValueError(
+                f"class_weight has {unknown}, which are no labels of y, and not {missing}."
+            )
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )

@@ -67,7 +67,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, and the order of the words if `shuffle`.
     verbose : int, default=0
-        Print the objective of each epoch.
+        Print the scores of each fold.
 
     Attributes
     ----------
@@ -95,8 +95,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     objective_ : float
         The objective on the training words at the end, in nats.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient by a
-        weight or the bias is from 0 ("owlqn").
+        Largest violation of the optimality conditions: how far the smallest subgradient is from
+        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
+        ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
@@ -209,13 +210,10 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         """
         with all_or_nothing(self):
             X, y = self._check(X, y)
-            self._fit_grid(X, y, sample_weight, params)
-        if self.refit:
-            self._warn_if_separated(X, y, self.lambda_l1_, self.lambda_l2_)
-        return self
+            return self._fit_grid(X, y, sample_weight, params)
 
     def _check_folds(self, y, sample_weight, splits):
-        classes = np.unique(y)
+        classes = np.unique(y if sample_weight is None else y[sample_weight > 0])
         for fold, (train, _) in enumerate(splits):
             rows = train if sample_weight is None else train[sample_weight[train] > 0]
             missing = np.setdiff1d(classes, y[rows])
@@ -278,7 +276,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, and the order of the words if `shuffle`.
     verbose : int, default=0
-        Print the objective of each epoch.
+        Print the scores of each fold.
 
     Attributes
     ----------
@@ -303,8 +301,9 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     objective_ : float
         The objective on the training words at the end, in squared units of y.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient by a
-        weight or the bias is from 0 ("owlqn").
+        Largest violation of the optimality conditions: how far the smallest subgradient is from
+        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
+        ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import assert_all_finite
 
 from .._validation import all_or_nothing, validate_activations
 from ._linear_probe import LinearProbe
@@ -66,8 +67,9 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     objective_ : float
         The objective on the training words at the end, in squared units of y.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient by a
-        weight or the bias is from 0 ("owlqn").
+        Largest violation of the optimality conditions: how far the smallest subgradient is from
+        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
+        ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
         start and after each step ("owlqn").
@@ -187,6 +189,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
                 f"A regressor needs numbers, got y of dtype {y.dtype}: {y[:3].tolist()}."
             )
         y = y.astype(np.float64)
+        assert_all_finite(y, input_name="y")  # None among objects becomes NaN here only
         largest = np.finfo(np.result_type(X.dtype, np.float32)).max
         if np.abs(y).max() > largest:
             raise ValueError(f"y reaches {np.abs(y).max():.3g}, past the range of X's {X.dtype}.")

@@ -73,6 +73,8 @@ def save_probe(probe: BaseEstimator, path: str | os.PathLike[str]) -> None:
         ``coef_``.
     FileNotFoundError
         If the folder of `path` is not there.
+    IsADirectoryError
+        If `path` is a folder.
 
     See Also
     --------
@@ -92,7 +94,11 @@ def save_probe(probe: BaseEstimator, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.predict(X) == probe.predict(X)).all())
     True
     """
+    if hasattr(path, "fit"):
+        raise TypeError("save_probe takes the probe first, and then the path.")
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it to save a probe in.")
     name = type(probe).__name__
     if name not in _MODULES or type(probe) is not _class_of(name):
         raise TypeError(f"save_probe takes one of {', '.join(_MODULES)}; got {name}.")
@@ -246,8 +252,8 @@ def _encode(value, name, tensors):
         return {"type": "tensor", "name": name, "dtype": value.dtype.str, "order": order}
     raise TypeError(
         f"{name} is a {kind.__name__}, but only None, booleans, numbers, strings, and lists, "
-        f"tuples, dicts and arrays of these can be saved. Set {name.partition('[')[0]} to one of "
-        "these first, such as an int or None; that changes no prediction."
+        f"tuples, dicts and arrays of these can be saved. Set {name.partition('[')[0]} to None or "
+        "a number first; that changes no prediction."
     )
 
 

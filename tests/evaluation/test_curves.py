@@ -390,13 +390,33 @@ class TestNumbersOfLayers:
         assert (result.layers, result.best_layer) == ((4, 6, 9), 4)
         assert result.to_frame().index.tolist() == [4, 6, 9]
 
+    def test_some_of_all(self, classification):
+        X, y = classification
+        other = np.random.RandomState(1).normal(size=X.shape)
+        params = {"cv": 3, "n_layers": 3, "control": {"other": other}}
+        every = layerwise_scores(PROBE, X, y, **params)
+        some = layerwise_scores(PROBE, X, y, layers=[2, 0], **params)
+        assert (every.layers, some.layers) == ((0, 1, 2), (2, 0))
+        np.testing.assert_allclose(some.scores, every.scores[[2, 0]])
+        np.testing.assert_allclose(some.other_scores["other"], every.other_scores["other"][[2, 0]])
+
+    def test_the_names_of_columns_are_believed(self, classification):
+        pandas = pytest.importorskip("pandas")
+        X, y = classification
+        names = [f"layer_{layer}_neuron_{i}" for layer in (0, 4, 8) for i in range(4)]
+        frame = pandas.DataFrame(X, columns=names)
+        layerwise_scores(PROBE, frame, y, layers=[0, 4, 8], cv=3)
+        for wrong in ({"layers": [4, 8]}, {"n_layers": 3}, {"layers": [0, 4, 8, 9]}):
+            with pytest.raises(ValueError, match=r"named after the layers \[0, 4, 8\], but layers"):
+                layerwise_scores(PROBE, frame, y, cv=3, **wrong)
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
             (dict(), "Give n_layers, or the numbers of the layers"),
             (dict(layers=[]), "layers is empty"),
             (dict(layers=[1, 1, 2]), "Each layer can be named once; 1 comes twice"),
-            (dict(layers=[0, 1, 2], n_layers=4), "n_layers=4, but there are 3 layers"),
+            (dict(layers=[1, 4], n_layers=4), r"layers=\(1, 4\): X has layers 0 to 3"),
         ],
     )
     def test_errors(self, classification, changes, message):

@@ -238,6 +238,7 @@ class TestMutualInformation:
         np.testing.assert_allclose(scaled.mutual_information(X * scale, y), expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*less than nothing")
 class TestRanking:
     @pytest.mark.parametrize("scored_on", ["training words", "other words"])
     def test_each_step_is_the_best_of_all_candidates(self, words, covariance, scored_on):

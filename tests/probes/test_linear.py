@@ -27,7 +27,7 @@ from sklearn_neurox import (
 from sklearn_neurox.probes._adam import LinearProbeBank, make_dataset, make_net, train_epoch
 
 # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the objective")
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0, device="cpu")
@@ -321,7 +321,7 @@ class TestBadInput:
         X, y = classification
         probe = LinearProbeClassifier(**FAST).fit(X, y)
         expected = probe.predict(X)
-        with pytest.raises(ValueError, match="classes"):
+        with pytest.raises(ValueError, match=r"class_weight has \['x'\], which are no labels of y"):
             probe.set_params(class_weight={"x": 1}).fit(X, np.array(["a", "b", "c"])[y])
         np.testing.assert_array_equal(probe.predict(X), expected)
         with pytest.raises(ValueError, match="left the range"):
@@ -447,11 +447,22 @@ class TestNetParams:
         with pytest.raises(ValueError, match="batch_size in net_params must be at least 1, got 0"):
             LinearProbeClassifier(net_params={"batch_size": 0}, **FAST).fit(*classification)
 
-    def test_unknown_names(self, classification):
-        with pytest.raises(ValueError, match=r"unexpected argument.*optimiser"):
-            LinearProbeClassifier(net_params={"optimiser": torch.optim.SGD}, **FAST).fit(
-                *classification
-            )
+    @pytest.mark.parametrize(
+        ("params", "error", "message"),
+        [
+            ({"optimiser": torch.optim.SGD}, ValueError, "net_params.*unexpected.*optimiser"),
+            ({"criterion": None}, TypeError, r"net_params \['criterion'\]: 'NoneType' object"),
+            ({"max_epochs": 3}, ValueError, r"\['max_epochs'\]: set these parameters of the probe"),
+            ({"device": "cpu"}, ValueError, r"\['device'\]: set these parameters of the probe"),
+        ],
+    )
+    def test_what_a_net_does_not_take(self, classification, params, error, message):
+        with pytest.raises(error, match=message):
+            LinearProbeClassifier(net_params=params, **FAST).fit(*classification)
+
+    def test_the_exact_solver_has_no_net(self, classification):
+        with pytest.raises(ValueError, match="net_params are for solver=\"adam\"; 'owlqn' has no"):
+            LinearProbeClassifier(net_params={"lr": 0.1}, solver="owlqn").fit(*classification)
 
 
 def test_a_pickle_has_no_net(classification):
@@ -530,7 +541,7 @@ def test_on_cuda_as_on_the_cpu(classification):
     assert all(p.device == torch.device("cpu") for p in cuda.net_.module_.parameters())
 
 
-@pytest.mark.filterwarnings("default:After the last epoch the objective")
+@pytest.mark.filterwarnings("default:After the last epoch the squared error")
 class TestFarNumbers:
     """Adam moves by small steps: a mean far from 0 is not reached, and that is said."""
 

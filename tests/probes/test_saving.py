@@ -25,7 +25,7 @@ from sklearn_neurox import LinearProbeClassifier, LinearProbeRegressor, load_pro
 from sklearn_neurox.probes import saving
 
 # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the objective")
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
 
 FAST = dict(max_epochs=2, random_state=0, device="cpu")
 
@@ -294,7 +294,7 @@ class TestRefusesToSave:
     def test_parameters(self, fitted, path, monkeypatch, parameter, value, kind):
         parameters = fitted.get_params() | {parameter: value}
         monkeypatch.setattr(LinearProbeClassifier, "get_params", lambda self, deep: parameters)
-        match = rf"{parameter}\S* is a {kind}, but only .* Set {parameter} to one of these first, such as"
+        match = rf"{parameter}\S* is a {kind}, but only .* Set {parameter} to None or a number"
         with pytest.raises(TypeError, match=match):
             save_probe(fitted, path)
 
