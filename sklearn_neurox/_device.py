@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController  # scikit-learn brings it
 from torch import Tensor
 
 _THREADING_PAYS_FROM = 100_000_000
+# Rows and columns. A second thread gains nothing there, and waits long for a busy core.
+_MATRIX_FOR_ONE_THREAD = 512
 # Of a CUDA device's free memory, what activations may take.
 _SHARE_OF_MEMORY = 0.7
 
@@ -90,6 +94,21 @@ def gram(rows: Tensor) -> Tensor:
         return rows.mT @ rows
     array = rows.numpy()
     return torch.from_numpy(array.T @ array)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def blas_threads(size: int) -> Iterator[None]:
+    """Let numpy's and scipy's products of matrices of this size use the threads they pay for."""
+    if size > _MATRIX_FOR_ONE_THREAD:
+        yield
+        return
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
 
 
 @contextmanager

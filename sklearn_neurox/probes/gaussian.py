@@ -18,6 +18,7 @@ from tqdm.auto import tqdm  # skorch brings it
 
 from .._callbacks import fit_task
 from .._columns import check_indices, neuron_std
+from .._device import blas_threads
 from .._validation import all_or_nothing, check_one_kind, float_dtypes, validate_data
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
@@ -221,14 +222,16 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         neurons = range(X.shape[1]) if neurons is None else neurons
         neurons = check_indices(neurons, X.shape[1], what="neuron")
         neurons = neurons[self._moves()[neurons]]
+        words = X if len(neurons) == X.shape[1] else np.take(X, neurons, axis=1)
         joint = np.tile(np.log(self.class_prior_), (len(X), 1))  # but for a number per word
-        for c, (mean, covariance) in enumerate(zip(self.means_, self.covariances_, strict=True)):
-            factor = cholesky(covariance[np.ix_(neurons, neurons)], lower=True)
-            joint[:, c] -= np.log(factor.diagonal()).sum()
-            for rows in gen_batches(len(X), _ROWS):
-                centred = (X[rows, neurons] - mean[neurons]).T
-                white = solve_triangular(factor, centred, lower=True, check_finite=False)
-                joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
+        with blas_threads(len(neurons)):
+            for c, mean in enumerate(self.means_[:, neurons]):
+                factor = cholesky(self.covariances_[c][np.ix_(neurons, neurons)], lower=True)
+                joint[:, c] -= np.log(factor.diagonal()).sum()
+                for rows in gen_batches(len(X), _ROWS):
+                    centred = (words[rows] - mean).T
+                    white = solve_triangular(factor, centred, lower=True, check_finite=False)
+                    joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
         return log_softmax(joint, axis=1)
 
     def mutual_information(self, X, y, neurons=None):
