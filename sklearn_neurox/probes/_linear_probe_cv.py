@@ -29,7 +29,7 @@ from sklearn.utils.validation import _check_method_params, _check_sample_weight,
 from .._callbacks import fit_task
 from .._device import resolve_device
 from ._datafit import Moments
-from ._linear_probe import LinearProbe
+from ._linear_probe import _FITTED, LinearProbe
 from ._solvers import moments_of_folds
 
 _GRID = ("lambda_l1", "lambda_l2")
@@ -71,17 +71,13 @@ class LinearProbeCV(LinearProbe):
         with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
             times, scores, zeros = [], [], []
             folds = self._fit_folds(X, y, sample_weight, candidates, splits)
-            for (train, test), (probes, fit_time) in zip(splits, folds, strict=True):
+            for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
                 task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
                 score_params = _check_method_params(X, routed.scorer.score, test)
                 start = time.perf_counter()
                 scores.append(self._score_fold(probes, X[test], y[test], score_params))
                 zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
                 times.append((fit_time, time.perf_counter() - start))
-                for probe in probes:
-                    if not (probe.lambda_l1 or probe.lambda_l2):
-                        of_train = None if sample_weight is None else sample_weight[train]
-                        probe._warn_if_separated(X[train], y[train], of_train)
                 if self.verbose:
                     print(
                         f"[{type(self).__name__}] fold {len(scores)} of {len(splits)}: "
@@ -104,7 +100,9 @@ class LinearProbeCV(LinearProbe):
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
                 best = self._make_probe(**fitted["best_params_"])
                 pair = tuple(fitted["best_params_"][name] for name in _GRID)
-                fitted |= best._fit_bank(X, y, sample_weight, [pair])[0]
+                best._set_fitted(best._fit_bank(X, y, sample_weight, [pair])[0])
+                best._warn_if_separated(X, y, sample_weight)
+                fitted |= {name: vars(best)[name] for name in _FITTED if hasattr(best, name)}
                 task.call_on_fit_task_end(
                     estimator=self, X=X, y=y, reconstruction_attributes=fitted
                 )

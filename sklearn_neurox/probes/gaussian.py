@@ -222,7 +222,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         neurons = range(X.shape[1]) if neurons is None else neurons
         neurons = check_indices(neurons, X.shape[1], what="neuron")
         neurons = neurons[self._moves()[neurons]]
-        words = X if len(neurons) == X.shape[1] else np.take(X, neurons, axis=1)
+        every = np.array_equal(neurons, np.arange(X.shape[1]))
+        words = X if every else np.take(X, neurons, axis=1)
         joint = np.tile(np.log(self.class_prior_), (len(X), 1))  # but for a number per word
         with blas_threads(len(neurons)):
             for c, mean in enumerate(self.means_[:, neurons]):

@@ -186,10 +186,10 @@ class TestFolds:
             one.score(X, Y, weight), grid.best_estimator_.score(X, Y, weight)
         )
 
-    def test_one_whose_words_are_separated_is_warned_of(self):
+    def test_a_best_pair_without_penalty_is_warned_of_if_classes_are_separated(self):
         line, classes = np.r_[-1 - np.arange(10), 1 + np.arange(10)][:, None], np.repeat([0, 1], 10)
         with pytest.warns(ConvergenceWarning, match="no minimiser"):
-            search(solver="owlqn", tol=1e-3, refit=False).fit(line.astype(float), classes)
+            search(solver="owlqn", tol=1e-3).fit(line.astype(float), classes)
 
     def test_callbacks_of_a_search_without_a_refit(self):
         monitor = ScoringMonitor(scoring="accuracy")
