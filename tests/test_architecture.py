@@ -16,7 +16,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 # From the ground up. A module may import from its own floor's room and from the floors below.
 FLOORS = [
     {"_optional", "_device", "_callbacks", "_mapping"},
-    {"_validation", "_columns"},
+    {"_validation", "_warnings", "_columns"},
     {"probes", "activations"},
     {"neurons", "datasets"},
     {"evaluation"},

@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._validation import validate_activations
+from .._warnings import stacklevel_of_user
 from ._solvers import TrainingSet, solve_adam, solve_owlqn
 
 # What the last fit has left behind, and the next one may not.
@@ -170,7 +171,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "standardise y (TransformedTargetRegressor does), raise learning_rate or "
                 'max_epochs, or take solver="owlqn".',
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=stacklevel_of_user(),
             )
 
     def _penalty(self, weight, lambda_l1, lambda_l2):

@@ -28,6 +28,7 @@ from sklearn.utils.validation import _check_method_params, _check_sample_weight,
 
 from .._callbacks import fit_task
 from .._device import resolve_device
+from .._warnings import stacklevel_of_user
 from ._datafit import Moments
 from ._linear_probe import _FITTED, LinearProbe
 from ._solvers import moments_of_folds
@@ -69,45 +70,62 @@ class LinearProbeCV(LinearProbe):
 
         n_tasks = len(splits) + self.refit
         with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
-            times, scores, zeros = [], [], []
-            folds = self._fit_folds(X, y, sample_weight, candidates, splits)
-            for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
-                task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
-                score_params = _check_method_params(X, routed.scorer.score, test)
-                start = time.perf_counter()
-                scores.append(self._score_fold(probes, X[test], y[test], score_params))
-                zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
-                times.append((fit_time, time.perf_counter() - start))
-                if self.verbose:
-                    print(
-                        f"[{type(self).__name__}] fold {len(scores)} of {len(splits)}: "
-                        f"{len(probes)} pairs of lambdas in {sum(times[-1]):.1f} s, scores from "
-                        f"{np.min(scores[-1]):.4g} to {np.max(scores[-1]):.4g}"
-                    )
-                task.call_on_fit_task_end(
-                    estimator=self, X=X, y=y, reconstruction_attributes=vars(probes[0])
-                )
+            scores, zeros, times = self._cross_validate(
+                X, y, sample_weight, candidates, splits, routed.scorer.score, context
+            )
             if not np.isfinite(scores).all():
                 warnings.warn(
                     f"Scores of {np.sum(~np.isfinite(scores))} fits are not finite; a pair of "
                     "lambdas with such a score comes last.",
                     UserWarning,
-                    stacklevel=4,
+                    stacklevel=stacklevel_of_user(),
                 )
-            fitted = _summarise(candidates, np.array(scores), np.array(times))
-            fitted["zero_shares_"] = np.array(zeros).T
+            fitted = _summarise(candidates, scores, times) | {"zero_shares_": zeros.T}
             if self.refit:
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
-                best = self._make_probe(**fitted["best_params_"])
-                pair = tuple(fitted["best_params_"][name] for name in _GRID)
-                best._set_fitted(best._fit_bank(X, y, sample_weight, [pair])[0])
-                best._warn_if_separated(X, y, sample_weight)
-                fitted |= {name: vars(best)[name] for name in _FITTED if hasattr(best, name)}
+                fitted |= self._refit(X, y, sample_weight, fitted["best_params_"])
                 task.call_on_fit_task_end(
                     estimator=self, X=X, y=y, reconstruction_attributes=fitted
                 )
             self._set_fitted(fitted)
         return self
+
+    def _cross_validate(self, X, y, sample_weight, candidates, splits, score_params, context):
+        """Train and score the grid on each fold.
+
+        Returns
+        -------
+        scores, zeros : ndarray of shape (n_folds, n_candidates)
+            And the shares of the weights that are 0.
+        times : ndarray of shape (n_folds, 2)
+            Seconds of training and of scoring.
+        """
+        times, scores, zeros = [], [], []
+        folds = self._fit_folds(X, y, sample_weight, candidates, splits)
+        for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
+            task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
+            start = time.perf_counter()
+            params = _check_method_params(X, score_params, test)
+            scores.append(self._score_fold(probes, X[test], y[test], params))
+            zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
+            times.append((fit_time, time.perf_counter() - start))
+            if self.verbose:
+                print(
+                    f"[{type(self).__name__}] fold {len(scores)} of {len(splits)}: {len(probes)} "
+                    f"pairs of lambdas in {sum(times[-1]):.1f} s, scores from "
+                    f"{np.min(scores[-1]):.4g} to {np.max(scores[-1]):.4g}"
+                )
+            task.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=vars(probes[0])
+            )
+        return np.array(scores), np.array(zeros), np.array(times)
+
+    def _refit(self, X, y, sample_weight, lambdas):
+        """Train on all words; returns what is fitted."""
+        best = self._make_probe(**lambdas)
+        best._set_fitted(best._fit_bank(X, y, sample_weight, [tuple(map(lambdas.get, _GRID))])[0])
+        best._warn_if_separated(X, y, sample_weight)
+        return {name: vars(best)[name] for name in _FITTED if hasattr(best, name)}
 
     def _fit_folds(self, X, y, sample_weight, candidates, splits) -> Iterator[tuple[list, float]]:
         """Train the grid on each fold.

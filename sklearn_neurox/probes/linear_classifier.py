@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import all_or_nothing, check_one_kind, validate_activations
+from .._warnings import stacklevel_of_user
 from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 
@@ -213,7 +214,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
                 f"without end. The fit stopped where the gradient fell below tol={self.tol:g}; "
                 "set a lambda.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel_of_user(),
             )
 
     def _weigh(self, y, sample_weight):

@@ -188,8 +188,18 @@ class TestFolds:
 
     def test_a_best_pair_without_penalty_is_warned_of_if_classes_are_separated(self):
         line, classes = np.r_[-1 - np.arange(10), 1 + np.arange(10)][:, None], np.repeat([0, 1], 10)
-        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+        with pytest.warns(ConvergenceWarning, match="no minimiser") as caught:
             search(solver="owlqn", tol=1e-3).fit(line.astype(float), classes)
+        assert {warning.filename for warning in caught} == {__file__}
+
+    def test_what_a_fold_warns_of_points_at_the_line_of_the_user(self):
+        for one in (
+            search(solver="owlqn", lambdas_l1=[0.01], max_iter=3),
+            LinearProbeRegressorCV(lambdas_l1=[0], lambdas_l2=[0], cv=2, max_epochs=1),
+        ):
+            with pytest.warns(ConvergenceWarning) as caught:
+                one.fit(X, NUMBERS > 0 if one.solver == "owlqn" else NUMBERS + 100)
+            assert {warning.filename for warning in caught} == {__file__}
 
     def test_callbacks_of_a_search_without_a_refit(self):
         monitor = ScoringMonitor(scoring="accuracy")
