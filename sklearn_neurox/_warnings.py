@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import joblib
 import sklearn
 
-# This package, and what calls it back.
+# The folders of this package, and of what calls it back.
 _INSIDE = tuple(
-    str(Path(file).parent) for file in (__file__, sklearn.__file__, joblib.__file__)
-)  # fmt: skip
+    f"{Path(path).parent}{os.sep}" for path in (__file__, sklearn.__file__, joblib.__file__)
+)
 
 
 def stacklevel_of_user() -> int:

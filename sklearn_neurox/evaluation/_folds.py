@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 
+from .._warnings import stacklevel_of_user
 from .metrics import get_scorer
 
 
@@ -47,7 +48,7 @@ def check_scorer(estimator, scoring) -> Any:
     return check_scoring(estimator, scoring)
 
 
-def warn_of_unseen_labels(estimator, y, splits, *, stacklevel: int) -> None:
+def warn_of_unseen_labels(estimator, y, splits) -> None:
     """Warn once of labels in test words that training has not."""
     if not is_classifier(estimator):
         return
@@ -62,7 +63,7 @@ def warn_of_unseen_labels(estimator, y, splits, *, stacklevel: int) -> None:
             f"{', ...' * (len(labels) > 5)}. They count as wrong; leave rare labels out, if "
             "that is not what you mean.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=stacklevel_of_user(),
         )
 
 

@@ -176,7 +176,7 @@ def ablation_curve(
         refuse_frozen(estimator, by="ablation_curve(mode='retrain')")
     scorer = check_scorer(estimator, scoring)
     splits = split_folds(estimator, X, y, cv, groups)
-    warn_of_unseen_labels(estimator, y, splits, stacklevel=2)
+    warn_of_unseen_labels(estimator, y, splits)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(splits))
 
     folds = Parallel(n_jobs=n_jobs, return_as="generator")(

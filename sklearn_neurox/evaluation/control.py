@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 
 from .._validation import check_words
+from .._warnings import stacklevel_of_user
 from ._targets import check_labels
 
 # From this share of unseen word types on, memory can help with so few test words that the control
@@ -224,7 +225,7 @@ def oov_rates(types, splits) -> NDArray[np.float64]:
     )
 
 
-def warn_of_unseen_types(rates, stacklevel: int) -> None:
+def warn_of_unseen_types(rates) -> None:
     """Warn where a control task cannot be learnt: hardly a test word is of a training type."""
     n_folds = int((rates >= _TOO_MANY_UNSEEN).sum())
     if n_folds:
@@ -234,5 +235,5 @@ def warn_of_unseen_types(rates, stacklevel: int) -> None:
             "control task cannot be learnt there, and the selectivity measures nothing but the "
             "score above guessing. Split by sentences, not by word types, for it.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=stacklevel_of_user(),
         )

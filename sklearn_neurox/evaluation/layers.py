@@ -220,9 +220,9 @@ def layerwise_scores(
     y = check_target(estimator, y)
     controls = read_controls(control, X.shape, y)
     splits = split_folds(estimator, X, y, cv, groups)
-    warn_of_unseen_labels(estimator, y, splits, stacklevel=2)
+    warn_of_unseen_labels(estimator, y, splits)
     if controls.task is not None:
-        warn_of_unseen_types(oov_rates(controls.task.types, splits), stacklevel=2)
+        warn_of_unseen_types(oov_rates(controls.task.types, splits))
 
     # First what takes no time: a scorer that does not fit is noticed there.
     baseline = _fold_scores(majority(estimator), X[:, :1], y, splits, scorer)

@@ -309,10 +309,10 @@ def _score_both_tasks(
     refuse_frozen(candidates[0], by="selectivity")
     scorer = check_scorer(candidates[0], scoring)
     splits = split_folds(candidates[0], X, y, cv, groups)
-    warn_of_unseen_labels(candidates[0], y, splits, stacklevel=3)
+    warn_of_unseen_labels(candidates[0], y, splits)
     control = make_control_task(words, y, random_state=random_state)
     oov_rate = oov_rates(control.types, splits)
-    warn_of_unseen_types(oov_rate, stacklevel=3)
+    warn_of_unseen_types(oov_rate)
 
     jobs = [
         (candidate, labels, split)

@@ -20,6 +20,7 @@ from .._callbacks import fit_task
 from .._device import resolve_device
 from .._validation import validate_activations
 from .._warnings import stacklevel_of_user
+from ._objective import penalty
 from ._solvers import TrainingSet, solve_adam, solve_owlqn
 
 # What the last fit has left behind, and the next one may not.
@@ -160,10 +161,10 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         mean = np.average(words.targets, axis=0, weights=words.sample_weight)
         squares = (words.targets - mean) ** 2
         of_mean = np.average(squares, axis=0, weights=words.sample_weight).mean()
-        best = min(
-            each.attributes["objective_"] - self._penalty(each.weight, *pair)
-            for each, pair in zip(solutions, lambdas, strict=True)
-        )
+        weights = torch.from_numpy(np.stack([each.weight for each in solutions])).double()
+        lambda_l1, lambda_l2 = torch.from_numpy(lambdas.T)
+        penalties = penalty(weights, lambda_l1, lambda_l2, self.l2_penalty).numpy()
+        best = np.min([each.attributes["objective_"] for each in solutions] - penalties)
         if best > (1 + 1e-3) * of_mean > 0:  # strong penalties leave the mean, and some jitter
             warnings.warn(
                 f"After the last epoch the squared error is {best:.3g}, but that of always saying "
@@ -173,11 +174,6 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 ConvergenceWarning,
                 stacklevel=stacklevel_of_user(),
             )
-
-    def _penalty(self, weight, lambda_l1, lambda_l2):
-        norm = np.linalg.norm(weight.astype(np.float64))
-        size = norm**2 if self.l2_penalty == "squared" else norm
-        return lambda_l1 * np.abs(weight).sum() + lambda_l2 * size
 
     def _set_fitted(self, attributes):
         for name in _FITTED:

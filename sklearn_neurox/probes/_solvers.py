@@ -26,6 +26,8 @@ from ._owlqn import Minimum, Penalties, minimise
 
 # Neurons from which their second moments are worth more than passes over the words.
 _LARGEST_GRAM = 4096
+# Words whose means are near enough to all means for sums of squares to lose nothing to rounding.
+_WORDS_FOR_ORIGIN = 4096
 
 # Called after each step of a single probe with objective, W and b; returns whether to stop.
 Monitor = Callable[[float, NDArray, NDArray], bool]
@@ -204,7 +206,7 @@ def moments_of_folds(
     targets = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(device)
     shares = np.ones(len(X)) if sample_weight is None else sample_weight
     weight = torch.from_numpy(shares).to(device)
-    some = np.flatnonzero(shares)[:_LARGEST_GRAM]
+    some = np.flatnonzero(shares)[:_WORDS_FOR_ORIGIN]
     origin = torch.cat([as_tensor(X[some]).double().mean(0).to(device), targets[:, some].mean(1)])
 
     def moments(rows: NDArray, origin: torch.Tensor | None = origin) -> Moments:

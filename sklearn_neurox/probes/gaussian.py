@@ -20,6 +20,7 @@ from .._callbacks import fit_task
 from .._columns import check_indices, neuron_std
 from .._device import blas_threads
 from .._validation import all_or_nothing, check_one_kind, float_dtypes, validate_data
+from .._warnings import stacklevel_of_user
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
@@ -341,7 +342,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             f"GaussianProbeClassifier: {what}. Its Gaussians are too narrow: take {remedy}fewer "
             "neurons or more words.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel_of_user(),
         )
 
     def score_neurons(self, X=None, y=None, *, beside=()):

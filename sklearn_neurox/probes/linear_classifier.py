@@ -205,9 +205,11 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         """Without penalty, the weights of a probe that makes no mistake grow without end."""
         if self.solver != "owlqn" or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
-        weighs = True if sample_weight is None else np.asarray(sample_weight) > 0
+        if sample_weight is not None:
+            weighs = np.asarray(sample_weight) > 0
+            X, y = X[weighs], y[weighs]
         best = self._as_logits(self._apply(X)).argmax(axis=1)
-        if ((self.classes_[best] == y) | ~np.asarray(weighs)).all():
+        if np.array_equal(self.classes_[best], y):
             warn(
                 "A linear map separates the classes of the training words without a mistake, and "
                 "lambda_l1 = lambda_l2 = 0: the objective has no minimiser, its weights grow "
