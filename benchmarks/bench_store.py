@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from _timing import command_line, interleave
 
-from sklearn_neurox.activations.store import StoreWriter, load_store
+from sklearn_neurox import StoreWriter, TokenActivations
 
 N_WORDS, N_LAYERS, WIDTH, LENGTH = 6000, 7, 384, 20  # words of a sentence
 LARGE, LAYERS, HIDDEN, LAYER = 100_000, 13, 768, 6
@@ -59,7 +59,7 @@ def compare(folder, repeats):
     write(folder)
     store, hdf5 = folder / "store", folder / "sentences.hdf5"
     # Sums of what each side opens; told here, because to compute them is another work.
-    sums = {"store": total([load_store(store).X]), "hdf5": total(from_hdf5(hdf5))}
+    sums = {"store": total([TokenActivations.load(store).X]), "hdf5": total(from_hdf5(hdf5))}
 
     def opened(name, load):
         load()
@@ -68,7 +68,7 @@ def compare(folder, repeats):
     print(f"{N_WORDS:,} words x {N_LAYERS * WIDTH:,} neurons, float32: opened")
     interleave(
         {
-            "load_store": lambda: opened("store", lambda: load_store(store)),
+            "TokenActivations.load": lambda: opened("store", lambda: TokenActivations.load(store)),
             "h5py, sentences in a list": lambda: opened("hdf5", lambda: from_hdf5(hdf5)),
             "h5py, and made one array": lambda: opened("hdf5", lambda: np.vstack(from_hdf5(hdf5))),
         },
@@ -77,7 +77,7 @@ def compare(folder, repeats):
     print("opened, and every number read")
     interleave(
         {
-            "load_store": lambda: f"sum {total([load_store(store).X]):.6f}",
+            "TokenActivations.load": lambda: f"sum {total([TokenActivations.load(store).X]):.6f}",
             "h5py, sentences in a list": lambda: f"sum {total(from_hdf5(hdf5)):.6f}",
         },
         repeats=repeats,

@@ -10,10 +10,9 @@ import numpy as np
 import sklearn.utils.validation
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, gen_batches
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from ._mapping import mapping_of, release
+from ._files import mapping_of, release
 
 # Rows of a float16 array that are looked through at a time.
 _CHECKED_AT_ONCE = 8192
@@ -180,57 +179,6 @@ def check_scale(values, n_neurons: int) -> NDArray:
     if (scale < 0).any():
         raise ValueError(f"scale must not be negative, got {scale.min()}.")
     return scale
-
-
-def check_one_kind(y: NDArray) -> None:
-    """Refuse labels of several kinds, such as strings and None.
-
-    Raises
-    ------
-    TypeError
-        Naming the first that differs.
-    """
-    kinds = [type(label).__name__ for label in y.ravel().tolist()] if y.dtype == object else []
-    if len(set(kinds)) > 1:
-        row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
-        raise TypeError(
-            f"Labels must be of one kind, but y holds {' and '.join(sorted(set(kinds)))}; the "
-            f"first that differs is y[{row}], {y.ravel()[row]!r}."
-        )
-
-
-def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
-    """Find the classes of words.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_words,)
-    by : str
-        What compares classes, for the message.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-        Labels, sorted.
-    codes : ndarray of int of shape (n_words,)
-        The class of each word, as an index.
-
-    Raises
-    ------
-    TypeError
-        If labels of different kinds are mixed, such as strings and None.
-    ValueError
-        If labels are numbers that are no classes, or there is one class.
-    """
-    check_one_kind(y)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"{by} compares classes, but y has 1 class: all {len(y)} words have the label "
-            f"{classes.tolist()[0]!r}."
-        )
-    return classes, codes
 
 
 def check_words(words: Iterable, *, name: str) -> list:

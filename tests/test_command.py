@@ -148,7 +148,7 @@ class TestStore:
     def test_what_cannot_work_is_said_before_the_work(
         self, store, tmp_path, capsys, monkeypatch, command, message
     ):
-        from sklearn_neurox import _commands
+        from sklearn_neurox._cli import commands as _commands
 
         def work(*args):
             raise AssertionError("the work began")
@@ -196,7 +196,7 @@ class TestStore:
         assert "There is no folder" in capsys.readouterr().err
 
     def test_a_page_is_named_after_its_store(self, store, tmp_path, monkeypatch):
-        from sklearn_neurox import _commands
+        from sklearn_neurox._cli import commands as _commands
 
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(_commands, "make_page", lambda *args: AnalysisReport("A page"))
@@ -222,7 +222,7 @@ class TestStore:
         assert "holds no labels" in capsys.readouterr().err
 
     def test_interrupted(self, monkeypatch, capsys):
-        from sklearn_neurox import _commands
+        from sklearn_neurox._cli import commands as _commands
 
         def interrupt(args):
             raise KeyboardInterrupt

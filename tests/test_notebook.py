@@ -12,16 +12,16 @@ from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-import sklearn_neurox as nx
+import sklearn_neurox as snx
 
 X, y = load_digits(return_X_y=True)
-pipeline = make_pipeline(nx.LayerSelector(2, n_layers=8), nx.LinearProbeClassifier(max_epochs=2))
+pipeline = make_pipeline(snx.LayerSelector(2, n_layers=8), snx.LinearProbeClassifier(max_epochs=2))
 grid = GridSearchCV(pipeline, {"linearprobeclassifier__lambda_l1": [0, 1e-3]}, cv=2)
 grid.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
 """,
-    "nx.layerwise_scores(nx.LinearProbeClassifier(max_epochs=1), X, y, n_layers=2, cv=2, verbose=1)",
-    "nx.visualize_activations(['a', 'word'], [1.0, -2.0])",
-    "nx.AnalysisReport('Title', 'Lead').add_section('One')",
+    "snx.layerwise_scores(snx.LinearProbeClassifier(max_epochs=1), X, y, n_layers=2, cv=2, verbose=1)",
+    "snx.visualize_activations(['a', 'word'], [1.0, -2.0])",
+    "snx.AnalysisReport('Title', 'Lead').add_section('One')",
 ]
 
 

@@ -21,7 +21,7 @@ from sklearn_neurox import (
     top_words,
     weight_mass_ordering,
 )
-from sklearn_neurox.activations import aggregate_subwords
+from sklearn_neurox.extraction import aggregate_subwords
 from sklearn_neurox.probes._adam import TensorBatches, make_dataset, make_net
 from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
 

@@ -1,34 +1,42 @@
-"""A warning points at the first line outside of the package and of what calls it back."""
+"""A warning points at the first line outside of the package and of the libraries that call it back."""
 
-import warnings
 from pathlib import Path
 
 import pytest
 import sklearn
 
-from sklearn_neurox._warnings import stacklevel_of_user
+import sklearn_neurox
+from sklearn_neurox._warnings import UnseenLabelsWarning, warn
+
+PACKAGE = Path(sklearn_neurox.__file__).parent
+SKLEARN = Path(sklearn.__file__).parent
 
 
-def warn():
-    warnings.warn("here", UserWarning, stacklevel=stacklevel_of_user())
+def called_from(*paths):
+    """Chain calls whose lines are in these files, the outermost first, to a call of `warn`."""
+    scope = {"function": warn}
+    for path in reversed(paths):
+        exec(compile("def call(message): function(message)", str(path), "exec"), scope)
+        scope = {"function": scope["call"]}
+    return scope["function"]
 
 
-def call_from(path, function):
-    """Call a function from a line of another file."""
-    scope = {"function": function}
-    exec(compile("def call(): return function()", path, "exec"), scope)
-    return scope["call"]
-
-
-def test_lines_of_scikit_learn_are_passed_and_those_of_its_namesakes_are_not():
-    folder = Path(sklearn.__file__).parent
-    inside = call_from(f"{folder}/base.py", stacklevel_of_user)
-    assert inside() == 2
-    namesake = call_from(f"{folder}_of_mine/study.py", stacklevel_of_user)
-    assert namesake() == 1
-
-
-def test_the_line_is_that_of_the_user():
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([], __file__),
+        ([PACKAGE / "probes" / "gaussian.py"], __file__),
+        ([SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], __file__),
+        (["study.py", SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], "study.py"),
+        ([f"{SKLEARN}_of_mine/study.py", PACKAGE / "_labels.py"], f"{SKLEARN}_of_mine/study.py"),
+    ],
+)
+def test_a_warning_points_at_the_line_of_the_user(paths, expected):
     with pytest.warns(UserWarning, match="here") as caught:
-        warn()
-    assert caught[0].filename == __file__
+        called_from(*paths)("here")
+    assert [Path(each.filename).name for each in caught] == [Path(expected).name]
+
+
+def test_the_category_is_that_of_the_caller():
+    with pytest.warns(UnseenLabelsWarning, match="here"):
+        warn("here", UnseenLabelsWarning)

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import warnings
 import zlib
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from .._warnings import warn
 
 try:
     import fcntl
@@ -72,7 +73,7 @@ def _locked(folder):
             if error.errno not in _NO_LOCKS:
                 raise
             message = f"There are no locks for {folder}: see that it has one writer at a time."
-            warnings.warn(message, UserWarning, stacklevel=4)
+            warn(message)
         try:
             yield
         finally:

@@ -51,7 +51,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import check_corpus
+from ..datasets.sentences import check_corpus
 from ._store_files import (
     _FORMAT,
     _FULL,
@@ -81,7 +81,6 @@ from ._store_files import (
     _seal,
     _verify_rows,
 )
-from .tokens import TokenActivations
 
 
 class StoreWriter:
@@ -138,7 +137,7 @@ class StoreWriter:
 
     See Also
     --------
-    load_store : Opens the store.
+    TokenActivations.load : Opens the store.
 
     Notes
     -----
@@ -150,7 +149,7 @@ class StoreWriter:
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
-    >>> from sklearn_neurox import StoreWriter, load_store
+    >>> from sklearn_neurox import StoreWriter, TokenActivations
     >>> about = dict(
     ...     layers=(0, 1), width=3, dtype="float16", words=[["To", "be"], ["or"], ["not"]],
     ...     sentence_ids=[0, 1, 2], parameters={"model": "bert-base-cased", "revision": "cd5ef92"})
@@ -161,7 +160,7 @@ class StoreWriter:
     ...     with StoreWriter(path, **about) as writer:
     ...         print(f"{writer.n_done} of {writer.n_sentences} sentences are there")
     ...         writer.append(np.ones((2, 6), np.float16))
-    ...     load_store(path)
+    ...     TokenActivations.load(path)
     1 of 3 sentences are there
     TokenActivations(4 words in 3 sentences, 6 neurons in 2 layers, float16)
     """
@@ -340,7 +339,7 @@ class StoreWriter:
 
 def load_store(
     path: str | os.PathLike[str], *, partial: bool = False, verify: bool = False
-) -> TokenActivations:
+) -> dict[str, Any]:
     """Open a store: its words in memory, and its activations as a map of the file.
 
     Parameters
@@ -378,7 +377,7 @@ def load_store(
         raise ValueError(
             f"{path} is unfinished: {n_done} of {store['n_sentences']} sentences are there. Make "
             "the call that began it again (as extract(..., store=...) or a StoreWriter), which "
-            "goes on from there, or take these with load_store(path, partial=True)."
+            "goes on from there, or take these with TokenActivations.load(path, partial=True)."
         )
     if verify:
         _verify_rows(path, store, progress)
@@ -387,15 +386,15 @@ def load_store(
     words = files[_WORDS][:n_done]
     lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
     starts = np.cumsum(lengths) - lengths
-    return TokenActivations(
-        X=X[:n_words],
-        words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
-        sentence_ids=np.repeat(files[_IDS][:n_done].astype(np.intp), lengths),
-        positions=np.arange(n_words) - np.repeat(starts, lengths),
-        layers=tuple(store["layers"]),
-        y=files[_Y][:n_words].copy() if _Y in files else None,
-        unit=store["parameters"].get("unit", "neuron"),
-    )
+    return {
+        "X": X[:n_words],
+        "words": np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
+        "sentence_ids": np.repeat(files[_IDS][:n_done].astype(np.intp), lengths),
+        "positions": np.arange(n_words) - np.repeat(starts, lengths),
+        "layers": tuple(store["layers"]),
+        "y": files[_Y][:n_words].copy() if _Y in files else None,
+        "unit": store["parameters"].get("unit", "neuron"),
+    }
 
 
 def describe_store(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._optional import import_optional
+from .columns import Neurons
+from .store import StoreWriter, describe_store, load_store
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,13 +128,14 @@ class TokenActivations:
         return len(self.layers)
 
     @cached_property
+    def neurons(self) -> Neurons:
+        """Which layer, kind and index each column of X is."""
+        return Neurons(self.layers, self.X.shape[1] // self.n_layers, self.unit)
+
+    @property
     def neuron_names(self) -> NDArray:
-        """Names of the neurons, ``layer_3_neuron_17`` being the 18th of layer 3."""
-        width = self.X.shape[1] // self.n_layers
-        return np.array(
-            [f"layer_{layer}_{self.unit}_{i}" for layer in self.layers for i in range(width)],
-            dtype=object,
-        )
+        """Names of the neurons: ``layer_3_neuron_17`` is neuron 17 of layer 3."""
+        return self.neurons.names
 
     def layer(self, layer: int) -> NDArray:
         """Activations of one layer.
@@ -152,11 +155,7 @@ class TokenActivations:
         ValueError
             If the layer is not in X.
         """
-        if layer not in self.layers:
-            raise ValueError(f"Layer {layer!r} is not in X, which holds the layers {self.layers}.")
-        width = self.X.shape[1] // self.n_layers
-        start = self.layers.index(layer) * width
-        return self.X[:, start : start + width]
+        return self.X[:, self.neurons.columns(layer)]
 
     def save(self, path: str | PathLike) -> None:
         """Write the activations into a folder, which :meth:`load` opens as a map.
@@ -172,8 +171,6 @@ class TokenActivations:
             If the folder holds something else, or rows are not the words of sentences in order,
             as special tokens are not.
         """
-        from .store import StoreWriter  # the store is built on this class
-
         if not len(self):
             raise ValueError("There are no words to save.")
         change = np.flatnonzero(np.diff(self.sentence_ids)) + 1
@@ -195,26 +192,59 @@ class TokenActivations:
             writer.append(self.X, k=len(words))
 
     @classmethod
-    def load(cls, path: str | PathLike) -> TokenActivations:
-        """Open the folder of :meth:`save`, or a store of ``ActivationExtractor.extract``.
+    def load(
+        cls, path: str | PathLike, *, verify: bool = False, partial: bool = False
+    ) -> TokenActivations:
+        """Open a store: its words in memory, its activations as a memory map.
 
         Parameters
         ----------
-        path : str or path
+        path : str or path-like
+            A folder written by :meth:`save`, :meth:`ActivationExtractor.extract` or
+            :class:`StoreWriter`.
+        verify : bool, default=False
+            Read all rows and compare their checksum. Everything else is always verified.
+        partial : bool, default=False
+            Load the sentences that are already written if the store is unfinished.
 
         Returns
         -------
         TokenActivations
-            X is a read-only map of the file and takes no memory until it is read.
+            X is a read-only ``np.memmap``, which takes no memory until it is read.
 
         Raises
         ------
+        FileNotFoundError
+            If the folder does not exist.
         ValueError
-            If the folder is no store, not finished, or damaged.
+            If the folder is not a store, or the store is of another schema, unfinished (unless
+            `partial`), or damaged. The message says which files are intact.
         """
-        from .store import load_store  # the store is built on this class
+        return cls(**load_store(path, partial=partial, verify=verify))
 
-        return load_store(path)
+    @classmethod
+    def describe(cls, path: str | PathLike) -> dict[str, Any]:
+        """Describe a store without loading its words and activations.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The folder of the store.
+
+        Returns
+        -------
+        dict
+            ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
+            ``n_words_done`` and the ``parameters`` that it was written with.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
+        ValueError
+            If the folder is not a store, or its ``store.json`` or ``progress.json`` is damaged.
+        """
+        return describe_store(path)
 
     def to_frame(self) -> Any:
         """Activations as a table that scikit-learn carries names through.

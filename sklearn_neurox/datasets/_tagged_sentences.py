@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ..activations.corpora import iter_conllu
+from .corpora import iter_conllu
 
 
 @validate_params(

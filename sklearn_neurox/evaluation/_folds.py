@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 
-from .._warnings import stacklevel_of_user
+from .._warnings import UnseenLabelsWarning, warn
 from .metrics import get_scorer
 
 
@@ -57,13 +57,12 @@ def warn_of_unseen_labels(estimator, y, splits) -> None:
     if labels:
         each = zip(splits, unseen, strict=True)
         n_words = sum(np.isin(y[test], some).sum() for (_, test), some in each)
-        warnings.warn(
+        warn(
             f"On {sum(map(bool, unseen))} of {len(splits)} folds, {n_words} test words in all have "
             f"labels that training has not: {', '.join(map(repr, labels[:5]))}"
             f"{', ...' * (len(labels) > 5)}. They count as wrong; leave rare labels out, if "
             "that is not what you mean.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
+            UnseenLabelsWarning,
         )
 
 
@@ -71,7 +70,7 @@ def warn_of_unseen_labels(estimator, y, splits) -> None:
 def quiet_about_unseen_labels() -> Iterator[None]:
     """Leave out what the classifiers say of single folds: it was said of all."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\d+ of \d+ words have labels that training")
+        warnings.simplefilter("ignore", UnseenLabelsWarning)
         yield
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r2_score
 
+from .._labels import check_labels, check_numbers
 from .._validation import own_copy
-from ._targets import check_labels, check_numbers
 from .metrics import compute_score
 
 # Cells of a matrix, resamples x sentences, that is held at a time.

@@ -13,9 +13,11 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from tqdm.auto import tqdm  # skorch brings it
 
+from .._labels import check_y
 from .._optional import import_optional
 from .._validation import refuse_tokens
-from ..neurons import NeuronAblator, NeuronSelector
+from ..interventions import NeuronAblator
+from ..neurons import NeuronSelector
 from ._folds import (
     check_scorer,
     metric_name,
@@ -24,7 +26,6 @@ from ._folds import (
     split_folds,
     warn_of_unseen_labels,
 )
-from ._targets import check_target
 
 ABLATION_MODES = ("zero", "mean", "retrain")
 KEEP = ("top", "random", "bottom")
@@ -163,7 +164,7 @@ def ablation_curve(
     refuse_tokens(X)
     check_consistent_length(X, y, groups)
     X = check_array(X, dtype=[np.float64, np.float32])
-    y = check_target(estimator, y)
+    y = check_y(estimator, y)
     counts = _counts(fractions, X.shape[1])
     if mode not in ABLATION_MODES:
         raise ValueError(f"mode must be one of {ABLATION_MODES}, got {mode!r}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 
+from .._labels import check_labels
 from .._validation import check_words
-from .._warnings import stacklevel_of_user
-from ._targets import check_labels
+from .._warnings import warn
 
 # From this share of unseen word types on, memory can help with so few test words that the control
 # score is what guessing gives, and the selectivity is the score above guessing.
@@ -198,11 +197,9 @@ def make_control_task(
     places: dict[Hashable, int] = {}
     types = np.array([places.setdefault(word, len(places)) for word in words])
     if y.dtype.kind == "U" and len(np.unique(y)) > max(len(places), _MANY_LABELS):
-        warnings.warn(
+        warn(
             f"There are more labels than word types, {len(np.unique(y)):,} and {len(places):,}: "
             "are words and y in each other's place?",
-            UserWarning,
-            stacklevel=2,
         )
     weights = counts if distribution == "empirical" else np.ones(len(classes))
     probabilities = weights / weights.sum()
@@ -229,11 +226,9 @@ def warn_of_unseen_types(rates) -> None:
     """Warn where a control task cannot be learnt: hardly a test word is of a training type."""
     n_folds = int((rates >= _TOO_MANY_UNSEEN).sum())
     if n_folds:
-        warnings.warn(
+        warn(
             f"On {n_folds} of {len(rates)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
             f"more (up to {rates.max():.1%}) are of word types that training has not. The "
             "control task cannot be learnt there, and the selectivity measures nothing but the "
             "score above guessing. Split by sentences, not by word types, for it.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
         )

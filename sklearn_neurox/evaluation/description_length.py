@@ -20,10 +20,10 @@ from sklearn.utils import (
 )
 from tqdm.auto import tqdm  # skorch brings it
 
+from .._labels import check_labels, encode_labels
 from .._optional import import_optional
-from .._validation import encode_labels, naming_the_cell, refuse_tokens
+from .._validation import naming_the_cell, refuse_tokens
 from ._folds import refuse_frozen
-from ._targets import check_labels
 
 # Of Voita and Titov (2020).
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)

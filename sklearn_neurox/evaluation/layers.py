@@ -16,7 +16,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from tqdm.auto import tqdm  # skorch brings it
 
-from .._columns import check_indices
+from .._indices import check_indices
+from .._labels import check_y
 from .._optional import import_optional
 from .._validation import refuse_tokens
 from ..probes._layers import fit_layers, is_bankable
@@ -28,7 +29,6 @@ from ._folds import (
     split_folds,
     warn_of_unseen_labels,
 )
-from ._targets import check_target
 from .control import ControlTask, oov_rates, warn_of_unseen_types
 
 
@@ -217,7 +217,7 @@ def layerwise_scores(
         raise ValueError(f"n_layers={len(in_X)} does not divide the {X.shape[1]} neurons of X.")
     _check_names(names, in_X)
     scorer = check_scorer(estimator, scoring)
-    y = check_target(estimator, y)
+    y = check_y(estimator, y)
     controls = read_controls(control, X.shape, y)
     splits = split_folds(estimator, X, y, cv, groups)
     warn_of_unseen_labels(estimator, y, splits)

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from ._targets import check_labels, check_numbers, kind_of
+from .._labels import check_labels, check_numbers, kind_of
 
 # Deviations smaller than this share of the mean are rounding; it is scipy's own limit.
 _CONSTANT = 1e-13

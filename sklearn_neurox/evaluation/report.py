@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .._labels import check_labels, check_numbers
 from .._optional import import_optional
 from .._validation import check_words, refuse_tokens
 from ._probe_scores import (
@@ -27,7 +28,6 @@ from ._probe_scores import (
     score_labels,
     score_numbers,
 )
-from ._targets import check_labels, check_numbers
 
 _SHOWN = 20  # classes or mistakes in a table of a notebook
 

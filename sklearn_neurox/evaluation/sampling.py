@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, check_scalar
 
-from .._validation import encode_labels
-from ._targets import check_labels
+from .._labels import check_labels, encode_labels
 
 
 def balanced_indices(

@@ -1,21 +1,21 @@
-"""Neurons: which of them matter, and what is left without them."""
+"""Neurons: rankings, selectors, and clusters of correlated neurons."""
 
-from .ablation import NeuronAblator
 from .agreement import cross_model_correlation_scores, ranking_overlap, vote
+from .class_score_selectors import AveragePrecisionSelector, ProbelessSelector
 from .class_scores import average_precision_scores, mean_difference_scores
-from .class_selection import AveragePrecisionSelector, ProbelessSelector, RandomSelector
 from .clustering import CorrelationClustering, IndependentNeuronSelector
-from .gaussian_selection import GaussianSelector
-from .ranking import (
+from .fixed_selectors import LayerSelector, NeuronSelector
+from .gaussian_selector import GaussianSelector
+from .random_selector import RandomSelector
+from .voting_selector import VotingSelector
+from .weight_mass import (
     bottom_neurons,
     random_neurons,
     threshold_neurons,
     top_neurons,
     weight_mass_ordering,
 )
-from .selection import LayerSelector, NeuronSelector
-from .voting import VotingSelector
-from .weight_mass import WeightMassSelector
+from .weight_mass_selector import WeightMassSelector
 from .words import top_words
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "GaussianSelector",
     "IndependentNeuronSelector",
     "LayerSelector",
-    "NeuronAblator",
     "NeuronSelector",
     "ProbelessSelector",
     "RandomSelector",

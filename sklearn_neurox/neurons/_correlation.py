@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
 from sklearn.utils import gen_batches
 
-from .._columns import neuron_moments
-from .._mapping import mapping_of, release
+from .._files import mapping_of, release
+from .._moments import neuron_moments
 
 _WORDS = 1024  # in one piece
 _CELLS = 2**17  # turned into float64 at a time

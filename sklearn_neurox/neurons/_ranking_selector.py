@@ -6,14 +6,14 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from .._columns import index_mask
+from .._indices import index_mask
 from .._optional import import_optional
 
 _ROUNDING = 1e-12  # relative to the largest score
@@ -83,19 +83,3 @@ def rank(scores: NDArray, moves: NDArray[np.bool_]) -> NDArray[np.intp]:
     tie = np.empty(len(scores), dtype=np.intp)
     tie[order] = np.cumsum(steps > _ROUNDING * np.abs(scores).max())
     return np.lexsort((tie, ~moves))
-
-
-def check_target(target: Any, classes: ArrayLike) -> int:
-    """Index of a class.
-
-    Raises
-    ------
-    ValueError
-        If it is none of the classes.
-    """
-    labels = np.asarray(classes).tolist()
-    if np.ndim(target):
-        raise ValueError(f"target must be one of the classes {labels}, not several: {target!r}.")
-    if target not in labels:
-        raise ValueError(f"target={target!r} is not one of the classes {labels}.")
-    return labels.index(target)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from .._columns import check_indices
+from .._indices import check_indices
 from .._validation import naming_the_cell
 from ._correlation import UnitNeurons, strongest_correlations
 

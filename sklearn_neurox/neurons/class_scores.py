@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -18,10 +17,12 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from .._columns import neuron_std
 from .._device import as_tensor
-from .._mapping import mapping_of, release
-from .._validation import check_scale, encode_labels, naming_the_cell
+from .._files import mapping_of, release
+from .._labels import encode_labels
+from .._moments import neuron_std
+from .._validation import check_scale, naming_the_cell
+from .._warnings import warn
 
 Scores = NDArray[np.float64]
 
@@ -180,11 +181,9 @@ def warn_of_single_words(codes: NDArray, classes: NDArray, *, by: str) -> None:
     """Warn where the score for a class rests on one word."""
     single = classes[np.bincount(codes) == 1].tolist()
     if single:
-        warnings.warn(
+        warn(
             f"{by}: the classes {single} have one word each, whose activations alone make their "
             "scores; leave such classes out, or do not trust what is said of them.",
-            UserWarning,
-            stacklevel=3,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -20,8 +19,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
-from .._columns import index_mask
+from .._indices import index_mask
 from .._validation import all_or_nothing, naming_the_cell, validate_activations
+from .._warnings import warn
 from ._clusters import draw, medoids, number_clusters, with_constants
 from ._correlation import UnitNeurons, correlation_distances, correlations_with
 
@@ -383,11 +383,9 @@ def _warn_of_few_words(shape: tuple[int, int], distance_threshold: float) -> Non
     n_words, n_neurons = shape
     by_chance = min(1.0, np.sqrt(2 * np.log(n_neurons) / (n_words - 1)))
     if 0 < 1 - distance_threshold < by_chance:
-        warnings.warn(
+        warn(
             f"CorrelationClustering: over {n_words} words, each of {n_neurons} neurons finds one "
             f"that it has nothing in common with and yet correlates by {by_chance:.2f}, and "
             f"distance_threshold={distance_threshold} clusters from {1 - distance_threshold:.2g} "
             "on. Do not trust the clusters; take more words.",
-            UserWarning,
-            stacklevel=4,
         )

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
-from .._columns import neuron_std
+from .._moments import neuron_std
 from .._validation import check_vector, check_words
-from .ranking import check_share
+from .weight_mass import check_share
 
 
 def top_words(

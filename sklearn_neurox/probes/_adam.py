@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
 from .._device import as_tensor, like, to_device, torch_threads
-from .._mapping import mapping_of, release
+from .._files import mapping_of, release
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 

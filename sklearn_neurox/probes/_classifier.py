@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.base import ClassifierMixin
+
+from .._warnings import UnseenLabelsWarning, warn
 
 
 class ProbeClassifierMixin(ClassifierMixin):
@@ -38,11 +38,10 @@ class ProbeClassifierMixin(ClassifierMixin):
         unseen = labels[~np.isin(labels, self.classes_)].tolist()
         if unseen:
             n_words = int(np.isin(y, unseen).sum())
-            warnings.warn(
+            warn(
                 f"{n_words} of {len(np.asarray(y))} words have labels that training had not, "
                 f"{', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}: they count as "
                 "wrong. Leave rare labels out, or see to it that training has them.",
-                UserWarning,
-                stacklevel=2,
+                UnseenLabelsWarning,
             )
         return score

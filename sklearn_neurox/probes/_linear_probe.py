@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
@@ -19,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._validation import validate_activations
-from .._warnings import stacklevel_of_user
+from .._warnings import warn
 from ._objective import penalty
 from ._solvers import TrainingSet, solve_adam, solve_owlqn
 
@@ -166,13 +165,12 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         penalties = penalty(weights, lambda_l1, lambda_l2, self.l2_penalty).numpy()
         best = np.min([each.attributes["objective_"] for each in solutions] - penalties)
         if best > (1 + 1e-3) * of_mean > 0:  # strong penalties leave the mean, and some jitter
-            warnings.warn(
+            warn(
                 f"After the last epoch the squared error is {best:.3g}, but that of always saying "
                 f"the mean of y is {of_mean:.3g}. Adam's steps are small for such numbers: "
                 "standardise y (TransformedTargetRegressor does), raise learning_rate or "
                 'max_epochs, or take solver="owlqn".',
                 ConvergenceWarning,
-                stacklevel=stacklevel_of_user(),
             )
 
     def _set_fitted(self, attributes):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator
 from copy import copy, deepcopy
 from inspect import signature
@@ -28,7 +27,7 @@ from sklearn.utils.validation import _check_method_params, _check_sample_weight,
 
 from .._callbacks import fit_task
 from .._device import resolve_device
-from .._warnings import stacklevel_of_user
+from .._warnings import warn
 from ._datafit import Moments
 from ._linear_probe import _FITTED, LinearProbe
 from ._solvers import moments_of_folds
@@ -74,11 +73,9 @@ class LinearProbeCV(LinearProbe):
                 X, y, sample_weight, candidates, splits, routed.scorer.score, context
             )
             if not np.isfinite(scores).all():
-                warnings.warn(
+                warn(
                     f"Scores of {np.sum(~np.isfinite(scores))} fits are not finite; a pair of "
                     "lambdas with such a score comes last.",
-                    UserWarning,
-                    stacklevel=stacklevel_of_user(),
                 )
             fitted = _summarise(candidates, scores, times) | {"zero_shares_": zeros.T}
             if self.refit:

@@ -11,7 +11,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
-from warnings import warn
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from .._device import as_tensor, to_device, torch_threads
-from .._warnings import stacklevel_of_user
+from .._warnings import warn
 from ._adam import make_dataset, make_net, train_epoch
 from ._datafit import Datafit, GramDatafit, Moments, RowsDatafit
 from ._owlqn import Minimum, Penalties, minimise
@@ -347,5 +346,4 @@ def _warn_unless_converged(probe, minimum: Minimum, lambdas: NDArray[np.float64]
         f"The optimality conditions are violated by {optimality:.1e} at lambda_l1={l1:g}, "
         f"lambda_l2={l2:g}{others}, more than tol={probe.tol:g}: the solver {cause}.",
         ConvergenceWarning,
-        stacklevel=stacklevel_of_user(),
     )

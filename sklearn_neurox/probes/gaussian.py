@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -17,10 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from tqdm.auto import tqdm  # skorch brings it
 
 from .._callbacks import fit_task
-from .._columns import check_indices, neuron_std
 from .._device import blas_threads
-from .._validation import all_or_nothing, check_one_kind, float_dtypes, validate_data
-from .._warnings import stacklevel_of_user
+from .._indices import check_indices
+from .._labels import check_one_kind
+from .._moments import neuron_std
+from .._validation import all_or_nothing, float_dtypes, validate_data
+from .._warnings import warn
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
@@ -135,7 +136,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     def _fit(self, X, y, sample_weight):
         X, y = validate_data(self, X, y, dtype=float_dtypes(X))
-        check_one_kind(y)
+        check_one_kind(y, name="y")
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.all():
@@ -338,11 +339,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     def _warn_of_narrow(self, what):
         remedy = 'covariance="mean", ' if self.covariance == "map" else ""
-        warnings.warn(
+        warn(
             f"GaussianProbeClassifier: {what}. Its Gaussians are too narrow: take {remedy}fewer "
             "neurons or more words.",
-            UserWarning,
-            stacklevel=stacklevel_of_user(),
         )
 
     def score_neurons(self, X=None, y=None, *, beside=()):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from warnings import warn
-
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import _fit_context
@@ -12,8 +10,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._validation import all_or_nothing, check_one_kind, validate_activations
-from .._warnings import stacklevel_of_user
+from .._labels import check_one_kind
+from .._validation import all_or_nothing, validate_activations
+from .._warnings import warn
 from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 
@@ -197,7 +196,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
 
     def _check(self, X, y):
         X, y = validate_activations(self, X, y, reset=not self._goes_on())
-        check_one_kind(y)
+        check_one_kind(y, name="y")
         check_classification_targets(y)
         return X, y
 
@@ -216,7 +215,6 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
                 f"without end. The fit stopped where the gradient fell below tol={self.tol:g}; "
                 "set a lambda.",
                 ConvergenceWarning,
-                stacklevel=stacklevel_of_user(),
             )
 
     def _weigh(self, y, sample_weight):

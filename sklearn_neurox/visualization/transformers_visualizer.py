@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..activations import ActivationExtractor, TokenActivations
+from ..activations import TokenActivations
+from ..extraction import ActivationExtractor
 from .text import TextDrawing, visualize_activations
 
 

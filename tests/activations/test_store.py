@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from sklearn_neurox import StoreWriter, TokenActivations
 from sklearn_neurox.activations import _store_files as files_
-from sklearn_neurox.activations.store import StoreWriter, describe_store, load_store
 
 WORDS = [["To", "be"], ["or"], ["not", "to", "be"], ["that", "is"]]
 FILES = ["X.npy", "labels.npy", "progress.json", "sentence_ids.npy", "store.json", "words.json"]
@@ -57,7 +57,7 @@ def seal(path, name, **changes):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_what_is_written_is_read(tmp_path, dtype):
     X = rows(dtype=dtype)
-    tokens = load_store(write(tmp_path / "store", X, dtype=dtype), verify=True)
+    tokens = TokenActivations.load(write(tmp_path / "store", X, dtype=dtype), verify=True)
     assert isinstance(tokens.X, np.memmap)
     assert isinstance(tokens.X.base, np.memmap)
     assert tokens.X.mode == tokens.X.base.mode == "r"
@@ -98,7 +98,7 @@ def test_the_files_open_without_the_library(tmp_path):
     ids=lambda y: y.dtype.str,
 )
 def test_labels_come_back(tmp_path, labels):
-    y = load_store(write(tmp_path / "store", labels=labels)).y
+    y = TokenActivations.load(write(tmp_path / "store", labels=labels)).y
     np.testing.assert_array_equal(y, labels)
     assert y.dtype == labels.dtype.newbyteorder("=")
     y[0] = y[1]  # the caller's own
@@ -106,13 +106,13 @@ def test_labels_come_back(tmp_path, labels):
 
 def test_labels_need_not_be(tmp_path):
     path = write(tmp_path / "store", labels=None)
-    assert load_store(path).y is None
+    assert TokenActivations.load(path).y is None
     assert "labels.npy" not in content(path)
 
 
 def test_labels_of_objects_are_strings_in_the_end(tmp_path):
     labels = np.array(["", "שלום", "😀", *"abcde"], dtype=object)
-    y = load_store(write(tmp_path / "store", labels=labels)).y
+    y = TokenActivations.load(write(tmp_path / "store", labels=labels)).y
     assert y.dtype.kind == "U"
     assert y.tolist() == labels.tolist()
 
@@ -120,7 +120,9 @@ def test_labels_of_objects_are_strings_in_the_end(tmp_path):
 def test_any_script(tmp_path):
     words = [["a\u200bb", "\u202eשלום", "مرحبا"], ["👩‍👩‍👧", "e\u0301", "é"], ["\ud800", "日本"]]
     path = write(tmp_path / "store", words=words, sentence_ids=[0, 1, 2])
-    assert load_store(path).words.tolist() == [word for sentence in words for word in sentence]
+    assert TokenActivations.load(path).words.tolist() == [
+        word for sentence in words for word in sentence
+    ]
 
 
 def test_parameters_come_back(tmp_path):
@@ -129,7 +131,7 @@ def test_parameters_come_back(tmp_path):
         writer.append(rows(3), k=2)
         assert (writer.n_done, writer.n_words_done) == (2, 3)
         assert (writer.n_sentences, writer.n_words) == (4, 8)
-    description = describe_store(path)
+    description = TokenActivations.describe(path)
     assert description["parameters"] == about()["parameters"]
     assert [description[key] for key in ("n_done", "n_words_done", "n_sentences")] == [2, 3, 4]
     assert (description["layers"], description["dtype"]) == ([0, 3], "float32")
@@ -168,18 +170,18 @@ def test_an_unfinished_store(tmp_path):
     path = tmp_path / "store"
     with StoreWriter(path, **about()) as writer:
         with pytest.raises(ValueError, match=r"is unfinished: 0 of 4 sentences are there"):
-            load_store(path)
-        assert len(load_store(path, partial=True, verify=True)) == 0
+            TokenActivations.load(path)
+        assert len(TokenActivations.load(path, partial=True, verify=True)) == 0
         writer.append(rows()[:3])
-        tokens = load_store(path, partial=True, verify=True)  # while it is written
+        tokens = TokenActivations.load(path, partial=True, verify=True)  # while it is written
     np.testing.assert_array_equal(tokens.X, rows()[:3])
     assert tokens.words.tolist() == ["To", "be", "or"]
     assert tokens.y.tolist() == ["PART", "AUX", "CCONJ"]
     with pytest.raises(
         ValueError,
-        match=r"2 of 4 sentences are there. Make the call that began it again .* or take these with load_store\(path, partial=True\)",
+        match=r"2 of 4 sentences are there. Make the call that began it again .* or take these with TokenActivations.load\(path, partial=True\)",
     ):
-        load_store(path)
+        TokenActivations.load(path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"null", b"[1, 2"])
@@ -187,7 +189,11 @@ def test_a_damaged_journal_is_named(tmp_path, damage):
     path = write(tmp_path / "store")
     (path / "progress.json").write_bytes(damage)
     whole = "Whole are store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
-    for use in (describe_store, load_store, lambda path: StoreWriter(path, **about())):
+    for use in (
+        TokenActivations.describe,
+        TokenActivations.load,
+        lambda path: StoreWriter(path, **about()),
+    ):
         with pytest.raises(ValueError, match=rf"store is damaged. progress.json: it is .* {whole}"):
             use(path)
 
@@ -197,7 +203,11 @@ def test_a_damaged_description_is_named(tmp_path, damage):
     path = write(tmp_path / "store")
     (path / "store.json").write_bytes(damage)
     rest = "progress.json, X.npy, words.json, sentence_ids.npy, labels.npy"
-    for use in (describe_store, load_store, lambda path: StoreWriter(path, **about())):
+    for use in (
+        TokenActivations.describe,
+        TokenActivations.load,
+        lambda path: StoreWriter(path, **about()),
+    ):
         with pytest.raises(
             ValueError,
             match=rf"damaged one: store.json: it is .* cannot be told to be whole: {rest}\.",
@@ -268,7 +278,7 @@ def test_killed_at_any_moment_it_goes_on_and_the_result_is_the_same(tmp_path):
             assert killed in (0, -9)
             n_kills += killed == -9
             if killed and (path / "X.npy").exists():
-                tokens = load_store(path, partial=True, verify=True)
+                tokens = TokenActivations.load(path, partial=True, verify=True)
                 np.testing.assert_array_equal(tokens.X, Corpus().X[: len(tokens)])
                 n_begun += 0 < len(tokens) < len(Corpus().X)
             process.close()
@@ -351,7 +361,7 @@ def test_without_locks_it_says_so(tmp_path, monkeypatch, without):
         monkeypatch.setattr(files_.fcntl, "flock", fail(errno.ENOLCK))
     with pytest.warns(UserWarning, match="There are no locks for .*store: see that"):
         write(tmp_path / "store")
-    assert len(load_store(tmp_path / "store")) == 8
+    assert len(TokenActivations.load(tmp_path / "store")) == 8
 
 
 # --- A full disk ----------------------------------------------------------------------------
@@ -399,7 +409,9 @@ def test_a_full_disk_keeps_whole_sentences(tmp_path, monkeypatch, where):
         assert writer.n_done == 2
         after = content(path)
         assert after | {"X.npy": b""} == before | {"X.npy": b""}
-        np.testing.assert_array_equal(load_store(path, partial=True, verify=True).X, rows()[:3])
+        np.testing.assert_array_equal(
+            TokenActivations.load(path, partial=True, verify=True).X, rows()[:3]
+        )
         writer.append(rows()[3:6])  # there is room again
     with StoreWriter(path, **about()) as writer:
         assert writer.n_done == 3
@@ -502,7 +514,7 @@ def test_a_folder_that_is_no_store_is_left_as_it_is(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
     assert (tmp_path / name).read_text() == "{}"
     with pytest.raises(ValueError, match="is no store, or a damaged one"):
-        load_store(tmp_path)
+        TokenActivations.load(tmp_path)
 
 
 def test_a_store_that_lost_its_description_is_not_begun_again(tmp_path):
@@ -521,9 +533,9 @@ def test_paths(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere to make a store in"):
         StoreWriter(tmp_path / "nowhere" / "store", **about())
     with pytest.raises(FileNotFoundError, match=r"There is no store .*nowhere"):
-        load_store(tmp_path / "nowhere")
+        TokenActivations.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is no store"):
-        load_store(tmp_path / "file")
+        TokenActivations.load(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty")
 
@@ -583,7 +595,7 @@ def test_bad_rows(tmp_path):
     with pytest.raises(ValueError, match=r"The writer of .*store is closed"):
         writer.append(rows(2))
     writer.close()  # twice is once
-    assert describe_store(path)["n_done"] == 0
+    assert TokenActivations.describe(path)["n_done"] == 0
 
 
 # --- Damage ---------------------------------------------------------------------------------
@@ -615,10 +627,12 @@ def test_damage_of_every_file_is_told(copied, name):
             (copied / name).write_bytes(content_)
         in_rows = name == "X.npy" and content_ is not None and len(content_) == len(raw)
         if in_rows and content_[:128] == raw[:128]:
-            load_store(copied)  # a number like another; only the checksum of all of them tells
+            TokenActivations.load(
+                copied
+            )  # a number like another; only the checksum of all of them tells
         for options in ({"partial": True, "verify": True}, {"verify": True}):
             with pytest.raises(ValueError, match=f"damaged.*{name}") as caught:
-                load_store(copied, **options)
+                TokenActivations.load(copied, **options)
         whole = str(caught.value).partition("Whole are ")[2]
         assert set(whole.rstrip(".").split(", ")) - {""} in ({*others}, set())
         assert whole or name == "store.json" or "All other files are whole" in str(caught.value)
@@ -633,7 +647,7 @@ def test_a_truncated_array_says_how_much_of_it_is_whole(copied):
     os.truncate(copied / "X.npy", 128 + 3 * 32 + 5)
     message = "X.npy: it has 229 bytes, not 384: at most the first 3 rows of 8 are whole"
     with pytest.raises(ValueError, match=message):
-        load_store(copied)
+        TokenActivations.load(copied)
 
 
 def test_damage_of_two_files_is_told_at_once(copied):
@@ -644,7 +658,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
         r"Whole are store.json, progress.json, words.json, sentence_ids.npy\."
     )
     with pytest.raises(ValueError, match=message):
-        load_store(copied)
+        TokenActivations.load(copied)
 
 
 @pytest.mark.parametrize(
@@ -678,7 +692,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
 def test_what_a_stranger_wrote_makes_an_error(copied, name, changes, message):
     seal(copied, name, **changes)
     with pytest.raises(ValueError, match=message):
-        load_store(copied, partial=True)
+        TokenActivations.load(copied, partial=True)
 
 
 @pytest.mark.parametrize(
@@ -688,7 +702,7 @@ def test_what_a_stranger_wrote_makes_an_error(copied, name, changes, message):
 def test_foreign_json(copied, name, text):
     (copied / name).write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=f"damaged.*{name}"):
-        load_store(copied)
+        TokenActivations.load(copied)
 
 
 @pytest.mark.parametrize("words", [{}, [], ["ab"], [["a"], []], [["a", 1]], [[["a"]]]], ids=str)
@@ -698,14 +712,14 @@ def test_foreign_words(copied, words):
     digest = hashlib.sha256((copied / "words.json").read_bytes()).hexdigest()
     seal(copied, "store.json", files=files | {"words.json": digest})
     with pytest.raises(ValueError, match=r"words.json: it holds no sentences of words"):
-        load_store(copied)
+        TokenActivations.load(copied)
 
 
 def test_a_folder_in_the_place_of_a_file(copied):
     (copied / "words.json").unlink()
     (copied / "words.json").mkdir()
     with pytest.raises(ValueError, match=r"words.json: it is missing"):
-        load_store(copied)
+        TokenActivations.load(copied)
 
 
 # --- Memory ---------------------------------------------------------------------------------
@@ -723,7 +737,7 @@ def test_no_more_than_a_chunk_is_held(tmp_path):
         with StoreWriter(tmp_path / "store", **store_about) as writer:
             for _ in range(n // step):
                 writer.append(X)
-        tokens = load_store(tmp_path / "store")
+        tokens = TokenActivations.load(tmp_path / "store")
         assert tokens.X.nbytes == 16e6
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:

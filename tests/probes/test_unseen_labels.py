@@ -5,11 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 
-from sklearn_neurox import (
-    GaussianProbeClassifier,
-    LinearProbeClassifier,
-    LinearProbeClassifierCV,
-)
+from sklearn_neurox import GaussianProbeClassifier, LinearProbeClassifier, LinearProbeClassifierCV
 
 PROBES = [
     LinearProbeClassifier(learning_rate=0.1, random_state=0),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sklearn_neurox import ActivationExtractor, TransformersVisualizer, visualize_activations
-from sklearn_neurox.activations import extraction
+from sklearn_neurox.extraction import extractor as extraction
 
 SENTENCE = ["The", "rain", "in", "Spain"]
 

@@ -1,0 +1,65 @@
+"""Checks of indices of neurons and layers, and masks built from indices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def check_indices(values: Collection[Any], size: int | None, *, what: str) -> NDArray[np.intp]:
+    """Check that values are distinct indices within a range.
+
+    Parameters
+    ----------
+    values : collection of int
+    size : int or None
+        Indices run from 0 to size - 1. None means that there is no upper bound.
+    what : str
+        What is indexed, for the error messages: "neuron", "layer".
+
+    Returns
+    -------
+    ndarray of int
+        The indices in the order given.
+
+    Raises
+    ------
+    TypeError
+        If the values are not integers.
+    ValueError
+        If an index is out of range or repeated.
+    """
+    span = "from 0" if size is None else f"from 0 to {size - 1}"
+    try:
+        indices = np.asarray(list(values))
+    except (TypeError, ValueError) as error:  # not a list, or a ragged one
+        raise TypeError(
+            f"Expected a list of {what} indices, integers {span}; got {values!r:.60}."
+        ) from error
+    if indices.size == 0:
+        return np.empty(0, dtype=np.intp)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise TypeError(
+            f"Expected a one-dimensional list of {what} indices, integers {span}; got an array of "
+            f"dtype {indices.dtype} with {indices.ndim} dimension(s). Use np.flatnonzero to "
+            "convert a mask to indices."
+        )
+    outside = indices[(indices < 0) | (indices >= (np.inf if size is None else size))]
+    if outside.size:
+        known = "" if size is None else f"There are {size} {what}s, so "
+        raise ValueError(f"{known}{what} indices must run {span}; got {outside[0]}.")
+    distinct, counts = np.unique(indices, return_counts=True)
+    if (counts > 1).any():
+        repeated = distinct[counts > 1][0]
+        raise ValueError(f"Each {what} can be listed only once; {repeated} is repeated.")
+    return indices.astype(np.intp)
+
+
+def index_mask(indices: NDArray[np.intp], size: int, *, invert: bool = False) -> NDArray[np.bool_]:
+    """Return a boolean mask that is True at `indices`, or everywhere else if `invert`."""
+    mask = np.full(size, invert)
+    mask[indices] = not invert
+    return mask

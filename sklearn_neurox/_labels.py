@@ -1,0 +1,217 @@
+"""Labels: what kind they are, whether they are valid, and which classes they form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+# What a label may be.
+KINDS = ("string", "boolean", "number")
+
+
+def kind_of(label: object) -> str:
+    """Return "string", "boolean" or "number", or the name of the type of any other object."""
+    if isinstance(label, str):
+        return "string"
+    if isinstance(label, bool | np.bool_):
+        return "boolean"
+    return "number" if isinstance(label, Real) else type(label).__name__
+
+
+def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
+    """Raise if labels of several kinds are mixed, such as strings and None.
+
+    Raises
+    ------
+    TypeError
+        With the first label that differs from the first one.
+    """
+    if isinstance(labels, np.ndarray):
+        labels = labels.ravel().tolist() if labels.dtype == object else []
+    kinds = [kind_of(label) for label in labels]
+    if len(set(kinds)) > 1:
+        row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
+        raise TypeError(
+            f"{name} must contain labels of one kind, but contains "
+            f"{' and '.join(sorted(set(kinds)))} labels; the first that differs is {name}[{row}] "
+            f"= {labels[row]!r}."
+        )
+
+
+def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
+    """Check a vector of labels: strings, booleans or finite numbers, all of one kind.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,) or (n_samples, 1)
+    name : str
+        Name of the argument, for the error messages.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError
+        If kinds are mixed, or a label is not a string, a boolean or a number.
+    ValueError
+        If there are no labels, they have another shape, or one is NaN or infinite.
+    """
+    vector = _vector(labels, name)
+    if vector.dtype == object:
+        values = vector.tolist()
+        _refuse(np.array([label != label for label in values], dtype=bool), vector, name)
+        check_one_kind(values, name=name)
+        if kind_of(values[0]) not in KINDS:
+            raise TypeError(
+                f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
+            )
+        vector = np.array(values)  # numbers stored as objects become an array of numbers
+    return vector
+
+
+def check_numbers(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
+    """Check a vector of finite numbers and convert it to float64.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,) or (n_samples, 1)
+    name : str
+        Name of the argument, for the error messages.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError
+        If a value is not a number, such as "1.5".
+    ValueError
+        If there are no values, they have another shape, or one is NaN or infinite.
+    """
+    vector = _vector(values, name)
+    if vector.dtype.kind not in "biuf":
+        for row, value in enumerate(vector.tolist()):
+            if not isinstance(value, Real):
+                raise TypeError(f"{name} must contain numbers, but {name}[{row}] = {value!r}.")
+    vector = vector.astype(np.float64)
+    _refuse(~np.isfinite(vector), vector, name)
+    return vector
+
+
+def check_y(estimator: Any, y: ArrayLike) -> NDArray:
+    """Check the target of an estimator before it is trained.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier takes labels, any other estimator takes numbers.
+    y : array-like of shape (n_samples,), or of numbers of shape (n_samples, n_outputs)
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_labels` and :func:`check_numbers`.
+    """
+    if is_classifier(estimator):
+        labels = check_labels(y, name="y")
+        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+            raise ValueError(
+                f"y contains continuous values, but {type(estimator).__name__} is a classifier. "
+                "Use a regressor, or discretize y."
+            )
+        return labels
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        y = np.asarray(y)
+        check_numbers(y.ravel(), name="y")
+        return y
+    return check_numbers(y, name="y")
+
+
+def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
+    """Return the classes of `y`, and the class of each sample as an index.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    by : str
+        Name of the caller, for the error messages.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The distinct labels, sorted.
+    codes : ndarray of int of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError
+        If labels of different kinds are mixed, such as strings and None.
+    ValueError
+        If the labels are continuous values, or there is a single class.
+    """
+    check_one_kind(y, name="y")
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{by} compares classes, but y contains 1 class: all {len(y)} samples have the label "
+            f"{classes.tolist()[0]!r}."
+        )
+    return classes, codes
+
+
+def check_target(target: Any, classes: ArrayLike) -> int:
+    """Return the index of the class `target`.
+
+    Raises
+    ------
+    ValueError
+        If `target` is not one of the classes.
+    """
+    labels = np.asarray(classes).tolist()
+    if np.ndim(target):
+        raise ValueError(f"target must be one of the classes {labels}, got several: {target!r}.")
+    if target not in labels:
+        raise ValueError(f"target={target!r} is not one of the classes {labels}.")
+    return labels.index(target)
+
+
+def _vector(values: Any, name: str) -> NDArray:
+    if isinstance(values, list | tuple) and any(isinstance(each, list) for each in values):
+        raise TypeError(
+            f"{name} must be a flat list with one entry per sample, but contains lists. "
+            "Concatenate the labels of the sentences."
+        )
+    if np.ndim(values) == 0:
+        raise TypeError(f"{name} must be a list with one entry per sample, got {values!r}.")
+    shape = np.shape(values)
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise ValueError(f"{name} must have shape (n_samples,), got {shape}.")
+    # Without dtype=object, NumPy would convert [1, "a"] to strings.
+    mixed = isinstance(values, list | tuple) and len({kind_of(value) for value in values}) > 1
+    vector = column_or_1d(np.array(values, dtype=object) if mixed else values, input_name=name)
+    if not len(vector):
+        raise ValueError(f"{name} is empty: expected at least one sample.")
+    if vector.dtype.kind == "f":
+        _refuse(~np.isfinite(vector), vector, name)
+    return vector
+
+
+def _refuse(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {vector[row]}.")

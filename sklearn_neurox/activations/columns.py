@@ -1,0 +1,403 @@
+"""The columns of X: which layer, kind and index each one is, and how it is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._indices import check_indices
+
+Layer: TypeAlias = int | str
+
+# A numbered layer of a transformer with any kind of unit, or a module path of any other network.
+_NUMBERED = re.compile(r"layer_(\d+)_(.+)_(\d+)")
+_BY_PATH = re.compile(r"(.+)_(neuron)_(\d+)")
+_N_SHOWN = 5  # layers or names in an error message
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The neurons that the columns of X are.
+
+    A layer is a run of columns: the columns of the first layer come first. Column names such as
+    ``layer_3_neuron_17`` are built and parsed here and nowhere else, so that a column that was
+    selected by an estimator is a place in the network.
+
+    Parameters
+    ----------
+    layers : sequence of int or str
+        The layers, in the order of the columns. Layer 0 is the embeddings. The layers of a network
+        that is not a stack of blocks are the paths of its modules.
+    width : int or sequence of int
+        Number of neurons in each layer; one number if all layers have the same width.
+    unit : str, default="neuron"
+        Kind of the columns: "neuron" (residual stream), "attention" (outputs of the attention
+        heads), "mlp" (neurons of the feed-forward network), or the path of a module within each
+        block.
+    kept : sequence of int, default=None
+        The columns that are present, in their order, if some neurons are missing or reordered.
+        They count the columns of all layers. None means that all are present.
+
+    Attributes
+    ----------
+    names : ndarray of str of shape (n_neurons,)
+        The name of each column.
+    widths : tuple of int
+        Number of neurons in each layer, including neurons that are not present.
+
+    Raises
+    ------
+    TypeError
+        If a layer is neither an integer nor a string.
+    ValueError
+        If there are no layers, a layer is repeated, or a width is not positive.
+
+    See Also
+    --------
+    TokenActivations : Its attribute ``neurons`` describes the columns of its X.
+    LayerSelector : Selects the columns of some layers.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import Neurons
+    >>> neurons = Neurons(layers=(4, 8), width=3)
+    >>> len(neurons), neurons.names[4]
+    (6, 'layer_8_neuron_1')
+    >>> neurons.columns(8)
+    slice(3, 6, None)
+    >>> neurons.locate(4)
+    (8, 1)
+    >>> neurons.find(["layer_8_neuron_1", "layer_4_neuron_0"])
+    array([4, 0])
+    >>> Neurons.from_names(neurons.names) == neurons
+    True
+    """
+
+    layers: tuple[Layer, ...]
+    width: int | tuple[int, ...]
+    unit: str = "neuron"
+    kept: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        layers = check_layers(self.layers)
+        widths = [self.width] if isinstance(self.width, Integral) else list(self.width)
+        if len(widths) not in (1, len(layers)):
+            raise ValueError(f"Got {len(widths)} widths for {len(layers)} layers.")
+        if not all(isinstance(width, Integral) and width > 0 for width in widths):
+            raise ValueError(f"width must be positive integers, got {self.width!r}.")
+        if not isinstance(self.unit, str) or not self.unit:
+            raise ValueError(f"unit must be a string that is not empty, got {self.unit!r}.")
+        distinct = set(map(int, widths))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(
+            self, "width", distinct.pop() if len(distinct) == 1 else tuple(map(int, widths))
+        )
+        if self.kept is not None:
+            size = sum(self.widths)
+            kept = tuple(check_indices(self.kept, size, what="neuron").tolist())
+            object.__setattr__(self, "kept", None if kept == tuple(range(size)) else kept)
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> Neurons:
+        """Parse the names of columns.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names such as ``layer_3_neuron_17``, of all or of some columns, in any order.
+
+        Returns
+        -------
+        Neurons
+            The layers come in the order in which the names first mention them. If some neurons
+            are missing, the width of a layer is one more than its largest index.
+
+        Raises
+        ------
+        ValueError
+            If there are no names, a name is not that of a neuron, a name is repeated, or the
+            columns are of several kinds.
+        """
+        parsed = [(name, _parse(name)) for name in names]
+        unknown = [name for name, place in parsed if place is None]
+        if unknown or not parsed:
+            example = f"got {unknown[0]!r}" if parsed else "got none"
+            raise ValueError(f"Expected column names such as 'layer_3_neuron_17', {example}.")
+        places = [place for _, place in parsed if place is not None]
+        units = sorted({unit for _, unit, _ in places})
+        if len(units) > 1:
+            raise ValueError(
+                f"The columns are of several kinds, {' and '.join(map(repr, units))}: select the "
+                "columns of one kind first."
+            )
+        if len(set(places)) < len(places):
+            seen: set[Any] = set()
+            repeated = next(
+                name
+                for name, place in parsed
+                if place in seen or seen.add(place)  # type: ignore[func-returns-value]
+            )
+            raise ValueError(f"The column name {repeated!r} is repeated.")
+        widths: dict[Layer, int] = {}
+        for layer, _, index in places:
+            widths[layer] = max(widths.get(layer, 0), index + 1)
+        starts = dict(zip(widths, np.cumsum([0, *widths.values()]).tolist(), strict=False))
+        kept = tuple(starts[layer] + index for layer, _, index in places)
+        return cls(tuple(widths), tuple(widths.values()), units[0], kept)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of neurons in each layer, including neurons that are not present."""
+        return (self.width,) * len(self.layers) if isinstance(self.width, int) else self.width
+
+    def __len__(self) -> int:
+        return sum(self.widths) if self.kept is None else len(self.kept)
+
+    def __getitem__(self, columns: slice | ArrayLike) -> Neurons:
+        """Return the neurons of some columns.
+
+        Parameters
+        ----------
+        columns : slice, array-like of bool of shape (n_neurons,), or array-like of int
+
+        Returns
+        -------
+        Neurons
+        """
+        chosen = columns if isinstance(columns, slice) else np.asarray(columns)
+        return Neurons(self.layers, self.width, self.unit, tuple(self._kept[chosen].tolist()))
+
+    __iter__ = None  # a value, not a sequence: iterate over names
+
+    @cached_property
+    def names(self) -> NDArray[np.object_]:
+        """The name of each column, such as ``layer_3_neuron_17``."""
+        names = [
+            f"{prefix}_{self.unit}_{index}"
+            for prefix, width in zip(map(_prefix, self.layers), self.widths, strict=True)
+            for index in range(width)
+        ]
+        every = np.array(names, dtype=object)
+        return every if self.kept is None else every[self._kept]
+
+    def columns(self, layer: Layer) -> slice | NDArray[np.intp]:
+        """Return the columns of a layer.
+
+        Parameters
+        ----------
+        layer : int or str
+            One of `layers`.
+
+        Returns
+        -------
+        slice or ndarray of int
+            An index for the columns of X: a slice, so that ``X[:, columns]`` is a view, if all
+            neurons of all layers are present.
+
+        Raises
+        ------
+        ValueError
+            If X does not contain the layer.
+        """
+        start, stop = self._run(layer)
+        if self.kept is None:
+            return slice(start, stop)
+        return np.flatnonzero((self._kept >= start) & (self._kept < stop))
+
+    def locate(self, column: int) -> tuple[Layer, int]:
+        """Return the layer of a column and its index within the layer.
+
+        Parameters
+        ----------
+        column : int
+
+        Returns
+        -------
+        layer : int or str
+        index : int
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        (checked,) = check_indices([column], len(self), what="neuron")
+        place = int(self._kept[checked])
+        run = int(np.searchsorted(self._starts, place, side="right")) - 1
+        return self.layers[run], place - int(self._starts[run])
+
+    def find(self, neurons: int | str | Iterable[int | str]) -> NDArray[np.intp]:
+        """Return the columns of neurons that are given by index or by name.
+
+        Parameters
+        ----------
+        neurons : int, str, or iterable of them
+            Columns of X, or names such as ``layer_3_neuron_17``.
+
+        Returns
+        -------
+        ndarray of int
+            In the order given.
+
+        Raises
+        ------
+        TypeError
+            If a neuron is neither an integer nor a string.
+        ValueError
+            If a neuron is not a column of X, or is repeated.
+        """
+        return find_columns(neurons, self.names)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.intp]:
+        return np.cumsum((0, *self.widths))[:-1]
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        return np.arange(sum(self.widths)) if self.kept is None else np.array(self.kept, np.intp)
+
+    def _run(self, layer: Layer) -> tuple[int, int]:
+        if isinstance(layer, bool) or layer not in self.layers:
+            raise ValueError(
+                f"X does not contain layer {layer!r}. It contains the layers "
+                f"{', '.join(map(repr, self.layers))}."
+            )
+        place = self.layers.index(layer)
+        start = int(self._starts[place])
+        return start, start + self.widths[place]
+
+
+def neurons_of(
+    names: Sequence[str] | NDArray | None, n_columns: int, *, n_layers: int | None = None
+) -> Neurons:
+    """Find out which neurons the columns of an X are, from their names or from `n_layers`.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names of the columns. None, or names of another kind, say nothing about layers.
+    n_columns : int
+    n_layers : int, default=None
+        Number of layers of equal width, numbered from 0. It is needed if names are missing.
+
+    Returns
+    -------
+    Neurons
+
+    Raises
+    ------
+    ValueError
+        If names and `n_layers` are both missing or disagree, or `n_layers` does not divide the
+        number of columns.
+    """
+    if names is not None and len(names) and all(map(_parse, names)):
+        neurons = Neurons.from_names(names)
+        if n_layers not in (None, len(neurons.layers)):
+            shown = ", ".join(map(repr, neurons.layers))
+            raise ValueError(
+                f"n_layers={n_layers}, but the names of the columns of X are those of "
+                f"{len(neurons.layers)} layers: {shown}. Leave out n_layers."
+            )
+        return neurons
+    if n_layers is None:
+        raise ValueError(
+            "The columns of X have no names that tell their layers, such as 'layer_3_neuron_17': "
+            "pass n_layers."
+        )
+    if n_columns % n_layers:
+        raise ValueError(f"n_layers={n_layers} does not divide the {n_columns} neurons of X.")
+    return Neurons(tuple(range(n_layers)), n_columns // n_layers)
+
+
+def find_columns(
+    neurons: int | str | Iterable[int | str],
+    names: Sequence[str] | NDArray | None,
+    n_columns: int | None = None,
+) -> NDArray[np.intp]:
+    """Return the columns of neurons that are given by index or by name.
+
+    Parameters
+    ----------
+    neurons : int, str, or iterable of them
+    names : sequence of str or None
+        Names of the columns of X, of any kind; None if X has no names.
+    n_columns : int, default=None
+        Number of columns; by default the number of names.
+
+    Returns
+    -------
+    ndarray of int
+        In the order given.
+
+    Raises
+    ------
+    TypeError
+        If a neuron is neither an integer nor a string, or is a name and X has none.
+    ValueError
+        If a neuron is not a column of X, or is repeated.
+    """
+    listed: Collection[Any] = [neurons] if isinstance(neurons, str | Integral) else list(neurons)
+    size = len(names) if n_columns is None and names is not None else n_columns
+    if not any(isinstance(neuron, str) for neuron in listed):
+        return check_indices(listed, size, what="neuron")
+    if names is None:
+        raise TypeError(
+            f"neurons={listed!r:.60} contains names, but the columns of X have no names. Pass a "
+            "DataFrame, or use indices."
+        )
+    column_of = {name: column for column, name in enumerate(names)}
+    unknown = [name for name in listed if isinstance(name, str) and name not in column_of]
+    if unknown:
+        raise ValueError(
+            f"X does not contain the neuron {unknown[0]!r}. Its columns are named {names[0]!r} to "
+            f"{names[-1]!r}."
+        )
+    columns = [column_of[name] if isinstance(name, str) else name for name in listed]
+    return check_indices(columns, size, what="neuron")
+
+
+def check_layers(layers: Any) -> tuple[Layer, ...]:
+    """Check that layers are distinct integers from 0, or distinct strings, and at least one.
+
+    Raises
+    ------
+    TypeError
+        If a layer is neither an integer nor a string, or both are mixed.
+    ValueError
+        If there are none, or a layer is negative or repeated.
+    """
+    try:
+        listed = None if isinstance(layers, str) else list(layers)
+    except TypeError:
+        listed = None
+    if listed is None:
+        raise TypeError(f"layers must be a list of integers or module paths, got {layers!r:.60}.")
+    if not listed:
+        raise ValueError("layers is empty: expected at least one layer.")
+    if all(isinstance(layer, str) for layer in listed):
+        if len(set(listed)) < len(listed):
+            raise ValueError(f"Each layer can be listed only once, got {listed[:_N_SHOWN]}.")
+        return tuple(listed)
+    return tuple(check_indices(listed, None, what="layer").tolist())
+
+
+def _prefix(layer: Layer) -> str:
+    return layer if isinstance(layer, str) else f"layer_{layer}"
+
+
+def _parse(name: Any) -> tuple[Layer, str, int] | None:
+    """Split a name into layer, unit and index; None if it is not the name of a neuron."""
+    if not isinstance(name, str):
+        return None
+    if match := _NUMBERED.fullmatch(name):
+        return int(match[1]), match[2], int(match[3])
+    if match := _BY_PATH.fullmatch(name):
+        return match[1], match[2], int(match[3])
+    return None

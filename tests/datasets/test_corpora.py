@@ -1,0 +1,325 @@
+"""CoNLL-U as Universal Dependencies says, and text files whose lines belong together."""
+
+from pathlib import Path
+
+import pytest
+
+from sklearn_neurox.datasets.corpora import (
+    CONLLU_COLUMNS,
+    read_conllu,
+    read_labelled_sentences,
+    read_parallel,
+    read_sentences,
+)
+from sklearn_neurox.datasets.sentences import check_corpus
+
+LINES = """\
+# sent_id = 1
+# text = I can't.
+1\tI\tI\tPRON\t_\t_\t_\t_\t_\t_
+2-3\tcan't\t_\t_\t_\t_\t_\t_\t_\t_
+2\tca\tcan\tAUX\t_\t_\t_\t_\t_\t_
+3\tn't\tnot\tPART\t_\t_\t_\t_\t_\t_
+3.1\tswim\tswim\tVERB\t_\t_\t_\t_\t_\t_
+4\t.\t.\tPUNCT\t_\t_\t_\t_\t_\t_
+
+# sent_id = 2
+1\tÇa\tça\tPRON\t_\t_\t_\t_\t_\t_
+"""
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n"])
+def test_syntactic_words(tmp_path, ending):
+    path = tmp_path / "a.conllu"
+    path.write_text(LINES.rstrip("\n") + ending, encoding="utf-8")
+    sentences, tags = read_conllu(path)
+    assert sentences == [["I", "ca", "n't", "."], ["Ça"]]
+    assert tags == [["PRON", "AUX", "PART", "PUNCT"], ["PRON"]]
+    assert read_conllu(path, "lemma")[1][0] == ["I", "can", "not", "."]
+
+
+def test_byte_order_mark_and_windows_lines(tmp_path):
+    path = tmp_path / "a.conllu"
+    for text in (LINES, LINES.split("\n", 2)[2]):  # with and without comments before the first word
+        path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        assert read_conllu(path)[0] == [["I", "ca", "n't", "."], ["Ça"]]
+
+
+WORD = "{}\t{}\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("1", "a"), ("O2", "b")], "line 2: expected an id as 3, 3-4 or 3.1 .* got 'O2'"),
+        ([("1", "a"), ("", "b")], "line 2: expected an id"),
+        ([("²", "a")], "line 1: expected an id"),
+        ([("1", "a"), ("3", "b")], "line 2: expected word 2 of the sentence, got id 3"),
+        ([("1", "a"), ("1", "b")], "line 2: expected word 2 of the sentence, got id 1"),
+        ([("1", "")], "line 1: the second column, the word, is empty"),
+    ],
+)
+def test_no_word_is_lost(tmp_path, rows, message):
+    path = tmp_path / "a.conllu"
+    path.write_text("".join(WORD.format(*row) for row in rows), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_conllu(path)
+
+
+def test_another_encoding(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_bytes((WORD.format(1, "a") + WORD.format(2, "ö")).encode("latin-1"))
+    with pytest.raises(ValueError, match="line 2: not UTF-8"):
+        read_conllu(path)
+
+
+def test_errors(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text(LINES.replace("\tcan\tAUX", "\tAUX"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.conllu, line 5: expected 10 columns .* got 9"):
+        read_conllu(path)
+    with pytest.raises(ValueError, match=r"column must be one of .* got 'tag'"):
+        read_conllu(path, "tag")
+    path.write_text("\n# nothing\n\n")
+    with pytest.raises(ValueError, match="holds no sentence"):
+        read_conllu(path)
+
+
+def test_every_column_comes_as_it_is(tmp_path):
+    path = tmp_path / "a.conllu"
+    cells = [
+        "1",
+        "Katzen",
+        "Katze",
+        "NOUN",
+        "NN",
+        "Number=Plur|Case=Acc",
+        "0",
+        "root",
+        "0:root",
+        "_",
+    ]
+    path.write_bytes(("\t".join(cells) + "\n").encode())
+    assert {name: read_conllu(path, name)[1] for name in CONLLU_COLUMNS} == {
+        name: [[cell]] for name, cell in zip(CONLLU_COLUMNS, cells, strict=True)
+    }
+
+
+def test_comments_stand_anywhere_and_are_no_words(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_bytes(f"# newdoc\n{WORD.format(1, '#')}# text = #\n{WORD.format(2, 'b')}".encode())
+    assert read_conllu(path)[0] == [["#", "b"]]
+
+
+def test_multi_word_tokens_and_empty_nodes_at_the_edges(tmp_path):
+    """An empty node may come before the first word, and a range may span the sentence."""
+    ids = [
+        ("0.1", "_"),
+        ("1-2", "vámonos"),
+        ("1", "vamos"),
+        ("2", "nos"),
+        ("2.1", "x"),
+        ("2.2", "y"),
+    ]
+    path = tmp_path / "a.conllu"
+    path.write_bytes("".join(WORD.format(*row) for row in ids).encode())
+    assert read_conllu(path, "id") == ([["vamos", "nos"]], [["1", "2"]])
+
+
+# Words without white space that a careless reader splits, trims, or composes anew.
+UNUSUAL = {
+    "zero-width joiner and non-joiner": "می\u200cخواهم",
+    "zero-width space": "\u200ba\u200b",
+    "a byte-order mark inside": "a\ufeffb",
+    "right-to-left with marks": "\u200fשָׁלוֹם\u200f",
+    "an emoji family": "👨\u200d👩\u200d👧\u200d👦",
+    "a flag and a skin tone": "🏴\U000e0067\U000e0062\U000e007f👍🏽",
+    "a decomposed letter": "e\u0301te\u0301",
+    "no letter of its own": "\u0301",
+}
+unusual = pytest.mark.parametrize("word", UNUSUAL.values(), ids=UNUSUAL.keys())
+
+
+@unusual
+def test_unusual_words_of_conllu(tmp_path, word):
+    path = tmp_path / "a.conllu"
+    path.write_bytes((WORD.format(1, word) + WORD.format(2, "b")).encode())
+    assert read_conllu(path)[0] == [[word, "b"]]
+
+
+@pytest.mark.parametrize(
+    "form", ["100 000", "100\u00a0000", "giáo viên", "a\u2028b", "a\x85b", "a\x0bb", "a\u3000b"]
+)
+def test_white_space_in_a_form(tmp_path, form):
+    """It is read, for Universal Dependencies allows it; the extractor is who refuses."""
+    path = tmp_path / "a.conllu"
+    path.write_bytes((WORD.format(1, "a") + WORD.format(2, form)).encode())
+    sentences, _ = read_conllu(path)
+    assert sentences == [["a", form]]
+    with pytest.raises(ValueError, match="Sentence 0, word 1: expected a word without white space"):
+        check_corpus(sentences)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Write the bytes of two files, and give their names."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(*contents):
+        names = ["words.txt", "tags.txt"][: len(contents)]
+        for name, content in zip(names, contents, strict=True):
+            (tmp_path / name).write_bytes(
+                content if isinstance(content, bytes) else content.encode()
+            )
+        return names
+
+    return write
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_two_files(files, bom, end, last):
+    words = end.join(["The kettle sulked .", "Ça va"]) + end * last
+    tags = end.join(["DET NOUN VERB PUNCT", "PRON VERB"]) + end * (not last)
+    names = files(bom + words.encode(), bom + tags.encode())
+    sentences = [["The", "kettle", "sulked", "."], ["Ça", "va"]]
+    labels = [["DET", "NOUN", "VERB", "PUNCT"], ["PRON", "VERB"]]
+    assert read_parallel(*names) == (sentences, labels)
+    assert read_sentences(names[0]) == sentences
+    assert read_parallel(*map(Path, names)) == (sentences, labels)
+
+
+@unusual
+def test_unusual_words_and_labels(files, word):
+    names = files(f"{word} b\nc", f"B {word}\nC")
+    assert read_parallel(*names) == ([[word, "b"], ["c"]], [["B", word], ["C"]])
+    assert read_labelled_sentences(*files(f"{word} b\nc", f"{word}\nC")) == (
+        [[word, "b"], ["c"]],
+        [word, "C"],
+    )
+
+
+def test_a_label_for_each_sentence(files):
+    names = files("The kettle sulked .\nGood !\n", "bad\ngood\n")
+    assert read_labelled_sentences(*names) == (
+        [["The", "kettle", "sulked", "."], ["Good", "!"]],
+        ["bad", "good"],
+    )
+    with pytest.raises(
+        ValueError, match=r"tags\.txt, line 1: expected a label a word, 4, got 1: 'bad' "
+    ):
+        read_parallel(*names)
+
+
+# What a line may not be, and how it is told; {noun} is what stands in the file.
+FAULTS = {
+    "": "the line is empty",
+    " ": "a leading space: ' '",
+    " x y": "a leading space: ' x y'",
+    "x y ": "a trailing space: 'x y '",
+    "x  y": "two spaces in a row: 'x  y'",
+    "x\u00a0y z": r"white space \(U\+00A0\) inside the {noun} 'x\\xa0y'; only a single space parts",
+    "\u00a0x y": r"white space \(U\+00A0\) inside the {noun} '\\xa0x'",
+    "z x\ty": r"white space \(U\+0009\) inside the {noun} 'x\\ty'",
+    "x\u2028y": r"white space \(U\+2028\) inside the {noun} 'x\\u2028y'",
+    "x\x85y": r"white space \(U\+0085\) inside the {noun} 'x\\x85y'",
+    "x\x0by": r"white space \(U\+000B\) inside the {noun} 'x\\x0by'",
+    "x\x0cy": r"white space \(U\+000C\) inside the {noun} 'x\\x0cy'",
+    "x\x1cy": r"white space \(U\+001C\) inside the {noun} 'x\\x1cy'",
+    "x\ry": r"white space \(U\+000D\) inside the {noun} 'x\\ry'",
+    "x\u3000y": r"white space \(U\+3000\) inside the {noun} 'x\\u3000y'",
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(("line", "message"), FAULTS.items(), ids=ascii)
+def test_stray_white_space(files, line, message, end):
+    good, bad = end.join(["x y", "x y", "x y", ""]), end.join(["x y", line, "x y", ""])
+    names = files(bad, good)
+    place = r"^words\.txt, line 2: " + message.format(noun="word")
+    with pytest.raises(ValueError, match=place):
+        read_sentences(names[0])
+    with pytest.raises(ValueError, match=place):
+        read_parallel(*names)
+    names = files(good, bad)
+    for read in (read_parallel, read_labelled_sentences):
+        place = r"tags\.txt, line 2: " + message.format(noun="label")
+        with pytest.raises(ValueError, match=place):
+            read(*names)
+
+
+def test_a_long_line_is_told_where_it_is_wrong(files):
+    (name,) = files("a" * 500 + "\u00a0" + "b" * 500)
+    with pytest.raises(ValueError, match=r"U\+00A0.*a{30}\\xa0b{29}'") as caught:
+        read_sentences(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_an_empty_line_at_the_end_is_a_line(files):
+    with pytest.raises(ValueError, match=r"words\.txt, line 2: the line is empty"):
+        read_sentences(*files("a b\n\n"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_no_sentence(files, content):
+    names = files("a", content)
+    with pytest.raises(ValueError, match=r"tags\.txt holds no sentence"):
+        read_parallel(*names)
+    with pytest.raises(ValueError, match=r"words\.txt holds no sentence"):
+        read_sentences(*files(content))
+
+
+def test_a_line_with_more_or_fewer_labels(files):
+    names = files("a b c\nd e\nf", "A B C\nD\nF G")
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the whole message stands below
+        read_parallel(*names)
+    assert str(caught.value) == (
+        "2 faults:\n"
+        "  tags.txt, line 2: expected a label a word, 2, got 1: 'D' for 'd e'\n"
+        "  tags.txt, line 3: expected a label a word, 1, got 2: 'F G' for 'f'"
+    )
+    with pytest.raises(ValueError, match=r"^2 faults:\n.*line 1: expected 1 label, got 3: 'A B C'"):
+        read_labelled_sentences(*names)
+
+
+def test_a_file_with_fewer_lines(files):
+    """The line where they part is told too, and what is wrong past the end of the other."""
+    names = files("a b\nc\nd e\nf  g\n", "A B\nD E\nX\n")
+    with pytest.raises(ValueError, match="must have the same number of lines, got 4 and 3") as e:
+        read_parallel(*names)
+    message = str(e.value)
+    assert message.startswith("4 faults:\n  words.txt and tags.txt must")
+    assert "tags.txt, line 2: expected a label a word, 1, got 2: 'D E' for 'c'" in message
+    assert "words.txt, line 4: two spaces in a row" in message
+    names = files("a b\nc\n", "A B\n")
+    with pytest.raises(ValueError, match=r"^words\.txt and tags\.txt must .* got 2 and 1\.$"):
+        read_parallel(*names)
+
+
+def test_faults_are_counted_and_five_are_told(files):
+    names = files("a b\n" * 7, "A B\n" + "A\n" * 6)
+    with pytest.raises(ValueError, match=r"^6 faults, the first 5 are:") as caught:
+        read_parallel(*names)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()[1:]] == [
+        f"  tags.txt, line {number}" for number in (2, 3, 4, 5, 6)
+    ]
+    with pytest.raises(ValueError, match=r"^5 faults:"):
+        read_sentences(*files("a b\n" + "\n" * 5))
+
+
+def test_faults_in_both_files_of_a_line(files):
+    with pytest.raises(ValueError, match=r"^2 faults:") as caught:
+        read_parallel(*files("a  b\n", "A \n"))
+    assert "words.txt, line 1: two spaces" in str(caught.value)
+    assert "tags.txt, line 1: a trailing space" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [("a\nö".encode("latin-1"), 2), ("a b".encode("utf-16"), 1), (b"a\nb\n\xed\xa0\x80", 3)],
+)
+def test_text_of_another_encoding(files, content, line):
+    for contents, name in (((content, "a"), "words"), (("a", content), "tags")):
+        with pytest.raises(ValueError, match=rf"{name}\.txt, line {line}: not UTF-8"):
+            read_parallel(*files(*contents))
