@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,10 +87,10 @@ class Neurons:
 
     def __post_init__(self) -> None:
         layers = check_layers(self.layers)
-        widths = [self.width] if isinstance(self.width, Integral) else list(self.width)
+        widths = [self.width] if isinstance(self.width, int | np.integer) else [*self.width]
         if len(widths) not in (1, len(layers)):
             raise ValueError(f"Got {len(widths)} widths for {len(layers)} layers.")
-        if not all(isinstance(width, Integral) and width > 0 for width in widths):
+        if not all(isinstance(width, int | np.integer) and width > 0 for width in widths):
             raise ValueError(f"width must be positive integers, got {self.width!r}.")
         if not isinstance(self.unit, str) or not self.unit:
             raise ValueError(f"unit must be a string that is not empty, got {self.unit!r}.")
@@ -137,14 +137,10 @@ class Neurons:
                 f"The columns are of several kinds, {' and '.join(map(repr, units))}: select the "
                 "columns of one kind first."
             )
-        if len(set(places)) < len(places):
-            seen: set[Any] = set()
-            repeated = next(
-                name
-                for name, place in parsed
-                if place in seen or seen.add(place)  # type: ignore[func-returns-value]
-            )
-            raise ValueError(f"The column name {repeated!r} is repeated.")
+        repeated = [place for place, count in Counter(places).items() if count > 1]
+        if repeated:
+            name = parsed[places.index(repeated[0])][0]
+            raise ValueError(f"The column name {name!r} is repeated.")
         widths: dict[Layer, int] = {}
         for layer, _, index in places:
             widths[layer] = max(widths.get(layer, 0), index + 1)
@@ -343,7 +339,8 @@ def find_columns(
     ValueError
         If a neuron is not a column of X, or is repeated.
     """
-    listed: Collection[Any] = [neurons] if isinstance(neurons, str | Integral) else list(neurons)
+    one = isinstance(neurons, str | int | np.integer)
+    listed: list[Any] = [neurons] if one else list(neurons)  # type: ignore[arg-type]  # not one
     size = len(names) if n_columns is None and names is not None else n_columns
     if not any(isinstance(neuron, str) for neuron in listed):
         return check_indices(listed, size, what="neuron")

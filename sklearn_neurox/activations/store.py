@@ -1,21 +1,21 @@
-"""A folder of activations on disk: written over many hours, safe at any moment, read as a map.
+"""A store of activations on disk: written over many hours, safe at any moment, read as a map.
 
 ========================  =========================================================================
-``X.npy``                 every layer of every word, C order, of the final size from the beginning
+``X.npy``                 every layer of every word, in C order, of the final size from the start
 ``words.json``            the words of each sentence
 ``sentence_ids.npy``      the number of each sentence in the corpus
 ``labels.npy``            the labels, if there are any
-``store.json``            shapes, parameters, and the sha256 of the three files above
+``store.json``            shapes, parameters, and the SHA-256 of the three files above
 ``progress.json``         the journal: how many sentences are safely in X, and their CRC-32
 ========================  =========================================================================
 
-The first four are plain files that NumPy and any reader of JSON open too. What is written never
-moves: rows go into X and are synced to the disk, and only then is the journal replaced, in one
-step. Rows past the journal's count are leftovers of a crash, and are written again.
+The first four are plain files that NumPy and any JSON reader can open. Nothing that is written ever
+moves: rows are written to X and synced to the disk, and only then is the journal replaced, in one
+step. Rows past the count of the journal were left by a crash, and are overwritten.
 
-**Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one layer of 13 x
-768, float16, of 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and cold.
-The last column is a batch of 512 random rows over all layers, from the page cache. Seconds:
+**Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one of 13 layers of
+768 neurons, float16, for 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and
+cold. The last column is a batch of 512 random rows over all layers, from the page cache. Seconds:
 
 ===============================  ==========  ==========  ===============  =====
 layout                           cached      cold        read from disk   batch
@@ -25,124 +25,126 @@ one array per layer              0.04-0.05   0.10-0.15   0.15 GB          0.007
 zarr 3, uncompressed             0.19-0.49   0.14-0.19   0.15 GB          0.75
 ===============================  ==========  ==========  ===============  =====
 
-Probes read rows of all layers, again and again, and only one array is a map of those. The price: a
-layer read alone, cold, costs what the file costs, because its 1,536 bytes of a row of 19,968 lie
-on every third or fourth page, and the system reads ahead (asking for these pages only,
-``MADV_RANDOM``, reads 0.56 GB, but in 12 s). Afterwards it costs twice what a file of its own
-would. Who needs few layers stores few. Fortran order has layers in one piece, but takes 23 times
-as long for a batch of rows, and 26 times for adding 30 rows.
+Probes read rows of all layers repeatedly, and only a single array can be memory-mapped as their X.
+The price is that reading one layer alone from a cold file costs as much as reading the whole file:
+its 1,536 bytes of a row of 19,968 lie on every third or fourth page, and the system reads ahead.
+(Asking for these pages only, with ``MADV_RANDOM``, reads 0.56 GB, but takes 12 s.) Once cached,
+it takes twice as long as a file of its own. If you need few layers, store few. Fortran order stores
+each layer in one piece, but takes 23 times as long for a batch of rows, and 26 times for appending
+30 rows.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from itertools import chain
 from operator import index
-from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..datasets.sentences import check_corpus
-from ._store_files import (
-    _FORMAT,
-    _FULL,
-    _HEADER,
-    _IDS,
-    _NAMES,
-    _PROGRESS,
-    _ROWS,
-    _SCHEMA,
-    _STORE,
-    _WORDS,
-    _Y,
-    _check_about,
-    _check_folder,
-    _check_ids,
-    _check_json,
-    _check_labels,
-    _first_difference,
-    _header,
-    _layout,
-    _locked,
-    _npy,
-    _progress_of,
-    _read_files,
-    _read_store,
-    _replace_file,
-    _seal,
-    _verify_rows,
+from ._store_difference import first_difference
+from ._store_folder import StoreFolder
+from ._store_format import (
+    FORMAT,
+    HEADER_SIZE,
+    IDS,
+    LABELS,
+    PROGRESS,
+    ROWS,
+    SCHEMA,
+    STORE,
+    WORDS,
+    Json,
+    check_description,
+    check_json,
+    check_sentence_ids,
+    check_stored_labels,
+    header,
+    layout,
+    seal,
+    to_npy,
 )
+
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StoreWriter:
-    """Write activations into a folder, a few sentences at a time, and go on after a crash.
+    """Write activations into a folder, a few sentences at a time, and resume after a crash.
 
     Parameters
     ----------
     path : str or path-like
-        The folder. It is made if it is not there, and may be empty. If it holds a store that the
-        same arguments began, that one is continued.
+        The folder. It is created if it does not exist, and may be empty. If it contains a store
+        that was begun with the same arguments, writing resumes where it stopped.
     layers : sequence of int
-        Layers of a row, in the order of its columns; 0 are the embeddings.
+        Layers of a row, in the order of its columns. Layer 0 is the embeddings.
     width : int
-        Neurons of a layer.
+        Number of neurons in a layer.
     dtype : {"float16", "float32", "float64"}
-        Of X.
+        Dtype of X.
     words : sequence of sequences of str
         The words of each sentence that gets rows, in the order of the corpus.
-    sentence_ids : sequence of int of shape (n_sentences,)
+    sentence_ids : array-like of int of shape (n_sentences,)
         Number of each of these sentences in the corpus.
     labels : array-like of shape (n_words,), default=None
-        Labels of the words, all strings, booleans, or numbers. Strings come back as a NumPy array
-        of strings.
+        Labels of the words: all strings, all booleans or all numbers. Strings are read back as a
+        NumPy array of strings.
     parameters : dict, default=None
-        What made the activations, such as the model's name and revision: what JSON can hold.
+        How the activations were made, such as the name and revision of the model: anything that
+        JSON can hold.
     n_sentences : int, default=None
-        The length of `words`, if it is to be checked.
+        The expected number of sentences in `words`. None does not check it.
 
     Attributes
     ----------
     path : Path
+        The folder.
     n_sentences, n_words : int
-        Of the whole corpus.
+        Numbers of sentences and words in the whole corpus.
     n_done, n_words_done : int
-        Sentences and words that are safely in the store: what is next is sentence ``n_done``.
+        Numbers of sentences and words that are safely in the store. The next sentence to append
+        is sentence ``n_done``.
 
     Raises
     ------
     TypeError
         If an argument is of the wrong type, or JSON cannot hold a parameter.
     ValueError
-        If an argument is out of range or sizes do not fit; if `path` holds something else, a
-        damaged store, or one of other words, layers or parameters, naming the first difference;
-        or if another writer has it open.
+        If an argument is out of range or sizes do not match; if `path` contains something else, a
+        damaged store, or a store of other words, layers or parameters (the message names the first
+        difference); or if another writer has the store open.
     FileNotFoundError
-        If the folder that `path` is in is not there.
+        If the parent folder of `path` does not exist.
     OSError
-        If the disk is full or fails. The space is taken at the beginning, where the system can.
+        If the disk is full or fails. Space for all rows is reserved at the start where the system
+        supports it.
 
     Warns
     -----
     UserWarning
-        If the system or the file system has no locks, so that a second writer goes unnoticed.
+        If the system or the file system does not support locks, so that a second writer would not
+        be noticed.
 
     See Also
     --------
-    TokenActivations.load : Opens the store.
+    TokenActivations.load : Open a store.
+    TokenActivations.describe : Describe a store without loading it.
 
     Notes
     -----
-    A writer holds no rows. The folder is locked until `close` or the end of the process, and of
-    the processes forked from it.
+    A writer keeps no rows in memory. The folder is locked until ``close`` is called or the process
+    and all processes forked from it end.
 
     Examples
     --------
@@ -150,18 +152,18 @@ class StoreWriter:
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> from sklearn_neurox import StoreWriter, TokenActivations
-    >>> about = dict(
+    >>> arguments = dict(
     ...     layers=(0, 1), width=3, dtype="float16", words=[["To", "be"], ["or"], ["not"]],
     ...     sentence_ids=[0, 1, 2], parameters={"model": "bert-base-cased", "revision": "cd5ef92"})
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "store"
-    ...     with StoreWriter(path, **about) as writer:
-    ...         writer.append(np.zeros((2, 6), np.float16))  # and the power fails
-    ...     with StoreWriter(path, **about) as writer:
-    ...         print(f"{writer.n_done} of {writer.n_sentences} sentences are there")
+    ...     with StoreWriter(path, **arguments) as writer:
+    ...         writer.append(np.zeros((2, 6), np.float16))  # then the power fails
+    ...     with StoreWriter(path, **arguments) as writer:
+    ...         print(f"{writer.n_done} of {writer.n_sentences} sentences are written")
     ...         writer.append(np.ones((2, 6), np.float16))
     ...     TokenActivations.load(path)
-    1 of 3 sentences are there
+    1 of 3 sentences are written
     TokenActivations(4 words in 3 sentences, 6 neurons in 2 layers, float16)
     """
 
@@ -180,16 +182,19 @@ class StoreWriter:
     ):
         corpus = check_corpus(words)
         if n_sentences is not None and n_sentences != len(corpus):
-            raise ValueError(f"n_sentences={n_sentences}, but words has {len(corpus)} sentences.")
-        self.path = Path(path)
+            raise ValueError(
+                f"n_sentences={n_sentences}, but words contains {len(corpus)} sentences."
+            )
+        self._folder = StoreFolder(path)
+        self.path = self._folder.path
         self.n_sentences, self.n_words = len(corpus), sum(map(len, corpus))
         self._ends = np.cumsum([0, *map(len, corpus)])
-        y = None if labels is None else _check_labels(labels, self.n_words)
+        y = None if labels is None else check_stored_labels(labels, self.n_words)
         files = {
-            _WORDS: json.dumps(corpus, separators=(",", ":")).encode(),
-            _IDS: _npy(_check_ids(sentence_ids, self.n_sentences)),
-        } | ({} if y is None else {_Y: _npy(y)})
-        about = {
+            WORDS: json.dumps(corpus, separators=(",", ":")).encode(),
+            IDS: to_npy(check_sentence_ids(sentence_ids, self.n_sentences)),
+        } | ({} if y is None else {LABELS: to_npy(y)})
+        description = {
             "layers": [index(layer) for layer in layers],
             "width": index(width),
             "dtype": np.dtype(dtype).name,
@@ -197,79 +202,89 @@ class StoreWriter:
             "n_words": self.n_words,
             "labels": None if y is None else y.dtype.str,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-            "parameters": _check_json(dict(parameters or {}), "parameters"),
+            "parameters": check_json(dict(parameters or {}), "parameters"),
         }
-        _check_about(about)
-        self._dtype, self._shape = _layout(about)
+        check_description(description)
+        self._dtype, self._shape = layout(description)
+        self._folder.prepare()
         with ExitStack() as opened:
-            opened.enter_context(_locked(_check_folder(self.path)))
-            self._begin(about, files, corpus, y)
-            self._file = opened.enter_context(open(self.path / _ROWS, "r+b", buffering=0))
+            opened.enter_context(self._folder.locked())
+            self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
+            with self._keeping():
+                self._folder.remove_leftovers()
+                if not (self._folder / STORE).exists():
+                    self._begin(description, files)
+            self._resume(description, corpus, y)
+            self._file = opened.enter_context(open(self._folder / ROWS, "r+b", buffering=0))
             self._opened = opened.pop_all()
 
-    def _begin(self, about, files, corpus, y):
-        """Continue the store that is there, or begin one. X comes last: no X without a store."""
-        self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
-        with self._keeping():
-            for name in _NAMES:  # of a process that was killed
-                (self.path / f"{name}.tmp").unlink(missing_ok=True)
-            if not (self.path / _STORE).exists():
-                version = import_module(__package__.partition(".")[0]).__version__
-                store = _seal({"format": _FORMAT, "schema": _SCHEMA, "version": version} | about)
-                self._sealed_by = json.loads(store)["sha256"]
-                for name, content in files.items():
-                    _replace_file(self.path / name, content)
-                self._write_progress(self._progress)
-                _replace_file(self.path / _STORE, store)
-        store = _read_store(self.path)
-        if difference := _first_difference(self.path, store, about, corpus, y):
-            raise ValueError(f"{self.path} holds another store: {difference}.")
-        self._sealed_by = store["sha256"]
-        if not (self.path / _ROWS).exists() and not _progress_of(self.path, store)["n_sentences"]:
-            with self._keeping():
-                _replace_file(self.path / _ROWS, self._write_empty)
-        self._progress = _read_files(self.path, store)[_PROGRESS]
+    def _begin(self, description: Json, files: dict[str, bytes]) -> None:
+        """Write all files but X, the description last: there is no X without a description."""
+        version = import_module(__package__.partition(".")[0]).__version__
+        store = seal({"format": FORMAT, "schema": SCHEMA, "version": version} | description)
+        self._sealed_by = json.loads(store)["sha256"]
+        for name, content in files.items():
+            self._folder.write(name, content)
+        self._write_progress(self._progress)
+        self._folder.write(STORE, store)
 
-    def __enter__(self):
+    def _resume(self, description: Json, corpus: list[list[str]], y: NDArray | None) -> None:
+        """Check that the store on disk is the one to write, and read how far it is."""
+        folder = self._folder
+        store = folder.read_description()
+        if difference := first_difference(folder, store, description, corpus, y):
+            raise ValueError(f"{self.path} contains another store: {difference}.")
+        self._sealed_by = store["sha256"]
+        if not (folder / ROWS).exists() and not folder.read_progress(store)["n_sentences"]:
+            with self._keeping():
+                folder.write(ROWS, self._write_empty)
+        self._progress = folder.read_files(store)[PROGRESS]
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
     def n_done(self) -> int:
-        """Sentences that are safely in the store."""
+        """Number of sentences that are safely in the store."""
         return self._progress["n_sentences"]
 
     @property
     def n_words_done(self) -> int:
-        """Words that are safely in the store."""
+        """Number of words that are safely in the store."""
         return self._progress["n_words"]
 
-    def append(self, X: NDArray, k: int | None = None) -> None:
-        """Add the rows of the next sentences; when it returns, they are safe.
+    def append(self, X: NDArray, n_sentences: int | None = None) -> None:
+        """Append the rows of the next sentences; they are safe when the method returns.
 
         Parameters
         ----------
-        X : ndarray of shape (n_words_of_these_sentences, n_layers * width)
+        X : ndarray of shape (n_words, n_layers * width)
             Activations of the words of one or more whole sentences, of the dtype of the store.
-        k : int, default=None
-            How many sentences they are. None tells it from the rows.
+        n_sentences : int, default=None
+            The expected number of sentences in `X`. None does not check it.
 
         Raises
         ------
         TypeError
-            If `X` is no array of the dtype of the store.
+            If `X` is not an array of the dtype of the store.
         ValueError
-            If the shape is not that of whole sentences that are next, or the writer is closed.
+            If `X` does not have the shape of the next whole sentences, or the writer is closed.
         OSError
-            If the disk is full or fails, naming the store and what it keeps: all that was there
-            before. The same call may be tried again.
+            If the disk is full or fails. The message names the store and what it keeps, which is
+            everything that was in it before. The same call can be repeated.
         """
         if self._file.closed:
             raise ValueError(f"The writer of {self.path} is closed.")
-        n_done = self._check_rows(X, k)
-        # Bytes, because memoryview knows no float16; a view, where X is contiguous.
+        n_done = self._check_rows(X, n_sentences)
+        # As bytes, because memoryview does not support float16; a view if X is contiguous.
         rows: Any = np.ascontiguousarray(X, dtype=self._dtype).reshape(-1).view(np.uint8)
         progress = {
             "n_sentences": n_done,
@@ -277,20 +292,20 @@ class StoreWriter:
             "crc32": zlib.crc32(rows, self._progress["crc32"]),
         }
         with self._keeping():
-            self._file.seek(_HEADER + self.n_words_done * self._shape[1] * self._dtype.itemsize)
+            self._file.seek(HEADER_SIZE + self.n_words_done * self._shape[1] * self._dtype.itemsize)
             left = memoryview(rows)
-            while left:  # a system call may write a part
+            while left:  # a system call may write only a part
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
             self._write_progress(progress)
         self._progress = progress
 
     def close(self) -> None:
-        """Close the files and give the lock back. An unfinished store can be continued later."""
+        """Close the files and release the lock. An unfinished store can be resumed later."""
         self._opened.close()
 
-    def _check_rows(self, X, k):
-        """Check rows, and return how many sentences are there with them."""
+    def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
+        """Check rows, and return the number of sentences in the store including them."""
         if not isinstance(X, np.ndarray) or X.dtype != self._dtype:
             got = f"dtype {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
             raise TypeError(f"X must be an array of dtype {self._dtype}, got {got}.")
@@ -301,125 +316,39 @@ class StoreWriter:
         if n_done in (self.n_done, len(self._ends)) or self._ends[n_done] != end:
             lengths = np.diff(self._ends[self.n_done : self.n_done + 6]).tolist()
             raise ValueError(
-                f"X must be the rows of whole sentences, one at least: those from sentence "
-                f"{self.n_done} of {self.n_sentences} have {lengths} words (five at most are "
+                f"X must be the rows of at least one whole sentence. The sentences from sentence "
+                f"{self.n_done} of {self.n_sentences} have {lengths} words (at most five are "
                 f"listed), but X has {len(X)} rows."
             )
-        if k is not None and k != n_done - self.n_done:
-            raise ValueError(f"X has the rows of {n_done - self.n_done} sentences, but k={k}.")
+        if n_sentences is not None and n_sentences != n_done - self.n_done:
+            raise ValueError(
+                f"X has the rows of {n_done - self.n_done} sentences, but {n_sentences=}."
+            )
         return n_done
 
-    def _write_progress(self, progress):
-        _replace_file(self.path / _PROGRESS, _seal({"store": self._sealed_by} | progress))
+    def _write_progress(self, progress: dict[str, int]) -> None:
+        self._folder.write(PROGRESS, seal({"store": self._sealed_by} | progress))
 
-    def _write_empty(self, file):
-        """Write X without rows, and take the space for them: better now than after hours."""
-        size = _HEADER + math.prod(self._shape) * self._dtype.itemsize
-        file.write(_header(self._dtype, self._shape))
+    def _write_empty(self, file: BinaryIO) -> None:
+        """Write X without rows, and reserve their space now rather than fail after hours."""
+        size = HEADER_SIZE + math.prod(self._shape) * self._dtype.itemsize
+        file.write(header(self._dtype, self._shape))
         file.flush()
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except (AttributeError, OSError) as error:  # not on every system, or file system
-            if getattr(error, "errno", None) in _FULL:
+        except (AttributeError, OSError) as error:  # not supported by every (file) system
+            if getattr(error, "errno", None) in _DISK_IS_FULL:
                 raise
             file.truncate(size)
 
     @contextmanager
-    def _keeping(self):
-        """Say in an error of the disk where it was and what is kept."""
+    def _keeping(self) -> Iterator[None]:
+        """Add to an error of the disk which store it concerns and what the store keeps."""
         try:
             yield
         except OSError as error:
             reason = (
                 f"{error.strerror or error}. {self.n_done} of {self.n_sentences} sentences are "
-                "kept in the store, and the same calls go on from there"
+                "kept in the store, and repeating the same calls resumes from there"
             )
             raise OSError(error.errno, reason, str(self.path)) from error
-
-
-def load_store(
-    path: str | os.PathLike[str], *, partial: bool = False, verify: bool = False
-) -> dict[str, Any]:
-    """Open a store: its words in memory, and its activations as a map of the file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The folder that a ``StoreWriter`` wrote.
-    partial : bool, default=False
-        Take the sentences that are there if others are still missing.
-    verify : bool, default=False
-        Read all rows, and compare their checksum: the only part that a mere opening leaves out.
-
-    Returns
-    -------
-    TokenActivations
-        X is a read-only ``np.memmap`` of shape (n_words, n_layers * width).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If it is no store, of another schema, unfinished, or damaged, saying what is whole.
-
-    See Also
-    --------
-    StoreWriter : Writes the store, with an example of both.
-    describe_store : Tells what made it.
-    """
-    path = Path(path)
-    store = _read_store(path)
-    files = _read_files(path, store)
-    progress = files[_PROGRESS]
-    n_done, n_words = progress["n_sentences"], progress["n_words"]
-    if n_done < store["n_sentences"] and not partial:
-        raise ValueError(
-            f"{path} is unfinished: {n_done} of {store['n_sentences']} sentences are there. Make "
-            "the call that began it again (as extract(..., store=...) or a StoreWriter), which "
-            "goes on from there, or take these with TokenActivations.load(path, partial=True)."
-        )
-    if verify:
-        _verify_rows(path, store, progress)
-    dtype, shape = _layout(store)
-    X = np.memmap(path / _ROWS, dtype, mode="r", offset=_HEADER, shape=shape)
-    words = files[_WORDS][:n_done]
-    lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
-    starts = np.cumsum(lengths) - lengths
-    return {
-        "X": X[:n_words],
-        "words": np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
-        "sentence_ids": np.repeat(files[_IDS][:n_done].astype(np.intp), lengths),
-        "positions": np.arange(n_words) - np.repeat(starts, lengths),
-        "layers": tuple(store["layers"]),
-        "y": files[_Y][:n_words].copy() if _Y in files else None,
-        "unit": store["parameters"].get("unit", "neuron"),
-    }
-
-
-def describe_store(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Tell what is in a store, without its words and activations.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The folder.
-
-    Returns
-    -------
-    dict
-        ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
-        ``n_words_done`` and the ``parameters`` that it was written with.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If it is no store, or its ``store.json`` or ``progress.json`` is damaged.
-    """
-    store = _read_store(Path(path))
-    progress = _progress_of(Path(path), store)
-    keys = ("layers", "width", "dtype", "n_sentences", "n_words", "parameters")
-    done = {"n_done": progress["n_sentences"], "n_words_done": progress["n_words"]}
-    return {key: store[key] for key in keys} | done

@@ -1,106 +1,194 @@
-"""Activations with the words they belong to."""
+"""Activations together with the words, sentences and labels that they belong to."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._indices import check_indices
+from .._labels import check_labels
 from .._optional import import_optional
-from .columns import Neurons
-from .store import StoreWriter, describe_store, load_store
+from ..datasets.sentences import Sentence, check_corpus, check_word_labels
+from ._rows import check_rows, stack_sentences
+from ._store_reader import describe_store, read_store
+from .columns import Layer, Neurons, check_layers
+from .store import StoreWriter
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TokenActivations:
     """Activations of a network on the words of a corpus: one row per word.
 
-    ``tokens[rows]`` takes some of the words, by a slice, a mask or a list of integers.
+    ``tokens[rows]`` selects words by a slice, a mask or a list of integers, and
+    ``tokens.select(layers=...)`` selects layers.
 
     Parameters
     ----------
     X : ndarray of shape (n_words, n_neurons)
-        Activations; a layer is a run of n_neurons / n_layers columns.
+        Activations. A layer is a run of n_neurons / n_layers columns.
     words : ndarray of str of shape (n_words,)
         The words.
     sentence_ids : ndarray of int of shape (n_words,)
-        Sentence of each word, as numbered in the corpus. Pass it as ``groups`` to keep a sentence
-        on one side of a split.
+        Number of the sentence of each word in the corpus. Pass it as ``groups`` to keep each
+        sentence on one side of a split.
     positions : ndarray of int of shape (n_words,)
-        Place of each word in its sentence, from 0.
-    layers : tuple of int
-        Layers in X, in the order of the columns; 0 are the embeddings.
+        Position of each word in its sentence, from 0; -1 for special tokens.
+    layers : tuple of int or str
+        Layers in X, in the order of the columns. Layer 0 is the embeddings.
     y : ndarray of shape (n_words,), default=None
         Labels of the words.
     unit : str, default="neuron"
-        What a column is called in its name.
+        Kind of the columns, as in :class:`Neurons`.
+
+    Attributes
+    ----------
+    neurons : Neurons
+        Which layer, kind and index each column of X is.
+    neuron_names : ndarray of str of shape (n_neurons,)
+        Names of the columns of X.
+    n_layers : int
+        Number of layers in X.
+
+    See Also
+    --------
+    TokenActivations.from_sentences : Build it from one array per sentence.
+    ActivationExtractor.extract : Extract it from a transformer.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_neurox import TokenActivations
-    >>> tokens = TokenActivations(
-    ...     X=np.zeros((2, 6)), words=np.array(["to", "be"]), sentence_ids=np.array([0, 0]),
-    ...     positions=np.array([0, 1]), layers=(0, 1), y=np.array(["PART", "AUX"]))
+    >>> tokens = TokenActivations.from_sentences(
+    ...     [np.zeros((2, 6))], [["to", "be"]], [["PART", "AUX"]], layers=(0, 1))
     >>> tokens
     TokenActivations(2 words in 1 sentence, 6 neurons in 2 layers, float64, with labels)
     >>> tokens.layer(1).shape
     (2, 3)
-    >>> tokens.neuron_names[-1]
+    >>> tokens.neurons.names[-1]
     'layer_1_neuron_2'
     >>> tokens[tokens.y == "AUX"].words
-    array(['be'], dtype='<U2')
+    array(['be'], dtype=object)
     """
 
     X: NDArray
     words: NDArray
     sentence_ids: NDArray[np.intp]
     positions: NDArray[np.intp]
-    layers: tuple[int, ...]
+    layers: tuple[Layer, ...]
     y: Any = None
     unit: str = "neuron"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("words", "sentence_ids", "positions", "y"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.X):
                 raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
-        if not self.layers or len(set(self.layers)) < len(self.layers):
-            raise ValueError(f"layers must be different, and at least one; got {self.layers}.")
+        object.__setattr__(self, "layers", check_layers(self.layers))
         if self.X.shape[1] % len(self.layers):
             raise ValueError(
                 f"{len(self.layers)} layers do not divide the {self.X.shape[1]} neurons of X."
             )
 
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def __getitem__(self, rows: slice | ArrayLike) -> TokenActivations:
-        """Take some of the words.
+    @classmethod
+    def from_sentences(
+        cls,
+        arrays: Sequence[ArrayLike] | NDArray,
+        sentences: Sequence[Sentence],
+        labels: Sequence[Sequence[Any]] | NDArray | None = None,
+        *,
+        layers: Sequence[Layer] | None = None,
+        unit: str = "neuron",
+        sentence_ids: ArrayLike | None = None,
+    ) -> TokenActivations:
+        """Build token activations from one array of activations per sentence.
 
         Parameters
         ----------
-        rows : slice, array-like of bool of shape (n_words,), or array-like of int
-            A mask keeps the words that are True; integers choose words, in their order, negative
-            ones from the end.
+        arrays : sequence of array-like of shape (n_words_of_the_sentence, n_neurons), or ndarray \
+                of shape (n_words, n_neurons)
+            Activations of each sentence, or of all words in the order of the sentences.
+        sentences : sequence of sequences of str, or of str
+            Words of each sentence. A string is split on single spaces.
+        labels : sequence of sequences, or ndarray of shape (n_words,), default=None
+            One label per word: a list for each sentence, or one array for all words.
+        layers : sequence of int or str, default=None
+            Layers in the arrays, in the order of their columns. None means a single layer, 0.
+        unit : str, default="neuron"
+            Kind of the columns, as in :class:`Neurons`.
+        sentence_ids : array-like of int of shape (n_sentences,), default=None
+            Number of each sentence in the corpus. None numbers them from 0.
 
         Returns
         -------
         TokenActivations
-            With a slice, X is a view; else a copy of these rows.
 
         Raises
         ------
         TypeError
-            For anything else, such as one number.
-        IndexError
-            If the mask has another length, or there is no such word.
+            If `sentences` or `labels` are not lists, or activations are not numbers.
+        ValueError
+            If the arrays of a sentence do not have one row per word, widths or dtypes differ, or
+            the labels do not match the words. The message names the sentence.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_neurox import TokenActivations
+        >>> arrays = [np.array([[0.5, 1.0], [0.0, 2.0]]), np.array([[1.5, 0.0]])]
+        >>> tokens = TokenActivations.from_sentences(arrays, ["to be", "or"])
+        >>> tokens.words.tolist(), tokens.sentence_ids.tolist(), tokens.positions.tolist()
+        (['to', 'be', 'or'], [0, 0, 1], [0, 1, 0])
         """
-        place = rows if isinstance(rows, slice) else _check_rows(rows, len(self))
+        corpus = check_corpus(sentences)
+        lengths = [len(words) for words in corpus]
+        X = stack_sentences(arrays, lengths)
+        y: NDArray | None = None
+        if isinstance(labels, np.ndarray) and labels.dtype != object:
+            y = check_labels(labels, name="labels")
+        elif labels is not None:
+            y = check_word_labels(corpus, labels)
+        ids = np.arange(len(corpus)) if sentence_ids is None else np.asarray(sentence_ids)
+        if ids.shape != (len(corpus),) or ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"sentence_ids must be {len(corpus)} integers, one for each sentence, got an array "
+                f"of shape {ids.shape} and dtype {ids.dtype}."
+            )
+        return pack_sentences(
+            X, corpus, sentence_ids=ids, layers=(0,) if layers is None else layers, y=y, unit=unit
+        )
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, rows: slice | ArrayLike) -> TokenActivations:
+        """Select words.
+
+        Parameters
+        ----------
+        rows : slice, array-like of bool of shape (n_words,), or array-like of int
+            A mask keeps the words where it is True. Integers select words in their order;
+            negative ones count from the end.
+
+        Returns
+        -------
+        TokenActivations
+            X is a view if `rows` is a slice, and a copy otherwise.
+
+        Raises
+        ------
+        TypeError
+            If `rows` is anything else, such as one number.
+        IndexError
+            If the mask has another length, or a word does not exist.
+        """
+        place = rows if isinstance(rows, slice) else check_rows(rows, len(self))
         return replace(
             self,
             X=self.X[place],
@@ -110,7 +198,7 @@ class TokenActivations:
             y=None if self.y is None else np.asarray(self.y)[place],
         )
 
-    __iter__ = None  # rows are no sequence of their own: words and X are
+    __iter__ = None  # not a sequence: iterate over words or X
 
     def __repr__(self) -> str:
         n_words, n_neurons = self.X.shape
@@ -133,43 +221,64 @@ class TokenActivations:
         return Neurons(self.layers, self.X.shape[1] // self.n_layers, self.unit)
 
     @property
-    def neuron_names(self) -> NDArray:
-        """Names of the neurons: ``layer_3_neuron_17`` is neuron 17 of layer 3."""
+    def neuron_names(self) -> NDArray[np.object_]:
+        """Names of the columns of X, ``neurons.names``."""
         return self.neurons.names
 
-    def layer(self, layer: int) -> NDArray:
-        """Activations of one layer.
+    def layer(self, layer: Layer) -> NDArray:
+        """Return the activations of one layer.
 
         Parameters
         ----------
-        layer : int
-            As in `layers`.
+        layer : int or str
+            One of `layers`.
 
         Returns
         -------
         ndarray of shape (n_words, n_neurons / n_layers)
-            A view.
+            A view of X.
 
         Raises
         ------
         ValueError
-            If the layer is not in X.
+            If X does not contain the layer.
         """
         return self.X[:, self.neurons.columns(layer)]
 
-    def save(self, path: str | PathLike) -> None:
-        """Write the activations into a folder, which :meth:`load` opens as a map.
+    def select(self, *, layers: Sequence[Layer]) -> TokenActivations:
+        """Select layers.
 
         Parameters
         ----------
-        path : str or path
-            A folder that is not there yet, or empty.
+        layers : sequence of int or str
+            Some of `layers`, in any order.
+
+        Returns
+        -------
+        TokenActivations
+            X is a copy, with the layers in the order given.
 
         Raises
         ------
         ValueError
-            If the folder holds something else, or rows are not the words of sentences in order,
-            as special tokens are not.
+            If X does not contain a layer, or a layer is repeated.
+        """
+        chosen = check_layers(layers)
+        return replace(self, X=np.hstack([self.layer(layer) for layer in chosen]), layers=chosen)
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the activations into a folder, which :meth:`load` opens as a memory map.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A folder that does not exist yet, or is empty.
+
+        Raises
+        ------
+        ValueError
+            If the folder contains something else, or the rows are not all words of whole sentences
+            in order, for example because there are special tokens.
         """
         if not len(self):
             raise ValueError("There are no words to save.")
@@ -177,10 +286,12 @@ class TokenActivations:
         words = [part.tolist() for part in np.split(self.words, change)]
         expected = np.concatenate([np.arange(len(part)) for part in words])
         if not np.array_equal(self.positions, expected):
-            raise ValueError("A store holds all words of a sentence in order, and nothing else.")
+            raise ValueError(
+                "A store contains whole sentences: all their words in order, and nothing else."
+            )
         writer = StoreWriter(
             path,
-            layers=self.layers,
+            layers=check_indices(self.layers, None, what="layer").tolist(),
             width=self.X.shape[1] // self.n_layers,
             dtype=self.X.dtype.name,
             words=words,
@@ -189,13 +300,13 @@ class TokenActivations:
             parameters={"unit": self.unit},
         )
         with writer:
-            writer.append(self.X, k=len(words))
+            writer.append(self.X, n_sentences=len(words))
 
     @classmethod
     def load(
         cls, path: str | PathLike, *, verify: bool = False, partial: bool = False
     ) -> TokenActivations:
-        """Open a store: its words in memory, its activations as a memory map.
+        """Open a store: its words in memory, and its activations as a memory map.
 
         Parameters
         ----------
@@ -220,7 +331,15 @@ class TokenActivations:
             If the folder is not a store, or the store is of another schema, unfinished (unless
             `partial`), or damaged. The message says which files are intact.
         """
-        return cls(**load_store(path, partial=partial, verify=verify))
+        stored = read_store(path, verify=verify, partial=partial)
+        return pack_sentences(
+            stored.X,
+            stored.words,
+            sentence_ids=stored.sentence_ids,
+            layers=stored.layers,
+            y=stored.labels,
+            unit=stored.parameters.get("unit", "neuron"),
+        )
 
     @classmethod
     def describe(cls, path: str | PathLike) -> dict[str, Any]:
@@ -235,7 +354,7 @@ class TokenActivations:
         -------
         dict
             ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
-            ``n_words_done`` and the ``parameters`` that it was written with.
+            ``n_words_done`` and the ``parameters`` that the store was written with.
 
         Raises
         ------
@@ -247,12 +366,12 @@ class TokenActivations:
         return describe_store(path)
 
     def to_frame(self) -> Any:
-        """Activations as a table that scikit-learn carries names through.
+        """Return the activations as a DataFrame, whose names scikit-learn keeps.
 
         Returns
         -------
         pandas.DataFrame of shape (n_words, n_neurons)
-            Columns named by `neuron_names`, rows by sentence_id, position and word.
+            The columns are named by `neuron_names`, the rows by sentence_id, position and word.
         """
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
         index = pandas.MultiIndex.from_arrays(
@@ -262,22 +381,36 @@ class TokenActivations:
         return pandas.DataFrame(self.X, index=index, columns=self.neuron_names, copy=False)
 
 
-def _check_rows(rows: Any, n_words: int) -> NDArray:
-    """Check a mask or integers that choose rows."""
-    place = np.asarray(rows)
-    if place.ndim == 1 and not place.size and not isinstance(rows, np.ndarray):
-        place = place.astype(np.intp)  # an empty list chooses nothing
-    if place.ndim != 1 or place.dtype.kind not in "biu":
-        raise TypeError(
-            "Words are chosen by a slice, a mask or a list of integers, got "
-            f"{type(rows).__name__} {rows!r:.60}."
-        )
-    if place.dtype.kind == "b" and len(place) != n_words:
-        raise IndexError(f"The mask has {len(place)} values, but there are {n_words} words.")
-    outside = (place < -n_words) | (place >= n_words)
-    if place.dtype.kind != "b" and outside.any():
-        raise IndexError(f"There is no word {place[outside][0]}: there are {n_words} words.")
-    return place
+def pack_sentences(
+    X: NDArray,
+    words: Sequence[Sequence[str]],
+    *,
+    sentence_ids: ArrayLike,
+    layers: Sequence[Layer],
+    y: NDArray | None = None,
+    unit: str = "neuron",
+    positions: Sequence[Sequence[int]] | None = None,
+) -> TokenActivations:
+    """Build token activations from rows and words that are already checked.
+
+    `words`, `sentence_ids` and `positions` have one entry per sentence; None numbers the positions
+    in each sentence from 0.
+    """
+    lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
+    n_words = int(lengths.sum())
+    if positions is None:
+        flat = np.arange(n_words) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    else:
+        flat = np.fromiter(chain.from_iterable(positions), dtype=np.intp, count=n_words)
+    return TokenActivations(
+        X=X,
+        words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
+        sentence_ids=np.repeat(np.asarray(sentence_ids, dtype=np.intp), lengths),
+        positions=flat,
+        layers=tuple(layers),
+        y=y,
+        unit=unit,
+    )
 
 
 def _count(number: int, noun: str) -> str:

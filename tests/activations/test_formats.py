@@ -125,7 +125,9 @@ def test_layers_side_by_side(tmp_path, stored):
     np.testing.assert_array_equal(tokens.layer(1), [[2, 3], [8, 9]])
     chosen = read_activations(path, n_layers=3, layers=[2, 0])
     np.testing.assert_array_equal(chosen.X, [[4, 5, 0, 1], [10, 11, 6, 7]])
-    with pytest.raises(ValueError, match=r"acts.hdf5 has 1 x 6 values a word, not n_layers=4"):
+    with pytest.raises(
+        ValueError, match=r"acts.hdf5 has 1 x 6 values per word, which are not n_layers=4"
+    ):
         read_activations(path, n_layers=4)
 
 
@@ -134,7 +136,7 @@ def test_layers_side_by_side_in_json(tmp_path):
     assert read_activations(path, n_layers=2, layers=[1]).X.tolist() == [[3, 4]]
     path = json_file(tmp_path / "acts.json", line(0, ("a", [[1.0, 2.0], [3.0, 4.0]])))
     assert read_activations(path, n_layers=2).X.tolist() == [[1, 2, 3, 4]]
-    with pytest.raises(ValueError, match="2 x 2 values a word, not n_layers=4"):
+    with pytest.raises(ValueError, match="2 x 2 values per word, which are not n_layers=4"):
         read_activations(path, n_layers=4)
 
 
@@ -263,7 +265,7 @@ def test_layer_files_of_neurox(tmp_path):
         read_activations(tmp_path / "acts.hdf5")
     with pytest.raises(FileNotFoundError, match=r"acts-layer0.json"):
         read_activations(tmp_path / "acts.json", decompose_layers=True)
-    with pytest.raises(ValueError, match="one layer a file; got n_layers=2"):
+    with pytest.raises(ValueError, match="reads one layer per file, got n_layers=2"):
         read_activations(tmp_path / "acts.hdf5", decompose_layers=True, n_layers=2)
 
 
@@ -280,14 +282,16 @@ def test_layer_files_of_neurox(tmp_path):
 def test_layer_files_that_do_not_belong_together(tmp_path, key, shape, dtype):
     hdf5_file(tmp_path / "acts-layer0.hdf5", {"a b": "0"}, n0=np.zeros((1, 2, 3), "float32"))
     hdf5_file(tmp_path / "acts-layer1.hdf5", {key: "0"}, n0=np.zeros(shape, dtype))
-    with pytest.raises(ValueError, match=r"acts-layer1.hdf5: .* is not one layer of the words"):
+    with pytest.raises(
+        ValueError, match=r"acts-layer1.hdf5: .* is not a single layer with the words"
+    ):
         read_activations(tmp_path / "acts.hdf5", decompose_layers=True)
 
 
 def test_a_layer_of_another_run_is_not_mixed_in(tmp_path):
     write_activations(tmp_path / "a.json", tokens_of([["a"]]), decompose_layers=True)
     fewer = tokens_of([["a"]], n_layers=1)
-    with pytest.raises(FileExistsError, match=r"a-layer1.json is there, and would be read"):
+    with pytest.raises(FileExistsError, match=r"a-layer1.json exists, and would be read"):
         write_activations(tmp_path / "a.json", fewer, decompose_layers=True, overwrite=True)
     write_activations(tmp_path / "a.json", fewer)
 
@@ -297,9 +301,13 @@ def test_a_layer_of_another_run_is_not_mixed_in(tmp_path):
 
 def test_unknown_endings(tmp_path):
     for ending, why in {"t7": "Lua", "pt": "pickle", "acts": "pickle", "h5": "unknown"}.items():
-        with pytest.raises(ValueError, match=rf"ends with .hdf5 or .json.*{why}"):
+        with pytest.raises(
+            ValueError, match=rf"expected a file with the suffix .hdf5 or .json.*{why}"
+        ):
             read_activations(tmp_path / f"acts.{ending}")
-        with pytest.raises(ValueError, match=rf"ends with .hdf5 or .json.*{why}"):
+        with pytest.raises(
+            ValueError, match=rf"expected a file with the suffix .hdf5 or .json.*{why}"
+        ):
             write_activations(tmp_path / f"acts.{ending}", tokens_of([["a"]]))
 
 
@@ -317,7 +325,9 @@ def test_a_cut_hdf5_file(tmp_path):
     whole = path.read_bytes()
     for length in range(0, len(whole), max(1, len(whole) // 50)):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"acts.hdf5 is cut, damaged or no HDF5 file"):
+        with pytest.raises(
+            ValueError, match=r"acts.hdf5 is truncated, damaged or not an HDF5 file"
+        ):
             read_activations(path)
 
 
@@ -330,24 +340,32 @@ def test_a_cut_json_file(tmp_path):
     for length in set(range(1, len(whole))) - ends:
         path.write_bytes(whole[:length])
         number = whole[:length].count(b"\n") + 1
-        with pytest.raises(ValueError, match=rf"acts.json, line {number} is cut, damaged or not"):
+        with pytest.raises(
+            ValueError, match=rf"acts.json, line {number} is truncated, damaged or not"
+        ):
             read_activations(path)
 
 
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        (None, "has no sentence_to_index, .* NeuroX did not write it, or was stopped"),
-        ("{", "has no sentence_to_index"),
-        ("[0]", "has no sentence_to_index"),
-        ({}, "holds no sentence|belongs to"),
+        (
+            None,
+            "does not contain sentence_to_index, .* not written by NeuroX, or writing it was interrupted",
+        ),
+        ("{", "does not contain sentence_to_index"),
+        ("[0]", "does not contain sentence_to_index"),
+        ({}, "contains no sentences|has no sentence for"),
         ({"a b": "first"}, "expected numbers, got 'first'"),
         ({"a b": "-1"}, "expected numbers, got '-1'"),
         ({"a b": "00"}, "expected numbers, got '00'"),
-        ({"a b": "0", "c d": "0"}, "sentences share a number"),
-        ({"a b": "1"}, r"no sentence in sentence_to_index belongs to \['0'\]"),
+        ({"a b": "0", "c d": "0"}, "two sentences have the same number"),
+        ({"a b": "1"}, r"sentence_to_index has no sentence for the datasets \['0'\]"),
         ({"a b": "0", "c": "1"}, r"sentence 1 \('c'\): expected a dataset '1' .*; got None"),
-        ({"a b c": "0"}, r"sentence 0 \('a b c'\): 3 words, but 2 rows of activations. Extract"),
+        (
+            {"a b c": "0"},
+            r"sentence 0 \('a b c'\): got 3 words, but 2 rows of activations. Extract the file again",
+        ),
         ({"a  b": "0"}, "3 words, but 2 rows"),
         ({"a": "0"}, "1 words, but 2 rows"),
         ({"a b (Occurrence 2)": "0"}, "4 words, but 2 rows"),  # of which there is no first
@@ -383,7 +401,9 @@ def test_a_note_of_the_layers_that_does_not_fit(tmp_path, note):
     path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"}, n0=np.zeros((2, 1, 3)))
     with h5py.File(path, "a") as file:
         file.attrs["layers"] = note
-    with pytest.raises(ValueError, match=r"sentence 0 \('a'\): 2 layers, but the attribute says"):
+    with pytest.raises(
+        ValueError, match=r"sentence 0 \('a'\): got 2 layers, but the attribute 'layers' is"
+    ):
         read_activations(path)
 
 
@@ -393,13 +413,16 @@ def test_a_note_of_the_layers_that_does_not_fit(tmp_path, note):
 def test_sentences_of_different_layouts(tmp_path, other):
     first = np.zeros((2, 1, 3))
     path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0", "b": "1"}, n0=first, n1=other)
-    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+    with pytest.raises(
+        ValueError,
+        match=r"sentence 1 \('b'\): expected the layers, width and dtype of the first sentence",
+    ):
         read_activations(path)
 
 
 def test_a_sentence_without_words(tmp_path):
     path = hdf5_file(tmp_path / "acts.hdf5", {"": "0"}, n0=np.zeros((2, 0, 3)))
-    with pytest.raises(ValueError, match=r"sentence 0 \(''\): 1 words, but 0 rows"):
+    with pytest.raises(ValueError, match=r"sentence 0 \(''\): got 1 words, but 0 rows"):
         read_activations(path)
 
 
@@ -419,7 +442,7 @@ def test_a_sentence_without_words(tmp_path):
         (line(1, ("a", [[1.0]]), index=["0"]), "integers as index"),
         (line(1, ("a", [[1.0], [2.0]]), index=[0, 0]), r"layers of 'a' are \(0, 0\)"),
         (line(1, ("a", [[1.0, 2.0], [3.0]])), "inhomogeneous"),
-        (line(1, ("a", [[1.0]]), ("b", [[1.0], [2.0]])), r"layers of 'b' are \(0, 1\), before \(0,\)"),
+        (line(1, ("a", [[1.0]]), ("b", [[1.0], [2.0]])), r"layers of 'b' are \(0, 1\), but those of the first word are \(0,\)"),
         (line(1, ("a", [[1.0]]), ("b", [[1.0, 2.0]])), "inhomogeneous"),
         (line(1, ("a", [["1.0"]])), "values of 'a' are not all numbers"),
         (line(1, ("a", [[None]])), "values of 'a' are not all numbers"),
@@ -433,13 +456,15 @@ def test_foreign_json(tmp_path, content, message):
     good = json.dumps(line(0, ("a", [[1.0]])))
     text = content if isinstance(content, str) else json.dumps(content)
     (tmp_path / "acts.json").write_text(f"{good}\n{text}\n")
-    with pytest.raises(ValueError, match=rf"(?s)acts.json, line 2 is cut.*{message}"):
+    with pytest.raises(ValueError, match=rf"(?s)acts.json, line 2 is truncated.*{message}"):
         read_activations(tmp_path / "acts.json")
 
 
 def test_json_that_is_not_utf8(tmp_path):
     (tmp_path / "acts.json").write_bytes(b'{"linex_index": "\xff"}')
-    with pytest.raises(ValueError, match=r"line 1 is cut, damaged or not .*UnicodeDecodeError"):
+    with pytest.raises(
+        ValueError, match=r"line 1 is truncated, damaged or not .*UnicodeDecodeError"
+    ):
         read_activations(tmp_path / "acts.json")
 
 
@@ -447,10 +472,16 @@ def test_lines_of_different_layouts(tmp_path):
     first = line(0, ("a", [[1.0]]))
     path = tmp_path / "acts.json"
     json_file(path, first, line(1, ("b", [[1.0, 2.0]])))
-    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+    with pytest.raises(
+        ValueError,
+        match=r"sentence 1 \('b'\): expected the layers, width and dtype of the first sentence",
+    ):
         read_activations(path)
     json_file(path, first, line(1, ("b", [[1.0]]), index=[5]))
-    with pytest.raises(ValueError, match=r"sentence 1 \('b'\): expected layers, width and dtype"):
+    with pytest.raises(
+        ValueError,
+        match=r"sentence 1 \('b'\): expected the layers, width and dtype of the first sentence",
+    ):
         read_activations(path)
     json_file(path, first, line(0, ("b", [[1.0]])))
     with pytest.raises(ValueError, match=r"sentence 0 \('b'\): another sentence has this number"):
@@ -459,15 +490,15 @@ def test_lines_of_different_layouts(tmp_path):
 
 def test_an_empty_corpus(tmp_path):
     (tmp_path / "acts.json").write_text("")
-    with pytest.raises(ValueError, match=r"acts.json holds no sentence"):
+    with pytest.raises(ValueError, match=r"acts.json contains no sentences"):
         read_activations(tmp_path / "acts.json")
-    with pytest.raises(ValueError, match=r"acts.hdf5 holds no sentence"):
+    with pytest.raises(ValueError, match=r"acts.hdf5 contains no sentences"):
         read_activations(hdf5_file(tmp_path / "acts.hdf5", {}))
     empty = TokenActivations(
         X=np.zeros((0, 2)), words=np.array([]), sentence_ids=np.array([], int),
         positions=np.array([], int), layers=(0,),
     )  # fmt: skip
-    with pytest.raises(ValueError, match="There is no word to write"):
+    with pytest.raises(ValueError, match="There are no words to write"):
         write_activations(tmp_path / "new.json", empty)
 
 
@@ -478,13 +509,19 @@ def test_an_empty_corpus(tmp_path):
 def test_layers_that_are_not_there(tmp_path, ending):
     path = tmp_path / f"acts.{ending}"
     write_activations(path, tokens_of([["a"]], layers=(4, 8)))
-    with pytest.raises(ValueError, match=r"has the layers \(4, 8\), not \[0\]"):
+    with pytest.raises(ValueError, match=r"contains the layers \(4, 8\), but not \[0\]"):
         read_activations(path, layers=[8, 0])
-    for layers in ([], [4, 4], "some", 4, None):
-        with pytest.raises(ValueError, match=r"layers.* must be"):
+    for layers, message in (
+        ([], "layers is empty: expected at least one layer"),
+        ([4, 4], "Each layer can be listed only once; 4 is repeated"),
+        ("some", "layers.* must be"),
+        (4, "layers.* must be"),
+        (None, "layers.* must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
             read_activations(path, layers=layers)
     for layers in ([True], ["4"], [4.0]):
-        with pytest.raises(TypeError, match="layers must be 'all' or a list of integers"):
+        with pytest.raises(TypeError, match="Expected a .*list of layer indices, integers from 0"):
             read_activations(path, layers=layers)
 
 
@@ -508,15 +545,19 @@ def test_tokens_that_a_file_cannot_hold(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
     refused(ValueError, "Sentence 0 .* ascending order", sentence_ids=np.array([1, 1, 0]))
-    refused(ValueError, "Sentence -1 is negative", sentence_ids=np.array([-1, -1, 0]))
+    refused(ValueError, "Sentence -1 has a negative number", sentence_ids=np.array([-1, -1, 0]))
     refused(ValueError, "Sentence 0 .* ascending order", sentence_ids=np.array([0, 1, 0]))
     refused(
         TypeError,
         "sentence_ids must be integers, got float64",
         sentence_ids=np.array([0.0, 0.0, 1.0]),
     )
-    refused(ValueError, "Sentence 0: .* no place for positions", positions=np.array([1, 0, 0]))
-    refused(ValueError, "Sentence 1: .* no place for positions", positions=np.array([0, 1, 2]))
+    refused(
+        ValueError,
+        "Sentence 0 does not have the positions 0, 1, 2, ..., and the file cannot store positions",
+        positions=np.array([1, 0, 0]),
+    )
+    refused(ValueError, "Sentence 1 does not have the positions", positions=np.array([0, 1, 2]))
     refused(TypeError, "Sentence 1: .* strings, got 3", words=np.array(["a", "b", 3], dtype=object))
     refused(
         ValueError, "Sentence 0: .* would split 'New York'", words=np.array(["New York", "b", "c"])
@@ -540,7 +581,7 @@ def test_a_file_is_not_overwritten_unless_asked(tmp_path, ending, decompose):
     path = tmp_path / f"acts.{ending}"
     tokens, other = tokens_of([["a"]]), tokens_of([["b", "c"]])
     write_activations(path, tokens, decompose_layers=decompose)
-    with pytest.raises(FileExistsError, match=r"acts.* is there already: overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"acts.* already exists. Pass overwrite=True"):
         write_activations(path, other, decompose_layers=decompose)
     assert_same(read_activations(path, decompose_layers=decompose), tokens)
     write_activations(path, other, decompose_layers=decompose, overwrite=True)

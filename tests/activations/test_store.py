@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from sklearn_neurox import StoreWriter, TokenActivations
-from sklearn_neurox.activations import _store_files as files_
+from sklearn_neurox.activations import _store_folder as folder_
+from sklearn_neurox.activations._store_format import seal as seal_
 
 WORDS = [["To", "be"], ["or"], ["not", "to", "be"], ["that", "is"]]
 FILES = ["X.npy", "labels.npy", "progress.json", "sentence_ids.npy", "store.json", "words.json"]
@@ -51,7 +52,7 @@ def seal(path, name, **changes):
     """Change JSON as one would who knows how its checksum is made."""
     kept = json.loads((path / name).read_text()) | changes
     del kept["sha256"]
-    (path / name).write_bytes(files_._seal(kept))
+    (path / name).write_bytes(seal_(kept))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -128,7 +129,7 @@ def test_any_script(tmp_path):
 def test_parameters_come_back(tmp_path):
     path = tmp_path / "store"
     with StoreWriter(path, **about()) as writer:
-        writer.append(rows(3), k=2)
+        writer.append(rows(3), n_sentences=2)
         assert (writer.n_done, writer.n_words_done) == (2, 3)
         assert (writer.n_sentences, writer.n_words) == (4, 8)
     description = TokenActivations.describe(path)
@@ -145,11 +146,11 @@ def test_in_pieces_it_is_the_same_to_the_bit(tmp_path):
     with StoreWriter(tmp_path / "pieces", **about(), n_sentences=4) as writer:
         assert writer.n_done == 1
         writer.append(np.asfortranarray(X[2:6]))
-        writer.append(X[6:], k=1)
+        writer.append(X[6:], n_sentences=1)
     assert content(tmp_path / "pieces") == whole
     with StoreWriter(tmp_path / "pieces", **about()) as writer:
         assert writer.n_done == writer.n_sentences == 4
-        with pytest.raises(ValueError, match="X must be the rows of whole sentences"):
+        with pytest.raises(ValueError, match="X must be the rows of at least one whole sentence"):
             writer.append(X[:1])
     assert content(tmp_path / "pieces") == whole
 
@@ -169,7 +170,7 @@ def test_leftovers_past_the_journal_are_written_again(tmp_path):
 def test_an_unfinished_store(tmp_path):
     path = tmp_path / "store"
     with StoreWriter(path, **about()) as writer:
-        with pytest.raises(ValueError, match=r"is unfinished: 0 of 4 sentences are there"):
+        with pytest.raises(ValueError, match=r"is unfinished: 0 of 4 sentences are written"):
             TokenActivations.load(path)
         assert len(TokenActivations.load(path, partial=True, verify=True)) == 0
         writer.append(rows()[:3])
@@ -179,7 +180,7 @@ def test_an_unfinished_store(tmp_path):
     assert tokens.y.tolist() == ["PART", "AUX", "CCONJ"]
     with pytest.raises(
         ValueError,
-        match=r"2 of 4 sentences are there. Make the call that began it again .* or take these with TokenActivations.load\(path, partial=True\)",
+        match=r"2 of 4 sentences are written. Repeat the call that began it .* or load these sentences with TokenActivations.load\(path, partial=True\)",
     ):
         TokenActivations.load(path)
 
@@ -188,7 +189,7 @@ def test_an_unfinished_store(tmp_path):
 def test_a_damaged_journal_is_named(tmp_path, damage):
     path = write(tmp_path / "store")
     (path / "progress.json").write_bytes(damage)
-    whole = "Whole are store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
+    whole = "Intact are store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
     for use in (
         TokenActivations.describe,
         TokenActivations.load,
@@ -210,7 +211,7 @@ def test_a_damaged_description_is_named(tmp_path, damage):
     ):
         with pytest.raises(
             ValueError,
-            match=rf"damaged one: store.json: it is .* cannot be told to be whole: {rest}\.",
+            match=rf"or is damaged: store.json: it (is|was) not .* cannot be verified: {rest}\.",
         ):
             use(path)
 
@@ -306,7 +307,7 @@ def test_killed_between_any_two_files(tmp_path, monkeypatch):
         path = tmp_path / f"store{after}"
         monkeypatch.setattr(os, "replace", stop)
         # A process that is gone takes no file back.
-        monkeypatch.setattr(files_.Path, "unlink", lambda *a, **k: None)
+        monkeypatch.setattr(folder_.Path, "unlink", lambda *a, **k: None)
         try:
             write(path)
         except Killed:
@@ -324,7 +325,9 @@ def test_a_lock_keeps_the_second_writer_out(tmp_path):
     path = tmp_path / "store"
     with StoreWriter(path, **about()):
         before = content(path)
-        with pytest.raises(ValueError, match="is open in another writer; close that one first"):
+        with pytest.raises(
+            ValueError, match=r"is open in another writer\. Close that writer first"
+        ):
             StoreWriter(path, **about())
         assert content(path) == before
     StoreWriter(path, **about()).close()
@@ -356,10 +359,10 @@ def test_a_dead_process_keeps_no_lock(tmp_path):
 @pytest.mark.parametrize("without", ["module", "file system"])
 def test_without_locks_it_says_so(tmp_path, monkeypatch, without):
     if without == "module":
-        monkeypatch.setattr(files_, "fcntl", None)
+        monkeypatch.setattr(folder_, "fcntl", None)
     else:
-        monkeypatch.setattr(files_.fcntl, "flock", fail(errno.ENOLCK))
-    with pytest.warns(UserWarning, match="There are no locks for .*store: see that"):
+        monkeypatch.setattr(folder_.fcntl, "flock", fail(errno.ENOLCK))
+    with pytest.warns(UserWarning, match="store cannot be locked on this file system"):
         write(tmp_path / "store")
     assert len(TokenActivations.load(tmp_path / "store")) == 8
 
@@ -447,42 +450,48 @@ def test_a_file_system_that_cannot_reserve_space(tmp_path, monkeypatch):
 # --- Another store --------------------------------------------------------------------------
 
 OTHERS = [
-    ({"layers": (0, 4)}, r"layers is \[0, 3\] there and \[0, 4\] here"),
-    ({"layers": (3, 0)}, r"layers is \[0, 3\] there and \[3, 0\] here"),
-    ({"width": 5}, "width is 4 there and 5 here"),
-    ({"dtype": "float64"}, "dtype is float32 there and float64 here"),
+    ({"layers": (0, 4)}, r"layers is \[0, 3\] in the store, but \[0, 4\] was passed"),
+    ({"layers": (3, 0)}, r"layers is \[0, 3\] in the store, but \[3, 0\] was passed"),
+    ({"width": 5}, "width is 4 in the store, but 5 was passed"),
+    ({"dtype": "float64"}, "dtype is float32 in the store, but float64 was passed"),
     (
         {"words": [["To", "be"], ["or"], ["not", "to", "bee"], ["that", "is"]]},
-        r"sentence 2 is \['not', 'to', 'be'\] there and \['not', 'to', 'bee'\] here",
+        r"sentence 2 is \['not', 'to', 'be'\] in the store, but \['not', 'to', 'bee'\] was passed",
     ),
     (
         {"words": WORDS[:3], "sentence_ids": [0, 1, 3], "labels": None},
-        r"sentence 3 is \['that', 'is'\] there and missing here",
+        r"sentence 3 is \['that', 'is'\] in the store, but missing was passed",
     ),
-    ({"sentence_ids": [0, 1, 3, 8]}, "its sentence_ids are others"),
-    ({"labels": None}, "there are labels there only"),
+    ({"sentence_ids": [0, 1, 3, 8]}, "sentence_ids differ"),
+    ({"labels": None}, "the store has labels, but no labels were passed"),
     (
         {"labels": ["PART", "AUX", "CCONJ", "PART", "X", "AUX", "PRON", "AUX"]},
-        r"the label of sentence 2, word 1 \('to'\), is 'PART' there and 'X' here",
+        r"the label of sentence 2, word 1 \('to'\), is 'PART' in the store, but 'X' was passed",
     ),
-    ({"labels": list(range(8))}, r"the label of sentence 0, word 0 \('To'\), is 'PART' .* 0 here"),
+    (
+        {"labels": list(range(8))},
+        r"the label of sentence 0, word 0 \('To'\), is 'PART' in the store, but 0 was passed",
+    ),
     (
         {"labels": np.array(about()["labels"], dtype="U9")},
-        "its labels are of dtype <U5 there and <U9 here",
+        "the dtype of the labels is <U5 in the store, but <U9 was passed",
     ),
     (
         {"parameters": about()["parameters"] | {"revision": "main"}},
-        r"parameters\['revision'\] is \"cd5ef92\" there and \"main\" here",
+        r"parameters\['revision'\] is \"cd5ef92\" in the store, but \"main\" was passed",
     ),
     (
         {"parameters": about()["parameters"] | {"limits": [True, 2.5, None]}},
-        r"parameters\['limits'\] is \[1, 2.5, null\] there and \[true, 2.5, null\] here",
+        r"parameters\['limits'\] is \[1, 2.5, null\] in the store, but \[true, 2.5, null\] was passed",
     ),
     (
         {"parameters": about()["parameters"] | {"more": None}},
-        r"parameters\['more'\] is missing there and null here",
+        r"parameters\['more'\] is missing in the store, but null was passed",
     ),
-    ({"parameters": None}, r"parameters\['model'\] is \"bert-base-cased\" there and missing here"),
+    (
+        {"parameters": None},
+        r"parameters\['model'\] is \"bert-base-cased\" in the store, but missing was passed",
+    ),
 ]
 
 
@@ -492,7 +501,7 @@ def test_another_store_is_refused_and_left(tmp_path, changes, message):
     with StoreWriter(path, **about()) as writer:
         writer.append(rows()[:2])
     before = content(path)
-    with pytest.raises(ValueError, match=f"holds another store: {message}"):
+    with pytest.raises(ValueError, match=f"contains another store: {message}"):
         StoreWriter(path, **about(**changes))
     assert content(path) == before
     with StoreWriter(path, **about()) as writer:  # and the lock was given back
@@ -509,11 +518,11 @@ def test_the_order_of_parameters_is_no_difference(tmp_path):
 @pytest.mark.parametrize("name", ["notes.txt", "X.npy", "words.json", "store.json", ".hidden"])
 def test_a_folder_that_is_no_store_is_left_as_it_is(tmp_path, name):
     (tmp_path / name).write_text("{}")
-    with pytest.raises(ValueError, match="no store"):
+    with pytest.raises(ValueError, match=r"not a store|not contain a store"):
         StoreWriter(tmp_path, **about())
     assert os.listdir(tmp_path) == [name]
     assert (tmp_path / name).read_text() == "{}"
-    with pytest.raises(ValueError, match="is no store, or a damaged one"):
+    with pytest.raises(ValueError, match="is not a store, or is damaged"):
         TokenActivations.load(tmp_path)
 
 
@@ -521,7 +530,9 @@ def test_a_store_that_lost_its_description_is_not_begun_again(tmp_path):
     path = write(tmp_path / "store")
     (path / "store.json").unlink()
     before = content(path)
-    with pytest.raises(ValueError, match=r"holds no store, because store.json is missing"):
+    with pytest.raises(
+        ValueError, match=r"does not contain a store, because store.json is missing"
+    ):
         StoreWriter(path, **about())
     assert content(path) == before
 
@@ -530,11 +541,13 @@ def test_paths(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"file is a file, but a store is a folder"):
         StoreWriter(tmp_path / "file", **about())
-    with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere to make a store in"):
+    with pytest.raises(
+        FileNotFoundError, match=r"There is no folder .*nowhere to create a store in"
+    ):
         StoreWriter(tmp_path / "nowhere" / "store", **about())
     with pytest.raises(FileNotFoundError, match=r"There is no store .*nowhere"):
         TokenActivations.load(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="is no store"):
+    with pytest.raises(ValueError, match="is not a store"):
         TokenActivations.load(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty")
@@ -549,17 +562,29 @@ def test_paths(tmp_path):
         ({"words": []}, ValueError, "The corpus is empty"),
         ({"words": [["a"], []]}, ValueError, "Sentence 1 is empty"),
         ({"words": [["a", 1]]}, TypeError, "Sentence 0, word 1: expected a string, got int"),
-        ({"n_sentences": 5}, ValueError, "n_sentences=5, but words has 4 sentences"),
+        ({"n_sentences": 5}, ValueError, "n_sentences=5, but words contains 4 sentences"),
         ({"sentence_ids": [0, 1]}, ValueError, r"must be 4 integers.*got an array of shape \(2,\)"),
         ({"sentence_ids": [0.0, 1, 2, 3]}, ValueError, "must be 4 integers.*dtype float64"),
         ({"labels": ["a"]}, ValueError, r"labels must have the shape \(8,\), got \(1,\)"),
-        ({"labels": ["a", *range(7)]}, TypeError, "labels must be of one type, got int and str"),
+        (
+            {"labels": ["a", *range(7)]},
+            TypeError,
+            "labels must contain labels of one kind, but contains number and string",
+        ),
         ({"labels": np.array([None] * 8)}, TypeError, "labels must be strings, booleans or numb"),
         ({"labels": np.zeros(8, complex)}, TypeError, "labels must be .* got dtype complex128"),
         ({"labels": ["a\0"] * 8}, ValueError, "labels must not end in a null character"),
-        ({"layers": ()}, ValueError, r"layers must be integers from 0, one at least, got \[\]"),
-        ({"layers": (1, 1)}, ValueError, r"layers must be different, got \[1, 1\]"),
-        ({"layers": (-1,)}, ValueError, r"layers must be integers from 0.* got \[-1\]"),
+        (
+            {"layers": ()},
+            ValueError,
+            r"layers must be a list of at least one integer from 0, got \[\]",
+        ),
+        ({"layers": (1, 1)}, ValueError, r"layers must be distinct, got \[1, 1\]"),
+        (
+            {"layers": (-1,)},
+            ValueError,
+            r"layers must be a list of at least one integer from 0, got \[-1\]",
+        ),
         ({"layers": (0.5,)}, TypeError, "integer"),
         ({"width": 0}, ValueError, "width must be a positive integer, got 0"),
         ({"width": 2.5}, TypeError, "integer"),
@@ -584,13 +609,13 @@ def test_bad_rows(tmp_path):
             (rows(2, 4), ValueError, r"X must have 8 columns, got the shape \(2, 4\)"),
             (rows(2)[0], ValueError, r"X must have 8 columns, got the shape \(8,\)"),
             (rows(1), ValueError, r"from sentence 0 of 4 have \[2, 1, 3, 2\] words .* has 1 rows"),
-            (rows(0), ValueError, "whole sentences, one at least"),
+            (rows(0), ValueError, "the rows of at least one whole sentence"),
             (rows(9), ValueError, "but X has 9 rows"),
         ]:
             with pytest.raises(error, match=message):
                 writer.append(X)
-        with pytest.raises(ValueError, match="X has the rows of 2 sentences, but k=1"):
-            writer.append(rows(3), k=1)
+        with pytest.raises(ValueError, match="X has the rows of 2 sentences, but n_sentences=1"):
+            writer.append(rows(3), n_sentences=1)
         assert writer.n_done == 0
     with pytest.raises(ValueError, match=r"The writer of .*store is closed"):
         writer.append(rows(2))
@@ -633,9 +658,9 @@ def test_damage_of_every_file_is_told(copied, name):
         for options in ({"partial": True, "verify": True}, {"verify": True}):
             with pytest.raises(ValueError, match=f"damaged.*{name}") as caught:
                 TokenActivations.load(copied, **options)
-        whole = str(caught.value).partition("Whole are ")[2]
+        whole = str(caught.value).partition("Intact are ")[2]
         assert set(whole.rstrip(".").split(", ")) - {""} in ({*others}, set())
-        assert whole or name == "store.json" or "All other files are whole" in str(caught.value)
+        assert whole or name == "store.json" or "All other files are intact" in str(caught.value)
         if not in_rows and not (content_ is None and name == "store.json"):
             before = content(copied)
             with pytest.raises(ValueError, match=name):  # and no writer writes over it
@@ -645,7 +670,7 @@ def test_damage_of_every_file_is_told(copied, name):
 
 def test_a_truncated_array_says_how_much_of_it_is_whole(copied):
     os.truncate(copied / "X.npy", 128 + 3 * 32 + 5)
-    message = "X.npy: it has 229 bytes, not 384: at most the first 3 rows of 8 are whole"
+    message = "X.npy: it has 229 bytes instead of 384: at most the first 3 of 8 rows are intact"
     with pytest.raises(ValueError, match=message):
         TokenActivations.load(copied)
 
@@ -655,7 +680,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
     (copied / "X.npy").unlink()
     message = (
         r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. "
-        r"Whole are store.json, progress.json, words.json, sentence_ids.npy\."
+        r"Intact are store.json, progress.json, words.json, sentence_ids.npy\."
     )
     with pytest.raises(ValueError, match=message):
         TokenActivations.load(copied)
@@ -664,27 +689,47 @@ def test_damage_of_two_files_is_told_at_once(copied):
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("store.json", {"schema": 2}, "sklearn_neurox .* in schema 2, but this one reads schema 1"),
-        ("store.json", {"format": "zarr"}, "it is not one that a StoreWriter wrote"),
-        ("store.json", {"layers": []}, "layers must be integers"),
-        ("store.json", {"layers": [[0], [3]]}, "layers must be integers"),
-        ("store.json", {"layers": [0, True]}, "layers must be integers"),
+        (
+            "store.json",
+            {"schema": 2},
+            "sklearn_neurox .* in schema 2, but this version reads schema 1",
+        ),
+        ("store.json", {"format": "zarr"}, "it was not written by a StoreWriter"),
+        ("store.json", {"layers": []}, "layers must be a list of at least one integer"),
+        ("store.json", {"layers": [[0], [3]]}, "layers must be a list of at least one integer"),
+        ("store.json", {"layers": [0, True]}, "layers must be a list of at least one integer"),
         ("store.json", {"width": 10**30}, "width must be a positive integer"),
-        ("store.json", {"width": 2**40}, "X.npy: it has 384 bytes, not"),
+        ("store.json", {"width": 2**40}, "X.npy: it has 384 bytes instead of"),
         ("store.json", {"dtype": ["float32"]}, "dtype must be one of"),
         ("store.json", {"dtype": "object"}, "dtype must be one of"),
-        ("store.json", {"dtype": "float64"}, "X.npy: it has 384 bytes, not 640"),
-        ("store.json", {"files": {}}, "what it says does not fit together"),
-        ("store.json", {"files": {"words.json": "", "../secret": ""}}, "does not fit together"),
-        ("store.json", {"labels": None}, "does not fit together"),
-        ("store.json", {"labels": "|O"}, "does not fit together"),
-        ("store.json", {"labels": "<U9999999"}, "labels.npy: it is not the array that"),
-        ("store.json", {"n_words": 2**50}, "does not fit together"),
-        ("store.json", {"n_words": 3}, "does not fit together"),
-        ("store.json", {"n_words": 2**40}, "words.json: it has not as many sentences and words"),
-        ("store.json", {"parameters": []}, "does not fit together"),
-        ("progress.json", {"n_sentences": 5}, "progress.json: it counts more"),
-        ("progress.json", {"n_sentences": 3}, "progress.json: it has not as many words"),
+        ("store.json", {"dtype": "float64"}, "X.npy: it has 384 bytes instead of 640"),
+        ("store.json", {"files": {}}, "its values contradict each other"),
+        (
+            "store.json",
+            {"files": {"words.json": "", "../secret": ""}},
+            "its values contradict each other",
+        ),
+        ("store.json", {"labels": None}, "its values contradict each other"),
+        ("store.json", {"labels": "|O"}, "its values contradict each other"),
+        ("store.json", {"labels": "<U9999999"}, "labels.npy: it is not the array described"),
+        ("store.json", {"n_words": 2**50}, "its values contradict each other"),
+        ("store.json", {"n_words": 3}, "its values contradict each other"),
+        (
+            "store.json",
+            {"n_words": 2**40},
+            "words.json: it does not have the numbers of sentences and words",
+        ),
+        ("store.json", {"parameters": []}, "its values contradict each other"),
+        (
+            "progress.json",
+            {"n_sentences": 5},
+            "progress.json: it counts more sentences or words than",
+        ),
+        (
+            "progress.json",
+            {"n_sentences": 3},
+            "progress.json: its word count does not match words.json",
+        ),
         ("progress.json", {"n_words": -1}, "progress.json: it is not the journal of this store"),
         ("progress.json", {"store": "0" * 64}, "it is not the journal of this store"),
     ],
@@ -711,7 +756,7 @@ def test_foreign_words(copied, words):
     files = json.loads((copied / "store.json").read_text())["files"]
     digest = hashlib.sha256((copied / "words.json").read_bytes()).hexdigest()
     seal(copied, "store.json", files=files | {"words.json": digest})
-    with pytest.raises(ValueError, match=r"words.json: it holds no sentences of words"):
+    with pytest.raises(ValueError, match=r"words.json: it does not contain sentences of words"):
         TokenActivations.load(copied)
 
 

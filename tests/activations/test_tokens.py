@@ -20,7 +20,9 @@ def test_layers_are_views_named_by_their_number(tokens):
     assert np.shares_memory(tokens.layer(3), tokens.X)
     np.testing.assert_array_equal(tokens.layer(3), tokens.X[:, 3:])
     assert tokens.neuron_names[[0, 3]].tolist() == ["layer_0_neuron_0", "layer_3_neuron_0"]
-    with pytest.raises(ValueError, match=r"Layer 1 is not in X, which holds the layers \(0, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"X does not contain layer 1. It contains the layers 0, 3"
+    ):
         tokens.layer(1)
 
 
@@ -46,8 +48,8 @@ def test_lengths(tokens, column):
         replace(tokens, **{column: np.array([0])})
     with pytest.raises(ValueError, match="4 layers do not divide the 6 neurons"):
         replace(tokens, layers=(0, 1, 2, 3))
-    for layers in ((), (1, 1)):
-        with pytest.raises(ValueError, match="layers must be different, and at least one"):
+    for layers, message in (((), "layers is empty"), ((1, 1), "Each layer .* 1 is repeated")):
+        with pytest.raises(ValueError, match=message):
             replace(tokens, layers=layers)
 
 
@@ -89,16 +91,90 @@ class TestSomeOfTheWords:
 
     @pytest.mark.parametrize("rows", [0, "To", ["To"], [0.0], None, (0, 1, "a"), [[0]], 1.5])
     def test_what_chooses_no_words(self, tokens, rows):
-        with pytest.raises(TypeError, match="chosen by a slice, a mask or a list of integers, got"):
+        with pytest.raises(
+            TypeError, match="selected by a slice, a mask or a list of integers, got"
+        ):
             tokens[rows]
 
     def test_what_is_not_there(self, tokens):
         with pytest.raises(IndexError, match="The mask has 2 values, but there are 3 words"):
             tokens[[True, False]]
         for place in (3, -4):
-            with pytest.raises(IndexError, match=f"There is no word {place}: there are 3 words"):
+            with pytest.raises(IndexError, match=f"Word {place} does not exist: there are 3 words"):
                 tokens[[0, place]]
 
     def test_they_are_no_sequence(self, tokens):
         with pytest.raises(TypeError, match="not iterable"):
             iter(tokens)
+
+
+class TestFromSentences:
+    X = np.arange(12.0).reshape(3, 4)
+    SENTENCES = [["to", "be"], ["or"]]
+
+    def build(self, arrays=None, sentences=SENTENCES, labels=None, **options):
+        arrays = [self.X[:2], self.X[2:]] if arrays is None else arrays
+        return TokenActivations.from_sentences(arrays, sentences, labels, **options)
+
+    @pytest.mark.parametrize(
+        "arrays", [None, X, [X[:2].tolist(), X[2:]]], ids=["list", "rows", "nested"]
+    )
+    def test_rows_words_and_places(self, arrays):
+        tokens = self.build(arrays, labels=[["A", "B"], ["C"]], layers=(4, 8), unit="mlp")
+        np.testing.assert_array_equal(tokens.X, self.X)
+        assert tokens.words.tolist() == ["to", "be", "or"]
+        assert tokens.sentence_ids.tolist() == [0, 0, 1]
+        assert tokens.positions.tolist() == [0, 1, 0]
+        assert tokens.y.tolist() == ["A", "B", "C"]
+        assert tokens.neuron_names[-1] == "layer_8_mlp_1"
+
+    def test_one_layer_unless_told(self):
+        assert self.build().layers == (0,)
+
+    def test_sentence_numbers_and_strings(self):
+        tokens = self.build(sentences=["to be", "or"], sentence_ids=[7, 3])
+        assert tokens.words.tolist() == ["to", "be", "or"]
+        assert tokens.sentence_ids.tolist() == [7, 7, 3]
+
+    def test_labels_in_one_array(self):
+        assert self.build(labels=np.array([1.5, 2, 3])).y.tolist() == [1.5, 2, 3]
+
+    def test_what_save_writes_is_the_same(self, tmp_path):
+        tokens = self.build(labels=[["A", "B"], ["C"]], layers=(4, 8), sentence_ids=[7, 9])
+        tokens.save(tmp_path / "store")
+        stored = TokenActivations.load(tmp_path / "store")
+        for name in ("X", "words", "sentence_ids", "positions", "y"):
+            np.testing.assert_array_equal(getattr(stored, name), getattr(tokens, name))
+        assert stored.neurons == tokens.neurons
+
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            ({"arrays": [X]}, ValueError, "Got 2 sentences, but 1 arrays"),
+            ({"arrays": [X[:1], X[2:]]}, ValueError, r"Sentence 0 .* shape \(2, 4\), got \(1, 4\)"),
+            ({"arrays": [X[:2], X[2:, :3]]}, ValueError, r"Sentence 1 .* got \(1, 3\)"),
+            ({"arrays": [X[:2], X[2]]}, ValueError, r"Sentence 1 .* got \(4,\)"),
+            ({"arrays": X[:2]}, ValueError, "have 3 words, but there are 2 rows"),
+            ({"arrays": [X[:2], X[2:].astype("f4")]}, ValueError, "Sentence 1 .* dtype float32"),
+            ({"arrays": [X[:2], [["a"] * 4]]}, TypeError, "Sentence 1 must contain floating-point"),
+            ({"labels": [["A"], ["B"]]}, ValueError, "Sentence 0 has 2 words, but 1 label"),
+            ({"labels": np.array(["A", "B"])}, ValueError, "X has 3 rows, but y has 2"),
+            ({"labels": [["A", 1], ["B"]]}, TypeError, "one kind"),
+            ({"sentences": "to be or"}, TypeError, "list of sentences"),
+            ({"sentence_ids": [1]}, ValueError, "must be 2 integers"),
+            ({"layers": (1, 2, 3)}, ValueError, "3 layers do not divide the 4 neurons"),
+        ],
+    )
+    def test_errors(self, changes, error, message):
+        with pytest.raises(error, match=message):
+            self.build(**changes)
+
+
+def test_select_layers(tokens):
+    other = tokens.select(layers=[3, 0])
+    np.testing.assert_array_equal(other.layer(0), tokens.layer(0))
+    np.testing.assert_array_equal(other.X, np.hstack([tokens.layer(3), tokens.layer(0)]))
+    assert other.layers == (3, 0)
+    assert tokens.select(layers=[3]).neuron_names.tolist() == tokens.neuron_names[3:].tolist()
+    with pytest.raises(ValueError, match="does not contain layer 1"):
+        tokens.select(layers=[1])

@@ -1,4 +1,4 @@
-"""Sentences in the two layouts of NeuroX's files."""
+"""Sentences in the two file formats of NeuroX, .hdf5 and .json."""
 
 from __future__ import annotations
 
@@ -15,79 +15,88 @@ import numpy as np
 from .._optional import import_optional
 
 _INDEX = "sentence_to_index"
-_DTYPES = ("float16", "float32", "float64")
+DTYPES = ("float16", "float32", "float64")
 
 
-class _Sentence(NamedTuple):
+class FileSentence(NamedTuple):
+    """A sentence as it is in a file."""
+
     number: int
     words: list[str]
     layers: tuple[int, ...]
-    values: Any  # (n_layers, n_words, width), or (n_words, width) of one layer; maybe on disk
+    values: Any  # (n_layers, n_words, width), or (n_words, width) of one layer; possibly on disk
 
 
-# .hdf5: for each sentence a dataset (n_layers, n_words, width), named by its number; and
-# `sentence_to_index`, a JSON object from the texts of the sentences to these numbers.
+# An .hdf5 file has a dataset (n_layers, n_words, width) for each sentence, named by its number, and
+# `sentence_to_index`, a JSON object that maps the texts of the sentences to these numbers.
 
 
 @contextmanager
-def _open_hdf5(path: Path) -> Iterator[Any]:
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open an .hdf5 file; a damaged one is a ValueError."""
     h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
-    path.open("rb").close()  # a file that is not there is no bad file
+    path.open("rb").close()  # a missing file is a FileNotFoundError
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, KeyError) as error:  # what h5py raises on a damaged file
-        raise ValueError(f"{path} is cut, damaged or no HDF5 file: {error}.") from error
+        raise ValueError(f"{path} is truncated, damaged or not an HDF5 file: {error}.") from error
 
 
-def _hdf5_sentences(file: Any, path: Path) -> list[_Sentence]:
+def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
+    """Read the sentences of an open .hdf5 file, leaving their values on disk."""
     keys = _hdf5_keys(file, path)
     unnamed = set(file) - {_INDEX, *keys}
     if unnamed:
-        raise ValueError(f"{path}: no sentence in {_INDEX} belongs to {sorted(unnamed)[:3]}.")
+        raise ValueError(
+            f"{path}: {_INDEX} has no sentence for the datasets {sorted(unnamed)[:3]}."
+        )
     texts, sentences = set(keys.values()), []
     for name, key in keys.items():
         place = f"{path}, sentence {name} ({key[:80]!r})"
         values: Any = file.get(name)
         shape: Any = getattr(values, "shape", None) or ()
-        if len(shape) not in {2, 3} or values.dtype.newbyteorder("=").name not in _DTYPES:
+        if len(shape) not in {2, 3} or values.dtype.newbyteorder("=").name not in DTYPES:
             raise ValueError(
                 f"{place}: expected a dataset {name!r} of floats, of shape (n_layers, n_words, "
                 f"width) or (n_words, width); got {values}."
             )
         numbers = range(shape[0] if len(shape) == 3 else 1)
-        # write_activations notes the numbers of the layers; NeuroX does not.
+        # write_activations stores the numbers of the layers; NeuroX does not.
         layers = tuple(np.ravel(file.attrs.get("layers", numbers)).tolist())
         if len(set(layers)) != len(numbers) or set(map(type, layers)) != {int}:
-            raise ValueError(f"{place}: {len(numbers)} layers, but the attribute says {layers}.")
+            raise ValueError(
+                f"{place}: got {len(numbers)} layers, but the attribute 'layers' is {layers}."
+            )
         words = _split_key(key, shape[-2], texts, place)
-        sentences.append(_Sentence(int(name), words, layers, values))
+        sentences.append(FileSentence(int(name), words, layers, values))
     return sentences
 
 
 def _hdf5_keys(file: Any, path: Path) -> dict[str, str]:
-    """Texts of the sentences, by the names of their datasets."""
+    """Return the texts of the sentences by the names of their datasets."""
     try:
         (text,) = np.ravel(file[_INDEX][()])
         index = json.loads(text)
         keys = {str(name): key for key, name in index.items()}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"{path} has no {_INDEX}, a JSON object in a dataset of one string: NeuroX did not "
-            "write it, or was stopped before the end."
+            f"{path} does not contain {_INDEX}, a JSON object in a dataset of one string. It was "
+            "not written by NeuroX, or writing it was interrupted."
         ) from error
     for name in keys:
         if not re.fullmatch("0|[1-9][0-9]{0,17}", name, re.ASCII):
             raise ValueError(f"{path}, {_INDEX}: expected numbers, got {name!r}.")
     if len(keys) < len(index):
-        raise ValueError(f"{path}, {_INDEX}: sentences share a number.")
+        raise ValueError(f"{path}, {_INDEX}: two sentences have the same number.")
     return keys
 
 
 def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list[str]:
-    """Words of a sentence.
+    """Split the text of a sentence into words.
 
-    The rows tell "a (Occurrence 2)", the three words, from the second of two sentences "a".
+    The number of rows distinguishes the three words "a (Occurrence 2)" from the second of two
+    sentences "a".
     """
     words = key.split(" ")
     copy = re.fullmatch(r"(.*) \(Occurrence [0-9]+\)", key, re.DOTALL)
@@ -95,13 +104,14 @@ def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list
         words = words[:-2]
     if len(words) != n_rows or not n_rows:
         raise ValueError(
-            f"{place}: {len(words)} words, but {n_rows} rows of activations. Extract it again, "
-            "with words parted by single spaces, and not more than the model takes."
+            f"{place}: got {len(words)} words, but {n_rows} rows of activations. Extract the file "
+            "again, with words separated by single spaces and sentences that fit into the model."
         )
     return words
 
 
-def _write_hdf5(path: Path, sentences: Iterator[_Sentence]) -> None:
+def write_hdf5(path: Path, sentences: Iterator[FileSentence]) -> None:
+    """Write sentences into an .hdf5 file."""
     h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
     keys: dict[str, str] = {}
     seen: Counter[str] = Counter()
@@ -110,30 +120,31 @@ def _write_hdf5(path: Path, sentences: Iterator[_Sentence]) -> None:
             file.create_dataset(str(s.number), data=s.values)
             file.attrs["layers"] = s.layers
             key = text = " ".join(s.words)
-            while key in keys:  # NeuroX's keys: occurrences are counted from 2
+            while key in keys:  # NeuroX counts repeated sentences from 2
                 seen[text] += 1
                 key = f"{text} (Occurrence {seen[text] + 1})"
             keys[key] = str(s.number)
         file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
 
 
-# .json: for each sentence a line {"linex_index": 0, "features": [{"token": "Hello", "layers":
-# [{"index": 0, "values": [...]}, ...]}, ...]}
+# A .json file has a line for each sentence: {"linex_index": 0, "features": [{"token": "Hello",
+# "layers": [{"index": 0, "values": [...]}, ...]}, ...]}
 
 
-def _json_sentences(path: Path) -> Iterator[_Sentence]:
+def read_json(path: Path) -> Iterator[FileSentence]:
+    """Read the sentences of a .json file."""
     with path.open("rb") as file:
         for row, line in enumerate(file, start=1):
             try:
                 yield _json_sentence(json.loads(line.decode()))
             except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
                 raise ValueError(
-                    f"{path}, line {row} is cut, damaged or not as NeuroX writes it "
+                    f"{path}, line {row} is truncated, damaged or not written by NeuroX "
                     f"({type(error).__name__}: {error})."
                 ) from error
 
 
-def _json_sentence(content: Any) -> _Sentence:
+def _json_sentence(content: Any) -> FileSentence:
     number, features = content["linex_index"], content["features"]
     if type(number) is not int or not 0 <= number < 2**63 or not features:
         raise ValueError(f"expected a number and words, got linex_index {number!r}, {features!r}")
@@ -141,7 +152,10 @@ def _json_sentence(content: Any) -> _Sentence:
     for word in features:
         layers = tuple(layer["index"] for layer in word["layers"])
         if len(set(layers)) < len(layers) or layers != (first := first or layers):
-            raise ValueError(f"the layers of {word['token']!r} are {layers}, before {first}")
+            raise ValueError(
+                f"the layers of {word['token']!r} are {layers}, but those of the first word are "
+                f"{first}"
+            )
         rows = [layer["values"] for layer in word["layers"]]
         if not {type(value) for row in rows for value in row} <= {float, int}:
             raise ValueError(f"the values of {word['token']!r} are not all numbers")
@@ -150,12 +164,13 @@ def _json_sentence(content: Any) -> _Sentence:
     array = np.array(values, dtype=np.float64).swapaxes(0, 1)
     if array.ndim != 3 or {*map(type, words)} != {str} or {*map(type, first or ("",))} != {int}:
         raise ValueError("expected strings as token, integers as index, lists as values")
-    return _Sentence(number, words, layers, array)
+    return FileSentence(number, words, layers, array)
 
 
-def _write_json(path: Path, sentences: Iterator[_Sentence]) -> None:
-    # ASCII: NeuroX reads in the encoding of the machine. Every digit of the value in float64,
-    # which is exact: NeuroX rounds to 8 decimals.
+def write_json(path: Path, sentences: Iterator[FileSentence]) -> None:
+    """Write sentences into a .json file."""
+    # ASCII, because NeuroX reads in the encoding of the machine. Values are written with all digits
+    # of float64, which is exact, while NeuroX rounds to 8 decimals.
     with path.open("x", encoding="ascii", newline="\n") as file:
         for s in sentences:
             features = [

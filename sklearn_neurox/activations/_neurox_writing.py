@@ -1,0 +1,84 @@
+"""Writing NeuroX files: rows become sentences, if the file can represent them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ._neurox_files import FileSentence
+from ._neurox_reading import cast
+from .tokens import TokenActivations
+
+
+def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
+    """Return the rows of each sentence.
+
+    Parameters
+    ----------
+    tokens : TokenActivations
+    splits : bool
+        Whether the file stores the text of a sentence, which is split on spaces when it is read.
+
+    Raises
+    ------
+    TypeError
+        If sentence numbers are not integers, or words are not strings.
+    ValueError
+        If there are no words, sentences are not in ascending order, words are missing, or a word
+        contains a space where the file would split it.
+    """
+    if not len(tokens):
+        raise ValueError("There are no words to write.")
+    ids = np.asarray(tokens.sentence_ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"sentence_ids must be integers, got {ids.dtype}.")
+    ids = ids.astype(np.int64)
+    starts = np.flatnonzero(np.append(True, np.diff(ids)))
+    ends = np.append(starts[1:], len(ids))
+    unordered = np.append(ids[0] < 0, np.diff(ids[starts]) < 0)
+    if unordered.any():
+        raise ValueError(
+            f"Sentence {ids[starts[unordered.argmax()]]} has a negative number, or follows a "
+            "sentence with a higher number. The file has sentences in ascending order: sort the "
+            "rows."
+        )
+    wrong = tokens.positions != np.arange(len(ids)) - np.repeat(starts, ends - starts)
+    if np.any(wrong):
+        raise ValueError(
+            f"Sentence {ids[np.argmax(wrong)]} does not have the positions 0, 1, 2, ..., and the "
+            "file cannot store positions. Write whole sentences."
+        )
+    for number, word in zip(ids, tokens.words, strict=True):
+        if not isinstance(word, str):
+            raise TypeError(f"Sentence {number}: expected words that are strings, got {word!r}.")
+        if splits and " " in word:
+            raise ValueError(
+                f"Sentence {number}: an .hdf5 file would split the word {str(word)!r}. Write a "
+                ".json file."
+            )
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def check_values(tokens: TokenActivations, slices: Sequence[slice], dtype: str | None) -> None:
+    """Check before any file is written that values can be converted; the error names a sentence."""
+    for rows in slices:
+        cast(tokens.X[rows], dtype, f"Sentence {tokens.sentence_ids[rows.start]}")
+
+
+def sentences_of(
+    tokens: TokenActivations,
+    slices: Sequence[slice],
+    layers: Sequence[int | str],
+    dtype: str | None,
+) -> Iterator[FileSentence]:
+    """Yield the sentences to write."""
+    width = tokens.X.shape[1] // tokens.n_layers
+    places = [tokens.layers.index(layer) for layer in layers]
+    for part in slices:
+        number = int(tokens.sentence_ids[part.start])
+        words = [str(word) for word in tokens.words[part]]
+        values = tokens.X[part].reshape(len(words), tokens.n_layers, width)
+        values = values[:, places].swapaxes(0, 1)
+        values = cast(values, dtype, f"Sentence {number}")
+        yield FileSentence(number, words, tuple(map(int, layers)), values)

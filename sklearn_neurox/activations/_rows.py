@@ -1,0 +1,59 @@
+"""Rows of activations: stacked from sentences, and selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
+    """Stack the activations of sentences that have these numbers of words."""
+    if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
+        if len(arrays) != sum(lengths):
+            raise ValueError(
+                f"The sentences have {sum(lengths)} words, but there are {len(arrays)} rows of "
+                "activations."
+            )
+        return _check_floating(arrays, "The array")
+    parts = [_check_floating(np.asarray(part), f"Sentence {i}") for i, part in enumerate(arrays)]
+    if len(parts) != len(lengths):
+        raise ValueError(f"Got {len(lengths)} sentences, but {len(parts)} arrays.")
+    for i, (part, length) in enumerate(zip(parts, lengths, strict=True)):
+        if part.ndim != 2 or len(part) != length or part.shape[1] != parts[0].shape[-1]:
+            raise ValueError(
+                f"Sentence {i} has {length} words, so its array must have shape "
+                f"({length}, {parts[0].shape[-1]}), got {part.shape}."
+            )
+        if part.dtype != parts[0].dtype:
+            raise ValueError(
+                f"Sentence {i} has activations of dtype {part.dtype}, but those of sentence 0 are "
+                f"of dtype {parts[0].dtype}."
+            )
+    return np.concatenate(parts)
+
+
+def _check_floating(array: NDArray, name: str) -> NDArray:
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name} must contain floating-point activations, got dtype {array.dtype}.")
+    return array
+
+
+def check_rows(rows: Any, n_words: int) -> NDArray:
+    """Check a mask or integers that select rows."""
+    place = np.asarray(rows)
+    if place.ndim == 1 and not place.size and not isinstance(rows, np.ndarray):
+        place = place.astype(np.intp)  # an empty list selects nothing
+    if place.ndim != 1 or place.dtype.kind not in "biu":
+        raise TypeError(
+            "Words are selected by a slice, a mask or a list of integers, got "
+            f"{type(rows).__name__} {rows!r:.60}."
+        )
+    if place.dtype.kind == "b" and len(place) != n_words:
+        raise IndexError(f"The mask has {len(place)} values, but there are {n_words} words.")
+    outside = (place < -n_words) | (place >= n_words)
+    if place.dtype.kind != "b" and outside.any():
+        raise IndexError(f"Word {place[outside][0]} does not exist: there are {n_words} words.")
+    return place

@@ -1,0 +1,279 @@
+"""The folder of a store: its files read and checked together, written one by one, and locked."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._files import TEMPORARY, replace_file, sync_folder
+from .._warnings import warn
+from ._store_format import (
+    FORMAT,
+    HEADER_SIZE,
+    IDS,
+    LABELS,
+    LOCK,
+    NAMES,
+    PROGRESS,
+    ROWS,
+    SCHEMA,
+    STORE,
+    WORDS,
+    Json,
+    check_description,
+    from_npy,
+    header,
+    layout,
+    parse_json,
+    parse_progress,
+    parse_words,
+    read_sealed_json,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+_BLOCK = 2**23  # bytes of X that are checked at a time
+
+
+class StoreFolder:
+    """The files of one store.
+
+    Parameters
+    ----------
+    path : str or path-like
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    # Writing
+
+    def prepare(self) -> None:
+        """Create the folder, or check that it contains nothing but a store or a part of one.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the parent folder does not exist.
+        ValueError
+            If the path is a file, or the folder contains something else.
+        """
+        path = self.path
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"There is no folder {path.parent} to create a store in.")
+        if not path.exists():
+            path.mkdir(exist_ok=True)
+            sync_folder(path.parent)
+        if not path.is_dir():
+            raise ValueError(f"{path} is a file, but a store is a folder.")
+        names = set(os.listdir(path))
+        own = {LOCK, WORDS, IDS, LABELS, PROGRESS} | set(filter(_is_leftover, names))
+        if STORE in names:
+            self.read_description()
+        elif names and (LOCK not in names or names - own):
+            raise ValueError(
+                f"{path} does not contain a store, because {STORE} is missing, but contains "
+                f"{sorted(names)[:5]}. Nothing was changed. Choose a new or an empty folder."
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Exclude other writers with a lock that ends with the process."""
+        with open(self / LOCK, "ab") as file:
+            try:
+                if fcntl is None:
+                    raise OSError(errno.ENOSYS, "no fcntl")
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    f"{self.path} is open in another writer. Close that writer first."
+                ) from None
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                warn(
+                    f"{self.path} cannot be locked on this file system. Make sure that it has one "
+                    "writer at a time."
+                )
+            try:
+                yield
+            finally:
+                if fcntl is not None:  # a forked process would keep the lock
+                    with suppress(OSError):
+                        fcntl.flock(file, fcntl.LOCK_UN)
+
+    def write(self, name: str, content: bytes | Callable[[BinaryIO], None]) -> None:
+        """Write a file in one step: after a crash, it is either the old one or the new one."""
+        replace_file(self / name, content)
+
+    def remove_leftovers(self) -> None:
+        """Remove the unfinished files of a process that was killed."""
+        for name in filter(_is_leftover, os.listdir(self.path)):
+            (self / name).unlink(missing_ok=True)
+
+    # Reading
+
+    def read_description(self) -> Json:
+        """Read the description, without which no other file can be interpreted.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
+        ValueError
+            If it is not a store, of another schema, or damaged.
+        """
+        if not self.path.exists():
+            raise FileNotFoundError(f"There is no store {self.path}.")
+        try:
+            raw = _read(self / STORE)
+            store = parse_json(raw)
+            if not isinstance(store, dict) or store.get("format") != FORMAT:
+                raise ValueError("it was not written by a StoreWriter.")
+            if store.get("schema") != SCHEMA:
+                raise ValueError(
+                    f"it was written by sklearn_neurox {str(store.get('version'))[:20]} in schema "
+                    f"{str(store.get('schema'))[:20]}, but this version reads schema {SCHEMA}."
+                )
+            store = read_sealed_json(raw, "a description")
+            check_description(store)
+        except (ValueError, RecursionError) as error:
+            others = [name for name in NAMES if name != STORE and (self / name).is_file()]
+            raise ValueError(
+                f"{self.path} is not a store, or is damaged: {STORE}: {error} Without it, the "
+                f"other files cannot be verified{': ' if others else ''}{', '.join(others)}."
+            ) from error
+        return store
+
+    def read_progress(self, store: Json) -> dict[str, int]:
+        """Read the journal; if it is damaged, the error names the intact files.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged.
+        """
+        try:
+            return parse_progress(_read(self / PROGRESS), store)
+        except (ValueError, RecursionError):
+            self.read_files(store)
+            raise
+
+    def read_files(self, store: Json) -> dict[str, Any]:
+        """Read and check everything but the rows, by the names of the files.
+
+        Raises
+        ------
+        ValueError
+            If a file is damaged. The message separates damaged files from intact ones.
+        """
+        readers: dict[str, Callable[[Json], Any]] = {
+            PROGRESS: lambda store: parse_progress(_read(self / PROGRESS), store),
+            WORDS: self.read_words,
+            IDS: self.read_sentence_ids,
+            LABELS: self.read_labels,
+            ROWS: self._check_size_of_rows,
+        }
+        contents, damage = {}, {}
+        for name, reader in readers.items():
+            if name in store["files"] or name in (PROGRESS, ROWS):
+                try:
+                    contents[name] = reader(store)
+                except (ValueError, TypeError, RecursionError) as error:
+                    damage[name] = f"{name}: {error}"
+        if WORDS in contents and PROGRESS in contents:
+            progress = contents[PROGRESS]
+            if sum(map(len, contents[WORDS][: progress["n_sentences"]])) != progress["n_words"]:
+                del contents[PROGRESS]
+                damage[PROGRESS] = f"{PROGRESS}: its word count does not match {WORDS}."
+        if damage:
+            intact = ", ".join([STORE, *contents])
+            raise ValueError(
+                f"{self.path} is damaged. {' '.join(damage.values())} Intact are {intact}."
+            )
+        return contents
+
+    def read_words(self, store: Json) -> list[list[str]]:
+        """Read the words of each sentence; raise ValueError if they are damaged."""
+        raw = self._read_checked(store, WORDS)
+        return parse_words(raw, store["n_sentences"], store["n_words"])
+
+    def read_sentence_ids(self, store: Json) -> NDArray[np.int64]:
+        """Read the numbers of the sentences; raise ValueError if they are damaged."""
+        return from_npy(self._read_checked(store, IDS), np.dtype("<i8"), store["n_sentences"])
+
+    def read_labels(self, store: Json) -> NDArray:
+        """Read the labels of the words; raise ValueError if they are damaged."""
+        raw = self._read_checked(store, LABELS)
+        return from_npy(raw, np.dtype(store["labels"]), store["n_words"])
+
+    def verify_rows(self, store: Json, progress: dict[str, int]) -> None:
+        """Compare the checksum of all rows that are written.
+
+        Raises
+        ------
+        ValueError
+            If it does not match.
+        """
+        dtype, shape = layout(store)
+        left, crc32 = progress["n_words"] * shape[1] * dtype.itemsize, 0
+        with open(self / ROWS, "rb") as file:
+            file.seek(HEADER_SIZE)
+            while block := file.read(min(_BLOCK, left)):
+                crc32, left = zlib.crc32(block, crc32), left - len(block)
+        if left or crc32 != progress["crc32"]:
+            raise ValueError(
+                f"{self.path} is damaged. {ROWS}: the checksum of its {progress['n_words']:,} rows "
+                f"does not match {PROGRESS}. All other files are intact."
+            )
+
+    def _read_checked(self, store: Json, name: str) -> bytes:
+        raw = _read(self / name)
+        if hashlib.sha256(raw).hexdigest() != store["files"][name]:
+            raise ValueError(f"the checksum of its {len(raw):,} bytes does not match {STORE}.")
+        return raw
+
+    def _check_size_of_rows(self, store: Json) -> None:
+        """Check everything about X but its numbers."""
+        dtype, shape = layout(store)
+        row = shape[1] * dtype.itemsize
+        expected = HEADER_SIZE + shape[0] * row
+        path = self / ROWS
+        if not path.is_file():
+            raise ValueError("it is missing.")
+        size = path.stat().st_size
+        if size != expected:
+            n_rows = max(0, min(size, expected) - HEADER_SIZE) // row
+            raise ValueError(
+                f"it has {size:,} bytes instead of {expected:,}: at most the first {n_rows:,} of "
+                f"{shape[0]:,} rows are intact."
+            )
+        with open(path, "rb") as file:
+            if file.read(HEADER_SIZE) != header(dtype, shape):
+                raise ValueError(f"its header does not describe {dtype} of shape {shape}.")
+
+
+def _is_leftover(name: str) -> bool:
+    return name.endswith(TEMPORARY) and name.startswith(tuple(f"{own}." for own in NAMES))
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ValueError("it is missing.")
+    return path.read_bytes()

@@ -1,0 +1,250 @@
+"""The format of a store: the bytes of each file, and which content is valid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._labels import check_one_kind
+
+FORMAT, SCHEMA = "sklearn_neurox store of activations", 1
+DTYPES = {"float16": "<f2", "float32": "<f4", "float64": "<f8"}
+LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.json", "X.npy"
+WORDS, IDS, LABELS = "words.json", "sentence_ids.npy", "labels.npy"
+NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS)
+HEADER_SIZE = 128  # bytes before the numbers of a .npy file
+# Labels are numbers, booleans or strings of fixed width, never objects.
+_LABEL_DTYPE = re.compile(r"\|[biu]1|<[iuf][248]|<U[1-9]\d{0,6}")
+
+Json = dict[str, Any]
+
+
+def layout(store: Json) -> tuple[np.dtype, tuple[int, int]]:
+    """Return the dtype and the shape of X."""
+    shape = (store["n_words"], len(store["layers"]) * store["width"])
+    return np.dtype(DTYPES[store["dtype"]]), shape
+
+
+def header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Return the header of a .npy file in C order; NumPy's own may change with its version."""
+    text = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"
+    return (
+        b"\x93NUMPY\x01\x00"
+        + (HEADER_SIZE - 10).to_bytes(2, "little")
+        + (text.ljust(HEADER_SIZE - 11) + "\n").encode()
+    )
+
+
+def to_npy(array: NDArray) -> bytes:
+    """Return the content of a .npy file."""
+    return header(array.dtype, array.shape) + array.tobytes()
+
+
+def from_npy(raw: bytes, dtype: np.dtype, length: int) -> NDArray:
+    """Read a vector of known dtype and length from the content of a .npy file.
+
+    Raises
+    ------
+    ValueError
+        If it is another array, or contains code points that are not characters.
+    """
+    expected = header(dtype, (length,))
+    if raw[:HEADER_SIZE] != expected or len(raw) != HEADER_SIZE + length * dtype.itemsize:
+        raise ValueError(f"it is not the array described in {STORE}.")
+    array = np.frombuffer(raw, dtype, offset=HEADER_SIZE)
+    if dtype.kind == "U" and array.view("<u4").max() > 0x10FFFF:
+        raise ValueError("it contains code points that are not characters.")
+    return array.astype(dtype.newbyteorder("="))
+
+
+def seal(content: Json) -> bytes:
+    """Return JSON with its own checksum; the same content always gives the same bytes."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return json.dumps(
+        content | {"sha256": hashlib.sha256(text.encode()).hexdigest()}, separators=(",", ":")
+    ).encode()
+
+
+def read_sealed_json(raw: bytes, what: str) -> Json:
+    """Read JSON that :func:`seal` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is not a JSON object, or its checksum does not match.
+    """
+    content = parse_json(raw)
+    if not isinstance(content, dict):
+        raise ValueError(f"it is not {what}.")
+    if seal({key: value for key, value in content.items() if key != "sha256"}) != raw:
+        raise ValueError("its checksum does not match its content.")
+    return content
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON.
+    """
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise ValueError(f"it is not the JSON that was written ({error}).") from error
+
+
+def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
+    """Read the words of each sentence.
+
+    Raises
+    ------
+    ValueError
+        If it does not contain as many sentences of words as expected.
+    """
+    words = json.loads(raw)
+    # Types are compared as sets: checking word by word would take longer than the rest of loading.
+    if (
+        type(words) is not list
+        or set(map(type, words)) != {list}
+        or not all(words)
+        or set(map(type, chain.from_iterable(words))) != {str}
+    ):
+        raise ValueError("it does not contain sentences of words.")
+    if (len(words), sum(map(len, words))) != (n_sentences, n_words):
+        raise ValueError(f"it does not have the numbers of sentences and words in {STORE}.")
+    return words
+
+
+def parse_progress(raw: bytes, store: Json) -> dict[str, int]:
+    """Read the journal: how many sentences and words are safely in X, and their CRC-32.
+
+    Raises
+    ------
+    ValueError
+        If it is not the journal of this store.
+    """
+    progress = read_sealed_json(raw, "the journal of a store")
+    counts: dict[str, Any] = {key: progress.get(key) for key in ("n_sentences", "n_words", "crc32")}
+    if not all(map(_is_count, counts.values())) or progress.get("store") != store["sha256"]:
+        raise ValueError("it is not the journal of this store.")
+    if counts["n_sentences"] > store["n_sentences"] or counts["n_words"] > store["n_words"]:
+        raise ValueError("it counts more sentences or words than the store has.")
+    return counts
+
+
+def check_description(store: Json) -> None:
+    """Check the description of a store, whether it was passed or read.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range, or values contradict each other.
+    """
+    layers, width, dtype = (store.get(key) for key in ("layers", "width", "dtype"))
+    if not isinstance(layers, list) or not layers or not all(map(_is_count, layers)):
+        raise ValueError(
+            f"layers must be a list of at least one integer from 0, got {str(layers)[:80]}."
+        )
+    if len(set(layers)) < len(layers):
+        raise ValueError(f"layers must be distinct, got {str(layers)[:80]}.")
+    if not _is_count(width) or not width:
+        raise ValueError(f"width must be a positive integer, got {str(width)[:80]}.")
+    if dtype not in [*DTYPES]:  # a list, because a value from a file may not be hashable
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {str(dtype)[:80]!r}.")
+    n_sentences, n_words = store.get("n_sentences", -1), store.get("n_words", -1)
+    if not (
+        _has_files_of_labels(store)
+        and _is_count(n_sentences)
+        and _is_count(n_words)
+        and 0 < n_sentences <= n_words
+        and isinstance(store.get("parameters"), dict)
+    ):
+        raise ValueError("its values contradict each other.")
+
+
+def _has_files_of_labels(store: Json) -> bool:
+    match store:
+        case {"labels": None, "files": {"words.json": str(), "sentence_ids.npy": str()} as files}:
+            return len(files) == 2
+        case {"labels": str(y), "files": {"words.json": str(), "labels.npy": str()} as files}:
+            return _LABEL_DTYPE.fullmatch(y) is not None and len(files) == 3 and IDS in files
+    return False
+
+
+def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
+    """Check the numbers of the sentences.
+
+    Raises
+    ------
+    ValueError
+        If they are not integers, one for each sentence.
+    """
+    ids = np.asarray(sentence_ids)
+    if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
+        raise ValueError(
+            f"sentence_ids must be {n_sentences} integers, one for each sentence, got an array of "
+            f"shape {ids.shape} and dtype {ids.dtype}."
+        )
+    return ids.astype("<i8")
+
+
+def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
+    """Convert labels to an array that a file can hold, without changing any of them.
+
+    Unlike the labels that an estimator is trained on, stored labels may be NaN.
+
+    Raises
+    ------
+    TypeError
+        If labels are of several kinds, or neither strings, booleans nor numbers.
+    ValueError
+        If their number is not that of the words, or a string ends in a null character.
+    """
+    y = np.asarray(labels)
+    if y.shape != (n_words,):
+        raise ValueError(f"labels must have the shape ({n_words},), got {y.shape}.")
+    if y.dtype == object or not isinstance(labels, np.ndarray):
+        values = list(labels)  # type: ignore[arg-type]  # its shape is that of a vector
+        check_one_kind(values, name="labels")
+        y = np.array(values)
+        if y.dtype.kind == "U" and y.tolist() != values:
+            raise ValueError("labels must not end in a null character.")
+    y = y.astype(y.dtype.newbyteorder("<"))
+    if not _LABEL_DTYPE.fullmatch(y.dtype.str):
+        raise TypeError(f"labels must be strings, booleans or numbers, got dtype {y.dtype}.")
+    return y
+
+
+def check_json(value: Any, name: str) -> Any:
+    """Return a value as it comes back from JSON, which must be the same.
+
+    Raises
+    ------
+    TypeError
+        If JSON cannot hold it.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
+        return value
+    if isinstance(value, Sequence) and kind in (list, tuple):
+        return [check_json(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, Mapping) and kind is dict and all(type(key) is str for key in value):
+        return {key: check_json(item, f"{name}[{key!r}]") for key, item in value.items()}
+    raise TypeError(
+        f"{name} is {str(value)[:60]!r} of type {kind.__name__}. Only None, booleans, finite "
+        "numbers, strings, lists of these, and dicts of these with string keys can be stored."
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**48
