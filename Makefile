@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint format docs bench clean
+.PHONY: demo test test-docs test-slow lint format docs bench clean
 
 # torch comes first, at its pinned version, so that no later package asks for another build of it.
 $(STAMP): pyproject.toml constraints.txt
@@ -16,8 +16,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
+# The unit tests and the examples in docstrings.
 test: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+
+# The code on the pages, the gallery, the notebook and the site.
+test-docs: $(STAMP)
+	$(BIN)/python -m pytest -m docs --durations=10 tests/docs
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
@@ -38,4 +43,4 @@ bench: $(STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api docs/gallery demo-output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) docs/_build docs/api docs/api.md docs/gallery demo-output .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,8 @@
 """Sphinx configuration."""
 
 import os
+from importlib import import_module
+from pathlib import Path
 
 import sklearn_neurox
 
@@ -37,3 +39,27 @@ html_title = "sklearn-neurox"
 html_static_path = ["_static"]
 html_show_sourcelink = False
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+
+def api_page():
+    """Return the page of the API: a table of the public names of each package."""
+    lines = [
+        "# API reference",
+        "",
+        "All names can be imported from `sklearn_neurox`, and from the package that defines them.",
+        "",
+        "```{eval-rst}",
+        ".. currentmodule:: sklearn_neurox",
+        "```",
+    ]
+    for package in sklearn_neurox._PACKAGES:
+        module = import_module(f"sklearn_neurox.{package}")
+        lines += ["", f"## `sklearn_neurox.{package}`", "", module.__doc__.split(": ", 1)[-1].strip()]
+        lines += ["", "```{eval-rst}", ".. autosummary::", "   :toctree: api", ""]
+        lines += [f"   {name}" for name in module.__all__]
+        lines += ["```"]
+    return "\n".join(lines) + "\n"
+
+
+# Written before Sphinx reads the sources, so that a new public name needs no edit here.
+(Path(__file__).parent / "api.md").write_text(api_page())

@@ -1,11 +1,12 @@
-"""Mapped files give their pages back, and lose nothing."""
+"""Mapped files release their pages without losing anything; a replaced file is the old or the new one."""
 
 import mmap
+import os
 
 import numpy as np
 import pytest
 
-from sklearn_neurox._files import mapping_of, release
+from sklearn_neurox._files import mapping_of, release, replace_file, replacing
 
 
 @pytest.fixture
@@ -45,3 +46,48 @@ def test_memory_that_no_file_holds_is_not_released():
 def test_an_array_in_memory_has_no_mapping():
     assert mapping_of(np.zeros((3, 3))[1:]) is None
     release(None)
+
+
+class TestReplacing:
+    def test_all_targets_are_replaced_at_the_end(self, tmp_path):
+        targets = [tmp_path / "a", tmp_path / "b"]
+        targets[0].write_text("old")
+        with replacing(targets) as unfinished:
+            for place, file in enumerate(unfinished):
+                file.write_text(f"new {place}")
+            assert targets[0].read_text() == "old"
+            assert not targets[1].exists()
+        assert [target.read_text() for target in targets] == ["new 0", "new 1"]
+        assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+    def test_after_an_error_nothing_is_changed(self, tmp_path, error):
+        target = tmp_path / "a"
+        target.write_text("old")
+
+        def interrupted(file):
+            file.write(b"half")
+            raise error
+
+        with pytest.raises(error):
+            replace_file(target, interrupted)
+        assert target.read_text() == "old"
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_bytes_or_a_function_that_writes(self, tmp_path):
+        replace_file(tmp_path / "a", b"bytes")
+        replace_file(tmp_path / "b", lambda file: file.write(b"bytes"))
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"bytes"
+
+    def test_content_is_on_the_disk_before_the_name(self, tmp_path, monkeypatch):
+        steps = []
+        monkeypatch.setattr(
+            os, "fsync", lambda number, fsync=os.fsync: (steps.append("fsync"), fsync(number))
+        )
+        monkeypatch.setattr(
+            os,
+            "replace",
+            lambda *paths, replace=os.replace: (steps.append("replace"), replace(*paths)),
+        )
+        replace_file(tmp_path / "a", b"bytes")
+        assert steps == ["fsync", "replace", "fsync"]  # the last one is that of the folder

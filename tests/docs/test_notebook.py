@@ -1,11 +1,14 @@
-"""In a notebook: bars, drawings and pages show themselves, and nothing else is printed."""
+"""In a notebook, progress bars, drawings and pages are displayed, and nothing else is printed."""
 
 from pathlib import Path
 
 import nbclient
 import nbformat
+import pytest
 
-STORY = Path(__file__).parent.parent / "docs" / "story.ipynb"
+pytestmark = pytest.mark.docs
+
+STORY = Path(__file__).parents[2] / "docs" / "story.ipynb"
 CELLS = [
     """
 from sklearn.callback import ProgressBar
@@ -39,17 +42,17 @@ def test_a_notebook_runs_and_shows():
 
 
 def test_the_story_runs_as_it_stands(monkeypatch):
-    monkeypatch.delenv("MPLBACKEND")  # a notebook's own shows figures
+    monkeypatch.delenv("MPLBACKEND")  # the backend of a notebook displays figures
     notebook = nbformat.read(STORY, as_version=4)
     assert len(notebook.cells) == 15
     shown = [kinds_of(cell) for cell in notebook.cells]
     nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     assert "stderr" not in set().union(*map(kinds_of, notebook.cells))
-    assert [kinds_of(cell) for cell in notebook.cells] == shown  # what the file shows, it shows
+    assert [kinds_of(cell) for cell in notebook.cells] == shown  # the outputs are those in the file
 
 
 def kinds_of(cell):
-    """Kinds of the outputs of a cell: the names of streams, and types of what is displayed."""
+    """Return the kinds of outputs of a cell: names of streams, and MIME types."""
     outputs = cell.get("outputs", [])
     return {output["name"] for output in outputs if "name" in output}.union(
         *(output.get("data", ()) for output in outputs)
