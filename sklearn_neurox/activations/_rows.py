@@ -57,3 +57,20 @@ def check_rows(rows: Any, n_words: int) -> NDArray:
     if place.dtype.kind != "b" and outside.any():
         raise IndexError(f"Word {place[outside][0]} does not exist: there are {n_words} words.")
     return place
+
+
+def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
+    """Check the numbers of the sentences.
+
+    Raises
+    ------
+    ValueError
+        If they are not integers, one for each sentence.
+    """
+    ids = np.asarray(sentence_ids)
+    if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
+        raise ValueError(
+            f"sentence_ids must be {n_sentences} integers, one for each sentence, got an array of "
+            f"shape {ids.shape} and dtype {ids.dtype}."
+        )
+    return ids.astype("<i8")

@@ -181,23 +181,6 @@ def _has_files_of_labels(store: Json) -> bool:
     return False
 
 
-def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
-    """Check the numbers of the sentences.
-
-    Raises
-    ------
-    ValueError
-        If they are not integers, one for each sentence.
-    """
-    ids = np.asarray(sentence_ids)
-    if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
-        raise ValueError(
-            f"sentence_ids must be {n_sentences} integers, one for each sentence, got an array of "
-            f"shape {ids.shape} and dtype {ids.dtype}."
-        )
-    return ids.astype("<i8")
-
-
 def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
     """Convert labels to an array that a file can hold, without changing any of them.
 

@@ -53,6 +53,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..datasets.sentences import check_corpus
+from ._rows import check_sentence_ids
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
@@ -68,7 +69,6 @@ from ._store_format import (
     Json,
     check_description,
     check_json,
-    check_sentence_ids,
     check_stored_labels,
     header,
     layout,

@@ -16,7 +16,7 @@ from .._indices import check_indices
 from .._labels import check_labels
 from .._optional import import_optional
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
-from ._rows import check_rows, stack_sentences
+from ._rows import check_rows, check_sentence_ids, stack_sentences
 from ._store_reader import describe_store, read_store
 from .columns import Layer, Neurons, check_layers
 from .store import StoreWriter
@@ -26,8 +26,7 @@ from .store import StoreWriter
 class TokenActivations:
     """Activations of a network on the words of a corpus: one row per word.
 
-    ``tokens[rows]`` selects words by a slice, a mask or a list of integers, and
-    ``tokens.select(layers=...)`` selects layers.
+    ``tokens[rows]`` selects words, and ``tokens.select(layers=...)`` selects layers.
 
     Parameters
     ----------
@@ -53,13 +52,6 @@ class TokenActivations:
         Which layer, kind and index each column of X is.
     neuron_names : ndarray of str of shape (n_neurons,)
         Names of the columns of X.
-    n_layers : int
-        Number of layers in X.
-
-    See Also
-    --------
-    TokenActivations.from_sentences : Build it from one array per sentence.
-    ActivationExtractor.extract : Extract it from a transformer.
 
     Examples
     --------
@@ -131,11 +123,9 @@ class TokenActivations:
 
         Raises
         ------
-        TypeError
-            If `sentences` or `labels` are not lists, or activations are not numbers.
-        ValueError
-            If the arrays of a sentence do not have one row per word, widths or dtypes differ, or
-            the labels do not match the words. The message names the sentence.
+        TypeError, ValueError
+            If the array of a sentence does not have one row of floats per word, widths or dtypes
+            differ, or the labels do not match the words. The message names the sentence.
 
         Examples
         --------
@@ -153,13 +143,9 @@ class TokenActivations:
         if isinstance(labels, np.ndarray) and labels.dtype != object:
             y = check_labels(labels, name="labels")
         elif labels is not None:
-            y = check_word_labels(corpus, labels)
-        ids = np.arange(len(corpus)) if sentence_ids is None else np.asarray(sentence_ids)
-        if ids.shape != (len(corpus),) or ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"sentence_ids must be {len(corpus)} integers, one for each sentence, got an array "
-                f"of shape {ids.shape} and dtype {ids.dtype}."
-            )
+            y = check_word_labels(corpus, list(labels))
+        ids = np.arange(len(corpus)) if sentence_ids is None else sentence_ids
+        ids = check_sentence_ids(ids, len(corpus))
         return pack_sentences(
             X, corpus, sentence_ids=ids, layers=(0,) if layers is None else layers, y=y, unit=unit
         )
@@ -173,20 +159,19 @@ class TokenActivations:
         Parameters
         ----------
         rows : slice, array-like of bool of shape (n_words,), or array-like of int
-            A mask keeps the words where it is True. Integers select words in their order;
-            negative ones count from the end.
+            A slice, a mask, or the words to select in their order.
 
         Returns
         -------
         TokenActivations
-            X is a view if `rows` is a slice, and a copy otherwise.
+            X is a view if `rows` is a slice.
 
         Raises
         ------
         TypeError
             If `rows` is anything else, such as one number.
         IndexError
-            If the mask has another length, or a word does not exist.
+            If a mask has another length, or a word does not exist.
         """
         place = rows if isinstance(rows, slice) else check_rows(rows, len(self))
         return replace(
@@ -256,7 +241,7 @@ class TokenActivations:
         Returns
         -------
         TokenActivations
-            X is a copy, with the layers in the order given.
+            With the layers in the order given.
 
         Raises
         ------
@@ -272,13 +257,13 @@ class TokenActivations:
         Parameters
         ----------
         path : str or path-like
-            A folder that does not exist yet, or is empty.
+            A new or empty folder.
 
         Raises
         ------
         ValueError
-            If the folder contains something else, or the rows are not all words of whole sentences
-            in order, for example because there are special tokens.
+            If the folder contains something else, or the rows are not whole sentences, for example
+            because there are special tokens.
         """
         if not len(self):
             raise ValueError("There are no words to save.")
@@ -328,8 +313,8 @@ class TokenActivations:
         FileNotFoundError
             If the folder does not exist.
         ValueError
-            If the folder is not a store, or the store is of another schema, unfinished (unless
-            `partial`), or damaged. The message says which files are intact.
+            If it is not a store, of another schema, unfinished (unless `partial`), or damaged. The
+            message says which files are intact.
         """
         stored = read_store(path, verify=verify, partial=partial)
         return pack_sentences(
@@ -358,10 +343,8 @@ class TokenActivations:
 
         Raises
         ------
-        FileNotFoundError
-            If the folder does not exist.
-        ValueError
-            If the folder is not a store, or its ``store.json`` or ``progress.json`` is damaged.
+        FileNotFoundError, ValueError
+            If there is no such store, or its ``store.json`` or ``progress.json`` is damaged.
         """
         return describe_store(path)
 
