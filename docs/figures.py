@@ -1,6 +1,6 @@
-"""Figures that the guide quotes: python docs/figures.py [CORPUS.conllu].
+"""Print the figures that the guide quotes: python docs/figures.py [CORPUS.conllu].
 
-Without a corpus, those of the embedded one. Takes some minutes.
+The default is the embedded corpus. It takes some minutes.
 """
 
 import sys
@@ -33,7 +33,7 @@ SIZES = (10, 27, 100, 270)
 
 
 def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFrame:
-    """Scores of a probe on each layer, beside its controls and a split by word types."""
+    """Score a probe on each layer, with its controls and with a split by word types."""
     probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     words = tokens.words.tolist()
     frame = layerwise_scores(
@@ -57,7 +57,7 @@ def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFram
 
 
 def rankings(tokens: TokenActivations) -> pd.DataFrame:
-    """Accuracy of new probes on the first neurons of rankings, on a fifth of the sentences."""
+    """Score new probes on the first neurons of rankings, on a fifth of the sentences."""
     X, y = tokens.X, tokens.y
     split = GroupShuffleSplit(1, test_size=0.2, random_state=0).split(X, groups=tokens.sentence_ids)
     train, test = next(split)
@@ -67,7 +67,7 @@ def rankings(tokens: TokenActivations) -> pd.DataFrame:
     selectors = {
         "|coef| x std, Adam": WeightMassSelector(adam),
         "raw |coef|, Adam": WeightMassSelector(adam, scaled=False),
-        "standardised, next to no L1, Adam": WeightMassSelector(
+        "standardized, almost no L1, Adam": WeightMassSelector(
             make_pipeline(StandardScaler(), light)
         ),
         "|coef| x std, exact, L1": WeightMassSelector(make_pipeline(StandardScaler(), exact)),

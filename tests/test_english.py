@@ -69,6 +69,6 @@ def test_a_line_of_a_page_has_one_sentence(page):
         line
         for line in text.splitlines()
         if not line.startswith("|")
-        and re.search(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bvs)[.!?][)*`]* +(?=[A-Z`{*\[])", line)
+        and re.search(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bvs)(?<!\b[A-Z])[.!?][)*`]* +(?=[A-Z`{*\[])", line)
     ]
     assert several == []
