@@ -155,11 +155,12 @@ class LayerSelector(FixedSelector):
 class NeuronSelector(FixedSelector):
     """Keep given neurons, such as those found in another run or reported in a paper.
 
+    The columns keep their order, whatever the order of `neurons`.
+
     Parameters
     ----------
     neurons : array-like of int or str
-        Neurons (columns of X), by index or, if X has names, by name. The columns keep their order,
-        whatever the order of this list.
+        Neurons (columns of X), by index or, if X has names, by name.
     invert : bool, default=False
         Keep all neurons except `neurons`.
 

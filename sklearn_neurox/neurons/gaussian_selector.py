@@ -42,7 +42,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         Estimate of the covariances, as in :class:`GaussianProbeClassifier`. "map", as in [1]_, is
         overconfident unless there are many times as many samples as neurons.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
         Rank the neurons for this class only. None ranks them for all classes.
 
