@@ -1,4 +1,4 @@
-"""Selectors by scores that each neuron has for each class, computed without training."""
+"""Selectors that score each neuron for each class without training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .ranking_selector import FitCall, RankingSelector, rank
 
 
 class ClassScoreSelector(RankingSelector):
-    """Base of the selectors by scores that each neuron has for each class.
+    """Base class for selectors that score each neuron for each class.
 
-    A subclass has the parameters `n_neurons`, `order` and `target`, and implements ``_score``.
+    A subclass has the parameters `n_neurons`, `order` and `target` and implements ``_score``.
     """
 
     target: Any

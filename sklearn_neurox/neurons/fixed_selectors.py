@@ -22,7 +22,7 @@ from ..activations.columns import Neurons, check_layers, find_columns, neurons_o
 
 
 class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
-    """Base of the selectors that use only the number and the names of the columns of X."""
+    """Base class for selectors that use only the number and the names of the columns of X."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:

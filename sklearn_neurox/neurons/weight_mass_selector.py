@@ -216,7 +216,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         super()._check_counts(available)
 
     def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
-        samples = call.X if hasattr(self, "feature_names_in_") else X  # with names, if it has any
+        samples = (
+            call.X if hasattr(self, "feature_names_in_") else X
+        )  # with its column names, if any
         fit_params = call.params
         if self.prefit:
             self._check_prefit(fit_params)
