@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from numbers import Integral
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
 from .._indices import check_indices
 
-Ranking: TypeAlias = Sequence[int] | NDArray[np.integer]
 
-
-def ranking_overlap(rankings: Iterable[Ranking], *, n_neurons: int) -> NDArray[np.float64]:
+def ranking_overlap(rankings: Iterable[ArrayLike], *, n_neurons: int) -> NDArray[np.float64]:
     """Compute the intersection over union of the first neurons of rankings.
 
     The mean of a row without its diagonal is the AvgOverlap of [1]_. The first k of n neurons of
@@ -65,7 +62,7 @@ def ranking_overlap(rankings: Iterable[Ranking], *, n_neurons: int) -> NDArray[n
     return common / (2 * n_neurons - common)
 
 
-def vote(rankings: Iterable[Ranking], *, n_votes: int | None = None) -> NDArray[np.intp]:
+def vote(rankings: Iterable[ArrayLike], *, n_votes: int | None = None) -> NDArray[np.intp]:
     """Combine rankings by voting.
 
     Each ranking gives n_votes points to its first neuron, n_votes - 1 to its second, ..., 1 to
@@ -111,7 +108,7 @@ def vote(rankings: Iterable[Ranking], *, n_votes: int | None = None) -> NDArray[
     return np.argsort(-vote_points(rankings, n_votes), kind="stable")
 
 
-def vote_points(rankings: Iterable[Ranking], n_votes: int | None) -> NDArray[np.intp]:
+def vote_points(rankings: Iterable[ArrayLike], n_votes: int | None) -> NDArray[np.intp]:
     """Return the points of each neuron, of shape (n_neurons,), that :func:`vote` sorts by."""
     checked = _check_rankings(rankings)
     n_neurons = len(checked[0])
@@ -130,7 +127,7 @@ def vote_points(rankings: Iterable[Ranking], n_votes: int | None) -> NDArray[np.
     return total
 
 
-def _check_rankings(rankings: Iterable[Ranking]) -> list[NDArray[np.intp]]:
+def _check_rankings(rankings: Iterable[ArrayLike]) -> list[NDArray[np.intp]]:
     listed = list(rankings) if isinstance(rankings, Iterable) else [rankings]
     if any(isinstance(ranking, Integral) for ranking in listed):
         raise TypeError(f"Expected a list of rankings, got a single ranking: {listed!r:.60}.")

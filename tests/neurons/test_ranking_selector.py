@@ -123,9 +123,7 @@ class TestEveryRanking:
                 for order in ("top", "bottom")
             }
             top, bottom = (s.get_support(indices=True) for s in kept.values())
-            if isinstance(
-                selector, GaussianSelector
-            ):  # it chooses n_neurons, then ranks the others
+            if isinstance(selector, GaussianSelector):  # its ranking depends on n_neurons
                 ranking = kept["top"].ranking_
             assert top.tolist() == sorted(ranking[:count])
             assert bottom.tolist() == sorted(ranking[12 - count :])
@@ -159,7 +157,7 @@ class TestEveryRanking:
         found = clone(selector).set_params(n_neurons=4).fit(X[:, order], y).get_support()
         np.testing.assert_array_equal(found, expected[order])
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* Gaussians are too narrow")
     @pytest.mark.parametrize("selector", BY_CLASS, ids=repr)
     def test_equal_neurons_are_ranked_by_index(self, selector, data):
         X, y = data
@@ -169,7 +167,7 @@ class TestEveryRanking:
                 ranking = clone(selector).fit(copies, y).ranking_
                 assert ranking.tolist() == list(range(n_neurons))
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* Gaussians are too narrow")
     @pytest.mark.parametrize("selector", [BY_CLASS[0], *BY_CLASS[2:4]], ids=repr)
     def test_units_and_signs_make_no_difference_to_ties(self, selector, data):
         X, y = data
