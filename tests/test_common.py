@@ -69,7 +69,7 @@ ESTIMATORS = [
 ]
 
 
-# The data of the checks are few, on scales of their own, and some classes have a single word.
+# The checks use few samples, on different scales, and some classes have a single sample.
 @pytest.mark.filterwarnings("ignore:WeightMassSelector.scaled=False.:UserWarning")
 @pytest.mark.filterwarnings("ignore:CorrelationClustering. with only:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*have one sample each:UserWarning")
