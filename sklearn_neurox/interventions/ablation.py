@@ -25,7 +25,7 @@ from ..activations.columns import find_columns
 
 
 class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Ablate neurons, or all other neurons.
+    """Ablate given neurons, or all neurons except them.
 
     For a trained linear probe, setting neurons to zero is equivalent to removing them together
     with their weights. Zero is an unusual value for a neuron whose mean is far from zero. The modes

@@ -45,7 +45,7 @@ def linear_model_of(estimator: BaseEstimator) -> tuple[list[Pipeline], BaseEstim
 
 
 def sample_weight_of(estimator: BaseEstimator, fit_params: Mapping[str, Any]) -> Any:
-    """Return the sample weights among `fit_params` that the linear model is trained with."""
+    """Return the sample weights in `fit_params` that the linear model is trained with, or None."""
     prefix, routed = "", _routing_enabled() and isinstance(estimator, Pipeline)
     while isinstance(estimator, Pipeline):
         name, estimator = estimator.steps[-1]

@@ -44,7 +44,7 @@ class ClassScoreSelector(RankingSelector):
         X : ndarray of shape (n_samples, n_neurons)
             Activations.
         codes : ndarray of int of shape (n_samples,)
-            The class of each sample, as an index of ``classes_``.
+            The class of each sample, as an index into ``classes_``.
         std : ndarray of shape (n_neurons,)
             Standard deviations of the neurons, 0 for those that are constant up to rounding.
 

@@ -23,8 +23,8 @@ _N_GREEDY = 20  # default number of neurons chosen one by one
 class GaussianSelector(RankingSelector, ranking="gaussian"):
     """Keep the neurons that are jointly most informative about the classes.
 
-    A :class:`GaussianProbeClassifier` chooses neurons one by one, each time the neuron that adds
-    most information to those already chosen [1]_. Unlike rankings that score each neuron alone,
+    A :class:`GaussianProbeClassifier` chooses neurons one by one, each time the one that adds
+    the most information to those already chosen [1]_. Unlike rankings that score each neuron alone,
     this one skips neurons that are redundant with chosen ones.
 
     Parameters
@@ -37,7 +37,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         each would add to the chosen ones. None chooses as many as `n_neurons` keeps, or at most
         20 if `n_neurons` is None. The computing time grows with the square of this number (for
         384 neurons, 6,000 samples and 17 classes, choosing 20 takes a few seconds and choosing 50
-        takes 20 seconds). The memory grows linearly, by samples x classes per chosen neuron.
+        takes 20 seconds). The memory grows by n_samples x n_classes numbers per chosen neuron.
     covariance : {"mean", "map"}, default="mean"
         Estimate of the covariances, as in :class:`GaussianProbeClassifier`. "map", as in [1]_, is
         overconfident unless there are many times as many samples as neurons.

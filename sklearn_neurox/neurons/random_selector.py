@@ -19,7 +19,7 @@ from .ranking_selector import FitCall, RankingSelector
 class RandomSelector(RankingSelector, ranking="random"):
     """Keep neurons drawn at random, the baseline that a ranking must beat.
 
-    If few neurons are kept, one draw says little: compare a ranking with several draws.
+    If few neurons are kept, results vary between draws: compare a ranking with several draws.
 
     Parameters
     ----------
