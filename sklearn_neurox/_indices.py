@@ -1,20 +1,22 @@
-"""Checks of indices of neurons and layers, and masks built from indices."""
+"""Indices of neurons and layers: checks and masks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
-def check_indices(values: Collection[Any], size: int | None, *, what: str) -> NDArray[np.intp]:
+def check_indices(
+    values: ArrayLike | Iterable[Any], size: int | None, *, what: str
+) -> NDArray[np.intp]:
     """Check that values are distinct indices within a range.
 
     Parameters
     ----------
-    values : collection of int
+    values : array-like or iterable of int
     size : int or None
         Indices run from 0 to size - 1. None means that there is no upper bound.
     what : str
@@ -34,7 +36,7 @@ def check_indices(values: Collection[Any], size: int | None, *, what: str) -> ND
     """
     span = "from 0" if size is None else f"from 0 to {size - 1}"
     try:
-        indices = np.asarray(list(values))
+        indices = np.asarray(list(values))  # type: ignore[arg-type] # a scalar raises
     except (TypeError, ValueError) as error:  # not a list, or a ragged one
         raise TypeError(
             f"Expected a list of {what} indices, integers {span}; got {values!r:.60}."
