@@ -1,6 +1,6 @@
 """Evaluation: where a property is encoded, and whether it is more than memory."""
 
-from .ablation import AblationCurve, ablation_curve
+from .ablation_curve import AblationCurve, ablation_curve
 from .control import ControlTask, make_control_task
 from .description_length import Codelength, codelength
 from .layers import LayerwiseScores, layerwise_scores
@@ -12,7 +12,7 @@ from .metrics import (
     pearson_and_spearman,
     spearman,
 )
-from .report import ProbeReport, probe_report
+from .probe_report import ProbeReport, probe_report
 from .sampling import balanced_indices
 from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
 

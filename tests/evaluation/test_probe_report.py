@@ -30,7 +30,7 @@ from sklearn_neurox.evaluation._probe_scores import (
     _number_statistics,
 )
 from sklearn_neurox.evaluation.metrics import compute_score
-from sklearn_neurox.evaluation.report import probe_report
+from sklearn_neurox.evaluation.probe_report import probe_report
 
 
 class Said(ClassifierMixin, BaseEstimator):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .._html import element, escape, format_value, table
 from .._labels import check_labels, check_numbers
 from .._optional import import_optional
 from .._validation import check_words, refuse_tokens
@@ -163,12 +163,12 @@ class ProbeReport:
         )
 
     def _repr_html_(self) -> str:
-        tables = [_html_table(f"{self!r}", ["", "score"], self._summary_rows())]
+        tables = [_table(f"{self!r}", ["", "score"], self._summary_rows())]
         if self.per_class:
             head = list(ClassScore._fields)
             frequent = sorted(self.per_class, key=lambda each: -each.support)[:_SHOWN]
             caption = f"{len(frequent)} of {len(self.per_class)} classes"
-            tables += [_html_table(caption, head, frequent), self._html_mistakes()]
+            tables += [_table(caption, head, frequent), self._html_mistakes()]
         return "".join(tables)
 
     def _summary_rows(self) -> list[tuple]:
@@ -186,9 +186,9 @@ class ProbeReport:
         assert matrix is not None
         if len(labels) <= _SHOWN:
             rows = [(label, *row) for label, row in zip(labels, matrix, strict=True)]
-            return _html_table("Label (row) and prediction (column)", ["", *labels], rows)
+            return _table("Label (row) and prediction (column)", ["", *labels], rows)
         head = ["label", "prediction", "words"]
-        return _html_table("Most frequent mistakes", head, self.mistakes(_SHOWN))
+        return _table("Most frequent mistakes", head, self.mistakes(_SHOWN))
 
 
 def probe_report(
@@ -357,22 +357,15 @@ def _plain(value):
     return _plain(value.tolist()) if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _html_table(caption, head, rows):
-    heads = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in head)
-    body = "".join(_html_row(row) for row in rows)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+def _table(caption: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+    heads = [element("th", _text(value), scope="col") for value in head]
+    return table(heads, [map(_row, rows)], caption=caption)
 
 
-def _html_row(row):
-    first, *rest = map(_html, row)
-    cells = "".join(f"<td>{cell}</td>" for cell in rest)
-    return f'<tr><th scope="row">{first}</th>{cells}</tr>'
+def _row(values: Sequence[Any]) -> list[str]:
+    first, *rest = map(_text, values)
+    return [element("th", first, scope="row"), *(element("td", value) for value in rest)]
 
 
-def _html(cell):
-    if cell is None:
-        return "–"
-    return escape(f"{cell:.3f}" if type(cell) is float else str(cell))
+def _text(value: Any) -> str:
+    return escape(format_value(value))
