@@ -1,33 +1,25 @@
-"""Scores along a ranking of neurons."""
+"""Scores with the top, random or bottom neurons of a ranking."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from tqdm.auto import tqdm  # skorch brings it
+from sklearn.utils._param_validation import StrOptions
 
 from .._labels import check_y
 from .._optional import import_optional
-from .._validation import refuse_tokens
+from .._validation import check_not_tokens, validate_params
 from ..interventions import NeuronAblator
-from ..neurons import NeuronSelector
-from ._folds import (
-    check_scorer,
-    metric_name,
-    quiet_about_unseen_labels,
-    refuse_frozen,
-    split_folds,
-    warn_of_unseen_labels,
-)
+from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
+from ._jobs import run_jobs
+from .scorers import Scorer, Scoring, metric_name
 
-ABLATION_MODES = ("zero", "mean", "retrain")
 KEEP = ("top", "random", "bottom")
 
 
@@ -38,17 +30,17 @@ class AblationCurve:
     Parameters
     ----------
     n_neurons : ndarray of int of shape (n_fractions,)
-        Number of neurons kept.
+        Number of neurons that are kept.
     scores : dict of str to ndarray of shape (n_fractions, n_folds)
-        Test scores where the "top", "random" or "bottom" neurons are kept.
+        Test scores if the "top", "random" or "bottom" neurons are kept.
     full_scores : ndarray of shape (n_folds,)
         Test scores with all neurons.
     n_available : int
         Number of all neurons.
     metric : str, default="score"
-        What the scores are.
-    mode : {"zero", "mean", "retrain", ""}, default=""
-        What happened to the other neurons.
+        Name of the metric.
+    mode : {"zero", "mean", "remove", ""}, default=""
+        How the other neurons are ablated.
     """
 
     n_neurons: NDArray[np.intp]
@@ -67,7 +59,7 @@ class AblationCurve:
         return f"AblationCurve({kept} of {self.n_available} neurons, mean {self.metric}: {means})"
 
     def to_frame(self) -> Any:
-        """One row for each number of neurons: mean score of each selection.
+        """Return one row per number of neurons, with the mean score of each selection.
 
         Returns
         -------
@@ -78,19 +70,20 @@ class AblationCurve:
         return pandas.DataFrame(means, index=pandas.Index(self.n_neurons, name="n_neurons"))
 
 
+@validate_params(CV_CONSTRAINTS | {"mode": [StrOptions({"zero", "mean", "remove"})]})
 def ablation_curve(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    ranking,
-    fractions: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-    mode: str = "zero",
-    keep: Sequence[str] = KEEP,
-    cv=None,
-    groups=None,
-    scoring=None,
-    random_state=None,
+    ranking: Any,
+    fractions: Sequence[float] | NDArray = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+    mode: Literal["zero", "mean", "remove"] = "zero",
+    keep: str | Sequence[str] = KEEP,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
+    random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> AblationCurve:
@@ -99,37 +92,38 @@ def ablation_curve(
     Parameters
     ----------
     estimator : estimator
-        A classifier or regressor, a Pipeline too. It is cloned; wrap a fitted one in
-        ``sklearn.frozen.FrozenEstimator`` to ablate it as it is.
-    X : array-like of shape (n_words, n_neurons)
+        A classifier or regressor, possibly a Pipeline. It is cloned. To ablate a fitted estimator
+        without training it again, wrap it in ``sklearn.frozen.FrozenEstimator``.
+    X : array-like of shape (n_samples, n_neurons)
         Activations.
-    y : array-like of shape (n_words,)
+    y : array-like of shape (n_samples,)
         Labels or numbers.
     ranking : estimator with ``ranking_`` after ``fit``, or array-like of int (n_neurons,)
-        A selector is fitted on the training words of each fold, so that the ranking never sees
-        the test words. An array, a permutation with the most important neuron first, serves all
-        folds: it must come from other words.
+        A selector is fitted on the training samples of each fold, so that the ranking never
+        depends on test samples. An array, a permutation of the neurons with the most important
+        one first, is used in all folds and must come from other samples.
     fractions : sequence of float in (0, 1]
-        Shares of the neurons to keep, at least one neuron.
-    mode : {"zero", "mean", "retrain"}, default="zero"
-        What happens to the other neurons: on the test words they become 0 or their mean over
-        the training words, for an estimator trained with all; or they are removed, and the
-        estimator is trained again on those kept. For a Pipeline that standardises, "mean" is
-        what zero is after the scaler.
-    keep : sequence of {"top", "random", "bottom"}
+        Fractions of the neurons to keep. At least one neuron is kept.
+    mode : {"zero", "mean", "remove"}, default="zero"
+        How the other neurons are ablated, as in :class:`NeuronAblator`. With "zero" and "mean",
+        the estimator is trained with all neurons; on the test samples, the ablated ones are 0 or
+        their mean over the training samples. With "remove", their columns are removed, and the
+        estimator is trained again on those that are kept. For a Pipeline that standardizes, "mean"
+        corresponds to zero after the scaler.
+    keep : {"top", "random", "bottom"} or sequence of them
         Which end of the ranking to keep, or neurons drawn at random.
     cv : int, splitter, iterable or None, default=None
         As in :func:`layerwise_scores`.
-    groups : array-like of shape (n_words,), default=None
-        Words of a group stay on one side of a split.
+    groups : array-like of shape (n_samples,), default=None
+        Samples of a group are never split between training and test.
     scoring : str, callable or None, default=None
-        As in ``cross_val_score``.
+        As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     random_state : int, RandomState instance or None, default=None
-        Draws the random neurons, for each fold anew.
+        Controls the random neurons, which are drawn again for each fold.
     n_jobs : int, default=None
-        Jobs of joblib, one a fold.
+        Number of jobs of joblib, which run one fold at a time.
     verbose : int, default=0
-        Show a progress bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -138,13 +132,15 @@ def ablation_curve(
     Raises
     ------
     ValueError
-        If lengths differ, a fraction is outside (0, 1], `mode` or `keep` are unknown, the
-        ranking is no permutation of the neurons, or a frozen estimator is to be trained again.
+        If lengths differ, a fraction is outside (0, 1], `mode` or `keep` are unknown, the ranking
+        is not a permutation of the neurons, or a frozen estimator would have to be trained.
+    TypeError
+        If `ranking` has no ``ranking_`` after ``fit``.
 
     Warns
     -----
-    UserWarning
-        If test words have labels that training has not, which count as wrong.
+    UnseenLabelsWarning
+        If test samples have labels that were not seen during training.
 
     Examples
     --------
@@ -154,53 +150,60 @@ def ablation_curve(
     >>> X, y = load_digits(return_X_y=True)
     >>> curve = ablation_curve(
     ...     RidgeClassifier(), X, y, ranking=WeightMassSelector(RidgeClassifier()),
-    ...     fractions=[0.25, 0.5], mode="retrain", random_state=0)
+    ...     fractions=[0.25, 0.5], mode="remove", random_state=0)
     >>> curve.to_frame().round(2)
                 top  random  bottom
     n_neurons
     16         0.81    0.71    0.23
     32         0.88    0.82    0.65
     """
-    refuse_tokens(X)
+    check_not_tokens(X)
     check_consistent_length(X, y, groups)
-    X = check_array(X, dtype=[np.float64, np.float32])
+    activations: NDArray = check_array(X, dtype=[np.float64, np.float32])
     y = check_y(estimator, y)
-    counts = _counts(fractions, X.shape[1])
-    if mode not in ABLATION_MODES:
-        raise ValueError(f"mode must be one of {ABLATION_MODES}, got {mode!r}.")
+    counts = _counts(fractions, activations.shape[1])
     keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):
-        raise ValueError(f"keep must be of {KEEP}, got {list(keep)}.")
+        raise ValueError(f"keep must contain some of {', '.join(KEEP)}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
-        ranking = _check_permutation(ranking, X.shape[1])
-    if mode == "retrain":
-        refuse_frozen(estimator, by="ablation_curve(mode='retrain')")
-    scorer = check_scorer(estimator, scoring)
-    splits = split_folds(estimator, X, y, cv, groups)
-    warn_of_unseen_labels(estimator, y, splits)
+        ranking = _check_permutation(ranking, activations.shape[1])
+    if mode == "remove":
+        check_not_frozen(estimator, by="ablation_curve(mode='remove')")
+    splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(splits))
 
-    folds = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_ablate_fold)(estimator, X, y, split, ranking, counts, mode, keep, scorer, seed)
+    jobs = [
+        (estimator, activations, y, split, ranking, counts, mode, keep, scorer, seed)
         for split, seed in zip(splits, seeds, strict=True)
-    )
-    bar = tqdm(folds, total=len(splits), unit="fold", desc="ablation", disable=not verbose)
-    full, kept = zip(*bar, strict=True)
+    ]
+    folds = run_jobs(_ablate_fold, jobs, n_jobs=n_jobs, verbose=verbose, name="ablation")
+    full, kept = zip(*folds, strict=True)
     return AblationCurve(
         n_neurons=counts,
         scores={name: np.array([fold[name] for fold in kept]).T for name in keep},
         full_scores=np.array(full),
-        n_available=X.shape[1],
+        n_available=activations.shape[1],
         metric=metric_name(estimator, scoring),
         mode=mode,
     )
 
 
-def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, seed):
-    """Score with all neurons, and a dict of scores for each number of kept ones."""
+def _ablate_fold(
+    estimator: Any,
+    X: NDArray,
+    y: NDArray,
+    split: Split,
+    ranking: Any,
+    counts: NDArray[np.intp],
+    mode: str,
+    keep: tuple[str, ...],
+    scorer: Scorer,
+    seed: int,
+) -> tuple[float, dict[str, list[float]]]:
+    """Return the score with all neurons, and the scores of each selection by its name."""
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    if hasattr(ranking, "fit"):  # on its own copy, as a step of it may work in place
+    if hasattr(ranking, "fit"):  # on a copy of its own, since a step may work in place
         ranking = clone(ranking).fit(X[train], y_train)
         if not hasattr(ranking, "ranking_"):
             raise TypeError(f"{type(ranking).__name__} has no ranking_ after fit.")
@@ -212,32 +215,31 @@ def _ablate_fold(estimator, X, y, split, ranking, counts, mode, keep, scorer, se
     }
     fitted = clone(estimator).fit(X[train], y_train)
 
-    def score(neurons):
-        if mode == "retrain":
-            selector = NeuronSelector(neurons).fit(X_train)
-            retrained = clone(estimator).fit(selector.transform(X_train), y_train)
-            return scorer(retrained, selector.transform(X_test), y_test)
+    def score(neurons: NDArray[np.intp]) -> float:
         ablator = NeuronAblator(neurons, mode=mode, invert=True).fit(X_train)
-        return scorer(fitted, ablator.transform(X_test), y_test)
+        predictor = fitted
+        if mode == "remove":
+            predictor = clone(estimator).fit(ablator.transform(X_train), y_train)
+        return scorer(predictor, ablator.transform(X_test), y_test)
 
-    with quiet_about_unseen_labels():
+    with ignore_unseen_labels():
         kept = {name: [score(orders[name][:count]) for count in counts] for name in keep}
         return scorer(fitted, X_test, y_test), kept
 
 
-def _counts(fractions, n_neurons):
+def _counts(fractions: ArrayLike, n_neurons: int) -> NDArray[np.intp]:
     fractions = np.asarray(fractions, dtype=float)
     if fractions.ndim != 1 or not fractions.size or not ((fractions > 0) & (fractions <= 1)).all():
         raise ValueError(f"fractions must be a list of numbers in (0, 1], got {fractions}.")
     return np.maximum(1, np.rint(fractions * n_neurons).astype(int))
 
 
-def _check_permutation(ranking, n_neurons):
+def _check_permutation(ranking: ArrayLike, n_neurons: int) -> NDArray[np.intp]:
     ranking = np.asarray(ranking)
     if ranking.dtype.kind not in "iu" or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise ValueError(
-            f"ranking must name each of the {n_neurons} neurons once, the most important first, or "
-            f"be an estimator with ranking_ after fit; got {ranking.size} values of dtype "
-            f"{ranking.dtype}."
+            f"ranking must list each of the {n_neurons} neurons once, the most important one "
+            "first, or be an estimator with ranking_ after fit; got an array of "
+            f"{ranking.size} values of dtype {ranking.dtype}."
         )
     return ranking

@@ -22,7 +22,7 @@ _OTHERS = {
     "": "",
     "zero": " (the others are 0)",
     "mean": " (the others are at their mean)",
-    "retrain": " (trained on them alone)",
+    "remove": " (trained on them alone)",
 }
 
 
