@@ -233,7 +233,7 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
 
 
 def own_copy(X: Any) -> Any:
-    """Return a copy of X for steps of a Pipeline that work in place; X itself if it is read-only."""
+    """Return X if it is read-only, else a copy, since a step of a Pipeline may work in place."""
     if isinstance(X, np.ndarray) and not X.flags.writeable:
         return X
     return X.copy() if hasattr(X, "copy") else X

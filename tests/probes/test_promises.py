@@ -252,7 +252,7 @@ class TestBadInput:
             GaussianProbeClassifier().fit,
             lambda X, y: layerwise_scores(LinearProbeClassifier(), X, y, n_layers=2),
         ):
-            with pytest.raises(TypeError, match="X must be an array, got Tokens. Pass its attribute X"):
+            with pytest.raises(TypeError, match="X must be an array, got Tokens"):
                 use(Tokens(), Y)
 
 
