@@ -1,4 +1,4 @@
-"""Labels: what kind they are, whether they are valid, and which classes they form."""
+"""Labels: their kinds, their checks, and the classes that they form."""
 
 from __future__ import annotations
 

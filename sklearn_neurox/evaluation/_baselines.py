@@ -25,7 +25,7 @@ _COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline
 
 
 class Controls(NamedTuple):
-    """Controls by what they replace."""
+    """Controls, grouped by kind."""
 
     task: ControlTask | None
     activations: dict[str, NDArray]

@@ -18,7 +18,7 @@ from ._resampled_metrics import label_metric, number_metrics
 from .metrics import compute_score
 
 _N_SHOWN = 20  # labels in a message
-# A class in fewer sentences has no interval: its few distinct resamples would look too certain.
+# A class in fewer sentences has no interval: its few distinct resamples would seem too certain.
 _MIN_SENTENCES = 5
 _AVERAGED = {"f1_macro": "macro", "f1_weighted": "weighted"}
 BINARY_METRICS = ("f1", "accuracy_and_f1")

@@ -203,7 +203,7 @@ def _ablate_fold(
     """Return the score with all neurons, and the scores of each selection by its name."""
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    if hasattr(ranking, "fit"):  # on a copy of its own, since a step may work in place
+    if hasattr(ranking, "fit"):  # on another copy, since a step may work in place
         ranking = clone(ranking).fit(X[train], y_train)
         if not hasattr(ranking, "ranking_"):
             raise TypeError(f"{type(ranking).__name__} has no ranking_ after fit.")

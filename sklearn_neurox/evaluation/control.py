@@ -76,8 +76,7 @@ class ControlTask:
         words : iterable of n_words words
         on_unseen : {"error", "draw"}, default="error"
             What to do with word types that are not in `mapping`. "draw" draws their labels from
-            the same distribution; the label of a type depends on nothing but the type and the
-            seed.
+            the same distribution; the label of a type depends only on the type and the seed.
 
         Returns
         -------

@@ -156,8 +156,8 @@ def codelength(
     -----
     A probe cannot predict a class that is missing in its training samples, and some probes assign
     the probability 0 to a class, whose code length would be infinite. Labels are therefore encoded
-    with a mixture of the probe and the uniform code, which counts as one sample beside the m
-    samples that the probe was trained on: p(y | x) = (m p_probe(y | x) + 1 / K) / (m + 1). No
+    with a mixture of the probe and the uniform code, which counts as one sample in addition to the
+    m samples that the probe was trained on: p(y | x) = (m p_probe(y | x) + 1 / K) / (m + 1). No
     label takes more than log2(K (m + 1)) bits, and the mixture costs little: less than 1.45 bits
     for a block as long as all those before it. If the m samples are of one class, no probe is
     trained, and p_probe of that class is 1.

@@ -262,7 +262,7 @@ def probe_report(
     -----
     Of the scores of a class, only F1 has an interval, since it reflects both kinds of mistake. The
     interval ignores resamples without the class. A class that occurs in fewer than five sentences
-    has no interval, since its few distinct resamples would look too certain. With few sentences,
+    has no interval, since its few distinct resamples would seem too certain. With few sentences,
     percentile intervals are approximate: with ten, the coverage of a 95 % interval is lower.
 
     Examples

@@ -1,4 +1,4 @@
-"""Folds: groups stay whole, every function is told the same, and one warning covers all folds."""
+"""Folds: one warning covers all of them, and invalid input fails before any fit."""
 
 import numpy as np
 import pytest

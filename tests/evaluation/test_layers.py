@@ -50,8 +50,8 @@ def test_layers_of_a_pipeline_score_like_a_loop(classification, steps, solver):
     pipeline = make_pipeline(*steps, probe)
     result = layerwise_scores(pipeline, X, y, n_layers=3, cv=3, control=control)
     for layer in range(3):
-        by_hand = make_pipeline(LayerSelector(layer, n_layers=3), *steps, probe)
-        np.testing.assert_allclose(result.scores[layer], cross_val_score(by_hand, X, y, cv=3))
+        one_layer = make_pipeline(LayerSelector(layer, n_layers=3), *steps, probe)
+        np.testing.assert_allclose(result.scores[layer], cross_val_score(one_layer, X, y, cv=3))
 
 
 def test_a_step_may_leave_layers_of_different_widths(classification):
@@ -60,8 +60,8 @@ def test_a_step_may_leave_layers_of_different_widths(classification):
     pipeline = make_pipeline(WeightMassSelector(PROBE, mass=0.7), PROBE)
     result = layerwise_scores(pipeline, X, y, n_layers=2, cv=3)
     for layer in range(2):
-        by_hand = make_pipeline(LayerSelector(layer, n_layers=2), pipeline)
-        np.testing.assert_allclose(result.scores[layer], cross_val_score(by_hand, X, y, cv=3))
+        one_layer = make_pipeline(LayerSelector(layer, n_layers=2), pipeline)
+        np.testing.assert_allclose(result.scores[layer], cross_val_score(one_layer, X, y, cv=3))
 
 
 def test_any_estimator_scoring_and_n_jobs(classification, groups):

@@ -31,7 +31,7 @@ from sklearn_neurox.evaluation.metrics import compute_score
 from sklearn_neurox.evaluation.probe_report import probe_report
 
 
-class Said(ClassifierMixin, BaseEstimator):
+class FirstColumnClassifier(ClassifierMixin, BaseEstimator):
     """Predict the class whose index is in the first column of X."""
 
     def __init__(self, classes=("a", "b", "c")):
@@ -45,7 +45,7 @@ class Said(ClassifierMixin, BaseEstimator):
         return self.classes_[np.asarray(X)[:, 0].astype(int)]
 
 
-class SaidNumber(RegressorMixin, BaseEstimator):
+class FirstColumnRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X=None, y=None):
         self.fitted_ = True
         return self
@@ -54,21 +54,21 @@ class SaidNumber(RegressorMixin, BaseEstimator):
         return np.asarray(X)[:, 0]
 
 
-def said(seed=0, n=300, classes=("a", "b", "c"), right=0.6):
+def labels(seed=0, n=300, classes=("a", "b", "c"), right=0.6):
     rng = np.random.RandomState(seed)
     true, other = rng.randint(len(classes), size=(2, n))
     X = np.where(rng.uniform(size=n) < right, true, other)[:, None].astype(float)
-    return Said(classes).fit(), X, np.array(classes)[true]
+    return FirstColumnClassifier(classes).fit(), X, np.array(classes)[true]
 
 
 def numbers(seed=0, n=200):
     rng = np.random.RandomState(seed)
     y = rng.normal(size=n).round(1)  # with ties
-    return SaidNumber().fit(), (y + rng.normal(size=n)).round(1)[:, None], y
+    return FirstColumnRegressor().fit(), (y + rng.normal(size=n)).round(1)[:, None], y
 
 
 def test_the_numbers_are_those_of_scikit_learn():
-    probe, X, y = said()
+    probe, X, y = labels()
     report = probe_report(probe, X, y, random_state=0)
     expected = classification_report(y, probe.predict(X), output_dict=True)
     for each in report.per_class:
@@ -83,7 +83,7 @@ def test_the_numbers_are_those_of_scikit_learn():
 
 
 def test_sums_of_the_confusion_matrix():
-    probe, X, y = said()
+    probe, X, y = labels()
     report = probe_report(probe, X, y, n_bootstraps=10, random_state=0)
     matrix = report.confusion_matrix
     assert matrix.sum() == len(y)
@@ -120,7 +120,7 @@ def plain(metric):
 
 @pytest.mark.parametrize("metric", CLASSIFIER_METRICS)
 def test_resamples_have_the_score_that_scikit_learn_gives_them(metric):
-    probe, X, y = said(classes=(0, 1), n=120)
+    probe, X, y = labels(classes=(0, 1), n=120)
     sentences = np.arange(120) // 4
     cells = y * 2 + probe.predict(X)
     sums = class_sums(cells, sentences, 2, Each(1, 0.95, 0))
@@ -147,7 +147,7 @@ def test_resamples_of_numbers_have_the_score_that_scipy_gives_them(metric):
 
 @pytest.mark.parametrize("metric", ["accuracy", "spearman"])
 def test_an_interval_is_that_of_resampled_sentences(metric):
-    probe, X, y = said(n=120) if metric == "accuracy" else numbers(n=120)
+    probe, X, y = labels(n=120) if metric == "accuracy" else numbers(n=120)
     given = dict(sentence_ids=np.arange(120) // 3, metric=metric, n_bootstraps=4000)
     score = probe_report(probe, X, y, random_state=0, **given).score
     check_interval(score, plain(metric), y, probe.predict(X), n_sentences=40)
@@ -175,7 +175,7 @@ def check_interval(score, metric, y, predictions, n_sentences):
     assert [score.low, score.high] == pytest.approx([low, high], abs=0.12 * (high - low))
 
 
-@pytest.mark.parametrize("make", [said, numbers])
+@pytest.mark.parametrize("make", [labels, numbers])
 def test_a_sentence_of_each_word_is_the_bootstrap_of_words(make):
     probe, X, y = make()
     alone = probe_report(probe, X, y, random_state=0)
@@ -185,7 +185,11 @@ def test_a_sentence_of_each_word_is_the_bootstrap_of_words(make):
 
 
 def test_sentences_that_are_right_or_wrong_as_a_whole_widen_the_interval():
-    probe, X, y = Said().fit(), np.repeat(np.arange(50) % 2, 20)[:, None], np.repeat("a", 1000)
+    probe, X, y = (
+        FirstColumnClassifier().fit(),
+        np.repeat(np.arange(50) % 2, 20)[:, None],
+        np.repeat("a", 1000),
+    )
     words = probe_report(probe, X, y, random_state=0).score
     whole = probe_report(probe, X, y, sentence_ids=np.repeat(range(50), 20), random_state=0).score
     # the standard deviation grows with the root of the 20 words
@@ -194,7 +198,11 @@ def test_sentences_that_are_right_or_wrong_as_a_whole_widen_the_interval():
 
 def test_coverage():
     """If sentences are independent, 80 % of the intervals at 80 % contain the truth."""
-    rng, probe, sentences = np.random.RandomState(0), Said().fit(), np.repeat(np.arange(60), 5)
+    rng, probe, sentences = (
+        np.random.RandomState(0),
+        FirstColumnClassifier().fit(),
+        np.repeat(np.arange(60), 5),
+    )
     wrong = np.where(rng.uniform(size=(300, 60)) < 0.5, 0.1, 0.5)  # a sentence is easy or difficult
     hits = 0
     for errors in wrong:
@@ -212,7 +220,7 @@ def test_coverage():
     assert hits / 300 == pytest.approx(0.8, abs=0.07)  # three standard errors
 
 
-@pytest.mark.parametrize("make", [said, numbers])
+@pytest.mark.parametrize("make", [labels, numbers])
 def test_the_order_of_words_is_only_the_order_of_rows(make):
     probe, X, y = make()
     words, sentences = np.arange(len(y)) % 50, np.arange(len(y)) // 7
@@ -230,7 +238,7 @@ def test_the_order_of_words_is_only_the_order_of_rows(make):
 
 
 def test_seen_and_unseen_add_up():
-    probe, X, y = said()
+    probe, X, y = labels()
     words = [f"w{i % 40}" for i in range(len(y))]
     types = {f"w{i}" for i in range(10)} | {"never met"}
     report = probe_report(probe, X, y, words=words, train_words=types, random_state=0)
@@ -247,26 +255,36 @@ def test_seen_and_unseen_add_up():
 
 
 def test_classes_without_words_have_no_score():
-    report = probe_report(Said().fit(), [[0], [2], [1], [1]], ["a", "a", "b", "b"], random_state=0)
+    report = probe_report(
+        FirstColumnClassifier().fit(), [[0], [2], [1], [1]], ["a", "a", "b", "b"], random_state=0
+    )
     a, b, c = report.per_class
     assert (a.precision, a.recall) == (1.0, 0.5)
     assert (b.precision, b.recall) == (1.0, 1.0)
     assert c == ("c", None, None, None, 0, 1)
-    never = probe_report(Said().fit(), [[0], [0], [0]], ["a", "a", "b"], random_state=0)
+    never = probe_report(
+        FirstColumnClassifier().fit(), [[0], [0], [0]], ["a", "a", "b"], random_state=0
+    )
     assert never.per_class[1][1:3] == (None, 0.0)
     assert never.per_class[1].f1.value == 0.0
     assert json.loads(json.dumps(never.to_dict()))["per_class"][2]["f1"] is None
 
 
 def test_a_class_for_each_word():
-    probe, X, y = Said(tuple(range(40))).fit(), np.arange(40)[:, None], np.arange(40)
+    probe, X, y = (
+        FirstColumnClassifier(tuple(range(40))).fit(),
+        np.arange(40)[:, None],
+        np.arange(40),
+    )
     report = probe_report(probe, X, y, metric="f1_macro", n_bootstraps=20, random_state=0)
     assert report.score == (1.0, 1.0, 1.0)
     assert [each.f1 for each in report.per_class] == [(1.0, None, None)] * 40  # one sample each
 
 
 def test_one_sentence_has_no_interval():
-    report = probe_report(Said().fit(), [[0], [1]], ["a", "a"], sentence_ids=[7, 7])
+    report = probe_report(
+        FirstColumnClassifier().fit(), [[0], [1]], ["a", "a"], sentence_ids=[7, 7]
+    )
     assert report.score == (0.5, None, None)
     assert repr(report) == "ProbeReport(2 samples, accuracy 0.500)"
     assert report.per_class[0].f1.low is None
@@ -293,28 +311,30 @@ def test_a_frame_a_dict_and_a_page():
 
 
 def test_many_classes_are_shown_by_their_mistakes():
-    probe, X, y = said(classes=tuple(range(30)), right=0.5)
+    probe, X, y = labels(classes=tuple(range(30)), right=0.5)
     page = probe_report(probe, X, y, n_bootstraps=10)._repr_html_()
     assert "20 of 30 classes" in page
     assert "Most frequent mistakes" in page
 
 
 def test_a_constant_target():
-    report = probe_report(SaidNumber().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
+    report = probe_report(FirstColumnRegressor().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
     assert report.scores == dict.fromkeys(REGRESSOR_METRICS, (0.0, 0.0, 0.0))
     json.dumps(report.to_dict())
     assert "r2" in report._repr_html_()
     far = numbers()[2] + 1e9
-    assert probe_report(SaidNumber().fit(), far[:, None], far).score.low == pytest.approx(1)
+    assert probe_report(FirstColumnRegressor().fit(), far[:, None], far).score.low == pytest.approx(
+        1
+    )
 
 
 def test_equal_samples_and_sentences_have_equal_intervals():
-    probe, X, y = said(n=30)
+    probe, X, y = labels(n=30)
     again = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), n_bootstraps=50, random_state=0)
     ids = np.tile(np.arange(30), 3)  # sentences of three equal samples
-    thrice = dict(sentence_ids=ids, random_state=0, n_bootstraps=50)
+    repeated = dict(sentence_ids=ids, random_state=0, n_bootstraps=50)
     one = probe_report(probe, X, y, n_bootstraps=50, random_state=0)
-    other = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), **thrice)
+    other = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), **repeated)
     assert other.score == pytest.approx(one.score)
     assert again.score.high - again.score.low < one.score.high - one.score.low
 
@@ -327,21 +347,21 @@ def test_the_callers_arrays_are_not_changed():
     np.testing.assert_array_equal(report.predictions, X[:, 0])
 
 
-@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), Said()])
+@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), FirstColumnClassifier()])
 def test_an_estimator_that_is_not_fitted(estimator):
     with pytest.raises(NotFittedError, match=r"This \w+ is not fitted.*call fit"):
         probe_report(estimator, [[0.0]], [0])
 
 
 def test_labels_that_the_probe_does_not_know():
-    probe = Said().fit()
+    probe = FirstColumnClassifier().fit()
     message = (
         r"y contains labels .* not trained on: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
     )
     with pytest.raises(ValueError, match=message):
         probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
     with pytest.raises(ValueError, match=r"not trained on: 1 \(4 samples\)"):
-        probe_report(Said(("1", "2")).fit(), [[0]] * 4, [1] * 4)
+        probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
 
 
 @pytest.mark.parametrize(
@@ -374,24 +394,24 @@ def test_labels_that_the_probe_does_not_know():
             r"'confidence' parameter .* must be a float in the range \(0.0, 1.0\). Got 1",
         ),
         (
-            dict(estimator=SaidNumber().fit(), y=[1, 2], metric="accuracy"),
+            dict(estimator=FirstColumnRegressor().fit(), y=[1, 2], metric="accuracy"),
             ValueError,
             "metric of a regressor must be one of r2",
         ),
         (
-            dict(estimator=SaidNumber().fit()),
+            dict(estimator=FirstColumnRegressor().fit()),
             TypeError,
             r"y must contain numbers, but y\[0\] = 'a'",
         ),
         (
-            dict(estimator=SaidNumber().fit(), y=[1], X=[[1]]),
+            dict(estimator=FirstColumnRegressor().fit(), y=[1], X=[[1]]),
             ValueError,
             "at least two samples, got 1",
         ),
     ],
 )
 def test_errors(changes, error, message):
-    given = dict(estimator=Said().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
+    given = dict(estimator=FirstColumnClassifier().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
     with pytest.raises(error, match=message):
         probe_report(given.pop("estimator"), given.pop("X"), given.pop("y"), **given)
 
@@ -401,7 +421,7 @@ def test_the_interval_of_a_class_is_that_of_resamples_with_it():
     y = np.array([*"b" * 5, *"a" * 35])
     X = np.repeat([1, 0], [15, 25])[:, np.newaxis]
     report = probe_report(
-        Said(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(40), random_state=0,
+        FirstColumnClassifier(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(40), random_state=0,
         n_bootstraps=20_000, confidence=0.98,
     )  # fmt: skip
     low = report.per_class[1].f1.low
@@ -411,7 +431,7 @@ def test_the_interval_of_a_class_is_that_of_resamples_with_it():
 def test_a_class_in_few_sentences_has_no_interval():
     y = np.array([*"b" * 8, *"a" * 12])
     X = np.repeat([1, 0], [8, 12])[:, np.newaxis]
-    probe = Said(classes=("a", "b")).fit()
+    probe = FirstColumnClassifier(classes=("a", "b")).fit()
     for n_sentences, is_sure in ((4, False), (5, True)):
         sentences = np.r_[np.arange(8) % n_sentences, np.arange(12) + 10]
         score = probe_report(probe, X, y, sentence_ids=sentences, random_state=0).per_class[1].f1
@@ -422,10 +442,10 @@ def test_a_class_in_few_sentences_has_no_interval():
 def test_the_most_frequent_mistakes():
     y = np.array([*"aaaaabbbcc"])
     X = np.array([[0, 1, 1, 1, 2, 1, 0, 0, 2, 2]]).T
-    report = probe_report(Said().fit(), X, y, random_state=0)
+    report = probe_report(FirstColumnClassifier().fit(), X, y, random_state=0)
     assert report.mistakes() == [("a", "b", 3), ("b", "a", 2), ("a", "c", 1)]
     assert report.mistakes(1) == [("a", "b", 3)]
-    numbers = probe_report(SaidNumber().fit(), X, np.arange(10.0), random_state=0)
+    numbers = probe_report(FirstColumnRegressor().fit(), X, np.arange(10.0), random_state=0)
     with pytest.raises(
         ValueError, match="needs the report of a classifier, but this is a regressor"
     ):
