@@ -1,4 +1,4 @@
-"""Samples of any kind that an estimator accepts: how they are checked, and selected."""
+"""Checks of samples, labels and groups, and the selection of samples."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length, indexable
 
-from .._labels import check_labels
+from .._labels import check_labels, check_y
 from .._validation import check_not_tokens, naming_the_cell
+
+
+def check_activations(
+    estimator: Any, X: Any, y: ArrayLike, groups: ArrayLike | None, **options: Any
+) -> tuple[NDArray, NDArray]:
+    """Check activations with the options of ``check_array``, and the targets of an estimator."""
+    check_not_tokens(X)
+    check_consistent_length(X, y, groups)
+    return check_array(X, **options), check_y(estimator, y)
 
 
 def check_samples(

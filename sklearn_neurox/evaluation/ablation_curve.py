@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from .._labels import check_y
 from .._optional import import_optional
-from .._validation import check_not_tokens, validate_params
+from .._validation import validate_params
 from ..interventions import NeuronAblator
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
 from ._jobs import run_jobs
+from ._samples import check_activations
 from .scorers import Scorer, Scoring, metric_name
 
 KEEP = ("top", "random", "bottom")
@@ -157,10 +157,7 @@ def ablation_curve(
     16         0.81    0.71    0.23
     32         0.88    0.82    0.65
     """
-    check_not_tokens(X)
-    check_consistent_length(X, y, groups)
-    activations: NDArray = check_array(X, dtype=[np.float64, np.float32])
-    y = check_y(estimator, y)
+    activations, y = check_activations(estimator, X, y, groups, dtype=[np.float64, np.float32])
     counts = _counts(fractions, activations.shape[1])
     keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):

@@ -11,18 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
 
-from .._labels import check_y
 from .._optional import import_optional
-from .._validation import check_not_tokens, validate_params
+from .._validation import validate_params
 from ..activations.columns import Layer
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
 from ._folds import CV_CONSTRAINTS, Split, ignore_unseen_labels, make_folds
 from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
+from ._samples import check_activations
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
 from .scorers import Scorer, Scoring, metric_name
 
@@ -208,12 +207,9 @@ def layerwise_scores(
     >>> result.other_scores["darkest row"].mean().round(2)
     np.float64(0.32)
     """
-    check_not_tokens(X)
-    check_consistent_length(X, y, groups)
+    activations, y = check_activations(estimator, X, y, groups)
     names = neuron_names(X)
-    activations: NDArray = check_array(X)
     columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
-    y = check_y(estimator, y)
     controls = read_controls(control, y, activations.shape[1], names)
     splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
     if controls.task is not None:
