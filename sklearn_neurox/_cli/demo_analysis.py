@@ -95,7 +95,7 @@ def analyse(model: str, name: str) -> Analysis:
         y,
         ranking=WeightMassSelector(probe),
         fractions=FRACTIONS,
-        mode="retrain",
+        mode="remove",
         cv=3,
         groups=groups,
         random_state=0,

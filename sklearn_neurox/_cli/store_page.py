@@ -210,7 +210,7 @@ def _add_ablation(page: AnalysisReport, study: Study, X: NDArray, layer: int) ->
         tokens.y,
         ranking=selector,
         fractions=_FRACTIONS,
-        mode="retrain",
+        mode="remove",
         cv=min(study.args.cv, 3),
         groups=tokens.sentence_ids,
         random_state=study.args.random_state,
