@@ -1,4 +1,4 @@
-"""Loaded networks and tokenizers inside estimators: how they are pickled and how they are hashed."""
+"""How loaded networks and tokenizers inside estimators are pickled and hashed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _identity(value: Any) -> list[Any]:
 
 def _settings(module: nn.Module) -> tuple[Any, str]:
     """Return the class of a module and a hash of its attributes besides weights and submodules."""
-    state: dict[str, Any] = module.__getstate__()  # type: ignore[assignment]
+    state: dict[str, Any] = module.__getstate__()
     settings = {name: value for name, value in state.items() if name not in _BOOKKEEPING}
     # Hooks of the user may change what a layer returns.
     hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]

@@ -1,0 +1,281 @@
+"""Save estimators as skops files, and load them without running code that a file brings along."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import sklearn.metrics
+import sklearn.model_selection
+import skops.io
+import torch
+from sklearn.base import BaseEstimator
+
+from ._files import replace_file
+from ._warnings import warn
+from .evaluation.metrics import METRICS
+
+__all__ = ["load", "save"]
+
+# What a file may contain besides what skops trusts: the estimators, arrays and random states of
+# scikit-learn, NumPy and SciPy. A file can call everything trusted with arguments of its own, so
+# that nothing here may run what it is passed or touch files. Neither the holder of loaded networks,
+# which unpickles, nor SciPy's distributions, which compile text, can be trusted.
+_ESTIMATORS = [
+    each
+    for package in ("extraction", "interventions", "neurons", "probes")
+    for each in vars(import_module(f"{__package__}.{package}")).values()
+    if isinstance(each, type) and issubclass(each, BaseEstimator)
+]
+# A fitted search holds a scorer, which refers to its metric by name.
+_SCORERS = ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"]
+_METRICS = [
+    *METRICS.values(),
+    *(
+        vars(sklearn.metrics.get_scorer(name))["_score_func"]
+        for name in sklearn.metrics.get_scorer_names()
+    ),
+]
+# Objects for `cv`, such as GroupKFold.
+_SPLITTERS = [
+    each
+    for each in vars(sklearn.model_selection).values()
+    if isinstance(each, type) and hasattr(each, "split")
+]
+# Parameters of probes and extractors: `device`, `dtype` and folders of models.
+_PARAMETERS = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
+_TRUSTED = [
+    *(
+        f"{each.__module__}.{each.__qualname__}"
+        for each in (*_ESTIMATORS, *_METRICS, *_SPLITTERS, *_PARAMETERS)
+    ),
+    *(f"sklearn.metrics._scorer.{name}" for name in _SCORERS),
+    "sklearn.utils._bunch.Bunch",  # in which VotingSelector and ensembles name their estimators
+]
+# Callbacks and metadata requests are objects of the running program. Nothing fitted needs them.
+_LEFT_OUT = ("_metadata_request", "_skl_callbacks")
+# Member of the zip archive that says which versions wrote it; skops ignores it.
+_VERSIONS = "sklearn_neurox.json"
+
+
+def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
+    """Save an estimator in a file that contains data and names of types, but no code.
+
+    Saved are the parameters and everything fitted, except ``net_``, which prediction does not
+    need. Callbacks and metadata requests are left out.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An estimator of this package, or a Pipeline, search, selector, ensemble or other
+        estimator of scikit-learn, fitted or not. It is not changed.
+    path : str or path-like
+        The file, usually with the suffix ``.skops``. An existing file is replaced in one step:
+        if saving fails, it remains as it was.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is not an estimator, or contains an object that :func:`load` would not
+        accept, such as a function, a loaded network or a class of your own. The message names
+        the parameter, and nothing is written.
+    FileNotFoundError
+        If the folder of `path` does not exist.
+    IsADirectoryError
+        If `path` is a folder.
+
+    See Also
+    --------
+    load : Load the file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import sklearn_neurox as snx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipeline = make_pipeline(StandardScaler(), snx.LinearProbeClassifier(random_state=0))
+    >>> pipeline = pipeline.fit(X, y)
+    >>> with TemporaryDirectory() as folder:
+    ...     snx.save(pipeline, Path(folder) / "iris.skops")
+    ...     loaded = snx.load(Path(folder) / "iris.skops")
+    >>> bool((loaded.predict(X) == pipeline.predict(X)).all())
+    True
+    """
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            f"save expects an estimator and then a path, got {type(estimator).__name__} first."
+        )
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"Cannot save to {path}: there is no folder {path.parent}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"Cannot save to {path}: it is a folder. Name a file in it.")
+    with _without_callbacks(estimator):
+        try:
+            content = _dump(estimator)
+        except Exception as error:
+            raise TypeError(f"Cannot save {_place(estimator)}: {error}") from error
+    replace_file(path, content)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Load an estimator that :func:`save` saved.
+
+    Loading creates objects of trusted types from the data in the file and runs nothing else, so
+    that a file from an unknown source can do no harm: the result is an estimator or an error.
+    The numbers of a hostile file are still those that its author chose.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    estimator
+        An estimator of the class that was saved, which predicts the same to the last bit.
+
+    Warns
+    -----
+    UserWarning
+        If another version of this package wrote the file.
+    sklearn.exceptions.InconsistentVersionWarning
+        If another version of scikit-learn saved its estimators.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If :func:`save` did not write the file, if it is damaged or truncated, or if it contains
+        types that are not trusted. The message names the types, and no object is created.
+
+    See Also
+    --------
+    save : Save an estimator, with an example of both.
+    """
+    content = pathlib.Path(path).read_bytes()
+    try:
+        written = _read_versions(content)
+    except Exception as error:
+        raise ValueError(
+            f"Cannot load {path}: sklearn_neurox.save did not write it, or it is damaged. {error}"
+        ) from error
+    versions = f"written with {_describe(written)}, and loaded with {_describe(_versions())}"
+    try:
+        if unknown := _untrusted(content):
+            raise ValueError(
+                f"it contains objects of types that are not trusted: {unknown}. If you trust its "
+                "author, pass these types to skops.io.load(path, trusted=[...])."
+            )
+        estimator = skops.io.loads(content, trusted=_TRUSTED)
+    except Exception as error:
+        raise ValueError(f"Cannot load {path}: {error} It was {versions}.") from error
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(
+            f"Cannot load {path}: it contains a {type(estimator).__name__}, not an estimator."
+        )
+    if written.get("sklearn-neurox") != _versions()["sklearn-neurox"]:
+        warn(
+            f"{path} was {versions}. The estimator may not work or may return other results; use "
+            "it at your own risk."
+        )
+    return estimator
+
+
+def _dump(value: Any) -> bytes:
+    """Return the content of a file, after loading it to make sure that it can be loaded."""
+    for part in _parts(value):
+        if isinstance(part, torch.nn.Module):
+            raise TypeError("it is a loaded network; pass the name or the folder of the model.")
+        if isinstance(part, dict) and {bool, np.bool} & set(map(type, part)):
+            raise TypeError("a dict has the keys True or False; use 1 and 0, which equal them.")
+    file = io.BytesIO()
+    skops.io.dump(value, file)
+    with ZipFile(file, "a") as archive:
+        archive.writestr(_VERSIONS, json.dumps(_versions()))
+    if unknown := _untrusted(file.getvalue()):
+        raise TypeError(f"load does not accept objects of the types {unknown}.")
+    skops.io.loads(file.getvalue(), trusted=_TRUSTED)
+    return file.getvalue()
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield a value and everything inside it: parameters, fitted attributes, items."""
+    yield value
+    inside: Iterable[Any] = ()
+    if isinstance(value, BaseEstimator):
+        inside = (value.__getstate__() | value.get_params(deep=False)).values()
+    elif isinstance(value, dict):
+        inside = value.values()
+    elif isinstance(value, list | tuple):
+        inside = value
+    for part in inside:
+        yield from _parts(part)
+
+
+@contextmanager
+def _without_callbacks(estimator: Any) -> Iterator[None]:
+    owners = [vars(part) for part in _parts(estimator) if isinstance(part, BaseEstimator)]
+    removed = [
+        (owner, {name: owner.pop(name) for name in _LEFT_OUT if name in owner}) for owner in owners
+    ]
+    try:
+        yield
+    finally:
+        for owner, attributes in removed:
+            owner.update(attributes)
+
+
+def _place(estimator: Any) -> str:
+    """Name the parameter or attribute, as deep inside as possible, that cannot be saved."""
+    for kind, values in (
+        ("parameter", estimator.get_params()),
+        ("attribute", estimator.__getstate__()),
+    ):
+        names = [name for name, value in values.items() if not _can_be_saved(value)]
+        if names:
+            deepest = max(names, key=lambda name: name.count("__"))
+            return f"the {kind} {deepest} of {type(estimator).__name__}"
+    return type(estimator).__name__
+
+
+def _can_be_saved(value: Any) -> bool:
+    try:
+        return bool(_dump(value))
+    except Exception:
+        return False
+
+
+def _untrusted(content: bytes) -> str:
+    unknown = set(skops.io.get_untrusted_types(data=content)) - set(_TRUSTED)
+    return ", ".join(sorted(unknown))
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("scikit-learn", "numpy", "torch", "skops")
+    return {"sklearn-neurox": import_module(__package__).__version__} | {
+        name: version(name) for name in libraries
+    }
+
+
+def _read_versions(content: bytes) -> dict[str, str]:
+    with ZipFile(io.BytesIO(content)) as archive:
+        return dict(json.loads(archive.read(_VERSIONS)))
+
+
+def _describe(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
