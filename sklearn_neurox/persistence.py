@@ -1,9 +1,8 @@
-"""Save estimators as skops files, and load them without running code that a file brings along."""
+"""Save estimators as skops files, and load them without running code from the file."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -26,45 +25,40 @@ from .evaluation.metrics import METRICS
 
 __all__ = ["load", "save"]
 
-# What a file may contain besides what skops trusts: the estimators, arrays and random states of
-# scikit-learn, NumPy and SciPy. A file can call everything trusted with arguments of its own, so
-# that nothing here may run what it is passed or touch files. Neither the holder of loaded networks,
-# which unpickles, nor SciPy's distributions, which compile text, can be trusted.
 _ESTIMATORS = [
     each
     for package in ("extraction", "interventions", "neurons", "probes")
     for each in vars(import_module(f"{__package__}.{package}")).values()
     if isinstance(each, type) and issubclass(each, BaseEstimator)
 ]
-# A fitted search holds a scorer, which refers to its metric by name.
+# A fitted search holds a scorer, which holds its metric.
 _SCORERS = ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"]
-_METRICS = [
-    *METRICS.values(),
-    *(
-        vars(sklearn.metrics.get_scorer(name))["_score_func"]
-        for name in sklearn.metrics.get_scorer_names()
-    ),
-]
+_METRICS = [sklearn.metrics.get_scorer(name) for name in sklearn.metrics.get_scorer_names()]
+_METRICS = [*METRICS.values(), *(scorer._score_func for scorer in _METRICS)]
 # Objects for `cv`, such as GroupKFold.
 _SPLITTERS = [
     each
     for each in vars(sklearn.model_selection).values()
     if isinstance(each, type) and hasattr(each, "split")
 ]
-# Parameters of probes and extractors: `device`, `dtype` and folders of models.
-_PARAMETERS = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
+# Objects for `device`, `dtype` and `model`.
+_VALUES = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
+# What a file may contain besides what skops trusts: the estimators, arrays and random states of
+# scikit-learn, NumPy and SciPy. A file can call everything trusted with its own arguments, so that
+# nothing here may execute its arguments or touch files. Hence neither the holder of loaded
+# networks, which unpickles, nor SciPy's distributions, which compile text, can be trusted.
 _TRUSTED = [
-    *(
+    *[
         f"{each.__module__}.{each.__qualname__}"
-        for each in (*_ESTIMATORS, *_METRICS, *_SPLITTERS, *_PARAMETERS)
-    ),
-    *(f"sklearn.metrics._scorer.{name}" for name in _SCORERS),
-    "sklearn.utils._bunch.Bunch",  # in which VotingSelector and ensembles name their estimators
+        for each in (*_ESTIMATORS, *_METRICS, *_SPLITTERS, *_VALUES)
+    ],
+    *[f"sklearn.metrics._scorer.{name}" for name in _SCORERS],
+    "sklearn.utils._bunch.Bunch",  # names the estimators of VotingSelector and of ensembles
 ]
-# Callbacks and metadata requests are objects of the running program. Nothing fitted needs them.
+# Callbacks and metadata requests belong to the running program. Nothing fitted depends on them.
 _LEFT_OUT = ("_metadata_request", "_skl_callbacks")
-# Member of the zip archive that says which versions wrote it; skops ignores it.
-_VERSIONS = "sklearn_neurox.json"
+# Member of the zip archive that names the versions that wrote it; skops ignores it.
+_VERSIONS = "sklearn_neurox.txt"
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
@@ -115,9 +109,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     True
     """
     if not isinstance(estimator, BaseEstimator):
-        raise TypeError(
-            f"save expects an estimator and then a path, got {type(estimator).__name__} first."
-        )
+        raise TypeError(f"save expects an estimator and then a path, got {estimator!r:.80} first.")
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Cannot save to {path}: there is no folder {path.parent}.")
@@ -127,7 +119,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         try:
             content = _dump(estimator)
         except Exception as error:
-            raise TypeError(f"Cannot save {_place(estimator)}: {error}") from error
+            raise TypeError(f"Cannot save {_blame(estimator)}") from error
     replace_file(path, content)
 
 
@@ -169,12 +161,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     content = pathlib.Path(path).read_bytes()
     try:
-        written = _read_versions(content)
+        with ZipFile(io.BytesIO(content)) as archive:
+            written = archive.read(_VERSIONS).decode()
     except Exception as error:
         raise ValueError(
-            f"Cannot load {path}: sklearn_neurox.save did not write it, or it is damaged. {error}"
+            f"Cannot load {path}: save did not write it, or it is damaged ({error})."
         ) from error
-    versions = f"written with {_describe(written)}, and loaded with {_describe(_versions())}"
+    current = _versions()
+    about = f"It was written with {written:.200}, and the installed versions are {current}."
     try:
         if unknown := _untrusted(content):
             raise ValueError(
@@ -182,17 +176,12 @@ def load(path: str | os.PathLike[str]) -> Any:
                 "author, pass these types to skops.io.load(path, trusted=[...])."
             )
         estimator = skops.io.loads(content, trusted=_TRUSTED)
+        if not isinstance(estimator, BaseEstimator):
+            raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
     except Exception as error:
-        raise ValueError(f"Cannot load {path}: {error} It was {versions}.") from error
-    if not isinstance(estimator, BaseEstimator):
-        raise ValueError(
-            f"Cannot load {path}: it contains a {type(estimator).__name__}, not an estimator."
-        )
-    if written.get("sklearn-neurox") != _versions()["sklearn-neurox"]:
-        warn(
-            f"{path} was {versions}. The estimator may not work or may return other results; use "
-            "it at your own risk."
-        )
+        raise ValueError(f"Cannot load {path}: {str(error).rstrip('.')}. {about}") from error
+    if written.split(",")[0] != current.split(",")[0]:
+        warn(f"{path} may not work or may return other results. {about}")
     return estimator
 
 
@@ -206,7 +195,7 @@ def _dump(value: Any) -> bytes:
     file = io.BytesIO()
     skops.io.dump(value, file)
     with ZipFile(file, "a") as archive:
-        archive.writestr(_VERSIONS, json.dumps(_versions()))
+        archive.writestr(_VERSIONS, _versions())
     if unknown := _untrusted(file.getvalue()):
         raise TypeError(f"load does not accept objects of the types {unknown}.")
     skops.io.loads(file.getvalue(), trusted=_TRUSTED)
@@ -231,33 +220,34 @@ def _parts(value: Any) -> Iterator[Any]:
 def _without_callbacks(estimator: Any) -> Iterator[None]:
     owners = [vars(part) for part in _parts(estimator) if isinstance(part, BaseEstimator)]
     removed = [
-        (owner, {name: owner.pop(name) for name in _LEFT_OUT if name in owner}) for owner in owners
+        (owner, name, owner.pop(name)) for owner in owners for name in _LEFT_OUT if name in owner
     ]
     try:
         yield
     finally:
-        for owner, attributes in removed:
-            owner.update(attributes)
+        for owner, name, value in removed:
+            owner[name] = value
 
 
-def _place(estimator: Any) -> str:
-    """Name the parameter or attribute, as deep inside as possible, that cannot be saved."""
-    for kind, values in (
-        ("parameter", estimator.get_params()),
-        ("attribute", estimator.__getstate__()),
-    ):
-        names = [name for name, value in values.items() if not _can_be_saved(value)]
-        if names:
-            deepest = max(names, key=lambda name: name.count("__"))
-            return f"the {kind} {deepest} of {type(estimator).__name__}"
-    return type(estimator).__name__
+def _blame(estimator: Any) -> str:
+    """Say which parameter or attribute, as deep inside as possible, cannot be saved, and why."""
+    owner = type(estimator).__name__
+    places = {"parameter": estimator.get_params(), "attribute": estimator.__getstate__()}
+    for kind, values in places.items():
+        errors = {name: error for name, value in values.items() if (error := _error_of(value))}
+        if errors:
+            # The last, because a Pipeline lists `steps` before the steps themselves.
+            deepest = sorted(errors, key=lambda name: name.count("__"))[-1]
+            return f"the {kind} {deepest} of {owner}: {errors[deepest]}"
+    return f"{owner}: {_error_of(estimator)}"
 
 
-def _can_be_saved(value: Any) -> bool:
+def _error_of(value: Any) -> str:
     try:
-        return bool(_dump(value))
-    except Exception:
-        return False
+        _dump(value)
+    except Exception as error:
+        return str(error)
+    return ""
 
 
 def _untrusted(content: bytes) -> str:
@@ -265,17 +255,7 @@ def _untrusted(content: bytes) -> str:
     return ", ".join(sorted(unknown))
 
 
-def _versions() -> dict[str, str]:
-    libraries = ("scikit-learn", "numpy", "torch", "skops")
-    return {"sklearn-neurox": import_module(__package__).__version__} | {
-        name: version(name) for name in libraries
-    }
-
-
-def _read_versions(content: bytes) -> dict[str, str]:
-    with ZipFile(io.BytesIO(content)) as archive:
-        return dict(json.loads(archive.read(_VERSIONS)))
-
-
-def _describe(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in versions.items())
+def _versions() -> str:
+    numbers = {"sklearn-neurox": import_module(__package__).__version__}
+    numbers |= {name: version(name) for name in ("scikit-learn", "numpy", "torch", "skops")}
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())
