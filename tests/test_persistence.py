@@ -371,7 +371,7 @@ class TestRefusesToSave:
         with pytest.raises(TypeError, match=match.format("module")):
             snx.save(snx.ModuleActivations(torch.nn.Linear(2, 2), [""]), path)
         extractor = snx.ActivationExtractor(str(tiny_bert_path), tiny_bert[1])
-        with pytest.raises(TypeError, match="Cannot save the parameter tokenizer of .*Tokenizer"):
+        with pytest.raises(TypeError, match=r"Cannot save the parameter tokenizer of .*Tokenizer"):
             snx.save(extractor, path)
 
     @pytest.mark.parametrize("value", [object(), np.matrix([1]), print, sys], ids=repr)

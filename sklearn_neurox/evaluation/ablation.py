@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from .._labels import check_y
 from .._optional import import_optional

@@ -18,7 +18,7 @@ from sklearn.utils import (
     check_random_state,
     indexable,
 )
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from .._labels import check_labels, encode_labels
 from .._optional import import_optional

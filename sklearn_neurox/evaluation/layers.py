@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from .._indices import check_indices
 from .._labels import check_y

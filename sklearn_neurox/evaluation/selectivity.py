@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from .._optional import import_optional
 from .._validation import check_words, refuse_tokens
