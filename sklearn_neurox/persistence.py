@@ -190,15 +190,17 @@ def _dump(value: Any) -> bytes:
     for part in _parts(value):
         if isinstance(part, torch.nn.Module):
             raise TypeError("it is a loaded network; pass the name or the folder of the model.")
-        if isinstance(part, dict) and {bool, np.bool} & set(map(type, part)):
-            raise TypeError("a dict has the keys True or False; use 1 and 0, which equal them.")
     file = io.BytesIO()
     skops.io.dump(value, file)
     with ZipFile(file, "a") as archive:
         archive.writestr(_VERSIONS, _versions())
     if unknown := _untrusted(file.getvalue()):
         raise TypeError(f"load does not accept objects of the types {unknown}.")
-    skops.io.loads(file.getvalue(), trusted=_TRUSTED)
+    # skops writes keys as text, from which it makes True of "False".
+    if _keys(skops.io.loads(file.getvalue(), trusted=_TRUSTED)) != _keys(value):
+        raise TypeError(
+            "a dict would be loaded with other keys; instead of True and False use 1 and 0."
+        )
     return file.getvalue()
 
 
@@ -214,6 +216,10 @@ def _parts(value: Any) -> Iterator[Any]:
         inside = value
     for part in inside:
         yield from _parts(part)
+
+
+def _keys(value: Any) -> list[list[Any]]:
+    return [list(part) for part in _parts(value) if isinstance(part, dict)]
 
 
 @contextmanager

@@ -329,8 +329,8 @@ class Mine(snx.LinearProbeClassifier):
     """A class that no other program knows."""
 
 
-class TestRefusesToSave:
-    """And writes nothing."""
+class TestCannotBeSaved:
+    """Nothing is written then."""
 
     @pytest.fixture(autouse=True)
     def _nothing_is_written(self, tmp_path):
@@ -352,7 +352,8 @@ class TestRefusesToSave:
             (probe(net_params={"callbacks": [("stop", torch.Generator())]}), "parameter net_params of", "Generator"),
             (make_pipeline(FunctionTransformer(os.remove)), "parameter functiontransformer__func of Pipeline", "remove"),
             (RandomizedSearchCV(probe(), {"lambda_l1": scipy.stats.loguniform(1e-5, 1)}), "parameter param_distributions", "rv_continuous_frozen"),
-            (probe(class_weight={False: 1, True: 2}), "parameter class_weight of", "keys True or False; use 1 and 0"),
+            (probe(class_weight={False: 1, True: 2}), "parameter class_weight of", "other keys; instead of True and False use 1 and 0"),
+            (probe(class_weight={1: 1, "1": 2}), "parameter class_weight of", "other keys"),
             (probe(class_weight={(1, 2): 1}), "parameter class_weight of", "keys must be str, int"),
             (probe(class_weight={None: 1}), "parameter class_weight of", "NoneType"),
             (Mine(**FAST), "Mine: ", r"test_persistence\.Mine"),

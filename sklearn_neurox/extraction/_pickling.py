@@ -43,7 +43,7 @@ class HashedByContent(BaseEstimator):
         state = dict(super().__getstate__())
         values = {name: state.get(name) for name in self._by_content}
         for name, value in values.items():
-            if value is not None and not isinstance(value, str | os.PathLike):
+            if hasattr(value, "__dict__") and not isinstance(value, os.PathLike):
                 state[name] = _Loaded(value)
         return state | {_STAMPS: {name: _stamp(value) for name, value in values.items()}}
 
@@ -81,19 +81,20 @@ def _save_identity(hasher: Hasher, loaded: _Loaded) -> None:
         hasher.save(_identity(loaded.value))
 
 
-# joblib hashes what a pickler of its own writes, and this is that pickler's table of types. All
-# other picklers find `_Loaded.__getstate__`: whether an object is pickled or hashed, it cannot
-# know itself. Hashing thus neither pickles the network nor depends on how torch pickles it.
+# joblib hashes the output of its own pickler, which looks types up in this table. Other picklers
+# call `_Loaded.__getstate__`, because an object cannot know whether it is pickled or hashed.
+# With this entry, hashing neither pickles the network nor depends on how torch pickles it.
 Hasher.dispatch[_Loaded] = _save_identity
 
 
 def _identity(value: Any) -> list[Any]:
     """Return what distinguishes a network or tokenizer from others, for ``joblib.hash``."""
     if isinstance(value, nn.Module):
-        weights = value.state_dict()
-        others = {name: t for name, t in value.named_buffers() if name not in weights}
-        modules = [(name, *_settings(module)) for name, module in value.named_modules()]
-        return [fingerprint(value), digest_tensors(others), modules]
+        buffers = dict(value.named_buffers(remove_duplicate=False))  # also those outside the state
+        # A module without weights that is used twice is part of the network twice.
+        named = value.named_modules(remove_duplicate=False)
+        modules = [(name, *_settings(module)) for name, module in named]
+        return [fingerprint(value), digest_tensors(buffers), modules]
     state = dict(vars(value))
     backend = getattr(value, "backend_tokenizer", None)
     if backend is not None:

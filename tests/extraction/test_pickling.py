@@ -176,6 +176,9 @@ class TestHash:
         assert hash_of(torch.nn.ReLU()) == hash_of(torch.nn.ReLU())
         different = [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.ELU(1.0), torch.nn.ELU(2.0)]
         assert len({hash_of(layer) for layer in different}) == 4
+        shared, linear = torch.nn.ReLU(), torch.nn.Linear(2, 2)
+        assert hash_of(shared, linear, shared) != hash_of(shared, linear)
+        assert hash_of(shared, linear, shared) == hash_of(shared, linear, torch.nn.ReLU())
 
     def test_distinguishes_code_that_cannot_be_imported(self):
         def network(function):
