@@ -13,11 +13,11 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-import sklearn.metrics
 import sklearn.model_selection
 import skops.io
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer, get_scorer_names
 
 from ._files import replace_file
 from ._warnings import warn
@@ -31,10 +31,9 @@ _ESTIMATORS = [
     for each in vars(import_module(f"{__package__}.{package}")).values()
     if isinstance(each, type) and issubclass(each, BaseEstimator)
 ]
-# A fitted search holds a scorer, which holds its metric.
+# A fitted search contains a scorer, which contains its metric.
 _SCORERS = ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"]
-_METRICS = [sklearn.metrics.get_scorer(name) for name in sklearn.metrics.get_scorer_names()]
-_METRICS = [*METRICS.values(), *(scorer._score_func for scorer in _METRICS)]
+_METRICS = [*METRICS.values(), *(get_scorer(name)._score_func for name in get_scorer_names())]
 # Objects for `cv`, such as GroupKFold.
 _SPLITTERS = [
     each
@@ -57,20 +56,20 @@ _TRUSTED = [
 ]
 # Callbacks and metadata requests belong to the running program. Nothing fitted depends on them.
 _LEFT_OUT = ("_metadata_request", "_skl_callbacks")
-# Member of the zip archive that names the versions that wrote it; skops ignores it.
+# Member of the zip archive that lists the versions of the libraries. skops ignores it.
 _VERSIONS = "sklearn_neurox.txt"
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Save an estimator in a file that contains data and names of types, but no code.
 
-    Saved are the parameters and everything fitted, except ``net_``, which prediction does not
-    need. Callbacks and metadata requests are left out.
+    The file contains the parameters and all fitted attributes except ``net_``, which prediction
+    does not need. Callbacks and metadata requests are left out.
 
     Parameters
     ----------
     estimator : estimator
-        An estimator of this package, or a Pipeline, search, selector, ensemble or other
+        An estimator of this package, or a Pipeline, search, selector, clustering or other
         estimator of scikit-learn, fitted or not. It is not changed.
     path : str or path-like
         The file, usually with the suffix ``.skops``. An existing file is replaced in one step:
@@ -80,7 +79,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     ------
     TypeError
         If `estimator` is not an estimator, or contains an object that :func:`load` would not
-        accept, such as a function, a loaded network or a class of your own. The message names
+        accept, such as a function, a loaded network or a user-defined class. The message names
         the parameter, and nothing is written.
     FileNotFoundError
         If the folder of `path` does not exist.
@@ -126,9 +125,9 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Load an estimator that :func:`save` saved.
 
-    Loading creates objects of trusted types from the data in the file and runs nothing else, so
-    that a file from an unknown source can do no harm: the result is an estimator or an error.
-    The numbers of a hostile file are still those that its author chose.
+    Only objects of trusted types are created, and no code from the file runs. A file from an
+    unknown source gives an estimator or an error. The parameters and numbers of the estimator are
+    still the choice of its author.
 
     Parameters
     ----------
@@ -138,7 +137,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator
-        An estimator of the class that was saved, which predicts the same to the last bit.
+        The estimator that was saved. Its predictions are the same to the last bit.
 
     Warns
     -----
@@ -172,8 +171,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         if unknown := _untrusted(content):
             raise ValueError(
-                f"it contains objects of types that are not trusted: {unknown}. If you trust its "
-                "author, pass these types to skops.io.load(path, trusted=[...])."
+                f"it contains objects of types that are not trusted: {unknown}. If you trust them, "
+                "use skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))."
             )
         estimator = skops.io.loads(content, trusted=_TRUSTED)
         if not isinstance(estimator, BaseEstimator):
@@ -186,7 +185,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def _dump(value: Any) -> bytes:
-    """Return the content of a file, after loading it to make sure that it can be loaded."""
+    """Return the content of a file, and check that it can be loaded."""
     for part in _parts(value):
         if isinstance(part, torch.nn.Module):
             raise TypeError("it is a loaded network; pass the name or the folder of the model.")
@@ -194,18 +193,19 @@ def _dump(value: Any) -> bytes:
     skops.io.dump(value, file)
     with ZipFile(file, "a") as archive:
         archive.writestr(_VERSIONS, _versions())
-    if unknown := _untrusted(file.getvalue()):
+    content = file.getvalue()
+    if unknown := _untrusted(content):
         raise TypeError(f"load does not accept objects of the types {unknown}.")
-    # skops writes keys as text, from which it makes True of "False".
-    if _keys(skops.io.loads(file.getvalue(), trusted=_TRUSTED)) != _keys(value):
+    # skops writes keys as text, and reads the text "False" as True.
+    if _keys(skops.io.loads(content, trusted=_TRUSTED)) != _keys(value):
         raise TypeError(
             "a dict would be loaded with other keys; instead of True and False use 1 and 0."
         )
-    return file.getvalue()
+    return content
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """Yield a value and everything inside it: parameters, fitted attributes, items."""
+    """Yield a value and everything inside it: parameters, fitted attributes and items."""
     yield value
     inside: Iterable[Any] = ()
     if isinstance(value, BaseEstimator):
@@ -252,7 +252,7 @@ def _error_of(value: Any) -> str:
     try:
         _dump(value)
     except Exception as error:
-        return str(error)
+        return str(error) or type(error).__name__
     return ""
 
 

@@ -595,7 +595,7 @@ class TestNothingRuns:
         monkeypatch.delitem(sys.modules, "this", raising=False)
         rewritten(lambda schema: schema["content"]["content"].update(trap_=node))
         name = re.escape(f"{node['__module__']}.{node['__class__']}")
-        match = rf"types that are not trusted: {name}\. If you trust its author, pass .* skops\.io\.load"
+        match = rf"types that are not trusted: {name}\. If you trust them, use skops\.io\.load"
         with pytest.raises(ValueError, match=match):
             snx.load(path)
         assert "this" not in sys.modules  # not even an import
