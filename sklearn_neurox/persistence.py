@@ -14,7 +14,6 @@ from zipfile import ZipFile
 
 import numpy as np
 import sklearn.model_selection
-import skops.io
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -174,7 +173,7 @@ def load(path: str | os.PathLike[str]) -> Any:
                 f"it contains objects of types that are not trusted: {unknown}. If you trust them, "
                 "use skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))."
             )
-        estimator = skops.io.loads(content, trusted=_TRUSTED)
+        estimator = _skops().loads(content, trusted=_TRUSTED)
         if not isinstance(estimator, BaseEstimator):
             raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
     except Exception as error:
@@ -190,14 +189,14 @@ def _dump(value: Any) -> bytes:
         if isinstance(part, torch.nn.Module):
             raise TypeError("it is a loaded network; pass the name or the folder of the model.")
     file = io.BytesIO()
-    skops.io.dump(value, file)
+    _skops().dump(value, file)
     with ZipFile(file, "a") as archive:
         archive.writestr(_VERSIONS, _versions())
     content = file.getvalue()
     if unknown := _untrusted(content):
         raise TypeError(f"load does not accept objects of the types {unknown}.")
     # skops writes keys as text, and reads the text "False" as True.
-    if _keys(skops.io.loads(content, trusted=_TRUSTED)) != _keys(value):
+    if _keys(_skops().loads(content, trusted=_TRUSTED)) != _keys(value):
         raise TypeError(
             "a dict would be loaded with other keys; instead of True and False use 1 and 0."
         )
@@ -256,8 +255,14 @@ def _error_of(value: Any) -> str:
     return ""
 
 
+def _skops() -> Any:
+    import skops.io  # takes 0.4 s, which only those who save or load should wait for
+
+    return skops.io
+
+
 def _untrusted(content: bytes) -> str:
-    unknown = set(skops.io.get_untrusted_types(data=content)) - set(_TRUSTED)
+    unknown = set(_skops().get_untrusted_types(data=content)) - set(_TRUSTED)
     return ", ".join(sorted(unknown))
 
 
