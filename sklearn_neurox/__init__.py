@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .extraction import *
     from .interventions import *
     from .neurons import *
+    from .persistence import *
     from .probes import *
     from .visualization import *
 
@@ -29,6 +30,7 @@ _PACKAGES = (
     "neurons",
     "interventions",
     "evaluation",
+    "persistence",
     "visualization",
 )
 

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController  # scikit-learn brings it
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 _THREADING_PAYS_FROM = 100_000_000

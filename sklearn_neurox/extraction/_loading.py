@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from os import PathLike
@@ -185,12 +185,17 @@ def n_positions(model: Any) -> int:
     return known if known and known > 0 else 10**9
 
 
-def fingerprint(model: Any) -> str:
-    """Digest of all weights of a model, by their names."""
+def fingerprint(model: torch.nn.Module) -> str:
+    """Return a SHA-256 of all weights of a model and their names."""
+    return digest_tensors(model.state_dict())
+
+
+def digest_tensors(tensors: Mapping[str, Any]) -> str:
+    """Return a SHA-256 of tensors and their names, the same on every device."""
     digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
-        flat = weight.detach().cpu().contiguous().flatten()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        flat = tensor.detach().cpu().contiguous().flatten()
         digest.update(flat.view(torch.uint8).numpy())  # the buffer itself, not a copy
     return digest.hexdigest()
 

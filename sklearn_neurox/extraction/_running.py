@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from ._batching import batches
 from ._encoding import EncodedSentence, pad

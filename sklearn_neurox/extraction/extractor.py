@@ -28,7 +28,7 @@ from ._encoding import tokenize
 from ._limits import encode_texts, encode_words, limit_of
 from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
 from ._padding import without_leaks
-from ._pickling import PicklesByValue
+from ._pickling import HashedByContent
 from ._running import Run, places
 from ._storing import check_store, provenance, write_store
 from ._vocabulary import check_ids, n_embeddings, warn_unknown
@@ -37,7 +37,7 @@ from .aggregation import AGGREGATIONS
 DTYPES = ("float16", "float32", "float64")
 
 
-class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
+class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
     :meth:`extract` gives a row for every word. The words are given to the tokenizer as they are,
@@ -124,7 +124,7 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    _by_value = ("model", "tokenizer")
+    _by_content = ("model", "tokenizer")
 
     def __init__(
         self,

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._loading import evaluating
-from ._pickling import PicklesByValue
+from ._pickling import HashedByContent
 from ._recurrence import Shapes, check_recurrence, watching_recurrence
 from ._states import first_tensor
 
 
-class ModuleActivations(PicklesByValue, TransformerMixin, BaseEstimator):
+class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
     """Read the activations of layers of any torch module: of your own network, say.
 
     :meth:`transform` feeds a batch of inputs and gives one row each: a step of a Pipeline.
@@ -82,7 +82,7 @@ class ModuleActivations(PicklesByValue, TransformerMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
 
-    _by_value = ("module",)
+    _by_content = ("module",)
 
     def __init__(self, module, layers, *, pooling="mean", batch_size=256):
         self.module = module

@@ -4,7 +4,6 @@ from .gaussian import GaussianProbeClassifier
 from .linear_classifier import LinearProbeClassifier
 from .linear_cv import LinearProbeClassifierCV, LinearProbeRegressorCV
 from .linear_regressor import LinearProbeRegressor
-from .saving import load_probe, save_probe
 
 __all__ = [
     "GaussianProbeClassifier",
@@ -12,6 +11,4 @@ __all__ = [
     "LinearProbeClassifierCV",
     "LinearProbeRegressor",
     "LinearProbeRegressorCV",
-    "load_probe",
-    "save_probe",
 ]

@@ -13,7 +13,7 @@ from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from .._callbacks import fit_task
 from .._device import blas_threads

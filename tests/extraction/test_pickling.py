@@ -1,6 +1,7 @@
-"""The same weights are the same pickle, so that a cache knows them; clones share what was loaded."""
+"""A cache recognizes the same weights, pickles keep what was loaded, and clones share it."""
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_neurox import ActivationExtractor, ModuleActivations
-from sklearn_neurox.extraction._pickling import dumps
 
 TEXTS = ["She ran home .", "Nobody had asked it .", "Stop !", "They never came back ."] * 3
 Y = [0, 1, 0, 1] * 3
@@ -27,7 +27,7 @@ Y = [0, 1, 0, 1] * 3
 
 @pytest.fixture
 def forwards(monkeypatch):
-    """How often any BERT runs: a cache gives back models that are copies."""
+    """Count the runs of any BERT, because a cache returns copies of models."""
     count, forward = [], transformers.BertModel.forward
     monkeypatch.setattr(
         transformers.BertModel,
@@ -46,17 +46,17 @@ class TestACache:
         extractor = ActivationExtractor(*tiny_bert, layers=[1], batch_tokens=4096)
         for text in (TEXTS[::2], TEXTS[:6]):
             extractor.transform(text)
-        n_each = len(forwards) // 2  # two to see whether padding leaks, and a batch
+        n_each = len(forwards) // 2  # two to check whether padding leaks, and a batch
         assert n_each == 3
         forwards.clear()
         self.search(extractor, tmp_path).fit(TEXTS, Y)
-        n_scored = 6  # what a fold is scored on is not kept: three candidates, two folds
+        n_scored = 6  # test folds are not cached: three candidates, two folds
         assert len(forwards) == n_each * (2 + n_scored)
         forwards.clear()
         self.search(extractor, tmp_path).fit(TEXTS, Y)
         assert len(forwards) == n_each * n_scored
 
-    def test_knows_a_model_that_was_loaded_again(self, tiny_bert_path, tmp_path, forwards):
+    def test_recognizes_a_model_that_was_loaded_again(self, tiny_bert_path, tmp_path, forwards):
         counts = []
         for _ in range(2):
             model = transformers.AutoModel.from_pretrained(tiny_bert_path)
@@ -68,7 +68,7 @@ class TestACache:
             counts.append(len(forwards))
         assert counts[0] == counts[1] > 0
 
-    def test_knows_other_weights_at_an_old_path(self, tiny_bert, tmp_path):
+    def test_notices_new_weights_at_an_old_path(self, tiny_bert, tmp_path):
         model, tokenizer = copy.deepcopy(tiny_bert[0]), tiny_bert[1]
         folder = tmp_path / "model"
         tokenizer.save_pretrained(folder)
@@ -89,9 +89,9 @@ class TestACache:
         )
         assert np.abs(after.predict_proba(TEXTS) - before).max() > 1e-3
         restored = pickle.loads(pickle.dumps(extractor))
-        assert vars(restored) == vars(extractor)  # the stamp was for the cache alone
+        assert vars(restored) == vars(extractor)  # the stamp is only for the cache
 
-    def test_of_a_network_of_one_s_own(self, tmp_path):
+    def test_of_a_network_of_the_user(self, tmp_path):
         torch.manual_seed(0)
         network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
         other = copy.deepcopy(network)
@@ -105,44 +105,113 @@ class TestACache:
         )
 
 
-class TestBytes:
-    def test_they_are_the_same_in_another_process(self, tiny_bert_path):
-        """Where strings have other hashes, and sets another order."""
+class TestHash:
+    def test_is_the_same_in_every_process(self, tiny_bert_path):
+        """Strings have other hashes there, and sets another order."""
         code = (
-            "import sys, hashlib, transformers;"
-            "from sklearn_neurox.extraction._pickling import dumps;"
+            "import sys, joblib, pickle, transformers;"
+            "from sklearn_neurox import ActivationExtractor;"
             "kinds = transformers.AutoModel, transformers.AutoTokenizer;"
-            "parts = [kind.from_pretrained(sys.argv[1]) for kind in kinds];"
-            "print(*[hashlib.sha256(dumps(part)).hexdigest() for part in parts])"
+            "extractor = ActivationExtractor(*[kind.from_pretrained(sys.argv[1]) for kind in kinds]);"
+            "print(joblib.hash(extractor), joblib.hash(pickle.loads(pickle.dumps(extractor))))"
         )
         run = partial(subprocess.run, capture_output=True, text=True, check=True)
-        found = {
+        found = [
             run(
-                [sys.executable, "-c", code, str(tiny_bert_path)], env={"PYTHONHASHSEED": seed}
-            ).stdout
+                [sys.executable, "-c", code, str(tiny_bert_path)],
+                env=os.environ | {"PYTHONHASHSEED": seed},
+            ).stdout.split()
             for seed in ("1", "2")
-        }
-        assert len(found) == 1
-        assert len(found.pop().split()) == 2
+        ]
+        assert len({*found[0], *found[1]}) == 1
+        assert len(found[0]) == 2
 
-    def test_use_changes_nothing(self, tiny_bert):
-        """Even a model that was asked for all its states, in which transformers leaves hooks."""
+    def test_is_not_changed_by_use(self, tiny_bert):
+        """Not even by asking for all states, for which transformers installs hooks."""
         model, tokenizer = copy.deepcopy(tiny_bert)
-        before = dumps(model), dumps(tokenizer)
+        extractor = ActivationExtractor(model, tokenizer)
+        before = joblib.hash(extractor)
         inputs = tokenizer(["a b", "c"], padding=True, return_tensors="pt")
         tokenizer("a b c", truncation=True, max_length=3)
         with torch.no_grad():
             states = model(**inputs, output_hidden_states=True).hidden_states
-        ActivationExtractor(model, tokenizer).extract(["a b", "c"])
+        extractor.extract(["a b", "c"])
         ActivationExtractor(model, tokenizer, random_weights=True).transform(["a b", "c"])
         with pytest.raises((AttributeError, pickle.PicklingError), match="local"):
             pickle.dumps(model)
-        assert (dumps(model), dumps(tokenizer)) == before
-        restored = pickle.loads(dumps(model))
-        with torch.no_grad():
-            again = restored(**inputs, output_hidden_states=True).hidden_states
-        assert len(again) == 3
-        assert all(torch.equal(a, b) for a, b in zip(states, again, strict=True))
+        assert joblib.hash(extractor) == before
+        restored = pickle.loads(pickle.dumps(extractor))
+        assert joblib.hash(restored) == before
+        for each in (model, restored.model):
+            with torch.no_grad():
+                again = each(**inputs, output_hidden_states=True).hidden_states
+            assert len(again) == 3
+            assert all(torch.equal(a, b) for a, b in zip(states, again, strict=True))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda model, tokenizer: model.config.update({"hidden_act": "relu"}),
+            lambda model, tokenizer: setattr(model.encoder.layer[1].attention.self, "scaling", 2.0),
+            lambda model, tokenizer: model.embeddings.position_ids.add_(1),  # not a weight
+            lambda model, tokenizer: model.pooler.register_forward_hook(lambda *args: None),
+            lambda model, tokenizer: setattr(model.encoder.layer[0].output, "dropout", torch.nn.Identity()),
+            lambda model, tokenizer: model.to(torch.bfloat16),
+            lambda model, tokenizer: tokenizer.add_tokens(["ran"]),
+            lambda model, tokenizer: setattr(tokenizer, "model_max_length", 32),
+        ],
+    )  # fmt: skip
+    def test_is_changed_by_what_changes_the_result(self, tiny_bert, change):
+        model, tokenizer = copy.deepcopy(tiny_bert)
+        extractor = ActivationExtractor(model, tokenizer)
+        before = joblib.hash(extractor)
+        assert joblib.hash(ActivationExtractor(*copy.deepcopy(tiny_bert))) == before
+        change(model, tokenizer)
+        assert joblib.hash(extractor) != before
+
+    def test_distinguishes_networks_without_weights(self):
+        def hash_of(*layers):
+            return joblib.hash(ModuleActivations(torch.nn.Sequential(*layers), ["0"]))
+
+        assert hash_of(torch.nn.ReLU()) == hash_of(torch.nn.ReLU())
+        different = [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.ELU(1.0), torch.nn.ELU(2.0)]
+        assert len({hash_of(layer) for layer in different}) == 4
+        shared, linear = torch.nn.ReLU(), torch.nn.Linear(2, 2)
+        assert hash_of(shared, linear, shared) != hash_of(shared, linear)
+        assert hash_of(shared, linear, shared) == hash_of(shared, linear, torch.nn.ReLU())
+
+    def test_distinguishes_code_that_cannot_be_imported(self):
+        def network(function):
+            class Mine(torch.nn.Module):
+                def forward(self, X):
+                    return self.function(X)
+
+            module = Mine()
+            module.function = function
+            return ModuleActivations(torch.nn.Sequential(module), ["0"])
+
+        one, other = network(lambda X: X + 1), network(lambda X: X + 2)
+        assert joblib.hash(one) == joblib.hash(one)
+        assert joblib.hash(one) != joblib.hash(other)
+
+    @pytest.mark.parametrize(
+        "layer",
+        [torch.nn.LSTM(3, 4, num_layers=2), torch.nn.MultiheadAttention(4, 2), torch.nn.GRU(3, 4)],
+        ids=lambda layer: type(layer).__name__,
+    )
+    def test_of_copies_is_the_same(self, layer):
+        """Recurrent layers list their weights a second time, as attributes."""
+        reader = ModuleActivations(torch.nn.Sequential(layer), ["0"])
+        copies = [copy.deepcopy(reader), pickle.loads(pickle.dumps(reader))]
+        assert {joblib.hash(each) for each in copies} == {joblib.hash(reader)}
+
+
+class TestPickle:
+    def again(self, network):
+        reader = ModuleActivations(network, ["0"])
+        restored = pickle.loads(pickle.dumps(reader))
+        assert joblib.hash(restored) == joblib.hash(reader)
+        return restored.module
 
     def test_tensors_come_back(self):
         torch.manual_seed(0)
@@ -151,7 +220,7 @@ class TestBytes:
         network[0].bias.requires_grad_(False)
         network.register_buffer("turned", torch.arange(6.0).reshape(2, 3).T)
         network.register_buffer("part", network.turned[1:])
-        again = pickle.loads(dumps(network))
+        again = self.again(network)
         assert again[1].weight is again[0].weight
         assert again[0].weight.dtype == torch.bfloat16
         assert [p.requires_grad for p in again.parameters()] == [True, False, True]
@@ -162,21 +231,19 @@ class TestBytes:
         again.turned[1, 0] = 9  # which shares its memory with a part
         assert again.part[0, 0] == 9
         assert again.turned.stride() == (1, 3)
-        assert dumps(pickle.loads(dumps(network))) == dumps(network)
 
     def test_recurrent_layers_come_back(self):
         lstm = torch.nn.LSTM(3, 4, num_layers=2, bidirectional=True)
         X = torch.randn(5, 3)
-        again = pickle.loads(dumps(lstm))
+        again = self.again(torch.nn.Sequential(lstm))[0]
         assert torch.equal(again(X)[0], lstm(X)[0])
         assert again._flat_weights[0] is again.weight_ih_l0
 
-    def test_hooks_of_one_s_own_stay(self):
-        """They may change what a layer gives; without them it would be another network."""
+    def test_hooks_of_the_user_stay(self):
+        """They may change what a layer returns; without them it would be another network."""
         network = torch.nn.Sequential(torch.nn.Linear(2, 2))
         network[0].register_forward_hook(lambda module, args, output: output * 0)
-        again = pickle.loads(dumps(network))
-        assert not again(torch.ones(1, 2)).any()
+        assert not self.again(network)(torch.ones(1, 2)).any()
 
     def test_a_class_that_no_other_process_can_import(self):
         class Mine(torch.nn.Module):
@@ -191,6 +258,20 @@ class TestBytes:
         X = np.ones((2, 2))
         again = pickle.loads(pickle.dumps(reader))
         np.testing.assert_array_equal(again.fit_transform(X), reader.fit_transform(X))
+
+    def test_processes_of_a_grid_search(self, tiny_bert):
+        """Even for a model with the hooks of transformers, which pickle itself does not accept."""
+        model, tokenizer = copy.deepcopy(tiny_bert)
+        with torch.no_grad():
+            model(**tokenizer("a", return_tensors="pt"), output_hidden_states=True)
+        steps = make_pipeline(ActivationExtractor(model, tokenizer), LogisticRegression())
+        grid = {"logisticregression__C": [0.1, 10.0]}
+        serial, parallel = (
+            GridSearchCV(steps, grid, cv=2, n_jobs=n_jobs).fit(TEXTS, Y) for n_jobs in (None, 2)
+        )
+        np.testing.assert_allclose(
+            serial.cv_results_["mean_test_score"], parallel.cv_results_["mean_test_score"]
+        )
 
 
 class TestCopies:
@@ -214,7 +295,7 @@ class TestCopies:
         np.testing.assert_array_equal(again(extractor).transform(TEXTS), extractor.transform(TEXTS))
 
     def test_threads_that_share_a_model(self, tiny_bert, corpus):
-        """The hooks of one would catch what another runs."""
+        """The hooks of one thread would catch the states of another."""
         extractors = [
             ActivationExtractor(*tiny_bert, layers=[layer], batch_tokens=60) for layer in (0, 1, 2)
         ]
@@ -227,7 +308,7 @@ class TestCopies:
                     np.testing.assert_array_equal(a, b)
 
 
-# What the checks feed are numbers, and without text there is little to check.
+# The checks pass numbers, and little can be checked without text.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_sklearn_compatible(tiny_bert):
     check_estimator(ActivationExtractor(*tiny_bert))

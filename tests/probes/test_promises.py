@@ -19,7 +19,6 @@ from sklearn_neurox import (
     LinearProbeClassifierCV,
     LinearProbeRegressor,
     layerwise_scores,
-    save_probe,
 )
 from sklearn_neurox.probes._adam import LinearProbeBank, TensorBatches, make_dataset
 
@@ -254,38 +253,3 @@ class TestBadInput:
         ):
             with pytest.raises(TypeError, match="X must be an array, got Tokens"):
                 use(Tokens(), Y)
-
-
-class TestSaving:
-    def test_classes_that_come_twice(self, tmp_path):
-        probe = LinearProbeClassifier(**FAST).fit(X, Y)
-        probe.classes_ = np.array([0, 0, 2])
-        with pytest.raises(ValueError, match="different and sorted"):
-            save_probe(probe, tmp_path / "p")
-
-    @pytest.mark.filterwarnings(UNTRAINED)
-    def test_shapes(self, tmp_path):
-        probe = LinearProbeRegressor(**FAST).fit(X, X[:, :3])
-        probe.intercept_ = probe.intercept_[:2]
-        with pytest.raises(
-            ValueError, match=r"intercept_ should have the shape \(3,\), got \(2,\)"
-        ):
-            save_probe(probe, tmp_path / "p")
-        search = LinearProbeClassifierCV(lambdas_l1=[0], lambdas_l2=[0], cv=2, **FAST).fit(X, Y)
-        search.coef_ = search.coef_[:2]
-        with pytest.raises(ValueError, match="coef_ should have the shape"):
-            save_probe(search, tmp_path / "p")
-
-    @pytest.mark.parametrize("name", ["class_prior_", "means_"])
-    def test_shapes_of_a_gaussian(self, tmp_path, name):
-        probe = GaussianProbeClassifier().fit(X, Y)
-        setattr(probe, name, getattr(probe, name)[:2])
-        with pytest.raises(ValueError, match=f"{name} should have the shape"):
-            save_probe(probe, tmp_path / "p")
-
-    def test_where_to(self, tmp_path):
-        probe = LinearProbeClassifier(**FAST).fit(X, Y)
-        with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
-            save_probe(probe, tmp_path)
-        with pytest.raises(TypeError, match="takes the probe first, and then the path"):
-            save_probe(tmp_path / "p", probe)
