@@ -67,35 +67,162 @@ NEUROX = {
         balance_multi_class_data load_probe save_probe""",
 }
 # Their parameters. Those of every estimator (X, y) and of a plain forward call (x) go without.
-ARGUMENTS = """
-    X_test X_train activations activations_path aggregation all_results balance_data batch_size
-    bidirectional_filtering binarized_tag binary_filter bottom_10_acc bottom_15_acc bottom_20_acc
-    case_sensitive char_limit class_to_idx cluster_labels clustering_threshold colors darken
-    decompose_layers dev_source device dtype end extracted_words filename filetype filter_fn
-    filter_layers font_size fraction granularity idx2label idx_to_class ignore_embeddings
-    ignore_start_token include_embeddings include_special_tokens input_corpus input_size is_brnn
-    label2idx labels labels_path lambda_l1 lambda_l2 layer layers_to_keep learning_rate mappings
-    max_sent_l method metric min_threshold model model_desc model_name neuron neuron_list
-    neurons_to_keep neurons_to_remove num_bottom_neurons num_classes num_epochs num_layers
-    num_neurons_per_layer num_of_neurons num_required_instances num_tokens output_file
-    output_prefix output_type overall_acc parser percentage preds probability probe probe_path
-    random_10_acc random_15_acc random_20_acc random_weights return_predictions rnn_size
-    sample_from search_stride selected_neurons sentence sentence_classification sentence_idx
-    source_aux_path source_path source_tokens srcidx start state tag task_specific_tag task_type
-    test_activations test_source text_direction threshold title tokenization_counts tokenizer
-    tokens top_10_acc top_15_acc top_20_acc top_neurons_per_tag train_activations train_tokens
-    use_abs_correlation var words y_test y_train""".split()
+ARGUMENTS = [
+    "X_test",
+    "X_train",
+    "activations",
+    "activations_path",
+    "aggregation",
+    "all_results",
+    "balance_data",
+    "batch_size",
+    "bidirectional_filtering",
+    "binarized_tag",
+    "binary_filter",
+    "bottom_10_acc",
+    "bottom_15_acc",
+    "bottom_20_acc",
+    "case_sensitive",
+    "char_limit",
+    "class_to_idx",
+    "cluster_labels",
+    "clustering_threshold",
+    "colors",
+    "darken",
+    "decompose_layers",
+    "dev_source",
+    "device",
+    "dtype",
+    "end",
+    "extracted_words",
+    "filename",
+    "filetype",
+    "filter_fn",
+    "filter_layers",
+    "font_size",
+    "fraction",
+    "granularity",
+    "idx2label",
+    "idx_to_class",
+    "ignore_embeddings",
+    "ignore_start_token",
+    "include_embeddings",
+    "include_special_tokens",
+    "input_corpus",
+    "input_size",
+    "is_brnn",
+    "label2idx",
+    "labels",
+    "labels_path",
+    "lambda_l1",
+    "lambda_l2",
+    "layer",
+    "layers_to_keep",
+    "learning_rate",
+    "mappings",
+    "max_sent_l",
+    "method",
+    "metric",
+    "min_threshold",
+    "model",
+    "model_desc",
+    "model_name",
+    "neuron",
+    "neuron_list",
+    "neurons_to_keep",
+    "neurons_to_remove",
+    "num_bottom_neurons",
+    "num_classes",
+    "num_epochs",
+    "num_layers",
+    "num_neurons_per_layer",
+    "num_of_neurons",
+    "num_required_instances",
+    "num_tokens",
+    "output_file",
+    "output_prefix",
+    "output_type",
+    "overall_acc",
+    "parser",
+    "percentage",
+    "preds",
+    "probability",
+    "probe",
+    "probe_path",
+    "random_10_acc",
+    "random_15_acc",
+    "random_20_acc",
+    "random_weights",
+    "return_predictions",
+    "rnn_size",
+    "sample_from",
+    "search_stride",
+    "selected_neurons",
+    "sentence",
+    "sentence_classification",
+    "sentence_idx",
+    "source_aux_path",
+    "source_path",
+    "source_tokens",
+    "srcidx",
+    "start",
+    "state",
+    "tag",
+    "task_specific_tag",
+    "task_type",
+    "test_activations",
+    "test_source",
+    "text_direction",
+    "threshold",
+    "title",
+    "tokenization_counts",
+    "tokenizer",
+    "tokens",
+    "top_10_acc",
+    "top_15_acc",
+    "top_20_acc",
+    "top_neurons_per_tag",
+    "train_activations",
+    "train_tokens",
+    "use_abs_correlation",
+    "var",
+    "words",
+    "y_test",
+    "y_train",
+]
 # Of python -m neurox.data.extraction.transformers_extractor and examples/train_classifier.py.
-OPTIONS = """
-    --aggregation --dtype --disable_cuda --ignore_embeddings --random_weights
-    --include_special_tokens --output_type --decompose_layers --filter_layers
-    --train-source --train-aux-source --train-labels --train-activations --test-source
-    --test-aux-source --test-labels --test-activations --exp-type --task-specific-tag --max-sent-l
-    --is-unidirectional --num-neurons-per-layer --output-dir --filter-layers --ignore-start-token
-    --lambda1 --lambda2""".split()
+OPTIONS = [
+    "--aggregation",
+    "--dtype",
+    "--disable_cuda",
+    "--ignore_embeddings",
+    "--random_weights",
+    "--include_special_tokens",
+    "--output_type",
+    "--decompose_layers",
+    "--filter_layers",
+    "--train-source",
+    "--train-aux-source",
+    "--train-labels",
+    "--train-activations",
+    "--test-source",
+    "--test-aux-source",
+    "--test-labels",
+    "--test-activations",
+    "--exp-type",
+    "--task-specific-tag",
+    "--max-sent-l",
+    "--is-unidirectional",
+    "--num-neurons-per-layer",
+    "--output-dir",
+    "--filter-layers",
+    "--ignore-start-token",
+    "--lambda1",
+    "--lambda2",
+]
 
 
-def section(heading, text=PAGE):
+def section(heading, text=PROSE):
     """Text below a heading, up to the next heading of its level or above."""
     level = heading.index(" ")
     start = text.index(f"\n{heading}\n") + len(heading) + 2
@@ -107,14 +234,12 @@ def rows(text):
     """Cells of the rows of all tables in a text, without the heads."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    return [
-        cells for cells in table if cells[0] != "NeuroX" and not set(cells[0]) <= set("-|")
-    ]
+    return [cells for cells in table if cells[0] != "NeuroX" and not set(cells[0]) <= set("-|")]
 
 
 def spans(text):
     """Code in backquotes, without the roles that link to the API."""
-    return re.findall(r"(?<![}`])`([^`]+)`", text)
+    return re.findall(r"`([^`]+)`", re.sub(r"\{\w+\}`[^`]*`", "", text))
 
 
 def roles(text):
@@ -141,7 +266,7 @@ CALLS = [
     *(span for _, (_, ours) in MAPPING for span in spans(ours)),
     *(span for _, ours, _ in SETTINGS for span in spans(ours)),
     *(span for _, ours in rows(section("## The command line")) for span in spans(ours)),
-    *spans(section("## Carry a trained probe over", PROSE)),
+    *spans(section("## Carry a trained probe over")),
     *spans(section("## What is different on purpose")),
 ]
 
@@ -158,13 +283,12 @@ class TestCoverage:
     def test_every_parameter_is_named(self):
         text = section("## Renamed parameters and values")
         named = {re.match(r"\w+", span).group() for span in spans(text) if span[0].isalpha()}
-        missing = set(ARGUMENTS) - named
-        # Renamed in the signatures that the tables by module give.
-        assert missing == set()
+        assert set(ARGUMENTS) - named == set()
 
     def test_every_option_of_the_command_line_is_named(self):
         cells = [left for left, _ in rows(section("## The command line"))]
         named = {span.split()[0] for cell in cells for span in spans(cell)}
+        named -= {"first", "last", "average"}  # values
         assert set(OPTIONS) | {"model_desc", "input_corpus", "output_file"} == named
 
 
@@ -287,9 +411,7 @@ def check_value(owner, name, value):
         )
 
 
-@pytest.mark.parametrize(
-    "place", sorted({span for *_, shown in SETTINGS for span in spans(shown)})
-)
+@pytest.mark.parametrize("place", sorted({span for *_, shown in SETTINGS for span in spans(shown)}))
 def test_the_tests_that_it_cites_exist(place):
     path, _, name = place.partition("::")
     text = (ROOT / path).read_text(encoding="utf-8")
