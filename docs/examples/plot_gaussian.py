@@ -19,15 +19,15 @@ split = GroupShuffleSplit(1, test_size=0.3, random_state=0).split(X, y, tokens.s
 train, test = next(split)
 
 # %%
-# After a single fit, neurons are chosen greedily: each adds the most information to those before it.
-# The covariance is the mean of its posterior. The mode would be too narrow with the 384 neurons of
-# the layer, and the probe so overconfident that the mutual information is negative.
+# After a single fit, neurons are chosen greedily: each adds the most information to those before
+# it. The covariance is the mean of its posterior. The mode would be too narrow with the 384 neurons
+# of the layer, and the probe so overconfident that the mutual information is negative.
 from sklearn_neurox import GaussianProbeClassifier
 
 probe = GaussianProbeClassifier(covariance="mean").fit(X[train], y[train])
 chosen, train_bits = probe.rank_neurons(20)
 for neuron, bits in zip(chosen[:5], train_bits, strict=False):
-    print(f"neuron {neuron:3}: {bits:.2f} bits, with the neurons above it")
+    print(f"neuron {neuron:3}: {bits:.2f} bits in total")
 
 # %%
 # We compute the same on held-out sentences, and compare with neurons in random order. The dotted

@@ -40,8 +40,8 @@ for word, score in top_words(tokens.words[often], X[often, neuron], n_words=12):
     print(f"{word:10} {score:+.2f}")
 
 # %%
-# The drawing shows the activations over a few sentences. Notebooks display it directly, and hovering
-# over a word shows its activation.
+# The drawing shows the activations over a few sentences. Notebooks display it directly, and
+# hovering over a word shows its activation.
 from sklearn_neurox import visualize_activations
 
 has_number = np.unique(tokens.sentence_ids[tokens.y == "NUM"])[:4]

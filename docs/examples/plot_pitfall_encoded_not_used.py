@@ -26,7 +26,8 @@ split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens
 train, test = next(split)
 
 # %%
-# We rank the neurons of layer 3 for the tags and, as a control, for random labels of the word types.
+# We rank the neurons of layer 3 for the tags and, as a control, for random labels of the word
+# types.
 from sklearn_neurox import LinearProbeClassifier, WeightMassSelector, make_control_task
 
 control = make_control_task(tokens.words, y, random_state=0)
@@ -40,8 +41,9 @@ rankings["largest std"] = np.argsort(-X[train].std(axis=0), kind="stable")
 rankings["random"] = np.random.RandomState(0).permutation(X.shape[1])
 
 # %%
-# First question: does reading the tag depend on the first k neurons? A probe trained with them loses
-# much accuracy, but one trained without them loses little: other neurons hold the same information.
+# First question: does reading the tag depend on the first k neurons? A probe trained with them
+# loses much accuracy, but one trained without them loses little: other neurons hold the same
+# information.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -96,10 +98,10 @@ for name, ranking in rankings.items():
     print(f"{name:13}", *(f"k={k}: {change(ranking[:k]):.2f} " for k in sizes[1:]))
 
 # %%
-# Ablating the neurons of the tags changes the embedding more than ablating random ones. But ablating
-# those of random labels changes it nearly as much, and ablating the largest neurons changes it more.
-# One at a time, the effect of a neuron follows from its standard deviation, the typical distance
-# that the ablation moves it. The rank that a probe gives it adds next to nothing.
+# Ablating the neurons of the tags changes the embedding more than ablating random ones. But
+# ablating those of random labels changes it nearly as much, and ablating the largest neurons
+# changes it more. One at a time, the effect of a neuron follows from its standard deviation, the
+# typical distance that the ablation moves it. The rank that a probe gives it adds next to nothing.
 from scipy.stats import rankdata, spearmanr
 
 stds = X[train].std(axis=0)

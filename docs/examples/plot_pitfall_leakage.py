@@ -24,8 +24,8 @@ genres = corpus.genres[sentences]
 
 # %%
 # Parts of speech belong to words, and genres belong to sentences. For the tags, it matters whether
-# the word types of the test set were seen in training, but not whether their sentences were. For the
-# genre, a probe that was trained on other words of the sentence recognizes the sentence: later
+# the word types of the test set were seen in training, but not whether their sentences were. For
+# the genre, a probe that was trained on other words of the sentence recognizes the sentence: later
 # layers mix the sentence into each word, so the gap grows with the layer.
 from sklearn_neurox import layerwise_scores
 

@@ -21,8 +21,8 @@ train, test = next(split)
 X, y, X_test, y_test = tokens.X[train], tokens.y[train], tokens.X[test], tokens.y[test]
 
 # %%
-# Neurons are ranked by the weights of a probe times the standard deviation of the neuron, by those of
-# a sparse probe at its optimum, by class means, as detectors of single classes, and by mutual
+# Neurons are ranked by the weights of a probe times the standard deviation of the neuron, by those
+# of a sparse probe at its optimum, by class means, as detectors of single classes, and by mutual
 # information, with the first ten chosen one by one. A ``VotingSelector`` fits all of these rankings
 # and combines them by a vote.
 from sklearn_neurox import (

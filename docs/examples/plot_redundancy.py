@@ -15,8 +15,8 @@ corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
 
 # %%
-# We cluster the neurons of each layer, and those of all layers together. The tree of merges gives the
-# number of clusters at any threshold: at .3, neurons are merged while they correlate by .7 on
+# We cluster the neurons of each layer, and those of all layers together. The tree of merges gives
+# the number of clusters at any threshold: at .3, neurons are merged while they correlate by .7 on
 # average.
 import pandas as pd
 
@@ -54,9 +54,8 @@ plt.show()
 first, second = np.triu_indices(tokens.X.shape[1], k=1)
 together = clustering.labels_[first] == clustering.labels_[second]
 same_position = (second - first)[together] % tokens.layer(0).shape[1] == 0
-print(
-    f"{together.sum():,} pairs share a cluster, {same_position.mean():.0%} of them with the same index"
-)
+share = same_position.mean()
+print(f"{together.sum():,} pairs share a cluster, {share:.0%} of them with the same index")
 
 # %%
 # We train a probe on one neuron of each cluster, selected inside each fold, and compare it with as

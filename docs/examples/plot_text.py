@@ -39,8 +39,8 @@ TopWordsTable(tokens, [best[tag] for tag in ("SCONJ", "NUM", "PRON")], n_words=6
 
 # %%
 # The grid shows the sentences where each neuron is most active. All sentences in a column share one
-# color scale, so they can be compared. With ``center=True``, the color is the distance from the mean
-# of the neuron.
+# color scale, so they can be compared. With ``center=True``, the color is the distance from the
+# mean of the neuron.
 from sklearn_neurox import NeuronGrid
 
 NeuronGrid(tokens, [best["SCONJ"], best["PRON"]], n_sentences=2, center=True)
