@@ -17,8 +17,8 @@ visualizer = TransformersVisualizer(str(get_model_path()))
 visualizer("The kettle , although it was new , sulked in its corner .", layer=2, neuron=168)
 
 # %%
-# Neuron 168 of layer 2 looks like a detector. We search the corpus for neurons that detect tags
-# well, and list the words that drive each of them furthest from its mean.
+# What does this neuron respond to? We rank the neurons of the layer as detectors of tags, and list
+# the words that drive the best ones furthest from their mean.
 import numpy as np
 
 from sklearn_neurox import (
