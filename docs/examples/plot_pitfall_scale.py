@@ -86,10 +86,10 @@ for name, row in [*scores.items(), ("random, mean of 5", random.mean(axis=0))]:
     print(f"{name:39}", *(f"{score:.2f}" for score in row))
 
 # %%
-# Neither raw weights nor those of a briefly trained probe on standardized neurons beat random
-# neurons. In ``|coef| · std``, the factor std does much of the work: it comes close on its own,
-# without any labels. A ranking should therefore beat the list of the largest neurons, not only
-# random ones.
+# Neither raw weights nor those of a briefly trained probe on standardized neurons do much better
+# than random neurons. In ``|coef| · std``, the factor std does much of the work: it comes close on
+# its own, without any labels. A ranking should therefore beat the list of the largest neurons, not
+# only random ones.
 from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
