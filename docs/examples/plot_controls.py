@@ -2,8 +2,9 @@
 Is it more than memory?
 =======================
 
-Selectivity tells what a probe owes to memory of words, description length how soon it learns. Both
-for activations, and for a table of the words that reads none.
+Selectivity measures how much of a score is due to memorized words, and description length how
+quickly a probe learns. We compute both for activations, and for a table of words that uses no
+activations.
 """
 
 # %%
@@ -27,8 +28,9 @@ inputs = {f"layer {layer}": (probe, tokens.layer(layer)) for layer in tokens.lay
 inputs["words alone"] = (table, words)
 
 # %%
-# The same folds, once with the tags, once with random labels of the word types. The table of words
-# is as good at the one as at the other.
+# On the same folds, each model is trained once on the tags, and once on a control task: random
+# labels of the word types. The table of words does nearly as well on the random labels as on the
+# tags.
 from sklearn_neurox import SelectivityDisplay, selectivity_score
 
 options = {"groups": tokens.sentence_ids, "cv": 3, "random_state": 0}
@@ -39,7 +41,7 @@ results = {
 SelectivityDisplay.from_result(results)
 
 # %%
-# Does less capacity help? Fewer neurons hinder memory more than they hinder the task.
+# Does less capacity help? Reducing the number of neurons hurts memorization more than the task.
 from sklearn_neurox import ProbelessSelector, SelectivityCurveDisplay
 
 few = make_pipeline(ProbelessSelector(), probe)
@@ -54,8 +56,8 @@ SelectivityCurveDisplay.from_estimator(
 )
 
 # %%
-# Labels sent in growing blocks. From layer 2 the tags are learnt from few words; the table of words
-# needs to meet each of them.
+# The description length is the cost of sending the labels in growing blocks. From layer 2, the tags
+# are learned from few words; the table has to see every word first.
 from sklearn_neurox import CodelengthDisplay, codelength
 
 codes = {

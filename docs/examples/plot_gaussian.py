@@ -2,8 +2,8 @@
 How many bits do a few neurons know?
 ====================================
 
-What the best neurons of a layer tell about the part of speech, in bits, by a Gaussian probe that is
-fitted once for all subsets.
+A Gaussian probe measures in bits how much the best neurons of a layer say about the part of speech.
+It is fitted once for all subsets of neurons.
 """
 
 # %%
@@ -19,19 +19,19 @@ split = GroupShuffleSplit(1, test_size=0.3, random_state=0).split(X, y, tokens.s
 train, test = next(split)
 
 # %%
-# One fit, and a greedy choice: each neuron is the one that tells most beside those before it. The
-# covariance is the mean of its posterior; the mode, narrowed by the 384 neurons of the layer, is so
-# sure of itself that its bits are negative.
+# After a single fit, neurons are chosen greedily: each adds the most information to those before
+# it. The covariance is the mean of its posterior. The mode would be too narrow with the 384 neurons
+# of the layer, and the probe so overconfident that the mutual information is negative.
 from sklearn_neurox import GaussianProbeClassifier
 
 probe = GaussianProbeClassifier(covariance="mean").fit(X[train], y[train])
 chosen, train_bits = probe.rank_neurons(20)
 for neuron, bits in zip(chosen[:5], train_bits, strict=False):
-    print(f"neuron {neuron:3}: {bits:.2f} bits with those before it")
+    print(f"neuron {neuron:3}: {bits:.2f} bits in total")
 
 # %%
-# The same on sentences that were not seen, beside neurons in random order. The dotted line is the
-# entropy of the tags, all there is to know.
+# We compute the same on held-out sentences, and compare with neurons in random order. The dotted
+# line is the entropy of the tags, the most that neurons can say.
 import numpy as np
 from matplotlib import pyplot as plt
 
@@ -52,5 +52,5 @@ ax.legend()
 plt.show()
 
 # %%
-# The chosen neurons tell more than random ones on both. Where the test words fall behind, the
-# Gaussians and the ranking have begun to fit the words they were made on.
+# On both training and test words, the chosen neurons carry more information than random ones. Where
+# the test curve falls behind, the Gaussians and the ranking begin to overfit the training words.

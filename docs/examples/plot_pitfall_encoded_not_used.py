@@ -1,9 +1,10 @@
 """
-Pitfall: what is encoded need not be used
-=========================================
+Pitfall: encoded does not mean used
+===================================
 
-A probe finds neurons that know the part of speech. Does the tag depend on them, and does the
-network? Neurons ablated in the activations, and in the network's own forward pass.
+A probe finds neurons that encode the part of speech. Does reading the tag depend on them, and does
+the network depend on them? We ablate neurons in the activations, and in the forward pass of the
+network itself.
 """
 
 # %%
@@ -25,7 +26,8 @@ split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens
 train, test = next(split)
 
 # %%
-# Neurons of layer 3, ranked for the tags and for random labels of the word types.
+# We rank the neurons of layer 3 for the tags and, as a control, for random labels of the word
+# types.
 from sklearn_neurox import LinearProbeClassifier, WeightMassSelector, make_control_task
 
 control = make_control_task(tokens.words, y, random_state=0)
@@ -39,8 +41,9 @@ rankings["largest std"] = np.argsort(-X[train].std(axis=0), kind="stable")
 rankings["random"] = np.random.RandomState(0).permutation(X.shape[1])
 
 # %%
-# First question: does the tag depend on the first k neurons? The probe that was trained with them
-# loses much, one that is trained without them little: others know the same.
+# First question: does reading the tag depend on the first k neurons? A probe trained with them
+# loses much accuracy, but one trained without them loses little: other neurons hold the same
+# information.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -54,13 +57,13 @@ for k in sizes:
     fixed.append(probe.score(ablated[test], y[test]))
     new = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     retrained.append(new.fit(ablated[train], y[train]).score(ablated[test], y[test]))
-    print(f"{k:3} ablated: probe as it was {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
+    print(f"{k:3} ablated: original probe {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
 
 # %%
 # Second question: does the network depend on them? A forward hook sets neurons of layer 3 to their
-# mean on all words of a sentence, and the sentence embedding (the mean of the last layer) says how
-# far that carries. The special tokens stay as they are: there, some neurons are far from their mean
-# on words, and taking those away breaks more than what is asked about.
+# mean on all words of a sentence, and the change of the sentence embedding (the mean of the last
+# layer) measures the effect. The special tokens are left unchanged: on them, some neurons are far
+# from their mean on words, and replacing those values would break more than we ask about.
 lengths = np.array(
     [len(ids) for ids in tokenizer([" ".join(s) for s in corpus.sentences])["input_ids"]]
 )
@@ -76,8 +79,10 @@ def embed(neurons):
         states[:, 1:-1, neurons] = means[neurons]  # in place, between [CLS] and [SEP]
 
     hook = model.encoder.layer[2].register_forward_hook(ablate)
-    embeddings = model(**batch).last_hidden_state.mean(dim=1)
-    hook.remove()
+    try:
+        embeddings = model(**batch).last_hidden_state.mean(dim=1)
+    finally:  # an error must not leave the hook in the model
+        hook.remove()
     return torch.nn.functional.normalize(embeddings, dim=1)
 
 
@@ -85,7 +90,7 @@ intact = embed([])
 
 
 def change(neurons):
-    """1 - cosine of the embeddings with and without neurons, in the mean."""
+    """Mean of 1 - cosine of the embeddings with and without the ablation."""
     return float(1 - (intact * embed(list(neurons))).sum(dim=1).mean())
 
 
@@ -93,10 +98,10 @@ for name, ranking in rankings.items():
     print(f"{name:13}", *(f"k={k}: {change(ranking[:k]):.2f} " for k in sizes[1:]))
 
 # %%
-# Without the neurons of the tags the embedding changes more than without random ones. But without
-# those of random labels it changes nearly as much, and without the largest neurons more. One at a
-# time, the effect of a neuron follows from its deviation, by which its mean moves it; that a probe
-# ranks it high adds next to nothing.
+# Ablating the neurons of the tags changes the embedding more than ablating random ones. But
+# ablating those of random labels changes it nearly as much, and ablating the largest neurons
+# changes it more. One at a time, the effect of a neuron follows from its standard deviation, the
+# typical distance that the ablation moves it. The rank that a probe gives it adds next to nothing.
 from scipy.stats import rankdata, spearmanr
 
 stds = X[train].std(axis=0)
@@ -119,16 +124,16 @@ from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 figure.suptitle(
-    "Neurons that a probe finds: the tag can do without them, the network heeds their variance"
+    "Ablating the neurons that a probe finds: tags survive, and the effect follows the variance"
 )
 left.plot(sizes, retrained, "o-", color="#0072B2", label="probe trained without them")
 left.plot(sizes, fixed, "s--", color="#D55E00", label="probe trained with them")
 frequent = np.unique(y, return_counts=True)[1].max() / len(y)
 left.axhline(frequent, color="0.4", linestyle=":", label="most frequent tag")
 left.set(
-    xlabel="Neurons of layer 3 ablated, of 384 (first of the probe)",
+    xlabel="Neurons of layer 3 ablated, of 384 (in the order of the probe)",
     ylabel="Accuracy of tags on other sentences",
-    title="Is the tag gone?",
+    title="Can the tag still be read?",
     ylim=(0, 1),
 )
 left.legend()
@@ -143,7 +148,7 @@ right.set(
     xscale="log",
     yscale="log",
     xlabel="Standard deviation of the neuron (activation units)",
-    ylabel="Change of sentence embeddings, 1 − cosine",
+    ylabel="Change of the sentence embeddings (1 − cosine)",
     title="Does the network change? One neuron at a time",
 )
 right.set_xticks([0.3, 0.5, 1, 2], [0.3, 0.5, 1, 2])

@@ -2,8 +2,9 @@
 Pitfall: the test set is not new
 ================================
 
-Words of one sentence, or of one type, on both sides of a split; and neurons chosen on all words
-before they are split. How much each of them is worth, and when it is worth nothing.
+Information leaks when words of one sentence or of one type are on both sides of a split, and when
+neurons are selected on all words before the split. This example measures how much each leak raises
+the score, and where it does not matter.
 """
 
 # %%
@@ -22,10 +23,10 @@ types = np.char.lower(tokens.words.astype(str))
 genres = corpus.genres[sentences]
 
 # %%
-# Parts of speech belong to words, genres to sentences. For the tags it matters whether the word
-# types of the test are known, and not at all whether their sentences are. For the genre, a probe
-# that has met other words of the sentence recognises the sentence: later layers mix it into each
-# word, so the gap grows with the layer.
+# Parts of speech belong to words, and genres belong to sentences. For the tags, it matters whether
+# the word types of the test set were seen in training, but not whether their sentences were. For
+# the genre, a probe that was trained on other words of the sentence recognizes the sentence: later
+# layers mix the sentence into each word, so the gap grows with the layer.
 from sklearn_neurox import layerwise_scores
 
 probe = make_pipeline(StandardScaler(), LinearProbeClassifier(max_epochs=3, random_state=0))
@@ -49,7 +50,7 @@ for title, table in (("tags", tags), ("genres", genre)):
         print(f"{title:7} {name:13}", *(f"{score:.2f}" for score in row))
 
 # %%
-# Sentences that a corpus has twice, with ids of their own, do leak the tags: in the last layer.
+# Duplicated sentences do leak the tags in the last layer, if the copies have ids of their own.
 from sklearn.model_selection import cross_val_score
 
 twice = np.r_[: len(types), np.flatnonzero(sentences % 2)]
@@ -60,8 +61,8 @@ for name, ids in (("as new sentences", new_ids), ("under one id", sentences[twic
     print(f"half of them twice, {name:16}", scores.mean().round(2))
 
 # %%
-# Random labels of two kinds for a few words: no probe can do better than .5. Twenty neurons, chosen
-# on all words before the folds are made, seem to do; chosen inside the folds they do not.
+# With two random labels on a few words, no probe can do better than .5. Twenty neurons selected on
+# all words before the split seem to do so. Selected inside the folds, they do not.
 from sklearn.linear_model import RidgeClassifier
 
 from sklearn_neurox import ProbelessSelector
@@ -95,7 +96,7 @@ styles = {
 }
 titles = ("Tag of a word", "Genre of its sentence")
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
-figure.suptitle("Which leak matters depends on what is asked, and choosing neurons is training")
+figure.suptitle("Which leak matters depends on the task, and selecting neurons is training")
 for ax, table, title in zip(axes[:2], (tags, genre), titles, strict=True):
     for name, row in table.items():
         ax.plot(tokens.layers, row, label=f"split {name}", **styles[name])
@@ -103,8 +104,8 @@ for ax, table, title in zip(axes[:2], (tags, genre), titles, strict=True):
     ax.legend()
 axes[0].set_ylabel("Accuracy (mean of 3 folds)")
 for values, label, name in (
-    (before, "20 neurons chosen before", "random words"),
-    (inside, "chosen inside each fold", "by sentence"),
+    (before, "20 neurons selected before", "random words"),
+    (inside, "selected inside each fold", "by sentence"),
 ):
     spread = np.std(values, axis=1)
     axes[2].errorbar(sizes, np.mean(values, axis=1), spread, label=label, capsize=3, **styles[name])

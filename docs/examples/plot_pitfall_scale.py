@@ -2,8 +2,9 @@
 Pitfall: neurons differ in scale
 ================================
 
-A few neurons are larger than all others, and a weight says nothing without the scale of its
-neuron. What that does to similarities and to rankings, and what to compare a ranking with.
+A few neurons are larger than all others, and a weight means nothing without the scale of its
+neuron. This example shows what that does to similarities and to rankings, and which baselines a
+ranking has to beat.
 """
 
 # %%
@@ -19,12 +20,12 @@ X, y = tokens.X, tokens.y
 stds = X.std(axis=0)
 moving = stds > 1e-6
 print(f"standard deviations: {stds[moving].min():.2f} to {stds.max():.2f}")
-print("neurons that do not move:", tokens.neuron_names[~moving])
+print("constant neurons:", tokens.neuron_names[~moving])
 
 # %%
-# How similar are two words by chance? The mean cosine of random pairs is a sum over neurons, so
-# each neuron has its share of it (Timkey and van Schijndel 2021). In layers 2 to 5 it is neuron 223
-# that has the largest: not by its variance, but by a mean far from zero.
+# How similar are two random words? The mean cosine of random pairs is a sum over neurons, so each
+# neuron has a share of it (Timkey and van Schijndel 2021). In layers 2 to 5, neuron 223 has the
+# largest share: not because of its variance, but because its mean is far from zero.
 rng = np.random.RandomState(0)
 first, second = rng.randint(len(X), size=(2, 5000))
 shares = []
@@ -36,7 +37,8 @@ for layer in tokens.layers:
     print(f"layer {layer}: mean cosine {parts.sum():.2f}, neurons {largest}, {shares[-1].round(2)}")
 
 # %%
-# Rankings of all neurons on three quarters of the sentences. Raw weights warn that scales differ.
+# We rank all neurons on three quarters of the sentences. The selector warns where it ranks by raw
+# weights of neurons of different scale.
 import warnings
 
 from sklearn.pipeline import make_pipeline
@@ -47,15 +49,15 @@ from sklearn_neurox import LinearProbeClassifier, RandomSelector, WeightMassSele
 split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens.sentence_ids)
 train, test = next(split)
 adam = LinearProbeClassifier(random_state=0).fit(X[train], y[train])
-standardised = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+standardized = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
 sparse = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-3)
 selectors = {
-    "|coef| of a sparse probe, standardised": WeightMassSelector(
+    "|coef| of a sparse probe, standardized": WeightMassSelector(
         make_pipeline(StandardScaler(), sparse)
     ),
     "|coef| · std": WeightMassSelector(adam, prefit=True),
-    "|coef|, as the activations come": WeightMassSelector(adam, prefit=True, scaled=False),
-    "|coef|, standardised, no penalty": WeightMassSelector(standardised),
+    "|coef| on unscaled activations": WeightMassSelector(adam, prefit=True, scaled=False),
+    "|coef|, standardized, no penalty": WeightMassSelector(standardized),
 }
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
@@ -66,7 +68,7 @@ rankings["std alone, no labels"] = np.argsort(-X[train].std(axis=0), kind="stabl
 chance = [RandomSelector(random_state=i).fit(X[train], y[train]).ranking_ for i in range(5)]
 
 # %%
-# What a new probe reads from the first k neurons of each, on other sentences.
+# New probes on the first k neurons of each ranking are scored on other sentences.
 from sklearn_neurox import NeuronSelector
 
 judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
@@ -84,13 +86,14 @@ for name, row in [*scores.items(), ("random, mean of 5", random.mean(axis=0))]:
     print(f"{name:39}", *(f"{score:.2f}" for score in row))
 
 # %%
-# Raw weights, and those of a hardly trained probe on standardised neurons, find nothing that chance
-# does not. The factor std does much of the work in ``|coef| · std``: alone, without a label, it
-# comes close. So let a ranking beat the list of the largest neurons, not only chance.
+# Neither raw weights nor those of a briefly trained probe on standardized neurons do much better
+# than random neurons. In ``|coef| · std``, the factor std does much of the work: it comes close on
+# its own, without any labels. A ranking should therefore beat the list of the largest neurons, not
+# only random ones.
 from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-figure.suptitle("A few neurons make words similar, and raw weights rank no better than chance")
+figure.suptitle("A few neurons make words similar, and raw weights rank no better than random")
 bottom = np.zeros(len(shares))
 for part, label, color, hatch in zip(
     np.transpose(shares),

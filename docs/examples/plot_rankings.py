@@ -2,8 +2,8 @@
 Which ranking finds the neurons?
 ================================
 
-Eight rankings of the same neurons, by the accuracy of new probes on the first k of each, and how
-far they agree.
+This example compares eight rankings of the same neurons, by the accuracy of new probes on the first
+k neurons of each, and by how far they agree.
 """
 
 # %%
@@ -21,9 +21,10 @@ train, test = next(split)
 X, y, X_test, y_test = tokens.X[train], tokens.y[train], tokens.X[test], tokens.y[test]
 
 # %%
-# By the weights of a probe, times the deviation of the neuron; by those of a sparse probe at its
-# optimum; by class means; as detectors of single classes; by bits, the first ten chosen one by one.
-# A ``VotingSelector`` fits them all and lets them vote.
+# Neurons are ranked by the weights of a probe times the standard deviation of the neuron, by those
+# of a sparse probe at its optimum, by class means, as detectors of single classes, and by mutual
+# information, with the first ten chosen one by one. A ``VotingSelector`` fits all of these rankings
+# and combines them by a vote.
 from sklearn_neurox import (
     AveragePrecisionSelector,
     GaussianSelector,
@@ -51,8 +52,8 @@ rankings["vote of these five"] = voting.ranking_
 rankings["random"] = RandomSelector(random_state=0).fit(X, y).ranking_
 
 # %%
-# Raw weights, for comparison. On activations as they come this warns that the neurons differ in
-# scale; here that is what is to be seen.
+# For comparison, we add a ranking by raw weights. On unscaled activations, the selector warns that
+# the neurons differ in scale; here, this is the effect that we want to show.
 import warnings
 
 with warnings.catch_warnings(record=True) as caught:
@@ -61,7 +62,8 @@ with warnings.catch_warnings(record=True) as caught:
 print(caught[0].message)
 
 # %%
-# New probes on the first k neurons of each ranking, standardised, on words of other sentences.
+# We train new probes on the first k neurons of each ranking, standardized, and score them on other
+# sentences.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -83,9 +85,9 @@ for name, curve in scores.items():
     print(f"{name:18}", *(f"{score:5.2f}" for score in curve))
 
 # %%
-# A sparse probe and the Gaussian, which both pass over neurons that repeat others, keep most. Class
-# means and detectors, which score each neuron by itself, keep less. Raw weights are hardly better
-# than chance: with ten times the words they are worse (see the guide).
+# The sparse probe and the Gaussian selector keep the most accuracy: both skip neurons that repeat
+# others. Class means and detectors, which score each neuron separately, keep less. Raw weights are
+# barely better than random neurons, and with ten times the words they are worse (see the guide).
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
@@ -105,9 +107,10 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# Do they find the same neurons? The first 100 of each two, intersection over union. Those that
-# score each neuron by itself agree with each other; the others choose different neurons that tell
-# as much. Many lists of neurons are as good as another.
+# Do they find the same neurons? We compare the first 100 neurons of each pair of rankings by their
+# intersection over union. Rankings that score each neuron separately agree with each other. The
+# others choose different neurons that are just as informative: many lists of neurons are equally
+# good.
 from sklearn_neurox import RankingOverlapDisplay
 
 RankingOverlapDisplay.from_rankings(rankings, k=100)

