@@ -16,7 +16,6 @@ PAGES = [
     ROOT / "README.md",
     DOCS / "quickstart.md",
     DOCS / "pitfalls.md",
-    DOCS / "neurox.md",
     DOCS / "extending.md",
     *sorted((DOCS / "guide").glob("*.md")),
 ]

@@ -15,7 +15,9 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 import sklearn_neurox as snx
 
-ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.docs
+
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "neurox.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```", "", PAGE, flags=re.DOTALL | re.MULTILINE)
 
