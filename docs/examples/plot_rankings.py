@@ -110,5 +110,5 @@ plt.show()
 # as much. Many lists of neurons are as good as another.
 from sklearn_neurox import RankingOverlapDisplay
 
-RankingOverlapDisplay.from_rankings(rankings, k=100)
+RankingOverlapDisplay.from_rankings(rankings, n_neurons=100)
 plt.show()

@@ -70,6 +70,26 @@ def test_a_word_has_the_direction_of_its_first_letter(text_direction):
     assert found == [ltr, rtl, rtl, *[rtl if text_direction == "rtl" else ltr] * 3]
 
 
+@pytest.mark.parametrize(
+    ("words", "direction"),
+    [
+        (["3", "(שלום)", "word"], "rtl"),
+        (["!", "مرحبا"], "rtl"),
+        (["3", "(word)", "שלום"], "ltr"),
+        (["北京", "שלום"], "ltr"),
+        (["1", "+", "2"], "ltr"),
+        ([], "ltr"),
+    ],
+)
+def test_auto_is_the_direction_of_the_first_letter(words, direction):
+    values = np.ones(len(words))
+    expected = visualize_activations(words, values, text_direction=direction).tostring()
+    assert visualize_activations(words, values).tostring() == expected
+    other = {"ltr": "rtl", "rtl": "ltr"}[direction]
+    other_way = visualize_activations(words, values, text_direction=other).tostring()
+    assert (other_way != expected) == bool(words)
+
+
 def test_an_emoji_is_one_image():
     words = ["👨\u200d👩\u200d👧", "🇫🇷", "👍🏽", "end"]
     drawn = list(words_of(visualize_activations(words, [1, -1, 1, 2], font_size=10)))
