@@ -1,4 +1,4 @@
-"""What several displays draw into axes.
+"""Drawing that several displays share.
 
 Series differ in color, marker and line style, so that they can be distinguished in grayscale and
 by color-blind readers.
@@ -7,7 +7,7 @@ by color-blind readers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +18,14 @@ from ._wording import count
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Style = Mapping[str, Any] | None  # of one parameter that ends in _kw
+Style: TypeAlias = Mapping[str, Any]  # keyword arguments for matplotlib
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 # The colors of Okabe and Ito that are dark enough for white paper.
 _COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#000000")
 _MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":")
-# A relative luminance (WCAG 2) at which black and white text have the same contrast.
+# On a background of this relative luminance (WCAG 2), black and white text have the same contrast.
 _MIDDLE = 0.179
 
 
@@ -38,16 +38,17 @@ def series_style(index: int) -> dict[str, Any]:
     }
 
 
-def override(defaults: Mapping[str, Any], user: Style, artist: str) -> dict[str, Any]:
-    """Return keyword arguments for matplotlib, in which those of the user win.
+def override(defaults: Mapping[str, Any], user: Style | None, artist: str) -> dict[str, Any]:
+    """Merge keyword arguments for matplotlib, with those of the user overriding the defaults.
 
     Parameters
     ----------
     defaults : mapping
+        Default keyword arguments.
     user : mapping or None
-        May use aliases, such as ``lw`` for ``linewidth``.
+        Keyword arguments of the user, which may be aliases, such as ``lw`` for ``linewidth``.
     artist : str
-        Module and class of the artist that they style, such as "lines.Line2D".
+        Module and class of the styled artist, such as "lines.Line2D".
 
     Returns
     -------
@@ -66,13 +67,16 @@ def override(defaults: Mapping[str, Any], user: Style, artist: str) -> dict[str,
 
 
 def literal(text: object) -> str:
-    """Return text that matplotlib draws verbatim, and does not leave out of a legend."""
-    shown = str(text).replace("$", r"\$")  # not a formula
+    """Escape text so that matplotlib draws it verbatim, also in a legend.
+
+    A dollar sign would start a formula, and a legend ignores labels that start with an underscore.
+    """
+    shown = str(text).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 
 def plot_folds(
-    ax: Axes, x: ArrayLike, scores: NDArray, label: str, index: int, errorbar_kw: Style
+    ax: Axes, x: ArrayLike, scores: NDArray, label: str, index: int, errorbar_kw: Style | None
 ) -> None:
     """Draw a series of means over the folds, with bars of one standard deviation."""
     style = override(
@@ -82,7 +86,7 @@ def plot_folds(
 
 
 def set_xticks(ax: Axes, labels: Sequence[object], at_most: int = 25) -> None:
-    """Label the positions 0, 1, ... of the x axis; of many, only every second, third, ..."""
+    """Label the positions 0, 1, ... of the x axis, or every n-th of them if there are many."""
     step = -(-len(labels) // at_most)
     ax.set_xticks(range(0, len(labels), step), [literal(label) for label in labels[::step]])
 
@@ -93,8 +97,8 @@ def plot_matrix(
     rows: Sequence[object],
     columns: Sequence[object],
     label: str,
-    im_kw: Style,
-    text_kw: Style,
+    im_kw: Style | None,
+    text_kw: Style | None,
 ) -> None:
     """Draw numbers between 0 and 1 as a matrix of colors, and write them into the cells."""
     limits = {} if im_kw and "norm" in im_kw else {"vmin": 0, "vmax": 1}
@@ -120,7 +124,7 @@ def _text_color(background: Iterable[float]) -> str:
 
 
 def spread_of(n_folds: int) -> str:
-    """Say for a label what the points and bars are."""
+    """Return what points and bars show, for the label of an axis."""
     return f"mean ± std of {count(n_folds, 'fold')}"
 
 

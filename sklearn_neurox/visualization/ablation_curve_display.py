@@ -57,7 +57,11 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
     _kind = AblationCurve
 
     def plot(
-        self, *, ax: Axes | None = None, errorbar_kw: Style = None, level_kw: Style = None
+        self,
+        *,
+        ax: Axes | None = None,
+        errorbar_kw: Style | None = None,
+        level_kw: Style | None = None,
     ) -> Self:
         """Plot the scores.
 

@@ -45,7 +45,7 @@ class CodelengthDisplay(NamedResultsDisplay[Codelength]):
     _kind = Codelength
 
     def plot(
-        self, *, ax: Axes | None = None, line_kw: Style = None, level_kw: Style = None
+        self, *, ax: Axes | None = None, line_kw: Style | None = None, level_kw: Style | None = None
     ) -> Self:
         """Plot the code lengths.
 

@@ -80,8 +80,8 @@ class DendrogramDisplay(Display):
         names: Sequence[str] | NDArray | None = None,
         max_neurons: int = 40,
         ax: Axes | None = None,
-        line_kw: Style = None,
-        cut_kw: Style = None,
+        line_kw: Style | None = None,
+        cut_kw: Style | None = None,
     ) -> Self:
         """Plot a fitted clustering.
 
@@ -129,7 +129,9 @@ class DendrogramDisplay(Display):
         n_whole = max(1, int((sizes[largest].cumsum() <= self.max_neurons).sum()))
         return np.flatnonzero(np.isin(self.labels, largest[:n_whole]))[: self.max_neurons]
 
-    def plot(self, *, ax: Axes | None = None, line_kw: Style = None, cut_kw: Style = None) -> Self:
+    def plot(
+        self, *, ax: Axes | None = None, line_kw: Style | None = None, cut_kw: Style | None = None
+    ) -> Self:
         """Plot the tree.
 
         Parameters

@@ -53,7 +53,11 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
     _kind = LayerwiseScores
 
     def plot(
-        self, *, ax: Axes | None = None, errorbar_kw: Style = None, level_kw: Style = None
+        self,
+        *,
+        ax: Axes | None = None,
+        errorbar_kw: Style | None = None,
+        level_kw: Style | None = None,
     ) -> Self:
         """Plot the scores.
 

@@ -60,8 +60,8 @@ class NeuronsPerClassDisplay(Display):
         *,
         mass: float = 0.5,
         ax: Axes | None = None,
-        bar_kw: Style = None,
-        text_kw: Style = None,
+        bar_kw: Style | None = None,
+        text_kw: Style | None = None,
     ) -> Self:
         """Count the neurons of each class of a fitted selector, and plot the numbers.
 
@@ -106,7 +106,9 @@ class NeuronsPerClassDisplay(Display):
     def _figsize(self) -> tuple[float, float]:
         return 6.4, 1.4 + 0.25 * len(self.n_neurons)
 
-    def plot(self, *, ax: Axes | None = None, bar_kw: Style = None, text_kw: Style = None) -> Self:
+    def plot(
+        self, *, ax: Axes | None = None, bar_kw: Style | None = None, text_kw: Style | None = None
+    ) -> Self:
         """Plot the numbers as bars.
 
         Parameters

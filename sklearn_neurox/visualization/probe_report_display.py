@@ -84,9 +84,9 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         self,
         *,
         ax: Axes | None = None,
-        errorbar_kw: Style = None,
-        im_kw: Style = None,
-        text_kw: Style = None,
+        errorbar_kw: Style | None = None,
+        im_kw: Style | None = None,
+        text_kw: Style | None = None,
     ) -> Self:
         """Plot the scores.
 
@@ -132,7 +132,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         return f"{label} ({support:,})" if self._has_one_support() else label
 
     def _draw_points(
-        self, ax: Axes, names: Sequence[str], values: NDArray[np.float64], errorbar_kw: Style
+        self, ax: Axes, names: Sequence[str], values: NDArray[np.float64], errorbar_kw: Style | None
     ) -> None:
         for index, (name, (value, low, high)) in enumerate(
             zip(names, np.moveaxis(values, 2, 1), strict=True)
@@ -155,7 +155,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
 
 
 def _intervals(reports: Collection[ProbeReport], values: NDArray[np.float64]) -> str:
-    """Say for a label what the bars are; return an empty string if there are none."""
+    """Return what the bars show, for the label of an axis; empty if there are no bars."""
     if np.isnan(values[..., 1:]).all():
         return ""
     levels = sorted({f"{report.confidence:.0%}" for report in reports})

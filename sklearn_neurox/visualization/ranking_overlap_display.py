@@ -54,8 +54,8 @@ class RankingOverlapDisplay(Display):
         *,
         n_neurons: int,
         ax: Axes | None = None,
-        im_kw: Style = None,
-        text_kw: Style = None,
+        im_kw: Style | None = None,
+        text_kw: Style | None = None,
     ) -> Self:
         """Compare rankings and plot their overlap.
 
@@ -84,8 +84,8 @@ class RankingOverlapDisplay(Display):
         *,
         n_neurons: int,
         ax: Axes | None = None,
-        im_kw: Style = None,
-        text_kw: Style = None,
+        im_kw: Style | None = None,
+        text_kw: Style | None = None,
     ) -> Self:
         """Compare the rankings of a :class:`VotingSelector` and of its selectors.
 
@@ -113,7 +113,9 @@ class RankingOverlapDisplay(Display):
         size = 2.5 + 0.5 * len(self.names)
         return size + 0.8, size
 
-    def plot(self, *, ax: Axes | None = None, im_kw: Style = None, text_kw: Style = None) -> Self:
+    def plot(
+        self, *, ax: Axes | None = None, im_kw: Style | None = None, text_kw: Style | None = None
+    ) -> Self:
         """Plot the overlap.
 
         Parameters

@@ -59,7 +59,7 @@ class RedundancyDisplay(Display):
         *,
         name: str = "neurons",
         ax: Axes | None = None,
-        line_kw: Style = None,
+        line_kw: Style | None = None,
     ) -> Self:
         """Plot a fitted clustering.
 
@@ -89,7 +89,7 @@ class RedundancyDisplay(Display):
         *,
         all_layers: bool = True,
         ax: Axes | None = None,
-        line_kw: Style = None,
+        line_kw: Style | None = None,
         **kwargs: Any,
     ) -> Self:
         """Cluster the neurons of each layer, and of all layers together, and plot the clusters.
@@ -118,7 +118,7 @@ class RedundancyDisplay(Display):
         heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
         return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, *, ax: Axes | None = None, line_kw: Style = None) -> Self:
+    def plot(self, *, ax: Axes | None = None, line_kw: Style | None = None) -> Self:
         """Plot the number of clusters.
 
         Parameters

@@ -88,7 +88,7 @@ class RegularizationPathDisplay(Display):
         *,
         show: Literal["score", "zeros"] = "score",
         ax: Axes | None = None,
-        errorbar_kw: Style = None,
+        errorbar_kw: Style | None = None,
     ) -> Self:
         """Plot a fitted search over both penalties.
 
@@ -118,7 +118,7 @@ class RegularizationPathDisplay(Display):
         )
         return display.plot(ax=ax, errorbar_kw=errorbar_kw)
 
-    def plot(self, *, ax: Axes | None = None, errorbar_kw: Style = None) -> Self:
+    def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:
         """Plot the scores, or the shares of zero weights.
 
         Parameters

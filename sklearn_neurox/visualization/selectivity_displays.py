@@ -67,9 +67,9 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         self,
         *,
         ax: Axes | None = None,
-        line_kw: Style = None,
-        hlines_kw: Style = None,
-        text_kw: Style = None,
+        line_kw: Style | None = None,
+        hlines_kw: Style | None = None,
+        text_kw: Style | None = None,
     ) -> Self:
         """Plot the scores.
 
@@ -153,7 +153,7 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
     _compute = staticmethod(selectivity_curve)
     _kind = SelectivityCurve
 
-    def plot(self, *, ax: Axes | None = None, errorbar_kw: Style = None) -> Self:
+    def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:
         """Plot the scores.
 
         Parameters

@@ -38,8 +38,8 @@ class TopWordsTable(HtmlTable):
     min_score : float in [0, 1], default=0.0
         Show word types with ``|score| > min_score``.
     min_count : int, default=1
-        Leave out word types that occur less often. The score of a word that occurs only once may
-        be high at random.
+        Leave out word types that occur less often. The score of a word that occurs only once is
+        unreliable.
 
     Attributes
     ----------

@@ -37,14 +37,14 @@ class TransformersVisualizer:
         A model as in :class:`ActivationExtractor`: a name, a path, "model,tokenizer", or a loaded
         model.
     tokenizer : str, path or tokenizer, default=None
-        None loads the tokenizer of `model`.
+        The tokenizer. None loads that of `model`.
     **extractor_parameters
         Other parameters of :class:`ActivationExtractor`, except `layers`.
 
     Raises
     ------
     TypeError
-        If the extractor does not have a parameter.
+        If `layers` is passed, or :class:`ActivationExtractor` does not have a parameter.
 
     See Also
     --------
