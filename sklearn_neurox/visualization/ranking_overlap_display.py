@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from numpy.typing import ArrayLike, NDArray
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import VotingSelector, ranking_overlap
@@ -50,7 +51,7 @@ class RankingOverlapDisplay(Display):
     @classmethod
     def from_rankings(
         cls,
-        rankings: Mapping[str, ArrayLike],
+        rankings: Mapping[str, Sequence[int] | NDArray[np.integer]],
         *,
         n_neurons: int,
         ax: Axes | None = None,

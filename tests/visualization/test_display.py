@@ -1,6 +1,7 @@
 """What all displays have in common: axes, names, errors, and the style of the user."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -193,6 +194,13 @@ def test_the_style_of_the_user_wins(classification, make, name, style, find):
             assert all(has(artist, key, value) for key, value in style.items())
     (first, *_) = find(display.plot().ax_)
     assert not all(has(first, key, value) for key, value in style.items())
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_every_display_is_in_the_file_that_its_name_suggests(name):
+    module = getattr(snx, name).__module__.rpartition(".")[2]
+    expected = re.sub("(?<=.)(?=[A-Z])", "_", name).lower()
+    assert module in (expected, "selectivity_displays" if "Selectivity" in name else expected)
 
 
 def test_every_display_passes_style_on(classification):
