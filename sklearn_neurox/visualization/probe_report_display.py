@@ -175,12 +175,12 @@ def _classes_of(reports: Sequence[ProbeReport]) -> tuple[list[Any], NDArray[np.i
     return labels, np.sum([[c.support for c in report.per_class] for report in reports], axis=0)
 
 
-def _class_values(report: ProbeReport, name: str) -> list[tuple[float, float, float]]:
-    """Return the value, low and high of a score for each class; NaN stands for a missing number."""
+def _class_values(report: ProbeReport, name: str) -> NDArray[np.float64]:
+    """Return the value, low and high of a score for each class; NaN if there is no number."""
     values = []
     for each in report.per_class:
         score = getattr(each, name)
         if score is None:
             score = np.nan
         values.append((score, np.nan, np.nan) if isinstance(score, Real) else score)
-    return np.array(values, dtype=float).tolist()
+    return np.array(values, dtype=np.float64)
