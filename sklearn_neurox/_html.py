@@ -92,7 +92,8 @@ def table(
     caption : str, default=""
         Text of the caption; empty for none.
     label : str, default=None
-        Put the table into a region that scrolls, which screen readers announce by this text.
+        If given, wrap the table in a scrollable region that screen readers announce with this
+        text.
     attributes : mapping of str to mapping, default=None
         Attributes of the elements "region", "table" and "caption", as in :func:`element`, such as
         ``{"table": {"style": "margin:0"}}``.
