@@ -191,11 +191,11 @@ def _direction_of(word: str, is_rtl: bool) -> dict[str, str]:
 def _break_lines(widths: list[int], char_limit: int) -> list[list[int]]:
     """Return the positions of the words of each line."""
     lines: list[list[int]] = []
-    room = 0
+    free = 0
     for i, width in enumerate(widths):
-        if not lines or width > room:
+        if not lines or width > free:
             lines.append([])
-            room = char_limit
+            free = char_limit
         lines[-1].append(i)
-        room -= width + 1
+        free -= width + 1
     return lines
