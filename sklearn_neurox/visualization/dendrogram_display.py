@@ -114,7 +114,7 @@ class DendrogramDisplay(Display):
             fitted.labels_,
             clustering.distance_threshold,
             names=names,
-            absolute=clustering.use_abs_correlation,
+            absolute=clustering.absolute,
             max_neurons=max_neurons,
         )
         return display.plot(ax=ax, line_kw=line_kw, cut_kw=cut_kw)

@@ -75,7 +75,7 @@ class RankingOverlapDisplay(Display):
         -------
         display : RankingOverlapDisplay
         """
-        overlap = ranking_overlap(list(rankings.values()), k=n_neurons)
+        overlap = ranking_overlap(list(rankings.values()), n_neurons=n_neurons)
         return cls(overlap, list(rankings), n_neurons).plot(ax=ax, im_kw=im_kw, text_kw=text_kw)
 
     @classmethod

@@ -80,7 +80,7 @@ class RedundancyDisplay(Display):
         """
         check_is_fitted(clustering)
         heights = {name: clustering.linkage_matrix_[:, 2]}
-        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax, line_kw=line_kw)
+        return cls(heights, absolute=clustering.absolute).plot(ax=ax, line_kw=line_kw)
 
     @classmethod
     def from_activations(
@@ -116,7 +116,7 @@ class RedundancyDisplay(Display):
             parts[_ALL_LAYERS] = tokens.X
         clustering = CorrelationClustering(**kwargs)
         heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
-        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax, line_kw=line_kw)
+        return cls(heights, absolute=clustering.absolute).plot(ax=ax, line_kw=line_kw)
 
     def plot(self, *, ax: Axes | None = None, line_kw: Style | None = None) -> Self:
         """Plot the number of clusters.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 
-from ..evaluation._folds import metric_name
+from ..evaluation.scorers import metric_name
 from ..probes import LinearProbeClassifierCV, LinearProbeRegressorCV
 from ._axes import Style, override, series_style
 from ._display import Display

@@ -46,7 +46,7 @@ def test_names(classification):
     pandas = pytest.importorskip("pandas")
     X, _ = classification
     names = [f"n{i}" for i in range(12)]
-    selector = IndependentNeuronSelector(random_state=0, use_abs_correlation=False)
+    selector = IndependentNeuronSelector(random_state=0, absolute=False)
     selector.fit(pandas.DataFrame(X, columns=names))
     assert leaves(DendrogramDisplay.from_estimator(selector)) == set(names)
     display = DendrogramDisplay.from_estimator(selector, names=[n.upper() for n in names])

@@ -17,7 +17,9 @@ def test_cells_contain_the_numbers(classification):
     rng = np.random.RandomState(0)
     rankings = {name: rng.permutation(30) for name in ("one", "two", "three")}
     display = RankingOverlapDisplay.from_rankings(rankings, n_neurons=10)
-    np.testing.assert_array_equal(display.overlap, ranking_overlap(list(rankings.values()), k=10))
+    np.testing.assert_array_equal(
+        display.overlap, ranking_overlap(list(rankings.values()), n_neurons=10)
+    )
     cells = [text.get_text() for text in display.ax_.texts]
     assert cells == [f"{value:.2f}" for value in display.overlap.ravel()]
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == list(rankings)

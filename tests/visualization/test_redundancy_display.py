@@ -39,7 +39,7 @@ def test_a_line_for_each_layer_and_for_all(classification):
 def test_signed_distances_extend_to_2(classification):
     X, _ = classification
     X = np.hstack([X, -X])
-    clustering = CorrelationClustering(use_abs_correlation=False, random_state=0).fit(X)
+    clustering = CorrelationClustering(absolute=False, random_state=0).fit(X)
     ax = RedundancyDisplay.from_estimator(clustering).ax_
     assert ax.get_xlabel() == "Distance threshold (1 − correlation)"
     (line,) = ax.get_lines()
