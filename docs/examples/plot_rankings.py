@@ -113,5 +113,5 @@ plt.show()
 # good.
 from sklearn_neurox import RankingOverlapDisplay
 
-RankingOverlapDisplay.from_rankings(rankings, k=100)
+RankingOverlapDisplay.from_rankings(rankings, n_neurons=100)
 plt.show()

@@ -1,20 +1,17 @@
-"""Visualization: curves, activations over text, and whole analyses as a page."""
+"""Visualization: displays of results, activations over text, tables and pages."""
 
-from .cluster_displays import DendrogramDisplay, RedundancyDisplay
-from .displays import AblationCurveDisplay, LayerwiseScoresDisplay
-from .neuron_displays import (
-    NeuronsPerClassDisplay,
-    RankingOverlapDisplay,
-    RegularizationPathDisplay,
-)
+from .ablation_curve_display import AblationCurveDisplay
+from .analysis_report import AnalysisReport
+from .codelength_display import CodelengthDisplay
+from .dendrogram_display import DendrogramDisplay
+from .layerwise_scores_display import LayerwiseScoresDisplay
 from .neuron_grid import NeuronGrid
-from .report import AnalysisReport
-from .score_displays import (
-    CodelengthDisplay,
-    ProbeReportDisplay,
-    SelectivityCurveDisplay,
-    SelectivityDisplay,
-)
+from .neurons_per_class_display import NeuronsPerClassDisplay
+from .probe_report_display import ProbeReportDisplay
+from .ranking_overlap_display import RankingOverlapDisplay
+from .redundancy_display import RedundancyDisplay
+from .regularization_path_display import RegularizationPathDisplay
+from .selectivity_displays import SelectivityCurveDisplay, SelectivityDisplay
 from .text import visualize_activations
 from .top_words_table import TopWordsTable
 from .transformers_visualizer import TransformersVisualizer

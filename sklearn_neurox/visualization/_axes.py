@@ -1,94 +1,133 @@
-"""What is drawn into axes, in styles that tell series apart in grey and for the colour-blind."""
+"""Drawing that several displays share.
+
+Series differ in color, marker and line style, so that they can be distinguished in grayscale and
+by color-blind readers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-# Those of Okabe and Ito's colours that are dark enough for white paper; markers and dashes tell
-# them apart in grey.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+from .._optional import import_optional
+from ._wording import count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Style: TypeAlias = Mapping[str, Any]  # keyword arguments for matplotlib
+
+BLUE, ORANGE = "#0072B2", "#D55E00"
+# The colors of Okabe and Ito that are dark enough for white paper.
+_COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#000000")
 _MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":")
+# On a background of this relative luminance (WCAG 2), black and white text have the same contrast.
+_MIDDLE = 0.179
 
 
-def style(place: int) -> dict[str, Any]:
-    """Colour, marker and line of the series at a place."""
+def series_style(index: int) -> dict[str, Any]:
+    """Return the color, marker and line style of a series."""
     return {
-        "color": _COLORS[place % len(_COLORS)],
-        "marker": _MARKERS[place % len(_MARKERS)],
-        "linestyle": LINES[place % len(LINES)],
+        "color": _COLORS[index % len(_COLORS)],
+        "marker": _MARKERS[index % len(_MARKERS)],
+        "linestyle": LINES[index % len(LINES)],
     }
 
 
-def plain(text) -> str:
-    """Text that matplotlib draws as it is: no formula, and no label that legends leave out."""
-    text = str(text).replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
+def override(defaults: Mapping[str, Any], user: Style | None, artist: str) -> dict[str, Any]:
+    """Merge keyword arguments for matplotlib, with those of the user overriding the defaults.
+
+    Parameters
+    ----------
+    defaults : mapping
+        Default keyword arguments.
+    user : mapping or None
+        Keyword arguments of the user, which may be aliases, such as ``lw`` for ``linewidth``.
+    artist : str
+        Module and class of the styled artist, such as "lines.Line2D".
+
+    Returns
+    -------
+    dict
+    """
+    module, name = artist.split(".")
+    cbook, artists = (
+        import_optional(f"matplotlib.{each}", extra="plot", purpose="Plotting")
+        for each in ("cbook", module)
+    )
+    kind = getattr(artists, name)
+    ours, theirs = (cbook.normalize_kwargs(each, kind) for each in (defaults, user))
+    if "fmt" in theirs:  # a shorthand for these three
+        ours = {key: ours[key] for key in ours if key not in ("color", "marker", "linestyle")}
+    return {**ours, **theirs}
 
 
-def plot_folds(ax, x, scores, label: str, place: int) -> None:
-    """Draw means over the folds; bars span one standard deviation to each side."""
-    mean, std = scores.mean(axis=1), scores.std(axis=1)
-    ax.errorbar(x, mean, std, label=plain(label), capsize=3, **style(place))
+def literal(text: object) -> str:
+    """Escape text so that matplotlib draws it verbatim, also in a legend.
+
+    A dollar sign would start a formula, and a legend ignores labels that start with an underscore.
+    """
+    shown = str(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
-def set_xticks(ax, labels, at_most: int = 25) -> None:
-    """Label the places 0, 1, ... of the x axis, of many every second, third, ..."""
+def plot_folds(
+    ax: Axes, x: ArrayLike, scores: NDArray, label: str, index: int, errorbar_kw: Style | None
+) -> None:
+    """Draw a series of means over the folds, with bars of one standard deviation."""
+    style = override(
+        {"label": literal(label), "capsize": 3, **series_style(index)}, errorbar_kw, "lines.Line2D"
+    )
+    ax.errorbar(x, scores.mean(axis=1), scores.std(axis=1), **style)
+
+
+def set_xticks(ax: Axes, labels: Sequence[object], at_most: int = 25) -> None:
+    """Label the positions 0, 1, ... of the x axis, or every n-th of them if there are many."""
     step = -(-len(labels) // at_most)
-    ax.set_xticks(range(0, len(labels), step), [plain(label) for label in labels[::step]])
+    ax.set_xticks(range(0, len(labels), step), [literal(label) for label in labels[::step]])
 
 
-def plot_matrix(ax, values, rows, columns, label: str) -> None:
-    """Draw numbers between 0 and 1 as a matrix of colours, and write them into it."""
-    image = ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+def plot_matrix(
+    ax: Axes,
+    values: NDArray,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    label: str,
+    im_kw: Style | None,
+    text_kw: Style | None,
+) -> None:
+    """Draw numbers between 0 and 1 as a matrix of colors, and write them into the cells."""
+    limits = {} if im_kw and "norm" in im_kw else {"vmin": 0, "vmax": 1}
+    defaults = {"cmap": "cividis", "aspect": "auto", **limits}
+    image = ax.imshow(values, **override(defaults, im_kw, "image.AxesImage"))
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            color = "white" if value < 0.45 else "black"  # the better contrast
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
-    ax.set_xticks(range(len(columns)), map(plain, columns), rotation=40, ha="right")
-    ax.set_yticks(range(len(rows)), map(plain, rows))
+            color = _text_color(image.to_rgba(value))
+            style = {"ha": "center", "va": "center", "color": color, "fontsize": 8}
+            ax.text(column, row, f"{value:.2f}", **override(style, text_kw, "text.Text"))
+    ax.set_xticks(range(len(columns)), [literal(each) for each in columns], rotation=40, ha="right")
+    ax.set_yticks(range(len(rows)), [literal(each) for each in rows])
     ax.figure.colorbar(image, ax=ax, label=label)
 
 
+def _text_color(background: Iterable[float]) -> str:
+    """Return black or white, whichever has the better contrast."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in list(background)[:3]
+    )
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > _MIDDLE else "white"
+
+
 def spread_of(n_folds: int) -> str:
-    """Tell what the bars are, for a label."""
-    return f"mean ± std of {n_folds} fold{'' if n_folds == 1 else 's'}"
+    """Return what points and bars show, for the label of an axis."""
+    return f"mean ± std of {count(n_folds, 'fold')}"
 
 
-def check_result(result: Any, kind: type) -> None:
-    """Refuse what is not a result of a kind.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if not isinstance(result, kind):
-        raise TypeError(f"Expected a {kind.__name__}, got {type(result).__name__}.")
-
-
-def by_name(results: Any, kind: type) -> dict[str, Any]:
-    """One result, or several by name, as a dict; a single one has no name.
-
-    Raises
-    ------
-    TypeError
-        If one of them is something else.
-    ValueError
-        If there are none.
-    """
-    several = isinstance(results, Mapping)
-    named = {str(name): result for name, result in results.items()} if several else {"": results}
-    if not named:
-        raise ValueError(f"There is nothing to plot: no {kind.__name__} was given.")
-    for name, result in named.items():
-        if not isinstance(result, kind):
-            about = f" as {name!r}" if name else ""
-            raise TypeError(
-                f"Expected a {kind.__name__}, or a dict of names to some; got "
-                f"{type(result).__name__}{about}."
-            )
-    return named
+def distance_label(absolute: bool) -> str:
+    """Return the formula of the distance of two neurons."""
+    return f"(1 − {'|correlation|' if absolute else 'correlation'})"

@@ -1,18 +1,21 @@
-"""How wide a word is in a monospace font."""
+"""The width of a word in a monospace font."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _ZERO_WIDTH_JOINER = "\N{ZERO WIDTH JOINER}"
-# What makes a picture, two cells wide, of the sign before it: a selector, and colours of skin.
-_MAKES_A_PICTURE = ("\N{VARIATION SELECTOR-16}", *map(chr, range(0x1F3FB, 0x1F400)))
-# Vowels and final consonants of Hangul, drawn into the syllable that they follow.
+# These turn the preceding character into an emoji, two cells wide: a selector and skin tones.
+_MAKES_AN_EMOJI = ("\N{VARIATION SELECTOR-16}", *map(chr, range(0x1F3FB, 0x1F400)))
+# Vowels and final consonants of Hangul, drawn as part of the syllable that they follow.
 _HANGUL_PARTS = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))
 
 
 def n_cells(word: str) -> int:
-    """Count the cells of a word: 2 for a wide character or an emoji, 0 for what joins another.
+    """Return the number of cells of a word.
+
+    A wide character or an emoji has 2 cells, and a character that combines with the preceding one
+    has 0.
 
     Parameters
     ----------
@@ -24,20 +27,20 @@ def n_cells(word: str) -> int:
         At least 1.
     """
     widths: list[int] = []
-    before = ""
+    previous = ""
     for character in word:
-        if widths and character in _MAKES_A_PICTURE:
+        if widths and character in _MAKES_AN_EMOJI:
             widths[-1] = 2
-        elif not _joins(widths[-1] if widths else 0, before, character):
+        elif not _combines(widths[-1] if widths else 0, previous, character):
             widths.append(2 if unicodedata.east_asian_width(character) in "WF" else 1)
-        before = character
+        previous = character
     return max(sum(widths), 1)
 
 
-def _joins(width: int, before: str, character: str) -> bool:
-    """Tell whether a character is drawn into what is there, of so many cells."""
+def _combines(width: int, previous: str, character: str) -> bool:
+    """Return whether a character combines with the preceding one, which is `width` cells wide."""
     category = unicodedata.category(character)
-    if before == _ZERO_WIDTH_JOINER and category == "So":  # between letters it shapes, not joins
+    if previous == _ZERO_WIDTH_JOINER and category == "So":  # between letters it only shapes
         return width == 2
     is_hangul_part = any(ord(character) in part for part in _HANGUL_PARTS)
     return category in ("Mn", "Me", "Cf") or (is_hangul_part and width == 2)

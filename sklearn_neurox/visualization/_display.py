@@ -1,43 +1,143 @@
-"""What all displays do, in the manner of scikit-learn's."""
+"""Base classes of the displays."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from .._optional import import_optional
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+Result = TypeVar("Result")
+
 
 class Display(ABC):
-    """A picture with matplotlib."""
+    """Base class of plots with matplotlib, which work as scikit-learn's displays do.
 
-    ax_: Any
-    figure_: Any
+    A display stores what it shows in ``__init__`` and draws it in ``plot``. Parameters of ``plot``
+    that end in ``_kw`` are keyword arguments for matplotlib and override the default style.
+    """
 
-    def plot(self, *, ax=None) -> Self:
-        """Plot.
+    ax_: Axes
+    figure_: Figure | SubFigure
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to plot; None makes a figure.
+    @abstractmethod
+    def plot(self, *, ax: Axes | None = None) -> Self:
+        """Plot into `ax`, or into a new figure."""
 
-        Returns
-        -------
-        self : display
-            With ``ax_`` and ``figure_``.
-        """
+    def _use_axes(self, ax: Axes | None) -> Axes:
+        """Return the axes to plot into, and store them with their figure."""
         if ax is None:
             pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
             _, ax = pyplot.subplots(figsize=self._figsize(), layout="constrained")
-        self._draw(ax)
         self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return ax
 
     def _figsize(self) -> tuple[float, float]:
-        """Inches of a figure of its own."""
+        """Return the width and height of a new figure, in inches."""
         return 6.4, 4
 
-    @abstractmethod
-    def _draw(self, ax) -> None:
-        """Draw into axes."""
+
+class ResultDisplay(Display, Generic[Result]):
+    """Base class of the displays of a result that a function computes for an estimator."""
+
+    _compute: ClassVar[Callable[..., Any]]
+    _kind: ClassVar[type]
+
+    def __init__(self, result: Result) -> None:
+        _check_result(result, self._kind)
+        self.result = result
+
+    @classmethod
+    def from_result(cls, result: Any, *, ax: Axes | None = None, **kwargs: Any) -> Self:
+        """Plot a result.
+
+        Parameters
+        ----------
+        result : result
+            As in the parameters of the class.
+        ax : matplotlib Axes, default=None
+            Axes to plot into. None creates a new figure.
+        **kwargs : dict
+            Other parameters of the class, and of :meth:`plot`.
+
+        Returns
+        -------
+        display
+            Object that stores the result and the axes.
+        """
+        style = cls._pop_style(kwargs)
+        return cls(result, **kwargs).plot(ax=ax, **style)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Compute the result for an estimator and plot it.
+
+        Parameters
+        ----------
+        estimator : estimator
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
+        y : array-like of shape (n_samples,)
+            Labels.
+        ax : matplotlib Axes, default=None
+            Axes to plot into. None creates a new figure.
+        **kwargs : dict
+            Parameters of the function that computes the result, and of :meth:`plot`.
+
+        Returns
+        -------
+        display
+            Object that stores the result and the axes.
+        """
+        style = cls._pop_style(kwargs)
+        return cls(cls._compute(estimator, X, y, **kwargs)).plot(ax=ax, **style)
+
+    @classmethod
+    def _pop_style(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Remove the parameters of ``plot`` from keyword arguments, and return them."""
+        known = inspect.signature(cls.plot).parameters
+        return {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+
+
+class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
+    """Base class of the displays of one result, or of several results by name."""
+
+    def __init__(self, result: Result | Mapping[str, Result]) -> None:
+        self.result = result
+        self._results: dict[str, Result] = _by_name(result, self._kind)
+
+
+def _check_result(result: Any, kind: type, *, name: str = "", expected: str = "") -> None:
+    if not isinstance(result, kind):
+        place = f" for {name!r}" if name else ""
+        raise TypeError(
+            f"Expected a {kind.__name__}{expected}, got {type(result).__name__}{place}."
+        )
+
+
+def _by_name(results: Any, kind: type) -> dict[str, Any]:
+    """Return one result, or several by name, as a dict. The name of a single one is empty."""
+    several = isinstance(results, Mapping)
+    named = {str(name): result for name, result in results.items()} if several else {"": results}
+    if not named:
+        raise ValueError(f"Expected at least one {kind.__name__}, got an empty dict.")
+    for name, result in named.items():
+        _check_result(result, kind, name=name, expected=" or a dict of them by name")
+    return named

@@ -1,48 +1,48 @@
-"""The colours of activations: red below, blue above, stronger with the distance."""
+"""The colors of activations: red below and blue above a middle, stronger with the distance."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-NEGATIVE, POSITIVE = "#d35f5f", "#00aad4"  # apart in hue and in lightness, for the colour-blind
+NEGATIVE, POSITIVE = "#d35f5f", "#00aad4"  # differ in lightness too, for color-blind readers
 
 
 def opacities(values: NDArray[np.float64], limit: float, darken: int) -> NDArray[np.float64]:
-    """Give each value the strength of its colour.
+    """Return the opacity of the color of each value.
 
     Parameters
     ----------
     values : ndarray of float64
-        None beyond `limit`.
+        Of absolute values up to `limit`.
     limit : float
-        The absolute value of full strength.
+        Absolute value that has the full color.
     darken : int
-        How often the colour is laid over itself.
+        How many times the color is painted over itself.
 
     Returns
     -------
-    ndarray of float64 of the shape of values
-        In [0, 1].
+    ndarray of float64 of the shape of `values`
+        Opacities in [0, 1].
     """
     shares = np.abs(values) / limit if limit > 0 else np.zeros_like(values)
     return 1 - (1 - shares) ** darken
 
 
 def color_on_white(value: float, opacity: float) -> str:
-    """Mix the colour of a value with white.
+    """Return the color of a value on a white background.
 
     Parameters
     ----------
     value : float
-        Its sign tells the colour.
+        Its sign determines the color.
     opacity : float
         From :func:`opacities`.
 
     Returns
     -------
     str
-        As ``#rrggbb``, which every page understands.
+        The color as ``#rrggbb``.
     """
     color = bytes.fromhex((NEGATIVE if value < 0 else POSITIVE)[1:])
     return "#" + "".join(f"{round(255 + (part - 255) * opacity):02x}" for part in color)

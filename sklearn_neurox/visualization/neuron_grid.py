@@ -1,43 +1,47 @@
-"""Sentences by neurons: activations as colours behind the words, comparable down a column."""
+"""Table of sentences by neurons, with activations as colors behind the words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
+from .._html import element, escape, printable
 from .._validation import check_vector
 from ..activations import TokenActivations
-from ._html import CELL, HtmlTable, count, table
-from ._neurons import check_neurons, check_tokens
+from ._direction import TextDirection, check_direction
+from ._html_table import HtmlTable, styled_cell, styled_table
 from ._scale import color_on_white, opacities
-from ._xml import escape, printable
+from ._tokens import find_neurons
+from ._wording import count
 
-_DARKEN = 2  # as visualize_activations draws
-_STEPS = np.linspace(-1, 1, 11)  # of a legend
+_DARKEN = 2  # the default of visualize_activations
+_STEPS = np.linspace(-1, 1, 11)  # the colors of a legend
 
 
 class _Column(NamedTuple):
-    """What is drawn of a neuron."""
+    """A neuron to draw."""
 
     name: str
     activations: NDArray[np.float64]  # of all words
-    middle: float  # the activation without colour
-    limit: float  # the distance from it with the strongest colour
+    middle: float  # the activation that is white
+    limit: float  # the distance from it that has the strongest color
 
 
 class NeuronGrid(HtmlTable):
-    """A table of sentences and neurons, with activations as colours behind the words.
+    """Table of sentences by neurons, with activations as colors behind the words.
 
-    All cells of a column share one scale, which its head shows: the strongest colour is the
-    largest absolute activation of that neuron in the sentences drawn. Pointing at a word shows
-    its activation, and below each sentence stands its strongest word.
+    All cells of a column share one color scale, which is shown in the header: the strongest color
+    is the largest absolute activation of that neuron in the sentences shown. Each word has a
+    tooltip with its activation, and the word with the largest absolute activation is named below
+    each sentence.
 
-    Shows itself in a notebook; :meth:`save` writes a page, ``AnalysisReport.add_figure`` takes it.
+    A notebook shows the table, :meth:`save` writes it as a page, and ``AnalysisReport.add_figure``
+    adds it to a report.
 
     Parameters
     ----------
@@ -46,36 +50,37 @@ class NeuronGrid(HtmlTable):
     neurons : int, str, or list of them
         Columns of X, or names such as "layer_3_neuron_17".
     sentences : list of int, default=None
-        The sentences to draw, as numbered in ``tokens.sentence_ids``. None takes for each neuron
-        those where it is most active, by its largest absolute activation.
+        The sentences to show, as numbered in ``tokens.sentence_ids``. None selects for each neuron
+        the sentences that contain its largest absolute activations.
     n_sentences : int, default=3
-        Sentences taken for each neuron where `sentences` is None. One that is taken for two
-        neurons is drawn once.
+        Number of sentences for each neuron if `sentences` is None. A sentence that is selected for
+        several neurons is shown once.
     center : bool, default=False
-        Colour the distance from the neuron's mean over all words, for neurons that are never near
-        0. The most active sentences are then those furthest from the mean.
+        Whether colors show the distance from the mean of the neuron over all words, for neurons
+        whose activations are never close to 0. Sentences are then selected by that distance, too.
     text_direction : {"auto", "ltr", "rtl"}, default="auto"
-        Lines run from the left, from the right, or as the first letter of the sentence has it.
+        Direction of the sentences: from left to right, from right to left, or for each sentence
+        that of its first letter.
 
     Attributes
     ----------
     neuron_names_ : list of str
-        Of the columns.
+        Names of the columns.
     sentence_ids_ : list of int
-        Of the rows.
+        Sentences of the rows.
 
     Raises
     ------
     TypeError
-        If `tokens` are no TokenActivations, a word is not a string, or a neuron or sentence is of
-        a wrong type.
+        If `tokens` is not a TokenActivations, a word is not a string, or a neuron or sentence has
+        the wrong type.
     ValueError
-        If a neuron or sentence is not there or comes twice, X holds NaN or infinity in a neuron,
-        or an option is out of range.
+        If a neuron or sentence does not exist or is repeated, a neuron has activations that are
+        NaN or infinity, or an option is invalid.
 
     See Also
     --------
-    visualize_activations : One neuron over words, as SVG.
+    visualize_activations : Draws one neuron over words, as SVG.
 
     Examples
     --------
@@ -97,22 +102,18 @@ class NeuronGrid(HtmlTable):
     def __init__(
         self,
         tokens: TokenActivations,
-        neurons: Any,
+        neurons: int | str | Iterable[int | str],
         *,
         sentences: Iterable[int] | None = None,
         n_sentences: int = 3,
         center: bool = False,
-        text_direction: str = "auto",
-    ):
-        tokens = check_tokens(tokens)
-        places = check_neurons(tokens, neurons)
+        text_direction: TextDirection = "auto",
+    ) -> None:
+        columns = find_neurons(tokens, neurons)
         check_scalar(n_sentences, "n_sentences", Integral, min_val=1)
-        if text_direction not in ("auto", "ltr", "rtl"):
-            raise ValueError(
-                f"text_direction must be 'auto', 'ltr' or 'rtl', got {text_direction!r}."
-            )
-        names = tokens.neuron_names[places]
-        X = tokens.X[:, places]  # one reading of a mapped file
+        check_direction(text_direction)
+        names = tokens.neurons[columns].names
+        X = tokens.X[:, columns]  # reads a mapped file once
         values = [
             check_vector(X[:, i], name=name).astype(np.float64) for i, name in enumerate(names)
         ]
@@ -146,23 +147,26 @@ class NeuronGrid(HtmlTable):
         Returns
         -------
         str
-            HTML without scripts or styles of its own.
+            HTML without scripts or style sheets.
         """
-        what = "their distance from the mean of the neuron" if self._center else "activations"
+        shown = "the distance of each activation from the mean of the neuron"
         caption = (
-            f"Words and {what}. A column has one scale, shown in its head; the strongest word is "
-            "below each sentence."
+            f"Colors show {shown if self._center else 'activations'}. Each column has one color "
+            "scale, shown in its header. The word with the strongest color is named below each "
+            "sentence."
         )
-        heads = ["Sentence", *map(_head, self._columns)]
+        headers = ["Sentence", *map(_header, self._columns)]
         body = [
-            f'<th scope="row" style="{CELL}">{sentence}</th>'
-            + "".join(self._cell(rows, column) for column in self._columns)
+            [
+                styled_cell("th", str(sentence), scope="row"),
+                *(self._cell(rows, column) for column in self._columns),
+            ]
             for sentence, rows in zip(self.sentence_ids_, self._rows, strict=True)
         ]
-        name = f"{count(len(self._columns), 'neuron')} over {count(len(body), 'sentence')}"
-        return table(caption, heads, [body], name=name)
+        label = f"{count(len(self._columns), 'neuron')} over {count(len(body), 'sentence')}"
+        return styled_table(headers, [body], caption=caption, label=label)
 
-    def _cell(self, rows: NDArray, column: _Column) -> str:
+    def _cell(self, rows: NDArray[np.intp], column: _Column) -> str:
         values = column.activations[rows]
         offsets = values - column.middle
         strengths = opacities(offsets, column.limit, _DARKEN)
@@ -170,28 +174,25 @@ class NeuronGrid(HtmlTable):
         text = " ".join(map(_word, words, values, offsets, strengths))
         best = int(np.abs(offsets).argmax())
         note = ""
-        if offsets[best] != 0:  # colours say nothing to a screen reader
-            note = f"strongest: <b><bdi>{escape(words[best])}</bdi></b> ({_number(values[best])})"
-        return (
-            f'<td style="{CELL};min-width:16em"><div dir="{self._direction}" '
-            f'style="text-align:start">{text}</div>'
-            f'<div style="font-size:.85em;color:#5a6675">{note}</div></td>'
-        )
+        if offsets[best] != 0:  # screen readers do not announce colors
+            strongest = element("b", element("bdi", escape(words[best])))
+            note = f"strongest: {strongest} ({_number(values[best])})"
+        sentence = element("div", text, dir=self._direction, style="text-align:start")
+        small = element("div", note, style="font-size:.85em;color:#5a6675")
+        return styled_cell("td", sentence + small, style="min-width:16em")
 
 
 def _word(word: str, value: float, offset: float, strength: float) -> str:
-    background = color_on_white(offset, strength)
-    style = f"background:{background};padding:.1em .15em"
-    title = escape(f"{word}: {_number(value)}")
-    return f'<bdi title="{title}" style="{style}">{escape(word)}</bdi>'
+    style = f"background:{color_on_white(offset, strength)};padding:.1em .15em"
+    return element("bdi", escape(word), title=f"{word}: {_number(value)}", style=style)
 
 
-def _head(column: _Column) -> str:
-    """Name a neuron, and show the range of its colours."""
+def _header(column: _Column) -> str:
+    """Return the name of a neuron with its color scale."""
     low, high = column.middle - column.limit, column.middle + column.limit
     ends = [_number(value) for value in (low, column.middle, high)]
     if column.limit == 0:
-        return f"{escape(column.name)}<br><small>{ends[1]} on all words</small>"
+        return f"{escape(column.name)}<br>{element('small', f'{ends[1]} on all words')}"
     colors = [
         color_on_white(step, strength)
         for step, strength in zip(_STEPS, opacities(_STEPS, 1.0, _DARKEN), strict=True)
@@ -200,23 +201,30 @@ def _head(column: _Column) -> str:
         f'<rect x="{i}" y="0" width="1.02" height="1" fill="{color}"/>'
         for i, color in enumerate(colors)
     )
-    labels = "".join(f"<span>{end}</span>" for end in ends)
-    label = f"Colours from {ends[0]} (red) over {ends[1]} (white) to {ends[2]} (blue)"
-    return (
-        f'{escape(column.name)}<div style="width:12em"><svg role="img" aria-label="{label}" '
-        f'viewBox="0 0 {len(_STEPS)} 1" preserveAspectRatio="none" style="display:block;width:100%;'
-        f'height:.7em;border:1px solid #dde3ea;border-radius:0">{boxes}</svg>'
-        '<div aria-hidden="true" style="display:flex;justify-content:space-between;'
-        f'font-size:.8em;font-weight:400">{labels}</div></div>'
+    scale = element(
+        "svg",
+        boxes,
+        role="img",
+        aria_label=f"Colors from {ends[0]} (red) through {ends[1]} (white) to {ends[2]} (blue)",
+        viewBox=f"0 0 {len(_STEPS)} 1",
+        preserveAspectRatio="none",
+        style="display:block;width:100%;height:.7em;border:1px solid #dde3ea;border-radius:0",
     )
+    numbers = element(
+        "div",
+        "".join(element("span", end) for end in ends),
+        aria_hidden="true",
+        style="display:flex;justify-content:space-between;font-size:.8em;font-weight:400",
+    )
+    return escape(column.name) + element("div", scale + numbers, style="width:12em")
 
 
 def _number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
-def _most_active(ids: NDArray, distances: list[NDArray], n_sentences: int) -> list[int]:
-    """Take the sentences where each neuron goes furthest, neuron by neuron."""
+def _most_active(ids: NDArray, distances: list[NDArray[np.float64]], n_sentences: int) -> list[int]:
+    """Return the sentences with the largest distances of each neuron, neuron by neuron."""
     known, codes = np.unique(ids, return_inverse=True)
     found: dict[int, None] = {}
     for distance in distances:
@@ -237,13 +245,13 @@ def _check_sentences(ids: NDArray, sentences: Iterable[int]) -> list[int]:
     for place, sentence in enumerate(chosen):
         if isinstance(sentence, bool) or not isinstance(sentence, Integral):
             raise TypeError(
-                f"A sentence id is an integer, got {type(sentence).__name__} {sentence!r}."
+                f"Sentence ids must be integers, got {type(sentence).__name__} {sentence!r}."
             )
         if sentence not in known:
             raise ValueError(
-                f"There is no sentence {sentence}; the {count(len(known), 'sentence')} have ids "
-                f"from {min(known)} to {max(known)}."
+                f"There is no sentence {sentence}. The ids of the {count(len(known), 'sentence')} "
+                f"run from {min(known)} to {max(known)}."
             )
         if sentence in chosen[:place]:
-            raise ValueError(f"Sentence {sentence} comes twice.")
+            raise ValueError(f"Each sentence can be listed only once; {sentence} is repeated.")
     return [int(sentence) for sentence in chosen]

@@ -3,83 +3,86 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Literal, TypeAlias
 
 import numpy as np
 import svgwrite
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
+from .._html import printable
 from .._validation import check_vector, check_words
 from ._cells import n_cells
+from ._direction import TextDirection, check_direction, starts_rtl
 from ._scale import NEGATIVE, POSITIVE, opacities
-from ._xml import printable
 
-FilterFunction = Callable[[NDArray], ArrayLike]
+FilterFunction: TypeAlias = Callable[[NDArray[np.float64]], ArrayLike]
 
-_CELL_WIDTH = 0.6  # of the font size: the advance of the usual monospace fonts
+_CELL_WIDTH = 0.6  # advance of the usual monospace fonts, relative to the font size
 _LINE_HEIGHT = 1.5
-_WHITE_SPACE = re.compile(r"\s")  # SVG would fold it, and stretch the rest of the token
+_WHITE_SPACE = re.compile(r"\s")  # SVG would collapse it and stretch the rest of the word
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class TextDrawing(svgwrite.Drawing):
-    """A drawing that also shows itself where a page takes HTML, as in a gallery of examples."""
+    """SVG drawing that is also shown where HTML is expected, as in a gallery of examples."""
 
     def _repr_html_(self) -> str:
         return self.tostring()
 
 
 def visualize_activations(
-    tokens: Sequence[str] | NDArray,
-    activations,
+    words: Sequence[str] | NDArray,
+    activations: ArrayLike,
     *,
     darken: int = 2,
     colors: tuple[str, str] = (NEGATIVE, POSITIVE),
-    text_direction: str = "ltr",
+    text_direction: TextDirection = "auto",
     char_limit: int = 60,
-    font_size: int = 20,
-    filter_fn: str | FilterFunction | None = None,
+    font_size: float = 20,
+    filter_fn: Literal["top_words"] | FilterFunction | None = None,
 ) -> TextDrawing:
-    """Draw the activations of one neuron as colours behind the words.
+    """Draw the activations of one neuron as colors behind the words.
 
-    The strongest activation, of either sign, has the strongest colour. Pointing at a word shows
-    its activation.
+    The activation with the largest absolute value has the strongest color. Each word has a
+    tooltip with its activation.
 
     Parameters
     ----------
-    tokens : sequence of n_tokens str
+    words : sequence of n_words str
         Words, drawn with a space in between.
-    activations : array-like of shape (n_tokens,)
+    activations : array-like of shape (n_words,)
         Activations of one neuron.
     darken : int, default=2
-        How often each colour is laid over itself.
+        How many times each color is painted over itself.
     colors : pair of str, default=("#d35f5f", "#00aad4")
-        CSS colours of negative and positive activations.
-    text_direction : {"ltr", "rtl"}, default="ltr"
-        Lines run from the left, or from the right.
+        CSS colors of negative and positive activations.
+    text_direction : {"auto", "ltr", "rtl"}, default="auto"
+        Direction of the lines: from left to right, from right to left, or that of the first
+        letter.
     char_limit : int, default=60
-        Characters in a line; a wide character or an emoji counts two. A longer token has a line
-        of its own.
-    font_size : int, default=20
-        In pixels.
-    filter_fn : callable or "top_tokens", default=None
-        Changes the activations before they are drawn, n_tokens to n_tokens. "top_tokens" draws
-        only those of more than 80 % of the largest absolute activation.
+        Maximum number of characters in a line. A wide character or an emoji counts as two. A
+        longer word has a line of its own.
+    font_size : float, default=20
+        Font size in pixels.
+    filter_fn : callable or "top_words", default=None
+        Function of the activations whose result is drawn instead of them. It returns as many
+        numbers. "top_words" keeps the activations above 80 % of the largest absolute activation
+        and sets the others to 0.
 
     Returns
     -------
     svgwrite.Drawing
-        Shows itself in a notebook; ``.saveas(path)`` and ``.tostring()`` export it.
+        A notebook shows it as an image. ``.saveas(path)`` and ``.tostring()`` export it.
 
     Raises
     ------
     TypeError
-        If a token is not a string.
+        If a word is not a string.
     ValueError
-        If lengths differ, activations hold NaN or infinity, or an option is unknown.
+        If the lengths differ, the activations contain NaN or infinity, or an option is invalid.
 
     Examples
     --------
@@ -88,28 +91,32 @@ def visualize_activations(
     >>> drawing.tostring()[:4]
     '<svg'
     """
-    words = [printable(token) for token in check_words(tokens, name="tokens")]
+    shown = [printable(word) for word in check_words(words, name="words")]
     activations = check_vector(activations, name="activations").astype(np.float64)
-    if len(words) != len(activations):
+    if len(shown) != len(activations):
         raise ValueError(
-            f"Every token needs one activation: got {len(words)} tokens and {len(activations)} "
+            f"Each word needs one activation, got {len(shown)} words and {len(activations)} "
             "activations."
         )
-    _check_options(darken, colors, text_direction, char_limit, font_size)
+    check_direction(text_direction)
+    _check_options(darken, colors, char_limit, font_size)
+    is_rtl = text_direction == "rtl"
+    if text_direction == "auto":
+        is_rtl = starts_rtl(shown, default=False)
     values = _filter(activations, filter_fn)
     strengths = opacities(values, np.abs(values).max(initial=0.0), darken)
 
-    widths = [n_cells(word) for word in words]
+    widths = [n_cells(word) for word in shown]
     lines = _break_lines(widths, char_limit)
     line_cells = max([char_limit, *widths]) + 1
     cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
-    drawing = _canvas(line_cells * cell, max(len(lines), 1) * height, words)
+    drawing = _canvas(line_cells * cell, max(len(lines), 1) * height, shown)
     for row, line in enumerate(lines):
-        place = 0.5  # cells from the side where lines begin
+        start = 0.5  # in cells, from the side on which lines begin
         for i in line:
-            left = place if text_direction == "ltr" else line_cells - place - widths[i]
+            left = line_cells - start - widths[i] if is_rtl else start
             group = drawing.g()
-            group.set_desc(title=f"{words[i]}: {activations[i]:.4g}")
+            group.set_desc(title=f"{shown[i]}: {activations[i]:.4g}")
             group.add(
                 drawing.rect(
                     insert=(left * cell, (row + 0.1) * height),
@@ -120,30 +127,28 @@ def visualize_activations(
             )
             group.add(
                 drawing.text(
-                    _WHITE_SPACE.sub(_NO_BREAK_SPACE, words[i]),
+                    _WHITE_SPACE.sub(_NO_BREAK_SPACE, shown[i]),
                     insert=(left * cell, (row + 0.68) * height),
                     font_family="monospace",
                     font_size=font_size,
-                    textLength=widths[i] * cell,  # whatever the font, a word keeps to its colour
+                    textLength=widths[i] * cell,  # fits a word to its color in any font
                     lengthAdjust="spacingAndGlyphs",
-                    **_direction_of(words[i], text_direction),
+                    **_direction_of(shown[i], is_rtl),
                 )
             )
             drawing.add(group)
-            place += widths[i] + 1
+            start += widths[i] + 1
     return drawing
 
 
-def _check_options(darken, colors, text_direction, char_limit, font_size) -> None:
-    if text_direction not in ("ltr", "rtl"):
-        raise ValueError(f"text_direction must be 'ltr' or 'rtl', got {text_direction!r}.")
+def _check_options(darken: int, colors: tuple[str, str], char_limit: int, font_size: float) -> None:
     check_scalar(darken, "darken", Integral, min_val=1)
     check_scalar(char_limit, "char_limit", Integral, min_val=1)
     check_scalar(font_size, "font_size", Real, min_val=1)
     if not np.isfinite(font_size):
         raise ValueError(f"font_size must be finite, got {font_size}.")
     if isinstance(colors, str) or len(colors) != 2:
-        raise ValueError(f"colors must be two CSS colours, negative and positive, got {colors!r}.")
+        raise ValueError(f"colors must be two CSS colors, negative and positive, got {colors!r}.")
 
 
 def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
@@ -155,14 +160,16 @@ def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
     return drawing
 
 
-def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDArray[np.float64]:
+def _filter(
+    activations: NDArray[np.float64], filter_fn: str | FilterFunction | None
+) -> NDArray[np.float64]:
     if filter_fn is None:
         return activations
-    if isinstance(filter_fn, str) and filter_fn == "top_tokens":
+    if isinstance(filter_fn, str) and filter_fn == "top_words":
         size = np.abs(activations)
         return np.where(size > 0.8 * size.max(initial=0.0), activations, 0.0)
     if not callable(filter_fn):
-        raise ValueError(f"filter_fn must be 'top_tokens' or a function, got {filter_fn!r}.")
+        raise ValueError(f"filter_fn must be 'top_words' or a function, got {filter_fn!r}.")
     filtered = np.asarray(filter_fn(activations.copy()), dtype=float)
     if filtered.shape != activations.shape or not np.isfinite(filtered).all():
         raise ValueError(
@@ -172,23 +179,23 @@ def _filter(activations: NDArray, filter_fn: str | FilterFunction | None) -> NDA
     return filtered
 
 
-def _direction_of(word: str, text_direction: str) -> dict[str, str]:
-    """Let the first letter decide where a word begins, so that its punctuation stands right."""
-    kinds = [unicodedata.bidirectional(character) for character in word]
-    letters = [kind for kind in kinds if kind in ("L", "R", "AL")]
-    from_right = letters[0] != "L" if letters else text_direction == "rtl"
-    # x is the left side of the word, where one that runs from the right ends.
-    return {"direction": "rtl", "text_anchor": "end"} if from_right else {}
+def _direction_of(word: str, is_rtl: bool) -> dict[str, str]:
+    """Return the attributes of a word, whose direction is that of its first letter.
+
+    Punctuation is then on the correct side of the word.
+    """
+    # x is the left side of the word, which is the end of a word from right to left.
+    return {"direction": "rtl", "text_anchor": "end"} if starts_rtl(word, default=is_rtl) else {}
 
 
 def _break_lines(widths: list[int], char_limit: int) -> list[list[int]]:
-    """Places of the tokens of each line."""
+    """Return the positions of the words of each line."""
     lines: list[list[int]] = []
-    room = 0
+    free = 0
     for i, width in enumerate(widths):
-        if not lines or width > room:
+        if not lines or width > free:
             lines.append([])
-            room = char_limit
+            free = char_limit
         lines[-1].append(i)
-        room -= width + 1
+        free -= width + 1
     return lines

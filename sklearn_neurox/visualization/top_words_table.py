@@ -1,28 +1,31 @@
-"""The words that drive neurons, as a table with bars."""
+"""Table of the top words of neurons, with bars."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 from sklearn.utils import check_scalar
 
+from .._html import element, escape, printable
 from .._optional import import_optional
 from ..activations import TokenActivations
 from ..neurons import top_words
-from ._html import CELL, HtmlTable, count, table
-from ._neurons import check_neurons, check_tokens
+from ._html_table import HtmlTable, styled_cell, styled_table
 from ._scale import NEGATIVE, POSITIVE
-from ._xml import escape, printable
+from ._tokens import find_neurons
+from ._wording import count
 
-_HALF = 60  # of the width of a bar, in pixels
+_HALF = 60  # half the width of the bars, in pixels
 
 
 class TopWordsTable(HtmlTable):
-    """The words that drive each neuron furthest from its mean, with bars for their scores.
+    """Table of the words that drive each neuron furthest from its mean, with their scores as bars.
 
-    Shows itself in a notebook; :meth:`save` writes a page, ``AnalysisReport.add_figure`` takes it.
+    A notebook shows the table, :meth:`save` writes it as a page, and ``AnalysisReport.add_figure``
+    adds it to a report.
 
     Parameters
     ----------
@@ -31,30 +34,32 @@ class TopWordsTable(HtmlTable):
     neurons : int, str, or list of them
         Columns of X, or names such as "layer_3_neuron_17".
     n_words : int, default=10
-        Word types shown of a neuron, at most.
+        Maximum number of word types for each neuron.
     min_score : float in [0, 1], default=0.0
         Show word types with ``|score| > min_score``.
     min_count : int, default=1
-        Leave out word types that occur less often. A word that comes once may be high by chance.
+        Leave out word types that occur less often. The score of a word that occurs only once is
+        unreliable.
 
     Attributes
     ----------
     rows_ : dict of str to list of (word, score, count)
-        Names of the neurons, and the words of each as :func:`top_words` orders and scores them.
-        Empty for a neuron that is constant, or without a word that occurs often enough.
+        Top words by the names of the neurons, in the order and with the scores of
+        :func:`top_words`. The list is empty if a neuron is constant or no word occurs often
+        enough.
 
     Raises
     ------
     TypeError
-        If `tokens` are no TokenActivations, a neuron is neither an integer nor a string, or a word
-        is not a string.
+        If `tokens` is not a TokenActivations, a neuron is neither an integer nor a string, or a
+        word is not a string.
     ValueError
-        If a neuron is not in X or comes twice, X holds NaN or infinity, or an option is out of
-        range.
+        If a neuron is not a column of X or is repeated, X contains NaN or infinity, or an option
+        is out of range.
 
     See Also
     --------
-    top_words : The scores, for one neuron.
+    top_words : Returns the scores of one neuron.
 
     Examples
     --------
@@ -75,26 +80,23 @@ class TopWordsTable(HtmlTable):
     def __init__(
         self,
         tokens: TokenActivations,
-        neurons: Any,
+        neurons: int | str | Iterable[int | str],
         *,
         n_words: int = 10,
         min_score: float = 0.0,
         min_count: int = 1,
-    ):
-        tokens = check_tokens(tokens)
-        columns = check_neurons(tokens, neurons)
+    ) -> None:
+        columns = find_neurons(tokens, neurons)
         check_scalar(n_words, "n_words", Integral, min_val=1)
         self.min_count = min_count
         counts = Counter(tokens.words.tolist())
-        X = tokens.X[:, columns]  # one reading of a mapped file
+        X = tokens.X[:, columns]  # reads a mapped file once
         self.rows_: dict[str, list[tuple[str, float, int]]] = {}
-        for place, column in enumerate(columns):
+        for name, activations in zip(tokens.neurons[columns].names, X.T, strict=True):
             best = top_words(
-                tokens.words, X[:, place], n_words=n_words, min_score=min_score, min_count=min_count
+                tokens.words, activations, n_words=n_words, min_score=min_score, min_count=min_count
             )
-            self.rows_[tokens.neuron_names[column]] = [
-                (printable(word), score, counts[word]) for word, score in best
-            ]
+            self.rows_[name] = [(printable(word), score, counts[word]) for word, score in best]
 
     def __repr__(self) -> str:
         n_words = sum(map(len, self.rows_.values()))
@@ -106,25 +108,26 @@ class TopWordsTable(HtmlTable):
         Returns
         -------
         str
-            HTML without scripts or styles of its own.
+            HTML without scripts or style sheets.
         """
         caption = (
-            "The words that drive each neuron furthest from its mean. Score: 1 is the furthest; "
-            "blue (+) is above the mean, red (−) below."
+            "The words that drive each neuron furthest from its mean. Scores are distances from "
+            "the mean, and the largest is 1; blue (+) is above the mean, red (−) is below."
         )
         if self.min_count > 1:
             caption += f" Only words that occur at least {self.min_count} times."
         bodies = [_rows_of(name, rows) for name, rows in self.rows_.items()]
-        heads = ["Neuron", "Word", "Score", "Occurrences"]
-        return table(caption, heads, bodies, name=f"Top words of {count(len(bodies), 'neuron')}")
+        headers = ["Neuron", "Word", "Score", "Occurrences"]
+        label = f"Top words of {count(len(bodies), 'neuron')}"
+        return styled_table(headers, bodies, caption=caption, label=label)
 
     def to_frame(self) -> Any:
-        """Return the rows as a table of pandas.
+        """Return the rows as a DataFrame.
 
         Returns
         -------
         pandas.DataFrame
-            Columns neuron, word, score and count; nothing for a neuron without words.
+            Columns neuron, word, score and count. A neuron without words has no rows.
 
         Raises
         ------
@@ -136,17 +139,19 @@ class TopWordsTable(HtmlTable):
         return pandas.DataFrame(rows, columns=["neuron", "word", "score", "count"])
 
 
-def _rows_of(name: str, rows: list[tuple[str, float, int]]) -> list[str]:
-    head = f'<th scope="rowgroup" rowspan="{max(len(rows), 1)}" style="{CELL}">{escape(name)}</th>'
+def _rows_of(name: str, rows: list[tuple[str, float, int]]) -> list[list[str]]:
+    head = styled_cell("th", escape(name), scope="rowgroup", rowspan=max(len(rows), 1))
     if not rows:
-        return [f'{head}<td colspan="3" style="{CELL}">no words</td>']
+        return [[head, styled_cell("td", "no words", colspan=3)]]
     cells = [
-        f'<td style="{CELL}"><bdi>{escape(word)}</bdi></td>'
-        f'<td style="{CELL};white-space:nowrap">{_bar(score)} {_signed(score)}</td>'
-        f'<td style="{CELL};text-align:right">{times:,}</td>'
+        [
+            styled_cell("td", element("bdi", escape(word))),
+            styled_cell("td", f"{_bar(score)} {_signed(score)}", style="white-space:nowrap"),
+            styled_cell("td", f"{times:,}", style="text-align:right"),
+        ]
         for word, score, times in rows
     ]
-    return [head + cells[0], *cells[1:]]
+    return [[head, *cells[0]], *cells[1:]]
 
 
 def _signed(score: float) -> str:
@@ -154,7 +159,7 @@ def _signed(score: float) -> str:
 
 
 def _bar(score: float) -> str:
-    """Draw a score from the middle, to the right if it is positive; the number stands beside."""
+    """Return a bar from the middle to the right for a positive score, or to the left."""
     length = abs(score) * _HALF
     left = _HALF - length if score < 0 else _HALF
     color = NEGATIVE if score < 0 else POSITIVE

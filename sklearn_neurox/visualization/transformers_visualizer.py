@@ -1,4 +1,4 @@
-"""A neuron of a transformer drawn over a sentence, in one call."""
+"""Draw a neuron of a transformer over a sentence in one call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .text import TextDrawing, visualize_activations
 
 
 class _LoadsOnce(ActivationExtractor):
-    """An extractor that keeps the model it has loaded."""
+    """Extractor that keeps the model after loading it."""
 
     def _load(self) -> tuple[Any, Any]:
         if not hasattr(self, "_loaded"):
@@ -27,29 +27,29 @@ class _LoadsOnce(ActivationExtractor):
 class TransformersVisualizer:
     """Draw the activations of a neuron of a transformer over any sentence.
 
-    The model is loaded when the first sentence is drawn, and only then. It runs as far up as the
-    layer asked for. What it gave for the last sentence is kept, so that the next neuron of the
-    same sentence and layer is drawn at once.
+    The model is loaded when the first sentence is drawn. It runs only up to the requested layer.
+    The activations of the last sentence are cached, so that drawing another neuron of the same
+    sentence and layer does not run the model again.
 
     Parameters
     ----------
     model : str, path, or torch.nn.Module
-        Whatever :class:`ActivationExtractor` reads: a name, a path, "model,tokenizer", or a loaded
+        A model as in :class:`ActivationExtractor`: a name, a path, "model,tokenizer", or a loaded
         model.
     tokenizer : str, path or tokenizer, default=None
-        None loads the one that belongs to `model`.
+        The tokenizer. None loads that of `model`.
     **extractor_parameters
-        Further parameters of :class:`ActivationExtractor`, all but `layers`.
+        Other parameters of :class:`ActivationExtractor`, except `layers`.
 
     Raises
     ------
     TypeError
-        For a parameter that the extractor has not.
+        If `layers` is passed, or :class:`ActivationExtractor` does not have a parameter.
 
     See Also
     --------
-    visualize_activations : The drawing, for activations that are there already.
-    NeuronGrid : Several neurons and sentences in one table.
+    visualize_activations : Draws activations that were already extracted.
+    NeuronGrid : Shows several neurons and sentences in one table.
 
     Examples
     --------
@@ -65,16 +65,13 @@ class TransformersVisualizer:
     """
 
     def __init__(
-        self,
-        model: str | PathLike | Any,
-        tokenizer: Any = None,
-        **extractor_parameters: Any,
-    ):
+        self, model: str | PathLike[str] | Any, tokenizer: Any = None, **extractor_parameters: Any
+    ) -> None:
         if "layers" in extractor_parameters:
-            raise TypeError("The layer is chosen with every drawing; leave out layers.")
+            raise TypeError("layers must not be passed: each call chooses its layer.")
         self._extractor = _LoadsOnce(model, tokenizer, **extractor_parameters)
-        self._widths: dict[int, int] = {}  # of the layers that have run
-        self._words: tuple[str, ...] | None = None  # of the last sentence
+        self._widths: dict[int, int] = {}  # number of neurons in the layers that have run
+        self._sentence: tuple[str, ...] | None = None  # the last one
         self._layers: dict[int, TokenActivations] = {}  # of the last sentence
 
     def __repr__(self) -> str:
@@ -84,76 +81,76 @@ class TransformersVisualizer:
 
     @property
     def model(self) -> Any:
-        """The stack of layers that runs, loaded if it is not yet."""
+        """The stack of layers that runs. It is loaded on first use."""
         return self._extractor._load()[0]
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer, loaded if it is not yet."""
+        """The tokenizer. It is loaded on first use."""
         return self._extractor._load()[1]
 
     def __call__(
-        self, tokens: Sequence[str] | NDArray | str, layer: int, neuron: int, **options: Any
+        self, words: Sequence[str] | NDArray | str, layer: int, neuron: int, **options: Any
     ) -> TextDrawing:
         """Draw one neuron over one sentence.
 
         Parameters
         ----------
-        tokens : sequence of n_tokens str, or str
-            The words of the sentence, or a string whose words are parted by single spaces.
+        words : sequence of n_words str, or str
+            The words of the sentence, or a string of words separated by single spaces.
         layer : int
-            0 are the embeddings, n the output of the n-th block.
+            0 is the embeddings, and n the output of the n-th block.
         neuron : int
-            Counted from 0 within the layer.
+            Index of the neuron within the layer, from 0.
         **options
-            Of :func:`visualize_activations`, such as `text_direction` or `filter_fn`.
+            Parameters of :func:`visualize_activations`, such as `text_direction` or `filter_fn`.
 
         Returns
         -------
         svgwrite.Drawing
-            Shows itself in a notebook; ``.saveas(path)`` and ``.tostring()`` export it.
+            A notebook shows it as an image. ``.saveas(path)`` and ``.tostring()`` export it.
 
         Raises
         ------
         TypeError
-            If `tokens` are neither words nor a string, `layer` or `neuron` is no integer, or an
-            option is unknown.
+            If `words` is neither a list of words nor a string, `layer` or `neuron` is not an
+            integer, or an option is unknown.
         ValueError
-            If the model has no such layer or neuron, for a sentence that the extractor does not
-            take, or a model that cannot be loaded.
+            If the model does not have the layer or neuron, the extractor rejects the sentence, or
+            the model cannot be loaded.
         """
-        words = _split(tokens)
+        sentence = _split(words)
         _check_index(layer, "layer")
         _check_index(neuron, "neuron")
         self._check_width(layer, neuron)
-        found = self._activations(words, int(layer))
+        tokens = self._activations(sentence, int(layer))
         self._check_width(layer, neuron)
-        return visualize_activations(found.words, found.X[:, neuron], **options)
+        return visualize_activations(tokens.words, tokens.X[:, neuron], **options)
 
-    def _activations(self, words: tuple[str, ...], layer: int) -> TokenActivations:
-        if words != self._words:
-            self._words, self._layers = words, {}
+    def _activations(self, sentence: tuple[str, ...], layer: int) -> TokenActivations:
+        if sentence != self._sentence:
+            self._sentence, self._layers = sentence, {}
         if layer not in self._layers:
             self._extractor.set_params(layers=[layer])
-            self._layers[layer] = self._extractor.extract([words])
+            self._layers[layer] = self._extractor.extract([sentence])
             self._widths[layer] = self._layers[layer].X.shape[1]
         return self._layers[layer]
 
     def _check_width(self, layer: int, neuron: int) -> None:
-        """Refuse a neuron that the layer has not, as soon as its width is known."""
+        """Raise if the layer does not have the neuron, once its number of neurons is known."""
         width = self._widths.get(layer)
         if width is not None and neuron >= width:
-            raise ValueError(f"Layer {layer} has the neurons 0 to {width - 1}, got {neuron}.")
+            raise ValueError(f"Layer {layer} has neurons 0 to {width - 1}, got neuron={neuron}.")
 
 
-def _split(tokens: Any) -> tuple[str, ...]:
-    if isinstance(tokens, str):
-        return tuple(tokens.split(" "))
-    if not isinstance(tokens, Sequence | np.ndarray):
+def _split(words: Sequence[str] | NDArray | str) -> tuple[str, ...]:
+    if isinstance(words, str):
+        return tuple(words.split(" "))
+    if not isinstance(words, Sequence | np.ndarray):
         raise TypeError(
-            f"tokens must be a list of words or a string, got {type(tokens).__name__} {tokens!r}."
+            f"words must be a list of words or a string, got {type(words).__name__} {words!r}."
         )
-    return tuple(tokens.tolist() if isinstance(tokens, np.ndarray) else tokens)
+    return tuple(words.tolist() if isinstance(words, np.ndarray) else words)
 
 
 def _check_index(value: Any, name: str) -> None:

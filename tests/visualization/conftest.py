@@ -1,12 +1,13 @@
-"""Pages that tests read."""
+"""HTML pages that tests read, and figures that they close."""
 
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib import pyplot
 
 
 class Page(HTMLParser):
-    """Elements and their attributes; fails on tags that do not match."""
+    """Elements of a page, their attributes and the text; fails on tags that do not match."""
 
     void = {"meta", "img", "link", "br"}
 
@@ -32,6 +33,12 @@ class Page(HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Cells of a monospace font."""
+"""The width of words in a monospace font."""
 
 import pytest
 
@@ -14,9 +14,9 @@ from sklearn_neurox.visualization._cells import n_cells
         ("北京", 4),
         ("ｶﾅ", 2),  # half-width
         ("한국", 4),
-        ("\u1112\u1161\u11ab\u1100\u116e\u11a8", 4),  # the same in parts
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8", 4),  # the same, decomposed
         ("שלום", 4),
-        ("שָׁלוֹם", 4),  # with points
+        ("שָׁלוֹם", 4),  # with vowel points
         ("مرحبا", 5),
         ("می\N{ZERO WIDTH NON-JOINER}خواهم", 7),
         ("क\N{DEVANAGARI SIGN VIRAMA}\N{ZERO WIDTH JOINER}ष", 2),  # a joiner between letters
@@ -35,7 +35,7 @@ from sklearn_neurox.visualization._cells import n_cells
         ("🏳\ufe0f\u200d🌈", 2),
         ("1\ufe0f\u20e3", 2),  # a keycap
         ("🏽", 2),
-        ("a\N{ZERO WIDTH JOINER}©", 2),  # no picture to join
+        ("a\N{ZERO WIDTH JOINER}©", 2),  # no emoji to join
         ("a👍🏽b", 4),
     ],
 )

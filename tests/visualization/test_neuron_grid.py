@@ -1,4 +1,4 @@
-"""Colours of a column compare, and every word keeps its own."""
+"""Colors are comparable within a column, and every word keeps its color."""
 
 import re
 
@@ -28,7 +28,7 @@ def make(X=X, words=WORDS, ids=IDS):
 
 
 def cells(grid):
-    """Cells as lists of (word, tooltip, colour), row by row."""
+    """Cells as lists of (word, tooltip, color), row by row."""
     body = grid.to_html().split("<tbody>")[1]
     word = re.compile(r'<bdi title="(.*?)" style="background:(#\w+);[^"]*">(.*?)</bdi>')
     return [
@@ -41,17 +41,17 @@ def cells(grid):
 
 
 def strength(color):
-    """Share of the colour in its mix with white, negative for red."""
+    """Return the share of the color in its mix with white, negative for red."""
     red, _, blue = bytes.fromhex(color[1:])
     return (255 - red) / 255 if blue >= red else -(255 - blue) / (255 - 0x5F)
 
 
 def expected_strengths(shares):
     shares = np.array(shares)
-    return np.sign(shares) * (1 - (1 - np.abs(shares)) ** 2)  # laid over itself once
+    return np.sign(shares) * (1 - (1 - np.abs(shares)) ** 2)  # painted over itself once
 
 
-def test_colours_of_a_column_have_one_scale():
+def test_a_column_has_one_color_scale():
     ((first,), (second,)) = cells(NeuronGrid(make(), 0, sentences=[4, 7]))
     assert [w[0] for w in first] == ["She", "runs", "."]
     assert [w[0] for w in second] == ["&lt;b&gt;", "run"]
@@ -60,11 +60,11 @@ def test_colours_of_a_column_have_one_scale():
     np.testing.assert_allclose(found, expected, atol=0.01)
 
 
-def test_each_column_has_its_own():
+def test_each_column_has_its_own_color_scale():
     rows = cells(NeuronGrid(make(), [0, 1], sentences=[4, 2]))
     colors = [[color for row in rows for _, _, color in row[column]] for column in (0, 1)]
     assert colors[0][1] == "#d35f5f"  # -2 is the strongest of neuron 0
-    assert colors[1][4] == "#00aad4"  # 2 of neuron 1, though -8 is in another sentence
+    assert colors[1][4] == "#00aad4"  # 2 of neuron 1, although -8 is in another sentence
 
 
 def test_the_most_active_sentences_of_each_neuron():
@@ -78,15 +78,15 @@ def test_the_most_active_sentences_of_each_neuron():
     assert NeuronGrid(make(), 0, sentences=np.array([9, 4])).sentence_ids_ == [9, 4]
 
 
-def test_center_colours_the_distance_from_the_mean():
+def test_center_shows_the_distance_from_the_mean():
     ((raw,), _) = cells(NeuronGrid(make(), 3, sentences=[4, 2]))
     assert strength(raw[0][2]) > 0.7  # 10 of 18
     grid = NeuronGrid(make(), 3, sentences=[4, 2], center=True)  # the mean is 11
     found = [strength(color) for row in cells(grid) for _, _, color in row[0]]
     expected = expected_strengths([-1 / 7, -1 / 7, -1 / 7, -1 / 7, 1])
     np.testing.assert_allclose(found, expected, atol=0.01)
-    assert 'aria-label="Colours from 4 (red) over 11 (white) to 18 (blue)"' in grid.to_html()
-    assert cells(grid)[1][0][1][1] == "sat: 18"  # the tooltip has the activation itself
+    assert 'aria-label="Colors from 4 (red) through 11 (white) to 18 (blue)"' in grid.to_html()
+    assert cells(grid)[1][0][1][1] == "sat: 18"  # the tooltip shows the activation itself
     assert NeuronGrid(make(-X), 3, n_sentences=1, center=True).sentence_ids_ == [2]
 
 
@@ -99,11 +99,11 @@ def test_the_page(read_page):
     assert (region["role"], region["tabindex"]) == ("region", "0")
     assert region["aria-label"] == "2 neurons over 2 sentences"
     labels = [picture["aria-label"] for picture in page.all("svg")]
-    assert labels == [f"Colours from −{n} (red) over 0 (white) to {n} (blue)" for n in (4, 0.1)]
+    assert labels == [f"Colors from −{n} (red) through 0 (white) to {n} (blue)" for n in (4, 0.1)]
     assert "strongest: runs (−2)" in page.text
     assert "strongest: <b> (4)" in page.text
     assert "strongest: . (0.1)" in page.text
-    assert page.text.count("strongest:") == 3  # not where all are 0
+    assert page.text.count("strongest:") == 3  # not if all are 0
 
 
 def test_zero_and_constant_neurons():
@@ -120,7 +120,7 @@ def test_zero_and_constant_neurons():
 
 
 @pytest.mark.parametrize("direction", ["auto", "ltr", "rtl"])
-def test_right_to_left_words_keep_their_colours(direction):
+def test_right_to_left_words_keep_their_colors(direction):
     tokens = make([[1.0], [-3.0]], ["שלום", "עולם"], [0, 0])
     grid = NeuronGrid(tokens, 0, text_direction=direction)
     assert f'<div dir="{direction}"' in grid.to_html()
@@ -129,7 +129,7 @@ def test_right_to_left_words_keep_their_colours(direction):
     assert second == ("עולם", "עולם: −3", "#d35f5f")
 
 
-def test_it_is_saved_and_goes_into_a_report(tmp_path, read_page):
+def test_it_is_saved_and_added_to_a_report(tmp_path, read_page):
     grid = NeuronGrid(make(), [0, 1])
     path = grid.save(tmp_path / "new" / "grid.html")
     assert grid.to_html() in path.read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def test_it_is_saved_and_goes_into_a_report(tmp_path, read_page):
     assert repr(grid) == "NeuronGrid(4 sentences, 2 neurons)"
 
 
-def test_the_tokens_may_change_afterwards():
+def test_the_grid_does_not_change_with_the_tokens():
     tokens = make(X.copy())
     grid = NeuronGrid(tokens, 0)
     before = grid.to_html()
@@ -152,16 +152,32 @@ def test_the_tokens_may_change_afterwards():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (dict(sentences=[5]), ValueError, "no sentence 5; the 4 sentences have ids from 2 to 9"),
-        (dict(sentences=[4, 4]), ValueError, "Sentence 4 comes twice"),
+        (
+            dict(sentences=[5]),
+            ValueError,
+            r"no sentence 5\. The ids of the 4 sentences run from 2 to 9",
+        ),
+        (
+            dict(sentences=[4, 4]),
+            ValueError,
+            "Each sentence can be listed only once; 4 is repeated",
+        ),
         (dict(sentences=[]), ValueError, "sentences is empty"),
         (dict(sentences=4), TypeError, "must be a list of sentence ids, got 4"),
         (dict(sentences="4"), TypeError, "must be a list of sentence ids, got '4'"),
-        (dict(sentences=[4.0]), TypeError, r"A sentence id is an integer, got float 4\.0"),
+        (dict(sentences=[4.0]), TypeError, r"Sentence ids must be integers, got float 4\.0"),
         (dict(n_sentences=0), ValueError, "n_sentences == 0, must be >= 1"),
         (dict(text_direction="up"), ValueError, "must be 'auto', 'ltr' or 'rtl', got 'up'"),
-        (dict(neurons=4), ValueError, "X has the columns 0 to 3, got neuron 4"),
-        (dict(neurons=["layer_1_neuron_9"]), ValueError, "no neuron 'layer_1_neuron_9' in X"),
+        (
+            dict(neurons=4),
+            ValueError,
+            "There are 4 neurons, so neuron indices must run from 0 to 3; got 4",
+        ),
+        (
+            dict(neurons=["layer_1_neuron_9"]),
+            ValueError,
+            "X does not contain the neuron 'layer_1_neuron_9'",
+        ),
     ],
 )
 def test_errors(options, error, message):
@@ -175,6 +191,6 @@ def test_bad_activations():
     holed = make(np.where(X == -8, np.nan, X))
     with pytest.raises(ValueError, match="layer_1_neuron_1 contains NaN"):
         NeuronGrid(holed, [0, 1])
-    assert NeuronGrid(holed, 0).sentence_ids_ == [7, 4, 9]  # only the neurons drawn matter
+    assert NeuronGrid(holed, 0).sentence_ids_ == [7, 4, 9]  # only the neurons that are shown matter
     with pytest.raises(TypeError, match="Expected a string, got NoneType"):
         NeuronGrid(make(words=["She", None, *WORDS[2:]]), 0)

@@ -1,4 +1,4 @@
-"""SVG over text: every word keeps its own colour."""
+"""The drawing has every word on its own color."""
 
 import re
 from xml.etree import ElementTree
@@ -12,7 +12,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def words_of(drawing):
-    """(text, x, width, y, fill, opacity, tooltip) of each word, in the order of the tokens."""
+    """Yield (text, x, width, y, fill, opacity, tooltip) of each word."""
     root = ElementTree.fromstring(drawing.tostring())
     for group in root.iter(f"{SVG}g"):
         rect, text, title = (group.find(f"{SVG}{tag}") for tag in ("rect", "text", "title"))
@@ -23,25 +23,25 @@ def words_of(drawing):
         )  # fmt: skip
 
 
-TOKENS, VALUES = ["She", "did", "n't", "run"], [-2.0, 0.0, 1.0, 4.0]
+WORDS, VALUES = ["She", "did", "n't", "run"], [-2.0, 0.0, 1.0, 4.0]
 
 
-def test_colours_and_tooltips():
-    drawn = list(words_of(visualize_activations(TOKENS, VALUES, darken=1)))
-    assert [word[0] for word in drawn] == TOKENS
+def test_colors_and_tooltips():
+    drawn = list(words_of(visualize_activations(WORDS, VALUES, darken=1)))
+    assert [word[0] for word in drawn] == WORDS
     assert [word[4] for word in drawn] == ["#d35f5f", "#00aad4", "#00aad4", "#00aad4"]
     assert [word[5] for word in drawn] == [0.5, 0.0, 0.25, 1.0]
     assert drawn[3][6] == "run: 4"
 
 
-def test_darken_lays_the_colour_over_itself():
-    opacity = [word[5] for word in words_of(visualize_activations(TOKENS, VALUES, darken=2))]
+def test_darken_paints_the_color_over_itself():
+    opacity = [word[5] for word in words_of(visualize_activations(WORDS, VALUES, darken=2))]
     assert opacity == [0.75, 0.0, 0.4375, 1.0]
 
 
-def test_right_to_left_mirrors_words_with_their_colours():
-    ltr = list(words_of(visualize_activations(TOKENS, VALUES, char_limit=10)))
-    drawing = visualize_activations(TOKENS, VALUES, char_limit=10, text_direction="rtl")
+def test_right_to_left_mirrors_words_with_their_colors():
+    ltr = list(words_of(visualize_activations(WORDS, VALUES, char_limit=10)))
+    drawing = visualize_activations(WORDS, VALUES, char_limit=10, text_direction="rtl")
     width = float(re.search(r'viewBox="0,0,([\d.]+)', drawing.tostring()).group(1))
     for left, right in zip(ltr, words_of(drawing), strict=True):
         assert right[1] == pytest.approx(width - left[1] - left[2])
@@ -49,8 +49,8 @@ def test_right_to_left_mirrors_words_with_their_colours():
 
 
 def test_words_do_not_overlap_and_lines_are_not_too_long():
-    tokens = ["a", "北京", "e\N{COMBINING ACUTE ACCENT}", "😀", "x" * 30, "end", ""]
-    drawing = visualize_activations(tokens, np.arange(7), char_limit=12, font_size=10)
+    words = ["a", "北京", "e\N{COMBINING ACUTE ACCENT}", "😀", "x" * 30, "end", ""]
+    drawing = visualize_activations(words, np.arange(7), char_limit=12, font_size=10)
     drawn = list(words_of(drawing))
     cells = [round(word[2] / 6) for word in drawn]
     assert cells == [1, 4, 1, 2, 30, 3, 1]
@@ -60,25 +60,45 @@ def test_words_do_not_overlap_and_lines_are_not_too_long():
 
 
 @pytest.mark.parametrize("text_direction", ["ltr", "rtl"])
-def test_a_word_runs_as_its_first_letter_has_it(text_direction):
-    tokens = ["word.", "(שלום).", "مرحبا!", "3)", "(", ""]
-    drawing = visualize_activations(tokens, np.ones(6), text_direction=text_direction)
+def test_a_word_has_the_direction_of_its_first_letter(text_direction):
+    words = ["word.", "(שלום).", "مرحبا!", "3)", "(", ""]
+    drawing = visualize_activations(words, np.ones(6), text_direction=text_direction)
     texts = ElementTree.fromstring(drawing.tostring()).iter(f"{SVG}text")
     found = [(text.get("direction"), text.get("text-anchor")) for text in texts]
-    # x stays the left side: where a word that runs from the right ends.
+    # x is always the left side, which is the end of a word from right to left.
     rtl, ltr = ("rtl", "end"), (None, None)
     assert found == [ltr, rtl, rtl, *[rtl if text_direction == "rtl" else ltr] * 3]
 
 
-def test_an_emoji_is_one_picture():
-    tokens = ["👨\u200d👩\u200d👧", "🇫🇷", "👍🏽", "end"]
-    drawn = list(words_of(visualize_activations(tokens, [1, -1, 1, 2], font_size=10)))
+@pytest.mark.parametrize(
+    ("words", "direction"),
+    [
+        (["3", "(שלום)", "word"], "rtl"),
+        (["!", "مرحبا"], "rtl"),
+        (["3", "(word)", "שלום"], "ltr"),
+        (["北京", "שלום"], "ltr"),
+        (["1", "+", "2"], "ltr"),
+        ([], "ltr"),
+    ],
+)
+def test_auto_is_the_direction_of_the_first_letter(words, direction):
+    values = np.ones(len(words))
+    expected = visualize_activations(words, values, text_direction=direction).tostring()
+    assert visualize_activations(words, values).tostring() == expected
+    other = {"ltr": "rtl", "rtl": "ltr"}[direction]
+    other_way = visualize_activations(words, values, text_direction=other).tostring()
+    assert (other_way != expected) == bool(words)
+
+
+def test_an_emoji_is_one_image():
+    words = ["👨\u200d👩\u200d👧", "🇫🇷", "👍🏽", "end"]
+    drawn = list(words_of(visualize_activations(words, [1, -1, 1, 2], font_size=10)))
     assert [round(word[2] / 6) for word in drawn] == [2, 2, 2, 3]
-    assert [word[0] for word in drawn] == tokens
+    assert [word[0] for word in drawn] == words
 
 
-def test_white_space_of_a_token_has_its_cell():
-    """SVG folds spaces, and would stretch what is left over the cells."""
+def test_white_space_of_a_word_has_its_cell():
+    """SVG collapses spaces and would stretch the rest of the word over all cells."""
     drawn = list(words_of(visualize_activations([" a", "\n"], [1, 2], font_size=10)))
     assert [(word[0], round(word[2] / 6)) for word in drawn] == [("\u00a0a", 2), ("\u00a0", 1)]
     assert drawn[0][6] == " a: 1"
@@ -86,68 +106,68 @@ def test_white_space_of_a_token_has_its_cell():
 
 @pytest.mark.parametrize("values", [[0.0] * 4, [3.0] * 4, [-1e-300] * 4])
 def test_zero_and_constant_activations(values):
-    opacities = {word[5] for word in words_of(visualize_activations(TOKENS, values))}
+    opacities = {word[5] for word in words_of(visualize_activations(WORDS, values))}
     assert opacities == {float(values[0] != 0)}
 
 
-def test_nothing_to_draw():
+def test_empty_input():
     assert list(words_of(visualize_activations([], []))) == []
 
 
 def test_markup_and_control_characters_are_text():
-    tokens = ["<b>&", "a\x00b", "\ufffe", "\ud800"]
-    drawn = list(words_of(visualize_activations(tokens, [1, 2, 3, 4])))
+    words = ["<b>&", "a\x00b", "\ufffe", "\ud800"]
+    drawn = list(words_of(visualize_activations(words, [1, 2, 3, 4])))
     unknown = "\N{REPLACEMENT CHARACTER}"
     assert [word[0] for word in drawn] == ["<b>&", f"a{unknown}b", unknown, unknown]
 
 
-@pytest.mark.parametrize("tokens", ["ab", [1, 2], [None, "b"]])
-def test_tokens_are_a_list_of_strings(tokens):
-    with pytest.raises(TypeError, match=r"tokens must be a list of words|Expected a string, got"):
-        visualize_activations(tokens, [1.0, 2.0])
+@pytest.mark.parametrize("words", ["ab", [1, 2], [None, "b"]])
+def test_words_are_a_list_of_strings(words):
+    with pytest.raises(TypeError, match=r"words must be a list of words|Expected a string, got"):
+        visualize_activations(words, [1.0, 2.0])
 
 
 def test_filters():
     top = [
-        word[5] for word in words_of(visualize_activations(TOKENS, VALUES, filter_fn="top_tokens"))
+        word[5] for word in words_of(visualize_activations(WORDS, VALUES, filter_fn="top_words"))
     ]
     assert top == [0, 0, 0, 1]
     values = np.array(VALUES)
-    doubled = visualize_activations(TOKENS, values, filter_fn=lambda a: np.maximum(a, 0, out=a))
+    doubled = visualize_activations(WORDS, values, filter_fn=lambda a: np.maximum(a, 0, out=a))
     assert next(words_of(doubled))[5] == 0
-    assert values[0] == -2  # the caller's array is as it was
+    assert values[0] == -2  # the caller's array is unchanged
 
 
-def test_top_tokens_are_those_of_more_than_80_percent():
+def test_top_words_are_above_80_percent_of_the_largest():
     drawing = visualize_activations(
-        ["a", "b", "c", "d"], [10.0, 8.1, -8.1, 7.9], darken=1, filter_fn="top_tokens"
+        ["a", "b", "c", "d"], [10.0, 8.1, -8.1, 7.9], darken=1, filter_fn="top_words"
     )
     assert [word[5] > 0 for word in words_of(drawing)] == [True, True, True, False]
 
 
-def test_shows_itself_in_a_notebook():
-    assert visualize_activations(TOKENS, VALUES)._repr_svg_().startswith("<svg")
+def test_a_notebook_shows_it():
+    assert visualize_activations(WORDS, VALUES)._repr_svg_().startswith("<svg")
 
 
 def test_words_can_be_read_on_a_dark_page():
-    root = ElementTree.fromstring(visualize_activations(TOKENS, VALUES).tostring())
+    root = ElementTree.fromstring(visualize_activations(WORDS, VALUES).tostring())
     assert root.get("style") == "background:#fff"
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(activations=[1.0]), "got 4 tokens and 1 activations"),
+        (dict(activations=[1.0]), "Each word needs one activation, got 4 words and 1 activations"),
         (dict(activations=[1, 2, np.nan, 3]), "activations contains NaN"),
         (dict(activations=[1, 2, np.inf, 3]), "activations contains infinity"),
-        (dict(text_direction="up"), "must be 'ltr' or 'rtl', got 'up'"),
-        (dict(filter_fn="best"), "filter_fn must be 'top_tokens' or a function, got 'best'"),
+        (dict(text_direction="up"), "must be 'auto', 'ltr' or 'rtl', got 'up'"),
+        (dict(filter_fn="best"), "filter_fn must be 'top_words' or a function, got 'best'"),
         (dict(filter_fn=lambda a: a[:2]), "must return 4 finite numbers"),
         (dict(darken=0), "darken == 0, must be >= 1"),
-        (dict(colors="#fff"), "colors must be two CSS colours"),
+        (dict(colors="#fff"), "colors must be two CSS colors"),
         (dict(activations=[[1, 2, 3, 4]]), "activations must have one dimension"),
     ],
 )
 def test_errors(changes, message):
     with pytest.raises(ValueError, match=message):
-        visualize_activations(**{"tokens": TOKENS, "activations": VALUES, **changes})
+        visualize_activations(**{"words": WORDS, "activations": VALUES, **changes})

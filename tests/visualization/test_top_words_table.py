@@ -1,4 +1,4 @@
-"""The table says what top_words says."""
+"""The table shows the results of top_words."""
 
 import re
 
@@ -20,7 +20,7 @@ def make(X=VALUES, words=WORDS, unit="neuron"):
 
 
 def bars(html):
-    """(x, width, fill) of each bar."""
+    """Return (x, width, fill) of each bar."""
     found = re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)".*?fill="(.*?)"', html)
     return [(float(x), float(width), fill) for x, width, fill in found]
 
@@ -42,7 +42,7 @@ def test_options():
     assert [r[0] for r in TopWordsTable(make(), 0, min_score=0.5).rows_[name]] == ["<b>", "cat"]
 
 
-def test_bars_go_from_the_middle_by_the_sign():
+def test_bars_extend_from_the_middle_in_the_direction_of_the_sign():
     table = TopWordsTable(make(), 0, n_words=2)
     (_, worst, _), (_, best, _) = table.rows_["layer_3_neuron_0"]
     assert (worst, best) == pytest.approx((-1, 22 / 29))  # distances from the mean 5/6: 29/6, 22/6
@@ -73,7 +73,7 @@ def test_to_frame():
     assert TopWordsTable(make(), 1).to_frame().shape == (0, 4)
 
 
-def test_it_is_saved_and_goes_into_a_report(tmp_path, read_page):
+def test_it_is_saved_and_added_to_a_report(tmp_path, read_page):
     table = TopWordsTable(make(), 0)
     path = table.save(tmp_path / "new" / "words.html")
     assert table.to_html() in path.read_text(encoding="utf-8")
@@ -93,13 +93,13 @@ def test_float16_and_markup_in_names(read_page):
 @pytest.mark.parametrize(
     ("neurons", "options", "error", "message"),
     [
-        (3, {}, ValueError, "X has the columns 0 to 2, got neuron 3"),
-        (-1, {}, ValueError, "X has the columns 0 to 2, got neuron -1"),
-        ("layer_4_neuron_0", {}, ValueError, "no neuron 'layer_4_neuron_0' in X; its names run from 'layer_3_neuron_0' to 'layer_3_neuron_2'"),
-        ([0, "layer_3_neuron_0"], {}, ValueError, r"layer_3_neuron_0 \(column 0\) comes twice"),
+        (3, {}, ValueError, "There are 3 neurons, so neuron indices must run from 0 to 2; got 3"),
+        (-1, {}, ValueError, "There are 3 neurons, so neuron indices must run from 0 to 2; got -1"),
+        ("layer_4_neuron_0", {}, ValueError, r"does not contain the neuron 'layer_4_neuron_0'\. Its columns are named 'layer_3_neuron_0' to 'layer_3_neuron_2'"),
+        ([0, "layer_3_neuron_0"], {}, ValueError, "Each neuron can be listed only once; 0 is repeated"),
         ([], {}, ValueError, "neurons is empty"),
-        ([0.0], {}, TypeError, r"such as 'layer_3_neuron_0', got float 0\.0"),
-        ([True], {}, TypeError, "got bool True"),
+        ([0.0], {}, TypeError, "list of neuron indices, integers from 0 to 2; got an array of dtype float64"),
+        ([True], {}, TypeError, "list of neuron indices, integers from 0 to 2; got an array of dtype bool"),
         (None, {}, TypeError, "neurons must be a list of columns or names, got None"),
         (0, dict(n_words=0), ValueError, "n_words == 0, must be >= 1"),
         (0, dict(min_count=0), ValueError, "min_count == 0, must be >= 1"),
@@ -116,5 +116,5 @@ def test_bad_activations():
         TopWordsTable(VALUES, 0)
     with pytest.raises(ValueError, match="contains NaN"):
         TopWordsTable(make(np.where(VALUES == 5, np.nan, VALUES)), 0)
-    with pytest.raises(ValueError, match="There are no words"):
+    with pytest.raises(ValueError, match="The TokenActivations contains no words"):
         TopWordsTable(make(np.empty((0, 3)), []), 0)

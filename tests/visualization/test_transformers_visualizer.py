@@ -1,4 +1,4 @@
-"""A neuron over a sentence: what is drawn is what the extractor finds."""
+"""The drawing shows the activations that the extractor returns."""
 
 import re
 
@@ -14,7 +14,7 @@ SENTENCE = ["The", "rain", "in", "Spain"]
 
 @pytest.fixture
 def runs(tiny_bert):
-    """Number of blocks in each run of the model."""
+    """The number of blocks in each run of the model."""
     model, _ = tiny_bert
     counts = []
     hooks = [
@@ -30,7 +30,7 @@ def runs(tiny_bert):
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
-def test_it_draws_what_the_extractor_finds(tiny_bert, layer):
+def test_it_draws_the_extracted_activations(tiny_bert, layer):
     every = ActivationExtractor(*tiny_bert).extract([SENTENCE])
     drawing = TransformersVisualizer(*tiny_bert)(SENTENCE, layer, 5)
     expected = visualize_activations(SENTENCE, every.layer(layer)[:, 5])
@@ -42,13 +42,13 @@ def test_it_draws_what_the_extractor_finds(tiny_bert, layer):
 def test_words_may_be_a_string_or_an_array(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert)
     expected = visualizer(SENTENCE, 1, 0).tostring()
-    for tokens in (" ".join(SENTENCE), np.array(SENTENCE), tuple(SENTENCE)):
+    for words in (" ".join(SENTENCE), np.array(SENTENCE), tuple(SENTENCE)):
         fresh = TransformersVisualizer(*tiny_bert)
-        assert fresh(tokens, np.int64(1), np.int64(0)).tostring() == expected
+        assert fresh(words, np.int64(1), np.int64(0)).tostring() == expected
 
 
 @pytest.mark.parametrize("kind", ["path", "name", "pair"])
-def test_a_model_by_name_is_loaded_once_and_late(tiny_bert, tiny_bert_path, monkeypatch, kind):
+def test_a_model_by_name_is_loaded_once_on_first_use(tiny_bert, tiny_bert_path, monkeypatch, kind):
     loads = []
     load = extraction.load_model
     monkeypatch.setattr(
@@ -78,7 +78,7 @@ def test_the_model_runs_once_for_a_sentence_and_layer(tiny_bert, runs):
     visualizer = TransformersVisualizer(*tiny_bert)
     for neuron in (0, 7, 15):
         visualizer(SENTENCE, 1, neuron)
-    assert runs == [1]  # and not above the layer asked for
+    assert runs == [1]  # only up to the requested layer
     visualizer(SENTENCE, 2, 0)
     visualizer(SENTENCE, 1, 1)
     assert runs == [1, 2]
@@ -88,7 +88,7 @@ def test_the_model_runs_once_for_a_sentence_and_layer(tiny_bert, runs):
     assert runs == [1, 2, 0, 1]
 
 
-def test_random_weights_are_drawn_once(tiny_bert):
+def test_random_weights_are_initialized_once(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert, random_weights=True)
     first = visualizer(SENTENCE, 1, 0).tostring()
     visualizer(["Other"], 1, 0)
@@ -113,7 +113,7 @@ def test_the_encoder_of_an_encoder_decoder():
         assert visualizer(SENTENCE, layer, 7).tostring() == expected
 
 
-def test_parameters_go_to_the_extractor_and_options_to_the_drawing(tiny_bert):
+def test_parameters_are_passed_to_the_extractor_and_options_to_the_drawing(tiny_bert):
     visualizer = TransformersVisualizer(
         *tiny_bert, include_special_tokens=True, modules="mlp", aggregation="mean"
     )
@@ -124,7 +124,7 @@ def test_parameters_go_to_the_extractor_and_options_to_the_drawing(tiny_bert):
 
 def test_words_without_a_row_are_not_drawn(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert, max_length=4, on_truncate="warn")
-    with pytest.warns(UserWarning, match="words get no row"):
+    with pytest.warns(UserWarning, match="2 words do not get a row"):
         drawing = visualizer(["a", "a", "a", "a"], 1, 0)
     assert re.findall(r"<title>(\S+): ", drawing.tostring()) == ["a", "a"]
 
@@ -137,37 +137,41 @@ def test_repr(tiny_bert):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((SENTENCE, 3, 0), ValueError, r"has the layers 0 \(embeddings\) to 2, got \[3\]"),
+        (
+            (SENTENCE, 3, 0),
+            ValueError,
+            r"layers must be between 0 \(embeddings\) and 2 for this model, got \[3\]",
+        ),
         ((SENTENCE, -1, 0), ValueError, "layer must not be negative, got -1"),
         ((SENTENCE, 1, -1), ValueError, "neuron must not be negative, got -1"),
         ((SENTENCE, 1.0, 0), TypeError, r"layer must be an integer, got float 1\.0"),
         ((SENTENCE, True, 0), TypeError, "layer must be an integer, got bool True"),
         ((SENTENCE, 1, "0"), TypeError, "neuron must be an integer, got str '0'"),
-        ((None, 1, 0), TypeError, "list of words or a string, got NoneType"),
+        ((None, 1, 0), TypeError, "words must be a list of words or a string, got NoneType"),
         (([1, 2], 1, 0), TypeError, "word 0: expected a string, got int 1"),
         (([], 1, 0), ValueError, "Sentence 0 is empty"),
         (("", 1, 0), ValueError, "Sentence 0 is empty"),
         (("two  spaces", 1, 0), ValueError, "word 1: expected a word without white space, got ''"),
     ],
 )
-def test_errors_come_before_the_model_runs(tiny_bert, runs, arguments, error, message):
+def test_errors_are_raised_before_the_model_runs(tiny_bert, runs, arguments, error, message):
     with pytest.raises(error, match=message):
         TransformersVisualizer(*tiny_bert)(*arguments)
     assert runs == []
 
 
-def test_a_neuron_that_the_layer_has_not(tiny_bert, runs):
+def test_the_layer_does_not_have_the_neuron(tiny_bert, runs):
     visualizer = TransformersVisualizer(*tiny_bert)
-    for words in (SENTENCE, ["Other"]):  # with the second, the width is known
-        with pytest.raises(ValueError, match="Layer 1 has the neurons 0 to 15, got 16"):
+    for words in (SENTENCE, ["Other"]):  # for the second, the width is known
+        with pytest.raises(ValueError, match="Layer 1 has neurons 0 to 15, got neuron=16"):
             visualizer(words, 1, 16)
     assert runs == [1]
 
 
-def test_parameters_that_are_none(tiny_bert):
+def test_unknown_parameters(tiny_bert):
     with pytest.raises(TypeError, match="unexpected keyword argument 'leyers'"):
         TransformersVisualizer(*tiny_bert, leyers=[1])
-    with pytest.raises(TypeError, match="The layer is chosen with every drawing"):
+    with pytest.raises(TypeError, match="layers must not be passed: each call chooses its layer"):
         TransformersVisualizer(*tiny_bert, layers=[1])
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         TransformersVisualizer(*tiny_bert)(SENTENCE, 1, 0, colour="red")

@@ -1,4 +1,4 @@
-"""One page that holds everything."""
+"""The page contains all text, tables and figures, and escapes them."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -35,20 +35,20 @@ def test_the_page_is_self_contained(report, read_page):
     assert {link[1:] for link in links} == ids
 
 
-def test_text_is_text(report, read_page):
+def test_text_is_escaped(report, read_page):
     page = read_page(report.to_html())
     for text in ("Tags & <layers>", "<a>", "0.123", "x < 1", 'A "line" that rises.'):
         assert text in page.text
 
 
-def test_save_and_show(report, tmp_path):
+def test_it_is_saved_and_shown(report, tmp_path):
     path = report.save(tmp_path / "new" / "report.html")
     assert path.read_text(encoding="utf-8") == report.to_html()
     assert report._repr_html_().startswith('<iframe title="Tags &amp; &lt;layers&gt;" srcdoc=')
     assert repr(report) == "AnalysisReport('Tags & <layers>', 2 sections)"
 
 
-def test_errors_come_at_once(report):
+def test_errors_are_raised_immediately(report):
     with pytest.raises(TypeError, match=r"Expected a string, got float 0.93"):
         report.add_card(0.93, "accuracy")
     with pytest.raises(TypeError, match="Expected a string, got NoneType"):
@@ -58,7 +58,7 @@ def test_errors_come_at_once(report):
     assert "\ud800" not in report.add_text("\ud800").to_html()
 
 
-def test_numbers_of_numpy_are_numbers(report):
+def test_numpy_numbers_are_numbers(report):
     import numpy as np
 
     page = report.add_table(["a"], [[np.float32(0.98765)], [np.int64(3)], [True]]).to_html()
@@ -66,7 +66,7 @@ def test_numbers_of_numpy_are_numbers(report):
     assert ">3<" in page
 
 
-def test_results_and_displays_go_in_as_they_are(report, classification, read_page):
+def test_results_and_displays_can_be_added(report, classification, read_page):
     from sklearn.linear_model import RidgeClassifier
 
     from sklearn_neurox import LayerwiseScoresDisplay, layerwise_scores
@@ -81,23 +81,23 @@ def test_results_and_displays_go_in_as_they_are(report, classification, read_pag
     assert len(read_page(report.to_html()).all("img")) == 4
 
 
-def test_a_row_of_another_length(report):
+def test_rows_have_as_many_cells_as_the_header(report):
     with pytest.raises(ValueError, match="has 2 columns, but row 0 has 1 cells"):
         report.add_table(["a", "b"], [["only"]])
 
 
-def test_what_shows_itself_as_html_goes_in(report):
+def test_objects_with_html_can_be_added(report):
     class Shown:
         def _repr_html_(self):
-            return "<p>of its own</p>"
+            return "<p>its own HTML</p>"
 
     page = report.add_figure(Shown(), "A <caption>").to_html()
-    assert "<figure><p>of its own</p><figcaption>A &lt;caption&gt;</figcaption></figure>" in page
+    assert "<figure><p>its own HTML</p><figcaption>A &lt;caption&gt;</figcaption></figure>" in page
     with pytest.raises(TypeError, match="an object with _repr_html_, got type"):
         report.add_figure(Shown, "The class, not an object.")
 
 
-def test_an_error_leaves_the_page_as_it_was(report):
+def test_an_error_leaves_the_page_unchanged(report):
     before = report.to_html()
     for heading, text in ((3, ""), ("Three", 5)):
         with pytest.raises(TypeError, match="Expected a string"):
@@ -113,5 +113,5 @@ def test_small_numbers_keep_their_digits(report):
     page = report.add_table(["lambda"], [[1e-5], [0.0], [0.0123], [-3.14159e-4]]).to_html()
     for shown in (">1e-05<", ">0.000<", ">0.012<", ">-0.000314<"):
         assert shown in page
-    with pytest.raises(TypeError, match="but row 0 is 'xy'"):
+    with pytest.raises(TypeError, match="Each row must be a list of cells, but row 0 is 'xy'"):
         report.add_table(["a", "b"], ["xy"])

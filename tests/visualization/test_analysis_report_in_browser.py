@@ -1,4 +1,4 @@
-"""A page in a real browser: it loads by itself, shows all, and can be read without a mouse."""
+"""The page in a real browser: it is self-contained, complete and accessible."""
 
 import json
 import re
@@ -26,7 +26,7 @@ QUIET = [
     "--disable-sync", "--disable-background-networking", "--disable-component-update",
     "--enable-logging=stderr",
 ]  # fmt: skip
-# Put into a copy of the page, it writes what it finds into the title.
+# Inserted into a copy of the page, this script writes its findings into the title.
 LOOK = """<script>addEventListener("load", () => {
   const all = selector => [...document.querySelectorAll(selector)]
   const light = color => {
@@ -92,8 +92,8 @@ def page():
 
 
 @pytest.fixture(params=[(1200, "light"), (400, "light"), (1000, "dark")], ids=str)
-def seen(request, page, tmp_path):
-    """What a browser of a width and a colour scheme finds, and what it complains of."""
+def seen_in_browser(request, page, tmp_path):
+    """The findings and the log of a browser with some width and color scheme."""
     if BROWSER is None:
         pytest.skip("needs Chromium or Chrome")
     width, scheme = request.param
@@ -113,18 +113,18 @@ def seen(request, page, tmp_path):
     return found, done.stderr
 
 
-def test_a_browser_shows_all_of_it(seen):
-    found, log = seen
+def test_a_browser_shows_everything(seen_in_browser):
+    found, log = seen_in_browser
     assert "CONSOLE" not in log
     assert len(found["images"]) == 1
     assert all(found["images"])
     assert found["reached"] == [True] * 3
-    assert found["too_wide"] <= 0  # wide tables scroll by themselves
+    assert found["too_wide"] <= 0  # wide tables scroll, not the page
     assert found["n_scrollable"] > 0
 
 
-def test_it_can_be_read_without_a_mouse_and_by_ear(seen):
-    found, _ = seen
+def test_the_page_is_accessible_by_keyboard_and_screen_reader(seen_in_browser):
+    found, _ = seen_in_browser
     assert found["headings"][0] == 1
     steps = np.diff(found["headings"])
     assert steps.max() <= 1

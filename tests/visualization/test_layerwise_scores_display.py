@@ -1,25 +1,18 @@
+"""The plot shows the scores of the layers, their controls and the baseline."""
+
 import numpy as np
-import pytest
 from matplotlib import pyplot
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from sklearn_neurox import (
-    AblationCurveDisplay,
     LayerwiseScores,
     LayerwiseScoresDisplay,
-    WeightMassSelector,
     layerwise_scores,
     make_control_task,
 )
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    pyplot.close("all")
-
-
-def test_layers(classification):
+def test_curves_and_baseline(classification):
     X, y = classification
     control = make_control_task(np.arange(150) // 2, y, random_state=0)
     result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, control=control)
@@ -34,7 +27,7 @@ def test_layers(classification):
     assert ax.get_ylabel() == "Accuracy (mean ± std of 5 folds)"
 
 
-def test_other_controls_are_curves_and_levels(classification):
+def test_other_controls_are_curves_or_levels(classification):
     X, y = classification
     control = {"random weights": X[::-1], "word types": np.arange(150) // 2}
     result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=3, control=control)
@@ -46,21 +39,6 @@ def test_other_controls_are_curves_and_levels(classification):
     )
     levels = {line.get_label(): line.get_ydata()[0] for line in ax.get_lines()}
     assert levels["word types"] == result.other_scores["word types"].mean()
-
-
-def test_shares_may_come_in_any_order(classification):
-    display = AblationCurveDisplay.from_estimator(
-        RidgeClassifier(),
-        *classification,
-        ranking=np.arange(12),
-        fractions=[1.0, 0.25, 0.5],
-        keep="top",
-        cv=2,
-    )
-    line = display.ax_.containers[0].lines[0]
-    assert line.get_xdata().tolist() == [3, 6, 12]
-    means = display.result.scores["top"].mean(axis=1)
-    np.testing.assert_array_equal(line.get_ydata(), means[[1, 2, 0]])
 
 
 def test_names_of_controls_may_clash(classification):
@@ -79,18 +57,18 @@ def test_names_of_controls_may_clash(classification):
     assert baseline["Baseline, no activations"] == result.baseline_scores.mean()
 
 
-def test_many_layers_have_room_for_their_numbers():
+def test_only_some_of_many_layers_are_labeled():
     scores = np.random.RandomState(0).uniform(size=(60, 3))
     ax = LayerwiseScoresDisplay(LayerwiseScores(scores, scores[0])).plot().ax_
     shown = [label.get_text() for label in ax.get_xticklabels()]
     assert shown == [str(layer) for layer in range(0, 60, 3)]
 
 
-def test_layers_have_their_own_numbers(classification):
+def test_layers_keep_their_numbers(classification):
     result = layerwise_scores(RidgeClassifier(), *classification, layers=(3, 5, 6))
     ax = LayerwiseScoresDisplay.from_result(result).ax_
     assert [label.get_text() for label in ax.get_xticklabels()] == ["3", "5", "6"]
-    assert ax.get_title() == "A probe on each layer"
+    assert ax.get_title() == "Probe scores by layer"
 
 
 def test_the_axis_names_the_metric(classification):
@@ -99,21 +77,3 @@ def test_the_axis_names_the_metric(classification):
     assert display.ax_.get_ylabel().startswith("R²")
     result = layerwise_scores(RidgeClassifier(), *classification, n_layers=3, scoring="f1_macro")
     assert LayerwiseScoresDisplay(result).plot().ax_.get_ylabel().startswith("F1_macro")
-
-
-def test_ablation(classification):
-    X, y = classification
-    display = AblationCurveDisplay.from_estimator(
-        RidgeClassifier(),
-        X,
-        y,
-        ranking=WeightMassSelector(RidgeClassifier()),
-        fractions=[0.25, 1.0],
-    )
-    assert display.ax_.get_xscale() == "log"
-    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["3", "12"]
-    markers = {container.lines[0].get_marker() for container in display.ax_.containers}
-    full = {line.get_label(): line.get_ydata()[0] for line in display.ax_.get_lines()}
-    assert full["All neurons"] == display.result.full_scores.mean()
-    assert len(markers) == 3  # told apart in grey
-    assert display.ax_.get_title() == "How many neurons does it take? (the others are 0)"

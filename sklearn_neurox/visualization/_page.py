@@ -1,0 +1,61 @@
+"""HTML pages that open offline."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from os import PathLike
+from pathlib import Path
+
+from .._html import element, escape
+
+
+class SavedAsPage(ABC):
+    """Base class of what can be saved as an HTML page."""
+
+    @abstractmethod
+    def _page(self) -> str:
+        """Return the whole page."""
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write an HTML page that opens offline.
+
+        Parameters
+        ----------
+        path : str or path
+            An ``.html`` file. Missing folders are created.
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self._page(), encoding="utf-8")
+        return path
+
+
+def make_page(title: str, main: str, *, style: str = "", body_style: str | None = None) -> str:
+    """Return an HTML page.
+
+    Parameters
+    ----------
+    title : str
+        Title of the window.
+    main : str
+        HTML of the content.
+    style : str, default=""
+        A style sheet.
+    body_style : str, default=None
+        Style attribute of the body.
+
+    Returns
+    -------
+    str
+    """
+    sheet = f"\n<style>{style}</style>" if style else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>{sheet}</head>\n"
+        f"{element('body', element('main', main), style=body_style)}</html>\n"
+    )

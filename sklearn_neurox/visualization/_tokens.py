@@ -1,0 +1,41 @@
+"""Checks of the activations and neurons that tables show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
+
+from ..activations import TokenActivations
+
+
+def find_neurons(tokens: TokenActivations, neurons: int | str | Iterable[int | str]) -> list[int]:
+    """Check the arguments of a table, and return the columns of its neurons.
+
+    Parameters
+    ----------
+    tokens : TokenActivations
+    neurons : int, str, or iterable of them
+        Columns of X, or names such as "layer_3_neuron_17".
+
+    Returns
+    -------
+    list of int
+        Columns of X, in the order given.
+
+    Raises
+    ------
+    TypeError
+        If `tokens` is not a TokenActivations, or a neuron is neither an integer nor a string.
+    ValueError
+        If there are no words or no neurons, or a neuron is not a column of X or is repeated.
+    """
+    if not isinstance(tokens, TokenActivations):
+        raise TypeError(f"Expected TokenActivations, got {type(tokens).__name__}.")
+    if not len(tokens):
+        raise ValueError("The TokenActivations contains no words.")
+    if not isinstance(neurons, Iterable | Integral):
+        raise TypeError(f"neurons must be a list of columns or names, got {neurons!r}.")
+    columns: list[int] = tokens.neurons.find(neurons).tolist()
+    if not columns:
+        raise ValueError("neurons is empty: expected at least one column or name.")
+    return columns

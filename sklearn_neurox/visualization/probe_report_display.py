@@ -1,0 +1,186 @@
+"""Display of the scores of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluation import ProbeReport, probe_report
+from ._axes import Style, literal, override, plot_matrix, series_style
+from ._display import NamedResultsDisplay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SCORES = ("f1", "recall", "precision")
+_MAX_AS_POINTS = 3  # reports whose points fit side by side; more are drawn as a matrix
+
+
+class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
+    """Scores of each class, the most frequent first, for one probe or for several.
+
+    Up to three reports are drawn as points, with the confidence intervals of the F1. More are
+    drawn as a matrix.
+
+    Parameters
+    ----------
+    result : ProbeReport, or dict of str to ProbeReport
+        Reports of classifiers, from :func:`probe_report`; several by the names of the experiments,
+        such as layers.
+    score : {"f1", "recall", "precision"}, default="f1"
+        The score to draw. The recall is the accuracy on the samples of the class.
+
+    Raises
+    ------
+    TypeError
+        If a result is not a ProbeReport.
+    ValueError
+        If `score` is unknown, there are no reports, a report has no classes, or reports have
+        different classes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Set by ``plot``.
+    figure_ : matplotlib Figure
+        Set by ``plot``.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay : Plots the ``confusion_matrix`` of a report.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from sklearn_neurox import ProbeReportDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> probe = RidgeClassifier().fit(X[:1200], y[:1200])
+    >>> display = ProbeReportDisplay.from_estimator(probe, X[1200:], y[1200:])
+    >>> display.ax_.get_yticklabels()[0].get_text()
+    '3 (62)'
+    """
+
+    _compute = staticmethod(probe_report)
+    _kind = ProbeReport
+
+    def __init__(
+        self, result: ProbeReport | Mapping[str, ProbeReport], *, score: str = "f1"
+    ) -> None:
+        super().__init__(result)
+        self.score = score
+        if score not in _SCORES:
+            raise ValueError(f"score must be one of {_SCORES}, got {score!r}.")
+        self._labels, self._support = _classes_of(list(self._results.values()))
+
+    def _figsize(self) -> tuple[float, float]:
+        return 6.4, 1.4 + 0.28 * len(self._labels)
+
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        errorbar_kw: Style | None = None,
+        im_kw: Style | None = None,
+        text_kw: Style | None = None,
+    ) -> Self:
+        """Plot the scores.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot into. None creates a new figure.
+        errorbar_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.errorbar`, for points.
+        im_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.imshow`, for a matrix.
+        text_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.text` for the numbers in a matrix.
+
+        Returns
+        -------
+        self : ProbeReportDisplay
+        """
+        ax = self._use_axes(ax)
+        order = np.argsort(-self._support, kind="stable")
+        names, reports = list(self._results), self._results.values()
+        # (n_reports, n_classes, 3): value, low, high
+        values = np.array([_class_values(report, self.score) for report in reports])[:, order]
+        rows = [self._row_label(place) for place in order]
+        if len(names) <= _MAX_AS_POINTS:
+            self._draw_points(ax, names, values, errorbar_kw)
+            ax.set_yticks(range(len(rows)), [literal(row) for row in rows])
+        else:
+            label = self.score.capitalize()
+            plot_matrix(ax, values[..., 0].T, rows, names, label, im_kw, text_kw)
+        ax.set_ylabel("Class (support)" if self._has_one_support() else "Class")
+        ax.set_title("Which classes does the probe get right?")
+        return self
+
+    def _has_one_support(self) -> bool:
+        """Return whether all reports have the same number of samples of each class."""
+        supports = {tuple(c.support for c in each.per_class) for each in self._results.values()}
+        return len(supports) == 1
+
+    def _row_label(self, place: int) -> str:
+        support = self._support[place] // len(self._results)
+        label = str(self._labels[place])
+        return f"{label} ({support:,})" if self._has_one_support() else label
+
+    def _draw_points(
+        self, ax: Axes, names: Sequence[str], values: NDArray[np.float64], errorbar_kw: Style | None
+    ) -> None:
+        for index, (name, (value, low, high)) in enumerate(
+            zip(names, np.moveaxis(values, 2, 1), strict=True)
+        ):
+            shift = 0.22 * (index - (len(names) - 1) / 2)
+            bars = np.maximum(0, np.array([value - low, high - value]))
+            style = {**series_style(index), "linestyle": "none", "capsize": 2}
+            style["label"] = literal(name)
+            ax.errorbar(
+                value,
+                np.arange(len(value)) + shift,
+                xerr=None if np.isnan(bars).all() else bars,
+                **override(style, errorbar_kw, "lines.Line2D"),
+            )
+        ax.set_xlabel(f"{self.score.capitalize()}{_intervals(self._results.values(), values)}")
+        ax.set_ylim(values.shape[1] - 0.5, -0.5)
+        ax.grid(axis="x", alpha=0.3)
+        if len(names) > 1:
+            ax.legend()
+
+
+def _intervals(reports: Collection[ProbeReport], values: NDArray[np.float64]) -> str:
+    """Return what the bars show, for the label of an axis; empty if there are no bars."""
+    if np.isnan(values[..., 1:]).all():
+        return ""
+    levels = sorted({f"{report.confidence:.0%}" for report in reports})
+    return f" ({' and '.join(levels)} confidence interval{'s' if len(levels) > 1 else ''})"
+
+
+def _classes_of(reports: Sequence[ProbeReport]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Return the labels that all reports share, and the support of each in all reports."""
+    labels, *others = [[each.label for each in report.per_class] for report in reports]
+    if not labels:
+        raise ValueError(
+            "Expected reports of classifiers: the report of a regressor has no classes."
+        )
+    for other in others:
+        if other != labels:
+            raise ValueError(f"All reports must have the same classes, got {labels} and {other}.")
+    return labels, np.sum([[c.support for c in report.per_class] for report in reports], axis=0)
+
+
+def _class_values(report: ProbeReport, name: str) -> NDArray[np.float64]:
+    """Return the value, low and high of a score for each class; NaN if there is no number."""
+    values = []
+    for each in report.per_class:
+        score = getattr(each, name)
+        if score is None:
+            score = np.nan
+        values.append((score, np.nan, np.nan) if isinstance(score, Real) else score)
+    return np.array(values, dtype=np.float64)
