@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._indices import check_indices
+from ._column_names import Layer, Place, names_of_layer, parse_names
 
-Layer: TypeAlias = int | str
+__all__ = ["Layer", "Neurons", "check_layers", "find_columns", "neurons_of"]
 
-# A numbered layer of a transformer with any kind of unit, or a module path of any other network.
-_NUMBERED = re.compile(r"layer_(\d+)_(.+)_(\d+)")
-_BY_PATH = re.compile(r"(.+)_(neuron)_(\d+)")
-_N_SHOWN = 5  # layers or names in an error message
+_N_SHOWN = 5  # layers in an error message
 
 
 @dataclass(frozen=True)
@@ -125,27 +123,31 @@ class Neurons:
             If there are no names, a name is not that of a neuron, a name is repeated, or the
             columns are of several kinds.
         """
-        parsed = [(name, _parse(name)) for name in names]
-        unknown = [name for name, place in parsed if place is None]
-        if unknown or not parsed:
-            example = f"got {unknown[0]!r}" if parsed else "got none"
+        listed = list(names)
+        parsed = parse_names(listed)
+        if not listed or None in parsed:
+            example = f"got {listed[parsed.index(None)]!r}" if listed else "got none"
             raise ValueError(f"Expected column names such as 'layer_3_neuron_17', {example}.")
-        places = [place for _, place in parsed if place is not None]
-        units = sorted({unit for _, unit, _ in places})
+        places = [place for place in parsed if place is not None]
+        repeated = [place for place, count in Counter(places).items() if count > 1]
+        if repeated:
+            name = listed[places.index(repeated[0])]
+            raise ValueError(f"The column name {name!r} is repeated.")
+        return cls._of_places(places)
+
+    @classmethod
+    def _of_places(cls, places: list[Place]) -> Neurons:
+        units = sorted({place.unit for place in places})
         if len(units) > 1:
             raise ValueError(
                 f"The columns are of several kinds, {' and '.join(map(repr, units))}: select the "
                 "columns of one kind first."
             )
-        repeated = [place for place, count in Counter(places).items() if count > 1]
-        if repeated:
-            name = parsed[places.index(repeated[0])][0]
-            raise ValueError(f"The column name {name!r} is repeated.")
         widths: dict[Layer, int] = {}
-        for layer, _, index in places:
-            widths[layer] = max(widths.get(layer, 0), index + 1)
+        for place in places:
+            widths[place.layer] = max(widths.get(place.layer, 0), place.number + 1)
         starts = dict(zip(widths, np.cumsum([0, *widths.values()]).tolist(), strict=False))
-        kept = tuple(starts[layer] + index for layer, _, index in places)
+        kept = tuple(starts[place.layer] + place.number for place in places)
         return cls(tuple(widths), tuple(widths.values()), units[0], kept)
 
     @property
@@ -175,12 +177,11 @@ class Neurons:
     @cached_property
     def names(self) -> NDArray[np.object_]:
         """The name of each column, such as ``layer_3_neuron_17``."""
-        names = [
-            f"{prefix}_{self.unit}_{index}"
-            for prefix, width in zip(map(_prefix, self.layers), self.widths, strict=True)
-            for index in range(width)
-        ]
-        every = np.array(names, dtype=object)
+        runs = zip(self.layers, self.widths, strict=True)
+        names = chain.from_iterable(
+            names_of_layer(layer, self.unit, width) for layer, width in runs
+        )
+        every = np.array(list(names), dtype=object)
         return every if self.kept is None else every[self._kept]
 
     def columns(self, layer: Layer) -> slice | NDArray[np.intp]:
@@ -293,7 +294,7 @@ def neurons_of(
         If names and `n_layers` are both missing or disagree, or `n_layers` does not divide the
         number of columns.
     """
-    if names is not None and len(names) and all(map(_parse, names)):
+    if names is not None and len(names) and None not in parse_names(names):
         neurons = Neurons.from_names(names)
         if n_layers not in (None, len(neurons.layers)):
             shown = ", ".join(map(repr, neurons.layers))
@@ -339,8 +340,12 @@ def find_columns(
     ValueError
         If a neuron is not a column of X, or is repeated.
     """
-    one = isinstance(neurons, str | int | np.integer)
-    listed: list[Any] = [neurons] if one else list(neurons)  # type: ignore[arg-type]  # not one
+    if isinstance(neurons, str | int | np.integer):
+        listed: list[Any] = [neurons]
+    elif isinstance(neurons, Iterable):
+        listed = list(neurons)
+    else:
+        raise TypeError(f"neurons must be indices or names of columns, got {neurons!r}.")
     size = len(names) if n_columns is None and names is not None else n_columns
     if not any(isinstance(neuron, str) for neuron in listed):
         return check_indices(listed, size, what="neuron")
@@ -383,18 +388,3 @@ def check_layers(layers: Any) -> tuple[Layer, ...]:
             raise ValueError(f"Each layer can be listed only once, got {listed[:_N_SHOWN]}.")
         return tuple(listed)
     return tuple(check_indices(listed, None, what="layer").tolist())
-
-
-def _prefix(layer: Layer) -> str:
-    return layer if isinstance(layer, str) else f"layer_{layer}"
-
-
-def _parse(name: Any) -> tuple[Layer, str, int] | None:
-    """Split a name into layer, unit and index; None if it is not the name of a neuron."""
-    if not isinstance(name, str):
-        return None
-    if match := _NUMBERED.fullmatch(name):
-        return int(match[1]), match[2], int(match[3])
-    if match := _BY_PATH.fullmatch(name):
-        return match[1], match[2], int(match[3])
-    return None
