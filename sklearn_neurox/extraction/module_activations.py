@@ -259,8 +259,9 @@ class ModuleActivations(PicklesByValue, TransformerMixin, BaseEstimator):
         for layer, state in states.items():
             if not state.ndim or len(state) != len(inputs):
                 raise ValueError(
-                    f"Layer {layer!r} has an output of shape {tuple(state.shape)} for "
-                    f"{len(inputs)} inputs. Expected one state per input along the first axis."
+                    f"Layer {layer!r} has an output of shape {tuple(state.shape)} for a batch of "
+                    f"shape {tuple(inputs.shape)}. Expected one state per input along the first "
+                    "axis."
                 )
         return [_to_numpy(_pool(state, self.pooling)) for state in states.values()]
 

@@ -264,7 +264,9 @@ class TestUnusualModules:
 
     def test_outputs_without_an_axis_of_inputs(self):
         net = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(0, 1), nn.Linear(4, 3))
-        with pytest.raises(ValueError, match=r"'2' has an output of shape \(4, 3\) for 1 inputs"):
+        with pytest.raises(
+            ValueError, match=r"'2' has an output of shape \(4, 3\) for a batch of shape \(1, 4\)"
+        ):
             ModuleActivations(net, ["2"]).fit(np.zeros((3, 4), dtype=int))
 
     def test_words_along_another_axis(self):

@@ -8,6 +8,7 @@ import torch
 import transformers
 
 from sklearn_neurox import ActivationExtractor, StoreWriter
+from sklearn_neurox.extraction._padding import leaks
 from sklearn_neurox.extraction._running import Run
 
 SMALL = dict(
