@@ -124,7 +124,7 @@ def test_parameters_go_to_the_extractor_and_options_to_the_drawing(tiny_bert):
 
 def test_words_without_a_row_are_not_drawn(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert, max_length=4, on_truncate="warn")
-    with pytest.warns(UserWarning, match="words get no row"):
+    with pytest.warns(UserWarning, match="words do not get a row"):
         drawing = visualizer(["a", "a", "a", "a"], 1, 0)
     assert re.findall(r"<title>(\S+): ", drawing.tostring()) == ["a", "a"]
 
@@ -137,7 +137,7 @@ def test_repr(tiny_bert):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((SENTENCE, 3, 0), ValueError, r"has the layers 0 \(embeddings\) to 2, got \[3\]"),
+        ((SENTENCE, 3, 0), ValueError, r"layers must be between 0 \(embeddings\) and 2 for this model, got \[3\]"),
         ((SENTENCE, -1, 0), ValueError, "layer must not be negative, got -1"),
         ((SENTENCE, 1, -1), ValueError, "neuron must not be negative, got -1"),
         ((SENTENCE, 1.0, 0), TypeError, r"layer must be an integer, got float 1\.0"),
