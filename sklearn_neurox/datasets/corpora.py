@@ -150,8 +150,8 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
     Parameters
     ----------
     path : str or path
-        A UTF-8 file; the words of a line are parted by single spaces. Lines end with LF or CRLF,
-        and with nothing else.
+        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
+        or CRLF, and nothing else.
 
     Returns
     -------

@@ -59,15 +59,15 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Layers to extract, in ascending order; layer 0 is the embeddings. Layers above the last one
         are not computed.
     modules : str, default=None
-        What to extract within the layers. "attention_heads": the concatenated outputs of the heads
-        before they are mixed. "mlp": the neurons of the feed-forward network after their activation
-        function. Or the path of a module within each block, such as "attention.output", whose
-        output is extracted. Layers then count from 1. None extracts the hidden states.
+        Modules within the layers that are read instead of the hidden states: "attention_heads", the
+        concatenated outputs of the heads before they are mixed; "mlp", the neurons of the
+        feed-forward network after their activation function; or the path of a module within each
+        block, such as "attention.output", whose output is read. Layers then count from 1.
     aggregation : {"last", "first", "mean"}, default="last"
-        State of a word: the state of its first or last sub-word (character, byte), or the mean over
-        its sub-words.
+        The state of a word is that of its first or last sub-word (character, byte), or the mean
+        over its sub-words.
     include_embeddings : bool, default=True
-        Whether layer 0 is included if `layers` is "all". A list of layers says so itself.
+        Whether ``layers="all"`` includes layer 0. If False, a list of layers must not contain 0.
     include_special_tokens : bool, default=False
         Also return a row for each special token that the tokenizer adds, such as [CLS], with
         position -1. Special tokens do not have labels.
@@ -79,8 +79,8 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Length of the longest input in sub-words, including special tokens. None uses the limit of
         the model.
     on_truncate : {"error", "warn", "drop"}, default="error"
-        What happens to a sentence that exceeds the limit: it is an error; its last words do not get
-        a row, with a warning; or the whole sentence does not get rows (only in :meth:`extract`).
+        What to do with a sentence that exceeds the limit: raise an error; leave out its last words,
+        with a warning; or leave out the whole sentence (only in :meth:`extract`).
     batch_tokens : int, default=2048
         Number of sub-words in a batch, including padding. Sentences of similar length share a
         batch.

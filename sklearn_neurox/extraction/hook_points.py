@@ -110,7 +110,7 @@ def layer_points(
     layers : sequence of int
         Layer 0 is the embeddings.
     modules : str, default=None
-        "attention_heads", "mlp", or the path of a module within each block, whose output is meant.
+        "attention_heads", "mlp", or the path of a module within each block, whose output is read.
         Block k is layer k + 1. None means the hidden states: layer k is the input of block k, and
         the last layer the output of the model.
 
@@ -123,7 +123,7 @@ def layer_points(
     Raises
     ------
     ValueError
-        If a block does not contain the module, or the model has no list of blocks.
+        If a block does not contain the module, or the model does not have a list of blocks.
     """
     blocks = blocks_of(model)
     if modules is not None:
@@ -144,7 +144,7 @@ def layer_points(
 
 
 def module_points(module: nn.Module, layers: Sequence[str]) -> dict[str, HookPoint]:
-    """Find the hook points of layers of any network: the outputs of modules.
+    """Find the hook points of layers of any network, which are the outputs of modules.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def module_points(module: nn.Module, layers: Sequence[str]) -> dict[str, HookPoi
     Raises
     ------
     TypeError, ValueError
-        If layers are not distinct paths of modules.
+        If `layers` are not distinct paths of modules.
     """
     inside = dict(module.named_modules())
     unknown = [layer for layer in check_layers(layers) if layer not in inside]

@@ -135,7 +135,7 @@ UNUSUAL = {
     "an emoji family": "👨\u200d👩\u200d👧\u200d👦",
     "a flag and a skin tone": "🏴\U000e0067\U000e0062\U000e007f👍🏽",
     "a decomposed letter": "e\u0301te\u0301",
-    "no letter of its own": "\u0301",
+    "a combining mark alone": "\u0301",
 }
 unusual = pytest.mark.parametrize("word", UNUSUAL.values(), ids=UNUSUAL.keys())
 

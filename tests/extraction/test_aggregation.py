@@ -20,8 +20,8 @@ def test_against_a_loop(aggregation, as_tensor):
     pick["mean"] = lambda p: states[:, p].mean(axis=1)
     expected = np.stack([pick[aggregation](p) for p in pieces], axis=1)
     before = states.copy()
-    given = torch.from_numpy(states) if as_tensor else states
-    np.testing.assert_allclose(aggregate_subwords(given, IDS, aggregation), expected)
+    argument = torch.from_numpy(states) if as_tensor else states
+    np.testing.assert_allclose(aggregate_subwords(argument, IDS, aggregation), expected)
     np.testing.assert_array_equal(states, before)
 
 

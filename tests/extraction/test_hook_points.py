@@ -7,7 +7,14 @@ import transformers
 from small_models import stack, word_ids_of
 
 from sklearn_neurox import ActivationExtractor
-from sklearn_neurox.extraction.hook_points import blocks_of, point_in_block
+from sklearn_neurox.extraction.hook_points import (
+    HookPoint,
+    blocks_of,
+    hooked,
+    layer_points,
+    module_points,
+    point_in_block,
+)
 
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama", "bart", "t5", "xlm-r"])
@@ -86,3 +93,46 @@ def test_hidden_states_of_mamba_count_from_the_first_block(zoo, sentences):
     assert len(states) == 4
     for layer, expected in ((0, embedded), (1, states[0]), (2, states[1]), (3, states[3])):
         np.testing.assert_allclose(tokens.layer(layer), expected[0, first], atol=1e-5)
+
+
+def test_a_point_passes_on_each_state():
+    """Also if the input is a keyword argument, or the output a tuple."""
+
+    class Block(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = torch.nn.LSTM(2, 3)
+
+        def forward(self, hidden_states):
+            return self.lstm(hidden_states)
+
+    block, inputs, seen = Block(), torch.ones(4, 2), []
+    points = {"in": HookPoint(block, "input"), "out": HookPoint(block.lstm, "output")}
+    with hooked(points, lambda layer, state: seen.append((layer, state))):
+        output, _ = block(hidden_states=inputs)
+    block(inputs)
+    assert [layer for layer, _ in seen] == ["in", "out"]
+    assert seen[0][1] is inputs
+    assert seen[1][1] is output
+
+
+def test_hooks_are_removed_after_an_error():
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3))
+    with (
+        pytest.raises(RuntimeError, match="stopped"),
+        hooked(module_points(net, ["0"]), lambda layer, state: None),
+    ):
+        assert net[0]._forward_hooks
+        raise RuntimeError("stopped")
+    assert not net[0]._forward_hooks
+
+
+def test_points_of_hidden_states(zoo):
+    """Each layer is the input of a block, and the last layer is the output of the model."""
+    model, _ = zoo("gpt2")
+    assert layer_points(model, [0, 2, 3]) == {
+        0: HookPoint(model.h[0], "input"),
+        2: HookPoint(model.h[2], "input"),
+        3: HookPoint(model, "output"),
+    }
+    assert layer_points(zoo("albert")[0], [0]) is None

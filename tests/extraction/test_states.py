@@ -57,7 +57,7 @@ def test_all_hooks_are_removed(corpus, sentences):
 
 
 def test_positions_before_sentences(zoo):
-    """XLNet computes with (positions, sentences, units), which a square batch would hide."""
+    """XLNet computes with states of shape (positions, sentences, neurons), which a square batch would hide."""
     tokenizer = zoo("gpt2")[1]
     torch.manual_seed(0)
     config = transformers.XLNetConfig(

@@ -33,7 +33,7 @@ def test_a_folder_without_a_tokenizer(bare, tiny_bert):
 
 
 def test_t5_without_a_vocabulary(tmp_path):
-    """The tokenizer contains the mark of a space, and no word."""
+    """The tokenizer contains the mark of a space, but no words."""
     config = transformers.T5Config(
         vocab_size=200, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2
     )
