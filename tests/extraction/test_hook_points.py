@@ -118,12 +118,13 @@ def test_a_point_passes_on_each_state():
 
 def test_hooks_are_removed_after_an_error():
     net = torch.nn.Sequential(torch.nn.Linear(2, 3))
-    with (
-        pytest.raises(RuntimeError, match="stopped"),
-        hooked(module_points(net, ["0"]), lambda layer, state: None),
-    ):
-        assert net[0]._forward_hooks
-        raise RuntimeError("stopped")
+
+    def stop(layer, state):
+        raise RuntimeError(f"stopped at {layer}")
+
+    points = module_points(net, ["0"])
+    with pytest.raises(RuntimeError, match="stopped at 0"), hooked(points, stop):
+        net(torch.ones(1, 2))
     assert not net[0]._forward_hooks
 
 
