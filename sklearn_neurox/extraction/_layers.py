@@ -10,7 +10,7 @@ from ..activations.columns import check_layers
 Layers: TypeAlias = Iterable[int] | Literal["all"]
 
 
-def check_numbers_of_layers(layers: Layers, *, include_embeddings: bool) -> None:
+def check_layer_numbers(layers: Layers, *, include_embeddings: bool) -> None:
     """Check the numbers of layers, as far as that is possible without a model.
 
     Parameters
@@ -49,7 +49,7 @@ def resolve_layers(
     Parameters
     ----------
     layers : "all" or iterable of int
-        As checked by :func:`check_numbers_of_layers`.
+        As checked by :func:`check_layer_numbers`.
     model : torch.nn.Module
     modules : str or None
         Modules are within the blocks, so that layer 0 does not have them.

@@ -22,7 +22,7 @@ from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
 from ._batching import pieces
 from ._encoding import EncodedSentence, tokenize
-from ._layers import Layers, check_numbers_of_layers, resolve_layers
+from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, encode_words, limit_of
 from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
 from ._packing import pack_encoded
@@ -350,7 +350,7 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         """Check everything that can be checked without the model."""
         self._validate_params()
         check_dtype(self.dtype)
-        check_numbers_of_layers(self.layers, include_embeddings=self.include_embeddings)
+        check_layer_numbers(self.layers, include_embeddings=self.include_embeddings)
         model, tokenizer = split_pair(self.model, self.tokenizer)
         check_folder(model, "model")
         check_folder(tokenizer, "tokenizer")
