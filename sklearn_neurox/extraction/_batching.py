@@ -35,7 +35,7 @@ def batches(
 
 
 def pieces(encoded: list[EncodedSentence]) -> Iterator[slice]:
-    """Yield runs of sentences with some thousand words each."""
+    """Yield runs of sentences of a few thousand words each."""
     first = n_words = 0
     for i, sentence in enumerate(encoded):
         n_words += sentence.n_rows

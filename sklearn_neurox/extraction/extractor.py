@@ -209,7 +209,7 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         store : str or path, default=None
             Folder that the activations are written to during the extraction, instead of being kept
             in memory. Repeating the call resumes an interrupted run, wherever it was interrupted;
-            some thousand words are written at a time. An existing store of another model, corpus
+            a few thousand words are written at a time. An existing store of another model, corpus
             or parameters is an error. A model with random weights needs an integer `random_state`.
 
         Returns
@@ -220,7 +220,7 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If `sentences` or `labels` are not lists; sets and iterators are not.
+            If `sentences` or `labels` are not lists, but for example sets or iterators.
         ValueError
             If the corpus or a sentence is empty, a word is empty or contains white space, the
             tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
