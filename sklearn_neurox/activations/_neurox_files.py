@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._optional import import_optional
+from .dtypes import DTYPES
 
 _INDEX = "sentence_to_index"
-DTYPES = ("float16", "float32", "float64")
 
 
 class FileSentence(NamedTuple):

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._labels import check_one_kind
+from .dtypes import DTYPES
 
 FORMAT, SCHEMA = "sklearn_neurox store of activations", 1
-DTYPES = {"float16": "<f2", "float32": "<f4", "float64": "<f8"}
 LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.json", "X.npy"
 WORDS, IDS, LABELS = "words.json", "sentence_ids.npy", "labels.npy"
 NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS)
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 def layout(store: Json) -> tuple[np.dtype, tuple[int, int]]:
     """Return the dtype and the shape of X."""
     shape = (store["n_words"], len(store["layers"]) * store["width"])
-    return np.dtype(DTYPES[store["dtype"]]), shape
+    return np.dtype(store["dtype"]).newbyteorder("<"), shape
 
 
 def header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -159,7 +159,7 @@ def check_description(store: Json) -> None:
         raise ValueError(f"layers must be distinct, got {str(layers)[:80]}.")
     if not _is_count(width) or not width:
         raise ValueError(f"width must be a positive integer, got {str(width)[:80]}.")
-    if dtype not in [*DTYPES]:  # a list, because a value from a file may not be hashable
+    if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {str(dtype)[:80]!r}.")
     n_sentences, n_words = store.get("n_sentences", -1), store.get("n_words", -1)
     if not (

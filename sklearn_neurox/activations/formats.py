@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from .._files import replacing
 from .._indices import check_indices
-from ._neurox_files import DTYPES, write_hdf5, write_json
+from ._neurox_files import write_hdf5, write_json
 from ._neurox_reading import layer_files, layer_path, read_file, read_layer_files
 from ._neurox_writing import check_values, sentence_slices, sentences_of
+from .dtypes import DTYPES
 from .tokens import TokenActivations
 
 _REFUSED = {

@@ -144,11 +144,9 @@ class TokenActivations:
             y = check_labels(labels, name="labels")
         elif labels is not None:
             y = check_word_labels(corpus, list(labels))
-        ids = np.arange(len(corpus)) if sentence_ids is None else sentence_ids
-        ids = check_sentence_ids(ids, len(corpus))
-        return pack_sentences(
-            X, corpus, sentence_ids=ids, layers=(0,) if layers is None else layers, y=y, unit=unit
-        )
+        ids = None if sentence_ids is None else check_sentence_ids(sentence_ids, len(corpus))
+        layers = (0,) if layers is None else layers
+        return pack_sentences(X, corpus, layers=layers, sentence_ids=ids, y=y, unit=unit)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -368,17 +366,18 @@ def pack_sentences(
     X: NDArray,
     words: Sequence[Sequence[str]],
     *,
-    sentence_ids: ArrayLike,
     layers: Sequence[Layer],
+    sentence_ids: ArrayLike | None = None,
+    positions: Sequence[Sequence[int]] | None = None,
     y: NDArray | None = None,
     unit: str = "neuron",
-    positions: Sequence[Sequence[int]] | None = None,
 ) -> TokenActivations:
     """Build token activations from rows and words that are already checked.
 
-    `words`, `sentence_ids` and `positions` have one entry per sentence; None numbers the positions
-    in each sentence from 0.
+    `words`, `sentence_ids` and `positions` have one entry per sentence. None numbers the sentences,
+    and the positions in each sentence, from 0.
     """
+    ids = np.arange(len(words)) if sentence_ids is None else np.asarray(sentence_ids, dtype=np.intp)
     lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
     n_words = int(lengths.sum())
     if positions is None:
@@ -388,7 +387,7 @@ def pack_sentences(
     return TokenActivations(
         X=X,
         words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
-        sentence_ids=np.repeat(np.asarray(sentence_ids, dtype=np.intp), lengths),
+        sentence_ids=np.repeat(ids, lengths),
         positions=flat,
         layers=tuple(layers),
         y=y,

@@ -1,4 +1,4 @@
-"""The encoder of a translation model of OpenNMT-py: rows are what it computes itself."""
+"""Encoders of OpenNMT-py translation models: rows are what the encoders compute."""
 
 import argparse
 import warnings
@@ -12,7 +12,7 @@ from torch import nn
 from sklearn_neurox import LayerSelector, ModuleActivations
 from sklearn_neurox.extraction import aggregate_bpe
 
-with warnings.catch_warnings():  # it says much about decorators of older versions of torch
+with warnings.catch_warnings():  # about decorators of older versions of torch
     warnings.simplefilter("ignore")
     pytest.importorskip("onmt")
     onmt_opts = pytest.importorskip("onmt.opts")
@@ -38,7 +38,7 @@ FLAGS = {
 
 
 def save(path, kind):
-    """Save a model with random weights as OpenNMT-py saves one that it trains."""
+    """Save a model with random weights in the same way as OpenNMT-py saves a trained one."""
     parser = onmt_parse.ArgumentParser()
     onmt_opts.train_opts(parser)
     flags = f"-data none -src_vocab none -save_model {path} -layers 2 -param_init 0.5"
@@ -84,7 +84,7 @@ def brnn(tmp_path_factory):
 
 
 def encoder_input(vocabularies):
-    """Return what gives the encoder's two arguments for the words of a sentence."""
+    """Return a function from the words of a sentence to the two arguments of the encoder."""
 
     def encode(words):
         ids = vocabularies["src"](words)
@@ -94,7 +94,7 @@ def encoder_input(vocabularies):
 
 
 class StackedLSTM(nn.Module):
-    """The layers of an LSTM, one after the other; an ``nn.LSTM`` shows only its last."""
+    """The layers of an LSTM as separate modules; ``nn.LSTM`` returns only the last layer."""
 
     def __init__(self, lstm):
         super().__init__()
@@ -116,7 +116,7 @@ class StackedLSTM(nn.Module):
 
 @contextmanager
 def split(encoder):
-    """Put the layers of the encoder's LSTM in a row, for a while."""
+    """Replace the encoder's LSTM by separate layers, within the context."""
     lstm = encoder.rnn
     encoder.rnn = StackedLSTM(lstm)
     try:
@@ -126,7 +126,7 @@ def split(encoder):
 
 
 def own_forward(encoder, encode):
-    """Rows that the encoder itself returns for all sentences."""
+    """Return the rows that the encoder computes for all sentences."""
     encoder.eval()
     with torch.inference_mode():
         return np.concatenate([encoder(*encode(words))[0][0].numpy() for words in SENTENCES])
@@ -135,25 +135,27 @@ def own_forward(encoder, encode):
 class TestAnyEncoder:
     LAST = {"transformer": "layer_norm", "brnn": "rnn"}
 
-    def test_rows_are_those_of_its_own_forward(self, any_model):
+    def test_rows_are_those_of_its_forward_pass(self, any_model):
         kind, _, vocabularies, model = any_model
         encode = encoder_input(vocabularies)
-        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(SENTENCES, encode)
+        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(
+            SENTENCES, encode=encode
+        )
         np.testing.assert_array_equal(tokens.X, own_forward(model.encoder, encode))
         assert tokens.X.shape == (sum(map(len, SENTENCES)), SIZE)
         assert tokens.words.tolist() == [word for words in SENTENCES for word in words]
 
-    def test_a_loaded_checkpoint_reads_as_the_model_that_was_saved(self, any_model):
+    def test_a_loaded_checkpoint_has_the_activations_of_the_saved_model(self, any_model):
         kind, saved, vocabularies, loaded = any_model
         layers = ["embeddings", self.LAST[kind]]
         encode = encoder_input(vocabularies)
-        saved.train()  # as a model in training; nothing drops out of what is read
-        before = ModuleActivations(saved.encoder, layers).extract(SENTENCES, encode)
-        after = ModuleActivations(loaded.encoder, layers).extract(SENTENCES, encode)
+        saved.train()  # like a model in training; it is read without dropout
+        before = ModuleActivations(saved.encoder, layers).extract(SENTENCES, encode=encode)
+        after = ModuleActivations(loaded.encoder, layers).extract(SENTENCES, encode=encode)
         np.testing.assert_array_equal(after.X, before.X)
         assert saved.encoder.training
 
-    def test_inputs_are_those_of_its_own_pipeline(self, any_model):
+    def test_inputs_are_those_of_its_pipeline(self, any_model):
         _, _, vocabularies, _ = any_model
         encode = encoder_input(vocabularies)
         for words in SENTENCES:
@@ -169,14 +171,16 @@ class TestAnyEncoder:
         kind, _, vocabularies, model = any_model
         reader = ModuleActivations(model.encoder, [self.LAST[kind]])
         encode = encoder_input(vocabularies)
-        rows = [reader.extract([[word, "."]], encode).X for word in ("nobody", "<unk>", "asked")]
+        rows = [
+            reader.extract([[word, "."]], encode=encode).X for word in ("nobody", "<unk>", "asked")
+        ]
         np.testing.assert_array_equal(rows[0], rows[1])
         assert not np.allclose(rows[0], rows[2])
 
     def test_pieces_become_words(self, any_model):
         kind, _, vocabularies, model = any_model
         reader = ModuleActivations(model.encoder, ["embeddings", self.LAST[kind]])
-        pieces = reader.extract(SENTENCES, encoder_input(vocabularies))
+        pieces = reader.extract(SENTENCES, encode=encoder_input(vocabularies))
         X, words = aggregate_bpe(pieces.X, pieces.words.tolist(), "mean")
         assert words == [
             "it",
@@ -196,11 +200,11 @@ class TestAnyEncoder:
 
 
 class TestTransformer:
-    def test_each_layer_is_what_its_block_gives(self, transformer):
+    def test_each_layer_is_the_output_of_its_block(self, transformer):
         vocabularies, model = transformer
         encoder, encode = model.encoder, encoder_input(vocabularies)
         names = ["embeddings", "transformer.0", "transformer.1", "layer_norm"]
-        tokens = ModuleActivations(encoder, names).extract(SENTENCES, encode)
+        tokens = ModuleActivations(encoder, names).extract(SENTENCES, encode=encode)
         blocks = []
         encoder.eval()
         with torch.inference_mode():
@@ -218,14 +222,14 @@ class TestTransformer:
     def test_the_neurons_of_the_feed_forward_network(self, transformer):
         vocabularies, model = transformer
         reader = ModuleActivations(model.encoder, ["transformer.1.feed_forward.w_1"])
-        assert reader.extract(SENTENCES, encoder_input(vocabularies)).X.shape == (13, 32)
+        assert reader.extract(SENTENCES, encode=encoder_input(vocabularies)).X.shape == (13, 32)
 
 
 class TestBidirectionalLSTM:
     def test_each_half_ends_in_the_state_of_its_direction(self, brnn):
         vocabularies, model = brnn
         encode = encoder_input(vocabularies)
-        tokens = ModuleActivations(model.encoder, ["rnn"]).extract(SENTENCES, encode)
+        tokens = ModuleActivations(model.encoder, ["rnn"]).extract(SENTENCES, encode=encode)
         halves = {
             direction: LayerSelector(0, n_layers=1, direction=direction).fit_transform(tokens.X)
             for direction in ("forward", "backward")
@@ -235,26 +239,30 @@ class TestBidirectionalLSTM:
             with torch.inference_mode():
                 _, (hidden, _), _ = model.encoder(*encode(words))
             rows = np.flatnonzero(tokens.sentence_ids == i)
-            # (layers x directions, batch, units): the last two are those of the last layer.
+            # Of shape (layers x directions, batch, neurons): the last two are those of the last layer.
             np.testing.assert_allclose(halves["forward"][rows[-1]], hidden[-2, 0], atol=1e-6)
             np.testing.assert_allclose(halves["backward"][rows[0]], hidden[-1, 0], atol=1e-6)
 
-    def test_layers_in_a_row_compute_what_the_encoder_computes(self, brnn):
+    def test_separate_layers_compute_what_the_encoder_computes(self, brnn):
         vocabularies, model = brnn
         encode = encoder_input(vocabularies)
         expected = own_forward(model.encoder, encode)
         with split(model.encoder):
-            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(SENTENCES, encode)
+            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(
+                SENTENCES, encode=encode
+            )
         np.testing.assert_allclose(tokens.X[:, SIZE:], expected, atol=1e-6)
 
-    def test_halves_of_the_first_layer_have_read_one_side(self, brnn):
-        """The second layer reads both halves of the first: its own have read both sides."""
+    def test_halves_of_the_first_layer_depend_on_one_side(self, brnn):
+        """Each half of the second layer depends on both sides, as it reads both halves of the first."""
         vocabularies, model = brnn
         encode = encoder_input(vocabularies)
         sentence, other_end = ["it", "is", "to", "asked", "."], ["it", "is", "to", "asked", "sul@@"]
         with split(model.encoder):
             reader = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"])
-            X, X_other = (reader.extract([words], encode).X[:-1] for words in (sentence, other_end))
+            X, X_other = (
+                reader.extract([words], encode=encode).X[:-1] for words in (sentence, other_end)
+            )
 
         def differs(layer, direction):
             selector = LayerSelector(layer, n_layers=2, direction=direction).fit(X)
