@@ -192,7 +192,7 @@ def _ablate_fold(
     split: Split,
     ranking: Any,
     counts: NDArray[np.intp],
-    mode: str,
+    mode: Literal["zero", "mean", "remove"],
     keep: tuple[str, ...],
     scorer: Scorer,
     seed: int,

@@ -90,7 +90,7 @@ def write_store(
         for part in parts:
             if part.start >= writer.n_done:
                 sentences = encoded[part]
-                writer.append(run.rows(sentences), k=len(sentences))
+                writer.append(run.rows(sentences), n_sentences=len(sentences))
 
 
 def provenance(
