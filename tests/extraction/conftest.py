@@ -1,5 +1,6 @@
 import pytest
-from small_models import make
+
+from .small_models import make
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from small_models import KINDS, alone, byte_level_bpe
 from tokenizers import Regex, pre_tokenizers
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction.aggregation import AGGREGATIONS
+
+from .small_models import KINDS, alone, byte_level_bpe
 
 
 @pytest.mark.parametrize("kind", KINDS)

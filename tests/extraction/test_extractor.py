@@ -8,9 +8,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from small_models import alone, stack
 
 from sklearn_neurox import ActivationExtractor
+
+from .small_models import alone, stack
 
 WORD_JOINER = "\N{WORD JOINER}"  # BERT's normalizer drops it
 

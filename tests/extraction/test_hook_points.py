@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from small_models import stack, word_ids_of
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction.hook_points import (
@@ -15,6 +14,8 @@ from sklearn_neurox.extraction.hook_points import (
     module_points,
     point_in_block,
 )
+
+from .small_models import stack, word_ids_of
 
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama", "bart", "t5", "xlm-r"])

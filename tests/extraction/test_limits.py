@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from small_models import alone
 
 from sklearn_neurox import ActivationExtractor
+
+from .small_models import alone
 
 
 def test_roberta_counts_positions_from_its_padding(corpus):

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import stack
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction._loading import load_model
+
+from .small_models import stack
 
 
 class TestRandomWeights:

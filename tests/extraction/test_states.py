@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from small_models import KINDS, SMALL, make
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction.hook_points import blocks_of
+
+from .small_models import KINDS, SMALL, make
 
 
 @pytest.mark.parametrize("kind", KINDS)
