@@ -95,11 +95,11 @@ def test_a_store_and_its_resumption(leaky, sentences, tmp_path, monkeypatch):
 
     append, calls = StoreWriter.append, []
 
-    def stop(self, X, k=None):
-        calls.append(k)
+    def stop(self, X, n_sentences=None):
+        calls.append(n_sentences)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return append(self, X, k)
+        return append(self, X, n_sentences)
 
     monkeypatch.setattr(StoreWriter, "append", stop)
     with pytest.warns(UserWarning, match=WARNING), pytest.raises(KeyboardInterrupt):

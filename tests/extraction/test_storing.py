@@ -26,8 +26,8 @@ def begin(self, *args, **kwargs):
     print("begin", flush=True)
     open_store(self, *args, **kwargs)
 
-def append_slowly(self, X, k=None):
-    append(self, X, k)
+def append_slowly(self, X, n_sentences=None):
+    append(self, X, n_sentences)
     time.sleep(0.05)
 
 StoreWriter.__init__, StoreWriter.append = begin, append_slowly
@@ -70,11 +70,11 @@ def test_an_interrupted_run_is_resumed(tiny_bert, corpus, tmp_path, small_pieces
     whole = extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "whole")
     append, calls = StoreWriter.append, []
 
-    def stop_at_third(self, X, k=None):
-        calls.append(k)
+    def stop_at_third(self, X, n_sentences=None):
+        calls.append(n_sentences)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return append(self, X, k)
+        return append(self, X, n_sentences)
 
     monkeypatch.setattr(StoreWriter, "append", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
@@ -167,7 +167,7 @@ def test_another_label_is_named(tiny_bert, corpus, tmp_path):
     word = corpus.sentences[3][1]
     with pytest.raises(
         ValueError,
-        match=rf"label of sentence 3, word 1 \('{word}'\), is '{before}' there and 'MINE' here",
+        match=rf"label of sentence 3, word 1 \('{word}'\), is '{before}' in the store, but 'MINE' was passed",
     ):
         extractor.extract(corpus.sentences[:5], tags, store=tmp_path / "store")
     with pytest.raises(ValueError, match="there are labels there only"):
@@ -195,7 +195,7 @@ def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
         with pytest.raises(ValueError, match=message):
             ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
     special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
-    with pytest.raises(ValueError, match="all words of a sentence in order"):
+    with pytest.raises(ValueError, match="whole sentences: all their words in order"):
         special.save(tmp_path / "special")
     none = TokenActivations(
         special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)
