@@ -170,7 +170,7 @@ def test_another_label_is_named(tiny_bert, corpus, tmp_path):
         match=rf"label of sentence 3, word 1 \('{word}'\), is '{before}' in the store, but 'MINE' was passed",
     ):
         extractor.extract(corpus.sentences[:5], tags, store=tmp_path / "store")
-    with pytest.raises(ValueError, match="there are labels there only"):
+    with pytest.raises(ValueError, match="the store has labels, but no labels were passed"):
         extractor.extract(corpus.sentences[:5], store=tmp_path / "store")
 
 
