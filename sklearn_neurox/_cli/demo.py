@@ -89,7 +89,7 @@ def analyze(model: str, name: str) -> Analysis:
         grid=_summarize_search(search),
         test=study.report_on(search.best_estimator_, test.X, test, train),
         ranked=ranked,
-        detectors=study.find_detectors(),
+        detectors=Study(tokens).find_detectors(),
         seconds=time.perf_counter() - start,
     )
 

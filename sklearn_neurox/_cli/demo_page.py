@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from ..activations import TokenActivations
 from ..visualization import AnalysisReport, visualize_activations
 from .demo import Analysis, PenaltyGrid
 from .sections import (
+    Detector,
     add_detectors,
     add_labels,
     add_layers,
@@ -19,7 +22,14 @@ from .sections import (
 )
 from .study import make_sparse_probe
 
-DRAWN_TAGS = ("NOUN", "VERB", "ADP", "PRON", "NUM", "PUNCT")
+_DRAWN_TAGS = ("NOUN", "VERB", "ADP", "PRON", "NUM", "PUNCT")
+_MEANINGS = {
+    "ADJ": "adjectives", "ADP": "adpositions", "ADV": "adverbs", "AUX": "auxiliaries",
+    "CCONJ": "coordinating conjunctions", "DET": "determiners", "INTJ": "interjections",
+    "NOUN": "nouns", "NUM": "numerals", "PART": "particles", "PRON": "pronouns",
+    "PROPN": "proper nouns", "PUNCT": "punctuation", "SCONJ": "subordinating conjunctions",
+    "SYM": "symbols", "VERB": "verbs", "X": "other",
+}  # fmt: skip
 _LISTING = """\
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
@@ -103,8 +113,8 @@ def make_page(analysis: Analysis) -> AnalysisReport:
         f"{len(analysis.test.labels):,} words of the test set, which played no part in any choice.",
     )
     add_ranking(page, analysis.ranked, "all layers")
-    best = add_detectors(page, tokens, analysis.detectors)
-    _add_drawings(page, tokens, {tag: best[tag] for tag in DRAWN_TAGS})
+    best = add_detectors(page, tokens, analysis.detectors, _MEANINGS)
+    _add_drawings(page, tokens, {tag: best[tag] for tag in _DRAWN_TAGS})
     page.add_section(
         "Run it yourself",
         "All results were computed with scikit-learn estimators. The following lines choose the "
@@ -138,17 +148,21 @@ def _add_penalties(page: AnalysisReport, grid: PenaltyGrid, layer: int) -> None:
     )
 
 
-def _add_drawings(page: AnalysisReport, tokens: TokenActivations, drawn: dict[str, int]) -> None:
+def _add_drawings(
+    page: AnalysisReport, tokens: TokenActivations, drawn: Mapping[str, Detector]
+) -> None:
     page.add_section(
         "What do these neurons respond to?",
-        f"The neurons that detect {len(drawn)} of the tags best, on the same three sentences. "
-        "Words on which the neuron is above its mean are blue, and words on which it is below are "
-        "red. Point at a word to see the distance in standard deviations.",
+        f"The best detectors of {len(drawn)} tags, on the same three sentences. Words on which the "
+        "neuron is above its mean are blue, and words on which it is below its mean are red. Point "
+        "at a word to see the distance in standard deviations. Top words on which the neuron is "
+        "below its mean have a minus sign.",
     )
     shown = np.isin(tokens.sentence_ids, _varied_sentences(tokens))
-    for tag, column in drawn.items():
-        values = tokens.X[:, column].astype(float)
-        page.add_heading(f"{short_name(tokens.neurons, column)} detects {tag}")
+    for tag, detector in drawn.items():
+        name = short_name(tokens.neurons, detector.column)
+        page.add_heading(f"{name} is {'high' if detector.sign > 0 else 'low'} on {tag}")
+        values = tokens.X[:, detector.column].astype(float)
         page.add_figure(
             visualize_activations(
                 tokens.words[shown],
@@ -156,7 +170,7 @@ def _add_drawings(page: AnalysisReport, tokens: TokenActivations, drawn: dict[st
                 font_size=16,
                 char_limit=90,
             ),
-            f"Top words: {list_top_words(tokens, column, 10)}",
+            f"Top words: {list_top_words(tokens, detector.column, 10)}",
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -30,6 +31,14 @@ _N_DETECTORS = 3  # per label
 _MIN_COUNT = 3  # occurrences of a top word; the activation on a rare one can be high at random
 
 
+@dataclass(frozen=True)
+class Detector:
+    """A neuron that detects a label by high activations (sign 1) or low ones (sign -1)."""
+
+    column: int
+    sign: int
+
+
 def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
     """Show the scores of the layers, the control task and the baselines."""
     best = scores.best_layer
@@ -38,7 +47,7 @@ def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
     accuracy = scores.scores[place].mean()
     page.add_card(f"{accuracy:.3f}", f"accuracy of a probe on layer {best}")
     page.add_card(
-        f"{scores.selectivity[place].mean():+.3f}", "relative to a control task of random labels"
+        f"{scores.selectivity[place].mean():+.3f}", "accuracy above a control task of random labels"
     )
     page.add_section(
         "Which layer encodes the labels?",
@@ -119,42 +128,60 @@ def add_ranking(page: AnalysisReport, ranked: RankedNeurons, where: str) -> None
 
 
 def add_detectors(
-    page: AnalysisReport, tokens: TokenActivations, found: AveragePrecisionSelector
-) -> dict[Any, int]:
-    """Show the neurons that detect each label best; returns the best one of each label."""
-    neurons = tokens.neurons
-    best: dict[Any, int] = {}
+    page: AnalysisReport,
+    tokens: TokenActivations,
+    found: AveragePrecisionSelector,
+    meanings: Mapping[Any, str] | None = None,
+) -> dict[Any, Detector]:
+    """Show the neurons that detect each label best.
+
+    Parameters
+    ----------
+    page : AnalysisReport
+    tokens : TokenActivations
+        The words on which the detectors were found.
+    found : AveragePrecisionSelector
+        Fitted.
+    meanings : mapping of label to str, default=None
+        Meanings of the labels, shown next to them.
+
+    Returns
+    -------
+    dict of label to Detector
+        The best detector of each label.
+    """
+    best: dict[Any, Detector] = {}
     rows = []
     for label, scores, signs in zip(
         found.classes_, found.class_scores_, found.class_signs_, strict=True
     ):
         columns = np.argsort(-scores, kind="stable")[:_N_DETECTORS]
-        first = best[label] = int(columns[0])
-        names = [f"{'−' if signs[j] < 0 else ''}{short_name(neurons, j)}" for j in columns]
+        first = best[label] = Detector(int(columns[0]), int(signs[columns[0]]))
         n_words = int((tokens.y == label).sum())
-        words = list_top_words(tokens, first, sign=signs[first])
-        chance = n_words / len(tokens)
-        rows.append([str(label), n_words, ", ".join(names), float(scores[first]), chance, words])
+        rows.append(
+            [
+                f"{label} ({meanings[label]})" if meanings else str(label),
+                n_words,
+                ", ".join(
+                    f"{'−' if signs[column] < 0 else ''}{short_name(tokens.neurons, column)}"
+                    for column in columns
+                ),
+                float(scores[first.column]),
+                n_words / len(tokens),
+                list_top_words(tokens, first.column, sign=first.sign),
+            ]
+        )
     page.add_section(
         "Which neurons detect which label?",
         "The three neurons whose activations detect each label best, by average precision. A "
-        f"minus sign marks neurons with low activations on the label. {_explain_names(neurons)} "
-        "The average precision is optimistic, because the neurons were chosen on the same words. "
-        "A neuron that is unrelated to the label has an average precision equal to the share of "
-        "the label, which is given as the chance level. The last column lists the words on which "
-        "the first neuron is furthest from its mean, in the direction of the label.",
+        "minus sign marks a neuron whose activations are low on the label. The table gives the "
+        "average precision of the first neuron and the words on which this neuron is furthest from "
+        "its mean in the direction of the label. The average precision is optimistic, because the "
+        "neurons were chosen on the same words. At the chance level, which is the share of the "
+        f"label, a neuron is unrelated to it. {_explain_name(tokens.neurons, columns[0])}",
     )
-    page.add_table(
-        [
-            "label",
-            "words",
-            "neurons",
-            "average precision of the first",
-            "chance level",
-            "top words of the first",
-        ],
-        rows,
-    )
+    header = ["label", "words", "neurons", "average precision", "chance level", "top words"]
+    page.add_table(header, rows)
     return best
 
 
@@ -210,8 +237,8 @@ def short_name(neurons: Neurons, column: int) -> str:
     return f"{layer if isinstance(layer, str) else f'L{layer}'}:{index}"
 
 
-def _explain_names(neurons: Neurons) -> str:
-    return f"{short_name(neurons, 0)} stands for {neurons.names[0]}."
+def _explain_name(neurons: Neurons, column: int) -> str:
+    return f"{short_name(neurons, column)} stands for {neurons.names[column]}."
 
 
 def _add_places(page: AnalysisReport, ranked: RankedNeurons, few: int, n_listed: int = 20) -> None:
@@ -224,8 +251,6 @@ def _add_places(page: AnalysisReport, ranked: RankedNeurons, few: int, n_listed:
             [["neurons", *(layers[layer] for layer in neurons.layers)]],
             f"Layers of the top {few:,} neurons",
         )
-    listed = ", ".join(short_name(neurons, column) for column in ranking[:n_listed])
-    page.add_text(
-        f"The ranking starts with {listed}{', ...' if len(ranking) > n_listed else ''}. "
-        f"{_explain_names(neurons)}"
-    )
+    first = ranking[:n_listed]
+    names = ", ".join(short_name(neurons, column) for column in first)
+    page.add_text(f"The ranking starts with {names}. {_explain_name(neurons, first[0])}")

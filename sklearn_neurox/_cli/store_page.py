@@ -19,6 +19,7 @@ from ..visualization import (
     RedundancyDisplay,
 )
 from .sections import (
+    Detector,
     add_detectors,
     add_labels,
     add_layers,
@@ -101,9 +102,11 @@ def _add_codelength(page: AnalysisReport, codes: Mapping[str, Codelength], layer
     )
 
 
-def _add_drawings(page: AnalysisReport, tokens: TokenActivations, best: Mapping[Any, int]) -> None:
+def _add_drawings(
+    page: AnalysisReport, tokens: TokenActivations, best: Mapping[Any, Detector]
+) -> None:
     frequent = sorted(best, key=lambda label: -(tokens.y == label).sum())[:_N_DRAWN]
-    drawn = list(dict.fromkeys(best[label] for label in frequent))
+    drawn = list(dict.fromkeys(best[label].column for label in frequent))
     page.add_figure(
         NeuronGrid(tokens, drawn, n_sentences=1, center=True),
         f"The best detectors of {', '.join(map(str, frequent))}, on the sentences on which they "
