@@ -1,20 +1,20 @@
-"""Checks of indices of neurons and layers, and masks built from indices."""
+"""Indices of neurons and layers: checks and masks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def check_indices(values: Collection[Any], size: int | None, *, what: str) -> NDArray[np.intp]:
+def check_indices(values: Iterable[Any], size: int | None, *, what: str) -> NDArray[np.intp]:
     """Check that values are distinct indices within a range.
 
     Parameters
     ----------
-    values : collection of int
+    values : iterable of int
     size : int or None
         Indices run from 0 to size - 1. None means that there is no upper bound.
     what : str

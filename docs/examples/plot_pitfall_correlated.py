@@ -60,7 +60,7 @@ k = 50
 judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
 results = {}
 for name, pair in rankings.items():
-    overlap = ranking_overlap(pair, k=k)[0, 1]  # intersection over union
+    overlap = ranking_overlap(pair, n_neurons=k)[0, 1]  # intersection over union
     same = 2 * overlap / (1 + overlap)  # as a share of the k
     first, second = (clusters[ranking[:k]] for ranking in pair)
     alike = (np.isin(first, second).mean() + np.isin(second, first).mean()) / 2

@@ -44,7 +44,7 @@ voting = VotingSelector(
         ("average precision", AveragePrecisionSelector()),
         ("Probeless", ProbelessSelector()),
     ],
-    k=300,
+    n_votes=300,
 ).fit(X, y)
 rankings = {name: selector.ranking_ for name, selector in voting.named_selectors_.items()}
 rankings["vote of these five"] = voting.ranking_

@@ -1,4 +1,4 @@
-"""Interventions: edits of neurons, applied to rows of X."""
+"""Interventions: edits of neurons, applied to the rows of X."""
 
 from .ablation import NeuronAblator
 

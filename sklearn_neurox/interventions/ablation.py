@@ -1,11 +1,16 @@
-"""What is left of a network's activations without some neurons."""
+"""Ablation of neurons in the rows of X."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
     FLOAT_DTYPES,
@@ -20,41 +25,41 @@ from ..activations.columns import find_columns
 
 
 class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Take neurons out of the activations, or all others.
+    """Ablate neurons, or all other neurons.
 
-    For a linear probe with given weights, zeroing neurons equals removing them together with
-    their weights. Zero is an unusual activation for neurons with a mean far from zero: "mean"
-    and "resample" stay within what the network produces.
+    For a trained linear probe, setting neurons to zero is equivalent to removing them together
+    with their weights. Zero is an unusual value for a neuron whose mean is far from zero. The modes
+    "mean" and "resample" use values that the network produces.
 
     Parameters
     ----------
     neurons : array-like of int or str
-        Neurons (columns of X) to ablate, by index or, where X has names, by name.
+        Neurons (columns of X), by index or, if X has names, by name.
     mode : {"zero", "mean", "resample", "remove"}, default="zero"
-        What an ablated neuron becomes: 0; its mean over the training words; its activation on a
-        training word drawn at random, the same word for all ablated neurons of a row (resample
-        ablation, [1]_); or nothing, the column being dropped.
+        How to ablate a neuron. "zero" sets it to 0. "mean" sets it to its mean over the training
+        samples. "resample" sets it to its activation on a random training sample, the same sample
+        for all ablated neurons of a row (resample ablation, [1]_). "remove" drops the column.
     invert : bool, default=False
         Ablate all neurons except `neurons`.
     random_state : int, RandomState instance or None, default=None
-        Draws the training words in mode "resample". Drawn once in ``fit``: transforming the same
-        X again gives the same result.
+        Controls the choice of training samples if ``mode="resample"``. It is used only in
+        ``fit``: transforming the same X again gives the same result.
 
     Attributes
     ----------
     ablated_ : ndarray of bool of shape (n_neurons,)
         Which neurons are ablated.
-    fill_ : ndarray
-        Mode "mean": the means, (n_ablated,). Mode "resample": the training activations to draw
-        from, (n_train_words, n_ablated). Other modes have none.
+    fill_ : ndarray of shape (n_ablated,) or (n_samples, n_ablated)
+        The means if ``mode="mean"``, or the training activations to draw from if
+        ``mode="resample"``. Not defined for other modes.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
-    NeuronSelector : Keeps a fixed list of neurons.
+    NeuronSelector : Keeps given neurons.
 
     References
     ----------
@@ -80,69 +85,83 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, neurons, *, mode="zero", invert=False, random_state=None):
+    def __init__(
+        self,
+        neurons: Iterable[int | str],
+        *,
+        mode: Literal["zero", "mean", "resample", "remove"] = "zero",
+        invert: bool = False,
+        random_state: int | RandomState | None = None,
+    ) -> None:
         self.neurons = neurons
         self.mode = mode
         self.invert = invert
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
-        # A row is filled by its place, so a batch of rows is filled differently alone.
+        # The fill depends on the position of the row, so a subset of rows is filled differently.
         tags.non_deterministic = self.mode == "resample"
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn what replaces the ablated neurons.
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Compute the values that replace the ablated neurons.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
             Activations.
         y : Ignored
+            Present for API consistency by convention.
 
         Returns
         -------
         self : NeuronAblator
+            Fitted ablator.
 
         Raises
         ------
         TypeError
-            If `neurons` are not integers.
+            If a neuron is neither an integer nor a name.
         ValueError
-            If a neuron is out of range or named twice, or X holds NaN or infinity.
+            If X does not contain a neuron, a neuron is listed twice, or X contains NaN or
+            infinity.
         """
         with all_or_nothing(self):
-            X = validate_data(self, X, dtype=FLOAT_DTYPES)
-            with fit_task(self, X):
-                neurons = find_columns(
-                    self.neurons, getattr(self, "feature_names_in_", None), X.shape[1]
-                )
-                self.ablated_ = index_mask(neurons, X.shape[1], invert=self.invert)
+            activations = validate_data(self, X, dtype=FLOAT_DTYPES)
+            with fit_task(self, activations):
+                names, size = getattr(self, "feature_names_in_", None), activations.shape[1]
+                neurons = find_columns(self.neurons, names, size)
+                self.ablated_ = index_mask(neurons, size, invert=self.invert)
                 if self.mode == "mean":
-                    self.fill_ = X[:, self.ablated_].mean(axis=0, dtype=np.float64)
+                    self.fill_ = activations[:, self.ablated_].mean(axis=0, dtype=np.float64)
                 elif self.mode == "resample":
-                    self.fill_ = X[:, self.ablated_]
+                    self.fill_ = activations[:, self.ablated_]
                     self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         return self
 
-    def transform(self, X):
-        """Ablate.
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Ablate the neurons.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            Activations; they are not changed.
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. They are not modified.
 
         Returns
         -------
-        ndarray of shape (n_words, n_neurons), or (n_words, n_kept) in mode "remove"
-            A copy, of the dtype of X.
+        ndarray of shape (n_samples, n_neurons) or (n_samples, n_kept)
+            A copy with the dtype of X. It has n_kept columns if ``mode="remove"``.
+
+        Raises
+        ------
+        ValueError
+            If X contains NaN or infinity, or does not have the number of neurons seen in ``fit``.
         """
         check_is_fitted(self)
-        X = validate_data(
+        activations = validate_data(
             self,
             X,
             dtype=FLOAT_DTYPES,
@@ -151,29 +170,30 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             ensure_min_samples=1,
         )
         if self.mode == "remove":
-            return X[:, ~self.ablated_]
-        X[:, self.ablated_] = self._fill(len(X))
-        return X
+            return activations[:, ~self.ablated_]
+        activations[:, self.ablated_] = self._fill(len(activations))
+        return activations
 
-    def _fill(self, n_words):
+    def _fill(self, n_samples: int) -> float | NDArray:
         if self.mode == "zero":
             return 0.0
         if self.mode == "mean":
             return self.fill_
-        drawn = np.random.RandomState(self._seed).randint(len(self.fill_), size=n_words)
+        drawn = RandomState(self._seed).randint(len(self.fill_), size=n_samples)
         return self.fill_[drawn]
 
-    def get_feature_names_out(self, input_features=None):
-        """Names of the neurons that ``transform`` returns.
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Get the names of the neurons that ``transform`` returns.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the neurons that come in; by default those seen in ``fit``.
+            Names of the neurons. By default those seen in ``fit``.
 
         Returns
         -------
         ndarray of str
+            Names of the columns that ``transform`` returns.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)

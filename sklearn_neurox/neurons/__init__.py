@@ -1,16 +1,17 @@
 """Neurons: rankings, selectors, and clusters of correlated neurons."""
 
-from .agreement import cross_model_correlation_scores, ranking_overlap, vote
 from .class_score_selectors import AveragePrecisionSelector, ProbelessSelector
 from .class_scores import average_precision_scores, mean_difference_scores
-from .clustering import CorrelationClustering, IndependentNeuronSelector
+from .clustering import CorrelationClustering
+from .cross_model import cross_model_correlation_scores
 from .fixed_selectors import LayerSelector, NeuronSelector
 from .gaussian_selector import GaussianSelector
-from .random_selector import RandomSelector
+from .independent_neuron_selector import IndependentNeuronSelector
+from .random_selector import RandomSelector, random_neurons
+from .voting import ranking_overlap, vote
 from .voting_selector import VotingSelector
 from .weight_mass import (
     bottom_neurons,
-    random_neurons,
     threshold_neurons,
     top_neurons,
     weight_mass_ordering,

@@ -1,4 +1,4 @@
-"""Pearson correlations of neurons, from words that are standardised piece by piece."""
+"""Pearson correlations of neurons, computed from chunks of standardized samples."""
 
 from __future__ import annotations
 
@@ -12,83 +12,84 @@ from sklearn.utils import gen_batches
 from .._files import mapping_of, release
 from .._moments import neuron_moments
 
-_WORDS = 1024  # in one piece
-_CELLS = 2**17  # turned into float64 at a time
-_ROUNDING = 32  # times the eps of the pieces: distances below are those of equal neurons
-_NEURONS = 1024  # of one model against all of another
+_ROWS = 1024  # in a chunk
+_CELLS = 2**17  # converted to float64 at a time
+_ROUNDING = 32  # multiples of the eps of the chunks: smaller distances are those of equal neurons
+_NEURONS = 1024  # of one model, correlated at a time with all neurons of another
 
 
 class UnitNeurons:
-    """Activations with each neuron at mean 0 and length 1, so that products are correlations.
+    """Activations scaled to mean 0 and length 1, so that scalar products are correlations.
 
     Parameters
     ----------
-    X : ndarray of shape (n_words, n_neurons)
-        Never copied as a whole. Constant neurons become 0.
+    X : ndarray of shape (n_samples, n_neurons)
+        Activations, never copied as a whole. Constant neurons become 0.
 
     Attributes
     ----------
-    moves : ndarray of bool of shape (n_neurons,)
+    varies : ndarray of bool of shape (n_neurons,)
         Which neurons are not constant.
     dtype : dtype
-        Of the pieces: float32, or float64 where X is. They are centred in float64, as float32
-        would lose a small variance beside a large mean.
+        Dtype of the chunks: float64 if X is float64, else float32. They are centered in float64,
+        because float32 would lose a variance that is small compared with the mean.
     """
 
-    def __init__(self, X: NDArray):
+    def __init__(self, X: NDArray) -> None:
         self.X = X
         self.dtype = np.result_type(X.dtype, np.float32)
         self._mean, std = neuron_moments(X)
-        self.moves = std > 0
-        self._length = np.where(self.moves, std * np.sqrt(len(X)), np.inf)
+        self.varies = std > 0
+        self._length = np.where(self.varies, std * np.sqrt(len(X)), np.inf)
 
     def batches(self) -> Iterator[slice]:
-        """Rows to take at a time."""
+        """Yield the rows of each chunk."""
         mapping = mapping_of(self.X)
-        for rows in gen_batches(len(self.X), _WORDS):
+        for rows in gen_batches(len(self.X), _ROWS):
             yield rows
             release(mapping)
 
     def take(self, rows: slice, neurons: slice = slice(None)) -> NDArray:
-        """Return a piece of the activations."""
+        """Return a chunk of the scaled activations."""
         part, mean, length = self.X[rows, neurons], self._mean[neurons], self._length[neurons]
         unit = np.empty(part.shape, self.dtype)
-        for few in gen_batches(len(part), max(1, _CELLS // max(1, part.shape[1]))):
-            np.divide(part[few] - mean, length, out=unit[few], casting="same_kind")
+        for batch in gen_batches(len(part), max(1, _CELLS // max(1, part.shape[1]))):
+            np.divide(part[batch] - mean, length, out=unit[batch], casting="same_kind")
         return unit
 
 
 def correlation_distances(unit: UnitNeurons, *, absolute: bool) -> NDArray[np.float64]:
-    """1 - |r| or 1 - r of all pairs of neurons that are not constant, as scipy condenses them.
+    """Compute the distances of all pairs of varying neurons, condensed as in SciPy.
 
     Parameters
     ----------
     unit : UnitNeurons
     absolute : bool
-        Take 1 - abs(r).
+        Whether the distance is 1 - abs(r) or 1 - r.
 
     Returns
     -------
-    ndarray of shape (n_moving * (n_moving - 1) / 2,)
-        In the memory of the matrix of correlations, of which there is no second copy.
+    ndarray of shape (n_varying * (n_varying - 1) / 2,)
+        It uses the memory of the correlation matrix, so that there is no second copy.
     """
-    n = int(unit.moves.sum())
+    n = int(unit.varies.sum())
     if n < 2:
         return np.empty(0)
     syrk = get_blas_funcs("syrk", dtype=unit.dtype)
     correlations = np.zeros((n, n), dtype=unit.dtype, order="F")
     for rows in unit.batches():
-        words = unit.take(rows)
-        words = words if unit.moves.all() else words[:, unit.moves]
-        correlations = syrk(1.0, words.T, beta=1.0, c=correlations, lower=1, overwrite_c=1)
+        chunk = unit.take(rows)
+        chunk = chunk if unit.varies.all() else chunk[:, unit.varies]
+        correlations = syrk(1.0, chunk.T, beta=1.0, c=correlations, lower=1, overwrite_c=1)
     return _condense(correlations.T, absolute)
 
 
 def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
-    """Turn the upper triangle of a matrix (C order) into condensed distances in its place.
+    """Turn the upper triangle of a matrix (C order) into condensed distances in place.
 
-    Row i of n becomes the numbers from i * (2n - i - 1) / 2 on. In float32 that is behind where
-    it was, so the last row goes first; in float64 before it, so the first does.
+    Row i of n is moved to the numbers starting at i * (2n - i - 1) / 2. Counted in bytes, this
+    is behind its old place if the matrix is float32, so the last row is moved first, and before
+    its old place if it is float64, so the first row is moved first.
     """
     n, grows = len(correlations), correlations.dtype == np.float32
     place = correlations.reshape(-1)[: n * (n - 1) // (1 if grows else 2)]
@@ -102,23 +103,23 @@ def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
 
 
 def correlations_with(unit: UnitNeurons, partners: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Correlation of each neuron with another one, (n_neurons,)."""
+    """Correlate each neuron with its partner; returns shape (n_neurons,)."""
     total = np.zeros(len(partners))
     for rows in unit.batches():
-        words = unit.take(rows)
-        total += np.einsum("ij,ij->j", words, words[:, partners])
+        chunk = unit.take(rows)
+        total += np.einsum("ij,ij->j", chunk, chunk[:, partners])
     return total
 
 
 def strongest_correlations(
     first: UnitNeurons, second: UnitNeurons
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For the neurons of each of two models, the largest |r| with a neuron of the other.
+    """Find the largest abs(r) of each neuron of two models with a neuron of the other model.
 
     Parameters
     ----------
     first, second : UnitNeurons
-        The same words in two models.
+        The same samples in two models.
 
     Returns
     -------

@@ -1,109 +1,105 @@
-"""Selection by scores of neurons for classes, without any training: Probeless and others."""
+"""Selectors by scores that each neuron has for each class, computed without training."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import _fit_context
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from .._callbacks import fit_task
 from .._labels import check_target, encode_labels
 from .._moments import neuron_std
-from .._validation import all_or_nothing, validate_activations
-from ._ranking_selector import RankingSelector, rank
-from .class_scores import average_precisions, class_means, mean_differences, warn_of_single_words
+from .class_scores import (
+    Scores,
+    average_precisions,
+    class_means,
+    mean_differences,
+    warn_of_single_samples,
+)
+from .ranking_selector import FitCall, RankingSelector, rank
 
 
-class _ClassScoreSelector(RankingSelector):
-    """A selector by scores that each neuron has for each class."""
+class ClassScoreSelector(RankingSelector):
+    """Base of the selectors by scores that each neuron has for each class.
+
+    A subclass has the parameters `n_neurons`, `order` and `target`, and implements ``_score``.
+    """
+
+    target: Any
 
     _parameter_constraints: dict = {
         **RankingSelector._parameter_constraints,
         "target": "no_validation",
     }
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
-        """Score and rank the neurons.
+    @abstractmethod
+    def _score(self, X: NDArray, codes: NDArray[np.intp], std: Scores) -> tuple[Scores, Scores]:
+        """Score the neurons.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : ndarray of shape (n_samples, n_neurons)
             Activations.
-        y : array-like of shape (n_words,)
-            Labels.
+        codes : ndarray of int of shape (n_samples,)
+            The class of each sample, as an index of ``classes_``.
+        std : ndarray of shape (n_neurons,)
+            Standard deviations of the neurons, 0 for those that are constant up to rounding.
 
         Returns
         -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity, y has a single class, `target` is not a class, or
-            `n_neurons` exceeds the number of neurons.
+        overall : ndarray of shape (n_neurons,)
+        per_class : ndarray of shape (n_classes, n_neurons)
         """
-        with all_or_nothing(self):
-            X, y = validate_activations(self, X, y)
-            self._count(X.shape[1])
-            self.classes_, codes = encode_labels(y, by=type(self).__name__)
-            target = None if self.target is None else check_target(self.target, self.classes_)
-            with fit_task(self, X, y):
-                warn_of_single_words(codes, self.classes_, by=type(self).__name__)
-                std = neuron_std(X)
-                self.scores_, self.class_scores_ = self._score(X, codes, std)
-                if target is not None:
-                    self.scores_ = self.class_scores_[target]
-                self._keep_from(rank(self.scores_, std > 0))
-        return self
 
-    def _score(self, X, codes, std):
-        """Scores (n_neurons,) for all classes, and (n_classes, n_neurons) for each."""
-        raise NotImplementedError
+    def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
+        self.classes_, codes = encode_labels(y, by=type(self).__name__)
+        target = None if self.target is None else check_target(self.target, self.classes_)
+        warn_of_single_samples(codes, self.classes_, by=type(self).__name__)
+        std = neuron_std(X)
+        self.scores_, self.class_scores_ = self._score(X, codes, std)
+        if target is not None:
+            self.scores_ = self.class_scores_[target]
+        return rank(self.scores_, std > 0)
 
 
-class ProbelessSelector(_ClassScoreSelector):
+class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
     """Keep the neurons whose mean activations differ most between classes.
 
-    Probeless [1]_ trains nothing: the score of a neuron is the sum of the differences of its mean
-    activations over all pairs of classes, or over the pairs of one class.
+    Probeless [1]_ trains nothing. The score of a neuron is the sum of the differences between its
+    class means, over all pairs of classes or over the pairs of one class.
 
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Keep so many neurons (int), or this share of them (float in [0, 1], rounded to the
-        nearest number). None keeps all; ``ranking_`` is then what ``fit`` is for.
+        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
+        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
     scaled : bool, default=True
-        Divide the differences by the standard deviation of the neuron. With False they are in
-        the unit of the neuron, as in [1]_, and neurons of large variance come first.
+        Divide the differences by the standard deviation of the neuron. If False, as in [1]_, the
+        differences are in the unit of the neuron, and neurons of large variance come first.
     order : {"top", "bottom"}, default="top"
         Keep the most or the least important neurons.
     target : label, default=None
-        Rank for this class alone; None ranks for all.
+        Rank the neurons for this class only. None ranks them for all classes.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first; ties by index, constant neurons last.
+        Neurons, the most important first. Ties are broken by index; constant neurons come last.
     scores_ : ndarray of shape (n_neurons,)
-        What is ranked by, for all classes or for `target`.
+        Scores that the ranking is sorted by, for all classes or for `target`.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
         Scores for each class.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        Sorted labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
@@ -124,59 +120,66 @@ class ProbelessSelector(_ClassScoreSelector):
     """
 
     _parameter_constraints: dict = {
-        **_ClassScoreSelector._parameter_constraints,
+        **ClassScoreSelector._parameter_constraints,
         "scaled": ["boolean"],
     }
 
-    def __init__(self, *, n_neurons=None, scaled=True, order="top", target=None):
+    def __init__(
+        self,
+        *,
+        n_neurons: int | float | None = None,
+        scaled: bool = True,
+        order: Literal["top", "bottom"] = "top",
+        target: Any = None,
+    ) -> None:
         self.n_neurons = n_neurons
         self.scaled = scaled
         self.order = order
         self.target = target
 
-    def _score(self, X, codes, std):
+    def _score(self, X: NDArray, codes: NDArray[np.intp], std: Scores) -> tuple[Scores, Scores]:
         means = class_means(X, codes, len(self.classes_))
         return mean_differences(means, std if self.scaled else std > 0)
 
 
-class AveragePrecisionSelector(_ClassScoreSelector):
-    """Keep the neurons that detect classes best, by average precision.
+class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
+    """Keep the neurons that detect classes best, measured by average precision.
 
     The score of a neuron for a class is the average precision of its activation as a detector of
-    the class; the score for all classes is the mean over the classes.
+    the class. The score for all classes is the mean over the classes.
 
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Keep so many neurons (int), or this share of them (float in [0, 1], rounded to the
-        nearest number). None keeps all; ``ranking_`` is then what ``fit`` is for.
-    threshold : float, default=0.0
-        Activations with ``|x| < threshold`` count as 0.
+        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
+        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+    min_activation : float, default=0.0
+        Activations with ``|x| < min_activation`` count as 0.
     signed : bool, default=True
-        Let a neuron detect by low activations too.
+        Let a neuron detect a class by low activations, too.
     order : {"top", "bottom"}, default="top"
         Keep the most or the least important neurons.
     target : label, default=None
-        Rank for this class alone; None ranks for all.
+        Rank the neurons for this class only. None ranks them for all classes.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first; ties by index, constant neurons last.
+        Neurons, the most important first. Ties are broken by index; constant neurons come last.
     scores_ : ndarray of shape (n_neurons,)
-        What is ranked by, for all classes or for `target`.
+        Scores that the ranking is sorted by, for all classes or for `target`.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
-        Average precision for each class.
+        Scores for each class.
     class_signs_ : ndarray of int of shape (n_classes, n_neurons)
-        1 where high activations detect the class, -1 where low ones do.
+        1 if high activations detect the class, -1 if low activations do.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        Sorted labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
@@ -198,23 +201,31 @@ class AveragePrecisionSelector(_ClassScoreSelector):
     """
 
     _parameter_constraints: dict = {
-        **_ClassScoreSelector._parameter_constraints,
-        "threshold": [Interval(Real, 0, None, closed="left")],
+        **ClassScoreSelector._parameter_constraints,
+        "min_activation": [Interval(Real, 0, None, closed="left")],
         "signed": ["boolean"],
     }
 
-    def __init__(self, *, n_neurons=None, threshold=0.0, signed=True, order="top", target=None):
+    def __init__(
+        self,
+        *,
+        n_neurons: int | float | None = None,
+        min_activation: float = 0.0,
+        signed: bool = True,
+        order: Literal["top", "bottom"] = "top",
+        target: Any = None,
+    ) -> None:
         self.n_neurons = n_neurons
-        self.threshold = threshold
+        self.min_activation = min_activation
         self.signed = signed
         self.order = order
         self.target = target
 
-    def _score(self, X, codes, std):
+    def _score(self, X: NDArray, codes: NDArray[np.intp], std: Scores) -> tuple[Scores, Scores]:
         n_classes = len(self.classes_)
-        signed = average_precisions(X, codes, n_classes, self.threshold, self.signed)
+        signed = average_precisions(X, codes, n_classes, self.min_activation, self.signed)
         self.class_signs_ = np.where(signed < 0, -1, 1)
         scores = np.abs(signed)
-        share = np.bincount(codes) / len(codes)
-        scores[:, std == 0] = share[:, np.newaxis]  # as of a constant, which rounding is not
+        # A neuron that is constant up to rounding scores as a constant one, not by its noise.
+        scores[:, std == 0] = (np.bincount(codes) / len(codes))[:, np.newaxis]
         return scores.mean(axis=0), scores

@@ -1,12 +1,13 @@
-"""How differently a neuron acts on the words of a class: scores without any training."""
+"""Scores of how differently a neuron acts on the samples of a class, computed without training."""
 
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import (
     assert_all_finite,
     check_array,
@@ -24,46 +25,47 @@ from .._moments import neuron_std
 from .._validation import check_scale, naming_the_cell
 from .._warnings import warn
 
-Scores = NDArray[np.float64]
+Scores: TypeAlias = NDArray[np.float64]
+Bounds: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # first and last indices
 
-_CELLS = 2**25  # of X in one piece of work, 128 MB in float32
+_CELLS = 2**25  # of X in a chunk, 128 MB in float32
 _MEANS = 2**17  # compared at a time, 1 MB
-_WORDS_A_SUM = 32  # added up in the dtype of X, before the sum goes on in float64
-_NEURONS = 32  # sorted one after the other from one piece of X
+_SAMPLES_PER_SUM = 32  # summed in the dtype of X, before these sums are summed in float64
+_NEURONS = 32  # copied from X at a time and sorted one after the other
 
 
 def mean_difference_scores(
     X: ArrayLike, y: ArrayLike, *, scale: ArrayLike | None = None
 ) -> tuple[Scores, Scores]:
-    """Score neurons by how far apart the mean activations of the classes are (Probeless).
+    """Score neurons by the differences between their class means (Probeless).
 
-    With m_c the mean activation on the words of class c, the score of a neuron for c is the sum
-    of abs(m_c - m_z) over the other classes z, and its overall score the sum over all pairs of
+    Let m_c be the mean activation on the samples of class c. The score of a neuron for c is the
+    sum of abs(m_c - m_z) over the other classes z. Its overall score is the sum over all pairs of
     classes [1]_. Nothing is trained.
 
     Parameters
     ----------
-    X : array-like of shape (n_words, n_neurons)
+    X : array-like of shape (n_samples, n_neurons)
         Activations.
-    y : array-like of shape (n_words,)
+    y : array-like of shape (n_samples,)
         Labels.
     scale : array-like of shape (n_neurons,), default=None
-        Divides the differences. Differences are in the unit of the neuron: give the standard
-        deviations to compare neurons of different scale. Where it is 0, so is the score.
+        Divides the differences, which are in the unit of the neuron. Pass standard deviations to
+        compare neurons of different scale. If a scale is 0, so is the score.
 
     Returns
     -------
     overall : ndarray of shape (n_neurons,)
-        In float64. The sums over float32 activations run in float32 over 32 words at a time, and
-        then in float64.
+        Overall scores in float64. Of float32 activations, 32 samples at a time are summed in
+        float32, and these sums in float64.
     per_class : ndarray of shape (n_classes, n_neurons)
-        Rows in the order of the sorted labels.
+        Scores for each class, in the order of the sorted labels.
 
     Raises
     ------
     ValueError
-        If X holds NaN or infinity, lengths differ, y has a single class, or `scale` is negative
-        or does not fit.
+        If X contains NaN or infinity, lengths differ, y has a single class, or `scale` is negative
+        or has another length.
 
     See Also
     --------
@@ -86,16 +88,16 @@ def mean_difference_scores(
            [4., 0.],
            [7., 0.]])
     """
-    # What is not finite shows in a mean.
-    activations, codes, classes = _check_words(
+    # NaN and infinity show in the means, which are cheaper to check.
+    activations, codes, classes = _check_samples(
         X, y, by="mean_difference_scores", ensure_all_finite=False
     )
     means = class_means(activations, codes, len(classes))
     if not np.isfinite(means).all():
         with naming_the_cell(X):
             assert_all_finite(activations, input_name="X")
-        raise ValueError("The sums of the activations overflow.")
-    warn_of_single_words(codes, classes, by="mean_difference_scores")
+        raise ValueError("The sums of the activations overflow float64.")
+    warn_of_single_samples(codes, classes, by="mean_difference_scores")
     n_neurons = activations.shape[1]
     divisor = np.ones(n_neurons) if scale is None else check_scale(scale, n_neurons)
     divisor = np.where(_constant(activations, means), 0.0, divisor)
@@ -103,42 +105,45 @@ def mean_difference_scores(
 
 
 def average_precision_scores(
-    X: ArrayLike, y: ArrayLike, *, threshold: float = 0.0, signed: bool = True
+    X: ArrayLike, y: ArrayLike, *, min_activation: float = 0.0, signed: bool = True
 ) -> Scores:
-    """Average precision of each neuron as a detector of each class.
+    """Compute the average precision of each neuron as a detector of each class.
 
-    The words are ranked by their activation; the average precision of a class is the mean, over
-    its words, of the precision among all words ranked as high. It depends on the order of the
-    activations only. [1]_ and NeuroX rank by it under the name of an intersection over union.
+    The samples are ranked by their activation. The average precision of a class is the mean, over
+    its samples, of the precision among all samples with at least the same activation. It depends
+    only on the order of the activations. [1]_ and NeuroX use it under the name of an intersection
+    over union.
 
     Parameters
     ----------
-    X : array-like of shape (n_words, n_neurons)
-        Activations; they are not changed.
-    y : array-like of shape (n_words,)
-        Labels; each class is scored against all others.
-    threshold : float, default=0.0
-        Activations with ``|x| < threshold`` count as 0. In the unit of the activations: NeuroX's
-        0.05 silences neurons of small scale.
+    X : array-like of shape (n_samples, n_neurons)
+        Activations. They are not modified.
+    y : array-like of shape (n_samples,)
+        Labels. Each class is scored against all others.
+    min_activation : float, default=0.0
+        Activations with ``|x| < min_activation`` count as 0. It is in the unit of the activations:
+        0.05, as used by NeuroX, silences neurons of small scale.
     signed : bool, default=True
-        Let a neuron detect by low activations too: the better of the scores of x and of -x. With
-        False, that of x. (A neuron that is higher with True detects by low activations.)
+        Let a neuron detect a class by low activations, too: the score is the larger one of those
+        of x and -x. If False, it is that of x. A neuron with a larger score if True detects the
+        class by low activations.
 
     Returns
     -------
     ndarray of shape (n_classes, n_neurons)
-        Rows in the order of the sorted labels. A neuron that knows nothing scores about the share
-        of the class in the words; a constant neuron exactly that.
+        Scores for each class, in the order of the sorted labels. An uninformative neuron scores
+        about the share of the class in the samples, and a constant neuron scores exactly this
+        share.
 
     Raises
     ------
     ValueError
-        If X holds NaN or infinity, lengths differ, y has a single class, or `threshold` is
-        negative.
+        If X contains NaN or infinity, lengths differ, y has a single class, or `min_activation`
+        is negative.
 
     See Also
     --------
-    sklearn.metrics.average_precision_score : The same for one neuron and one class.
+    sklearn.metrics.average_precision_score : The score of one neuron for one class.
     AveragePrecisionSelector : The ranking as a step of a Pipeline.
 
     References
@@ -157,65 +162,68 @@ def average_precision_scores(
     array([[1.  , 0.42, 0.5 ],
            [0.42, 1.  , 0.5 ]])
     """
-    check_scalar(threshold, "threshold", Real, min_val=0)
-    if np.isnan(threshold):
-        raise ValueError("threshold must be a number >= 0, got NaN.")
+    check_scalar(min_activation, "min_activation", Real, min_val=0)
+    if np.isnan(min_activation):
+        raise ValueError("min_activation must be a number >= 0, got NaN.")
     if not isinstance(signed, bool | np.bool_):
         raise TypeError(f"signed must be True or False, got {signed!r}.")
-    activations, codes, classes = _check_words(X, y, by="average_precision_scores")
-    warn_of_single_words(codes, classes, by="average_precision_scores")
-    return np.abs(average_precisions(activations, codes, len(classes), threshold, signed))
+    activations, codes, classes = _check_samples(X, y, by="average_precision_scores")
+    warn_of_single_samples(codes, classes, by="average_precision_scores")
+    return np.abs(average_precisions(activations, codes, len(classes), min_activation, signed))
 
 
-def _check_words(X, y, *, by, **options):
-    """Activations, the class of each word as an index, and the classes."""
+def _check_samples(
+    X: ArrayLike, y: ArrayLike, *, by: str, **options: Any
+) -> tuple[NDArray, NDArray[np.intp], NDArray]:
+    """Return the activations, the class of each sample as an index, and the classes."""
     with naming_the_cell(X):
-        X = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
-    y = column_or_1d(y)
-    check_consistent_length(X, y)
-    classes, codes = encode_labels(y, by=by)
-    return X, codes, classes
+        activations = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
+    labels = column_or_1d(y)
+    check_consistent_length(activations, labels)
+    classes, codes = encode_labels(labels, by=by)
+    return activations, codes, classes
 
 
-def warn_of_single_words(codes: NDArray, classes: NDArray, *, by: str) -> None:
-    """Warn where the score for a class rests on one word."""
+def warn_of_single_samples(codes: NDArray[np.intp], classes: NDArray, *, by: str) -> None:
+    """Warn if the score for a class is based on a single sample."""
     single = classes[np.bincount(codes) == 1].tolist()
     if single:
         warn(
-            f"{by}: the classes {single} have one word each, whose activations alone make their "
-            "scores; leave such classes out, or do not trust what is said of them.",
+            f"{by}: the classes {single} have one sample each, and the scores for these classes "
+            "are unreliable. Drop such classes, or do not use their scores."
         )
 
 
-def class_means(X: NDArray, codes: NDArray, n_classes: int) -> Scores:
-    """Mean activation on the words of each class, (n_classes, n_neurons), in float64."""
+def class_means(X: NDArray, codes: NDArray[np.intp], n_classes: int) -> Scores:
+    """Compute the float64 means of the classes, of shape (n_classes, n_neurons)."""
     dtype = np.result_type(X, np.float32)
     sums = _class_sums(X, codes, n_classes, dtype)
-    if dtype != np.float64 and not np.isfinite(sums).all():  # it may be a narrow type's limit
+    if dtype != np.float64 and not np.isfinite(sums).all():  # float32 may have overflowed
         sums = _class_sums(X, codes, n_classes, np.float64)
     return sums / np.bincount(codes, minlength=n_classes)[:, np.newaxis]
 
 
-def _class_sums(X, codes, n_classes, dtype):
-    """Add up the words of each class: few in `dtype`, and these sums in float64."""
+def _class_sums(X: NDArray, codes: NDArray[np.intp], n_classes: int, dtype: DTypeLike) -> Scores:
+    """Sum the samples of each class: a few at a time in `dtype`, and these sums in float64."""
     total = np.zeros((n_classes, X.shape[1]))
     mapping = mapping_of(X)
     for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
         by_class = np.argsort(codes[rows], kind="stable")
         own = codes[rows][by_class]
-        first = np.searchsorted(own, own)  # of the class
-        starts = np.flatnonzero((np.arange(len(own)) - first) % _WORDS_A_SUM == 0)
-        words = as_tensor(np.ascontiguousarray(X[rows], dtype=dtype))
-        bags = torch.from_numpy(by_class), words, torch.from_numpy(starts)
+        first = np.searchsorted(own, own)  # place of the first sample of the same class
+        starts = np.flatnonzero((np.arange(len(own)) - first) % _SAMPLES_PER_SUM == 0)
+        samples = as_tensor(np.ascontiguousarray(X[rows], dtype=dtype))
+        # embedding_bag sums the samples of each bag without copying them into class order.
+        bags = torch.from_numpy(by_class), samples, torch.from_numpy(starts)
         sums = torch.nn.functional.embedding_bag(*bags, mode="sum").numpy()
-        for code, some in zip(own[starts], sums, strict=True):
-            total[code] += some
+        for code, partial_sum in zip(own[starts], sums, strict=True):
+            total[code] += partial_sum
         release(mapping)
     return total
 
 
-def _constant(X, means):
-    """Mask of the constant neurons, whose means differ by rounding all the same."""
+def _constant(X: NDArray, means: Scores) -> NDArray[np.bool_]:
+    """Find the constant neurons, whose class means may still differ by rounding."""
     suspects = np.ptp(means, axis=0) <= 8 * np.finfo(X.dtype).eps * np.abs(means).max(axis=0)
     constant = np.zeros(X.shape[1], dtype=bool)
     if suspects.any():
@@ -224,9 +232,18 @@ def _constant(X, means):
 
 
 def mean_differences(means: Scores, scale: NDArray) -> tuple[Scores, Scores]:
-    """Sum |differences| / scale over all pairs of rows, and over the pairs of each row.
+    """Sum abs(differences) / scale over all pairs of classes, and over the pairs of each class.
 
-    Where the scale is 0, so is the score.
+    Parameters
+    ----------
+    means : ndarray of shape (n_classes, n_neurons)
+    scale : ndarray of shape (n_neurons,)
+        If a scale is 0, so is the score.
+
+    Returns
+    -------
+    overall : ndarray of shape (n_neurons,)
+    per_class : ndarray of shape (n_classes, n_neurons)
     """
     divisor = np.where(scale > 0, scale, np.inf)
     overall, per_class = np.empty(len(scale)), np.empty_like(means)
@@ -237,20 +254,20 @@ def mean_differences(means: Scores, scale: NDArray) -> tuple[Scores, Scores]:
 
 
 def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
-    """Sum the differences of few neurons.
+    """Sum the differences of a few neurons over the gaps between sorted means.
 
-    Of sorted means, the k-th is the larger in k pairs and the smaller in the others: sums over
-    the gaps between neighbours take the place of the pairs.
+    The gap between the k-th and the next of n sorted means is part of the difference of k * (n - k)
+    pairs, so that the pairs need not be enumerated.
     """
-    means = np.ascontiguousarray(means.T)  # a neuron's means side by side
+    means = np.ascontiguousarray(means.T)  # the means of a neuron are adjacent in memory
     n_classes = means.shape[1]
     ranks = np.argsort(means, axis=1)
     gaps = np.diff(np.take_along_axis(means, ranks, axis=1), axis=1)
     k = np.arange(1, n_classes)
-    # Sums of numpy, not products of BLAS, are the same for equal neurons.
+    # NumPy sums are identical for identical neurons; BLAS products may not be.
     overall = (gaps * (k * (n_classes - k))).sum(axis=1)
     score = np.empty_like(means)
-    # From the lowest class upwards, each gap brings k classes away and the others closer.
+    # From the lowest class upwards, each gap moves away from k classes and closer to the others.
     score[:, 0] = (gaps * (n_classes - k)).sum(axis=1)
     score[:, 1:] = score[:, :1] + np.cumsum(gaps * (2 * k - n_classes), axis=1)
     per_class = np.empty_like(means)
@@ -259,40 +276,46 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
 
 
 def average_precisions(
-    X: NDArray, codes: NDArray, n_classes: int, threshold: float, signed: bool
+    X: NDArray, codes: NDArray[np.intp], n_classes: int, min_activation: float, signed: bool
 ) -> Scores:
-    """Average precisions (n_classes, n_neurons) of checked words; one sort a neuron.
+    """Compute average precisions of validated samples, with one sort per neuron.
 
-    Negative where a neuron detects by low activations.
+    Returns
+    -------
+    ndarray of shape (n_classes, n_neurons)
+        Negative if the neuron detects the class by low activations.
     """
-    codes = codes.astype(np.min_scalar_type(n_classes))  # small integers sort in linear time
+    codes = codes.astype(np.min_scalar_type(n_classes))  # NumPy sorts small integers in O(n)
     sizes = np.bincount(codes, minlength=n_classes)
     scores = np.empty((n_classes, X.shape[1]))
     mapping = mapping_of(X)
-    # A mapped file is read from end to end for each block, which is then to be a large one.
-    together = _NEURONS if mapping is None else max(_NEURONS, _CELLS // len(X))
-    for neurons in gen_batches(X.shape[1], together):
+    # Each block of neurons reads a mapped file from end to end, so such blocks are larger.
+    width = _NEURONS if mapping is None else max(_NEURONS, _CELLS // len(X))
+    for neurons in gen_batches(X.shape[1], width):
         block = np.array(X[:, neurons].T, dtype=np.result_type(X, np.float32), order="C")
         release(mapping)
-        if threshold:
-            block[np.abs(block) < threshold] = 0
+        if min_activation:
+            block[np.abs(block) < min_activation] = 0
         for neuron, activations in enumerate(block, start=neurons.start):
             scores[:, neuron] = _of_one_neuron(activations, codes, sizes, signed)
     return scores
 
 
-def _of_one_neuron(activations, codes, sizes, signed):
-    """Average precisions of one neuron for all classes.
+def _of_one_neuron(
+    activations: NDArray, codes: NDArray, sizes: NDArray[np.intp], signed: bool
+) -> Scores:
+    """Compute the average precisions of one neuron for all classes.
 
-    With the words sorted by activation, and these by class, a word stands beside its place among
-    all words and its place within its class; their ratio is the precision there.
+    The samples are sorted by activation, and then stably by class. Each sample then has a place
+    among all samples and a place within its class, and the ratio of the numbers of samples above
+    these places is the precision at the sample.
     """
     order = np.argsort(activations)
-    place = np.argsort(codes[order], kind="stable")  # by class, and in it by activation
+    place = np.argsort(codes[order], kind="stable")  # by class, then by activation
     ends = np.cumsum(sizes)
     starts = ends - sizes
     among_all, in_class = _first_and_last(place, activations[order], starts)
-    # Words at least as active: of all, and of the class.
+    # Number of samples with at least the same activation: of the class, and of all.
     above = np.repeat(ends, sizes) - in_class[0], len(place) - among_all[0]
     scores = np.add.reduceat(above[0] / above[1], starts)
     if signed:
@@ -302,8 +325,10 @@ def _of_one_neuron(activations, codes, sizes, signed):
     return scores / sizes
 
 
-def _first_and_last(place, sorted_activations, starts):
-    """Bounds of the equally active words, by their place among all words and in the class."""
+def _first_and_last(
+    place: NDArray[np.intp], sorted_activations: NDArray, starts: NDArray[np.intp]
+) -> tuple[Bounds, Bounds]:
+    """Return the bounds of equally active samples, among all samples and within the class."""
     index = np.arange(len(place))
     changes = sorted_activations[1:] != sorted_activations[:-1]
     if changes.all():
@@ -315,8 +340,8 @@ def _first_and_last(place, sorted_activations, starts):
     return (group, last[place]), _bounds_of_runs(changes)
 
 
-def _bounds_of_runs(changes):
-    """First and last index of the run that each index is in."""
+def _bounds_of_runs(changes: NDArray[np.bool_]) -> Bounds:
+    """Return the first and the last index of the run that each index belongs to."""
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
     lengths = np.diff(starts, append=len(changes) + 1)
     return np.repeat(starts, lengths), np.repeat(starts + lengths - 1, lengths)

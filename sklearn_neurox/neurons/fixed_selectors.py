@@ -1,10 +1,14 @@
-"""Selectors of a fixed list of neurons or layers: steps of a Pipeline, columns in their order."""
+"""Selectors of given neurons or layers."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterable
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
@@ -12,59 +16,71 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
-from .._indices import check_indices, index_mask
+from .._indices import index_mask
 from .._validation import all_or_nothing, validate_data
-from ..activations.columns import find_columns
+from ..activations.columns import Neurons, check_layers, find_columns, neurons_of
 
 
-class _FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
-    """A selector that needs of X only the number of its neurons."""
+class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+    """Base of the selectors that use only the number and the names of the columns of X."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Find the columns to keep.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            Activations; only their number of neurons is used.
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. Only the number and the names of the columns are used.
         y : Ignored
+            Present for API consistency by convention.
 
         Returns
         -------
         self : object
+            Fitted selector.
 
         Raises
         ------
         TypeError
-            If an index is not an integer.
+            If a neuron or layer is neither an integer nor a name.
         ValueError
-            If an index is out of range or comes twice, or the number of neurons does not fit.
+            If X does not contain a neuron or layer, or one is listed twice.
         """
         with all_or_nothing(self):
-            X = validate_data(self, X)
-            with fit_task(self, X):
-                self.support_ = self._find_support(X.shape[1])
+            activations = validate_data(self, X)
+            with fit_task(self, activations):
+                names = getattr(self, "feature_names_in_", None)
+                self.support_ = self._find_support(names, activations.shape[1])
         return self
 
-    def _get_support_mask(self):
+    @abstractmethod
+    def _find_support(self, names: NDArray | None, n_columns: int) -> NDArray[np.bool_]:
+        """Return the mask of the columns to keep."""
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
         return self.support_
 
 
-class LayerSelector(_FixedSelector):
+class LayerSelector(FixedSelector):
     """Keep the neurons of some layers.
 
-    A layer is a run of n_neurons / n_layers columns, layer 0 (the embeddings) first.
+    If the columns of X have names such as "layer_3_neuron_17", as in a DataFrame, the names
+    determine the layers, and `layers` are numbers of layers of the network. Otherwise `n_layers`
+    is required: X is split into this number of layers of equal width, numbered from 0.
 
     Parameters
     ----------
-    layers : int or array-like of int
-        Layers to keep. Columns keep their order, whatever the order of the layers.
-    n_layers : int
-        Number of layers in X, the embeddings included. It must divide the number of neurons.
+    layers : int, str, or array-like of int or str
+        Layers to keep. The layers of a network that is not a stack of blocks are the paths of its
+        modules. The columns keep their order, whatever the order of the layers.
+    n_layers : int, default=None
+        Number of layers in X, including the embeddings (layer 0) if X contains them. Required only
+        if the columns of X do not have names.
     direction : {"both", "forward", "backward"}, default="both"
-        Of a bidirectional layer "forward" keeps the first half, "backward" the second.
+        Half of a bidirectional layer to keep: "forward" is the first half, "backward" the second.
+        X must contain all neurons of the layers.
 
     Attributes
     ----------
@@ -73,7 +89,12 @@ class LayerSelector(_FixedSelector):
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
+
+    See Also
+    --------
+    NeuronSelector : Keeps given neurons.
+    Neurons : Describes the columns of X.
 
     Examples
     --------
@@ -86,40 +107,59 @@ class LayerSelector(_FixedSelector):
     """
 
     _parameter_constraints: dict = {
-        "layers": [Integral, "array-like"],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "layers": [Integral, str, "array-like"],
+        "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "direction": [StrOptions({"both", "forward", "backward"})],
     }
 
-    def __init__(self, layers, *, n_layers, direction="both"):
+    def __init__(
+        self,
+        layers: int | str | Iterable[int | str],
+        *,
+        n_layers: int | None = None,
+        direction: Literal["both", "forward", "backward"] = "both",
+    ) -> None:
         self.layers = layers
         self.n_layers = n_layers
         self.direction = direction
 
-    def _find_support(self, n_neurons):
-        layers = [self.layers] if isinstance(self.layers, Integral) else self.layers
-        layers = check_indices(layers, self.n_layers, what="layer")
-        parts = self.n_layers * (1 if self.direction == "both" else 2)
-        if n_neurons % parts:
+    def _find_support(self, names: NDArray | None, n_columns: int) -> NDArray[np.bool_]:
+        neurons = neurons_of(names, n_columns, n_layers=self.n_layers)
+        single = isinstance(self.layers, Integral | str)
+        support = np.zeros(n_columns, dtype=bool)
+        for layer in check_layers([self.layers] if single else self.layers):
+            support[self._columns(neurons, layer)] = True
+        return support
+
+    def _columns(self, neurons: Neurons, layer: int | str) -> slice | NDArray[np.intp]:
+        if self.direction == "both":
+            return neurons.columns(layer)
+        columns = np.arange(len(neurons))[neurons.columns(layer)]
+        place = neurons.layers.index(layer)
+        width = neurons.widths[place]
+        if len(columns) < width:
             raise ValueError(
-                f"n_layers={self.n_layers} and direction={self.direction!r} need a number of "
-                f"neurons that {parts} divides, but X has {n_neurons} neurons."
+                f"direction={self.direction!r} requires all neurons of layer {layer!r}, but X "
+                f"contains {len(columns)} of at least {width}. Select the direction first."
             )
-        support = np.zeros((self.n_layers, n_neurons // self.n_layers), dtype=bool)
-        half = support.shape[1] // 2
-        kept = {"both": slice(None), "forward": slice(half), "backward": slice(half, None)}
-        support[layers, kept[self.direction]] = True
-        return support.ravel()
+        if width % 2:
+            raise ValueError(
+                f"direction={self.direction!r} requires layers of even width, but layer {layer!r} "
+                f"has {width} neurons."
+            )
+        present = np.arange(sum(neurons.widths)) if neurons.kept is None else neurons.kept
+        within_layer = np.asarray(present)[columns] - sum(neurons.widths[:place])
+        return columns[(within_layer < width // 2) == (self.direction == "forward")]
 
 
-class NeuronSelector(_FixedSelector):
-    """Keep a fixed list of neurons, as from a paper or another run.
+class NeuronSelector(FixedSelector):
+    """Keep given neurons, such as those found in another run or reported in a paper.
 
     Parameters
     ----------
     neurons : array-like of int or str
-        Neurons (columns of X) to keep, by index or, where X has names, by name. Columns keep
-        their order, whatever the order here.
+        Neurons (columns of X), by index or, if X has names, by name. The columns keep their order,
+        whatever the order of this list.
     invert : bool, default=False
         Keep all neurons except `neurons`.
 
@@ -130,11 +170,12 @@ class NeuronSelector(_FixedSelector):
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
-    NeuronAblator : Keeps the width and replaces neurons.
+    LayerSelector : Keeps the neurons of some layers.
+    NeuronAblator : Keeps all columns and replaces the values of some neurons.
 
     Examples
     --------
@@ -145,10 +186,10 @@ class NeuronSelector(_FixedSelector):
 
     _parameter_constraints: dict = {"neurons": ["array-like"], "invert": ["boolean"]}
 
-    def __init__(self, neurons, *, invert=False):
+    def __init__(self, neurons: Iterable[int | str], *, invert: bool = False) -> None:
         self.neurons = neurons
         self.invert = invert
 
-    def _find_support(self, n_neurons):
-        neurons = find_columns(self.neurons, getattr(self, "feature_names_in_", None), n_neurons)
-        return index_mask(neurons, n_neurons, invert=self.invert)
+    def _find_support(self, names: NDArray | None, n_columns: int) -> NDArray[np.bool_]:
+        neurons = find_columns(self.neurons, names, n_columns)
+        return index_mask(neurons, n_columns, invert=self.invert)

@@ -1,40 +1,46 @@
-"""Selection at random: the baseline that any ranking must beat."""
+"""Random neurons: the baseline for every ranking."""
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state, check_scalar
 
-from .._callbacks import fit_task
-from .._validation import all_or_nothing, validate_data
-from ._ranking_selector import RankingSelector
+from .._validation import validate_data
+from ._checks import check_share
+from .ranking_selector import FitCall, RankingSelector
 
 
-class RandomSelector(RankingSelector):
-    """Keep neurons drawn at random: what any ranking must beat.
+class RandomSelector(RankingSelector, ranking="random"):
+    """Keep neurons drawn at random, the baseline that a ranking must beat.
 
-    One draw says little where few neurons are kept: compare with several.
+    If few neurons are kept, one draw says little: compare a ranking with several draws.
 
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Keep so many neurons (int), or this share of them (float in [0, 1], rounded to the
-        nearest number). None keeps all.
+        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
+        to the nearest number). None keeps all.
     order : {"top", "bottom"}, default="top"
-        Keep the first or the last of the random ranking.
+        Keep the first or the last neurons of the random ranking.
     random_state : int, RandomState instance or None, default=None
-        Draws the ranking.
+        Controls the random ranking.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        All neurons in a random order.
+        All neurons in random order.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
@@ -54,34 +60,86 @@ class RandomSelector(RankingSelector):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, n_neurons=None, order="top", random_state=None):
+    def __init__(
+        self,
+        *,
+        n_neurons: int | float | None = None,
+        order: Literal["top", "bottom"] = "top",
+        random_state: int | RandomState | None = None,
+    ) -> None:
         self.n_neurons = n_neurons
         self.order = order
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Draw the ranking.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            Activations; only their number of neurons is used.
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. Only the number of neurons is used.
         y : Ignored
+            Present for API consistency by convention.
 
         Returns
         -------
         self : RandomSelector
+            Fitted selector.
 
         Raises
         ------
         ValueError
-            If `n_neurons` exceeds the number of neurons, or X holds NaN or infinity.
+            If X contains NaN or infinity, or `n_neurons` exceeds the number of neurons.
         """
-        with all_or_nothing(self):
-            X = validate_data(self, X)
-            self._count(X.shape[1])
-            with fit_task(self, X):
-                generator = check_random_state(self.random_state)
-                self._keep_from(generator.permutation(X.shape[1]))
-        return self
+        return self._fit(X, y)
+
+    def _validate(self, X: ArrayLike, y: Any) -> tuple[NDArray, Any]:
+        return validate_data(self, X), y
+
+    def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
+        return check_random_state(self.random_state).permutation(X.shape[1])
+
+
+def random_neurons(
+    n_neurons: int, probability: float, *, random_state: int | RandomState | None = None
+) -> NDArray[np.intp]:
+    """Draw neurons independently of each other.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Number of neurons to draw from.
+    probability : float in [0, 1]
+        Probability that a neuron is drawn.
+    random_state : int, RandomState instance or None, default=None
+        Controls the draw.
+
+    Returns
+    -------
+    ndarray of int
+        The drawn neurons in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If `n_neurons` is negative or `probability` is outside [0, 1].
+
+    See Also
+    --------
+    RandomSelector : Keeps a given number of random neurons.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import random_neurons
+    >>> random_neurons(8, 0.5, random_state=0)
+    array([4, 6])
+    """
+    check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
+    check_share(probability, "probability")
+    return np.flatnonzero(check_random_state(random_state).uniform(size=n_neurons) < probability)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import _fit_context, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import (
@@ -17,39 +20,40 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.metaestimators import _BaseComposition
 
-from .._callbacks import fit_inside, fit_task
+from .._callbacks import fit_inside
 from .._moments import neuron_std
-from .._validation import all_or_nothing, validate_activations
-from ._ranking_selector import RankingSelector, rank
-from .agreement import vote_points
+from .._validation import validate_activations
+from .ranking_selector import FitCall, RankingSelector, rank
+from .voting import vote_points
 
 
 class VotingSelector(RankingSelector, _BaseComposition):
     """Keep the neurons that several rankings agree on.
 
-    Each selector ranks the neurons on the same words and gives the first k of them k, k - 1, ...,
-    1 points (the NeuronVote of [1]_). Neurons that methods of different theory find in common are
-    less likely to be an artefact of one of them.
+    Each selector ranks the neurons on the same samples and gives n_votes, n_votes - 1, ..., 1
+    points to its first `n_votes` neurons (the NeuronVote of [1]_). A neuron that methods based on
+    different principles agree on is less likely to be an artifact of one of them.
 
     Parameters
     ----------
     selectors : list of (str, selector)
-        Names and selectors with ``ranking_`` after ``fit``. Their own `n_neurons` does not
-        matter, except that it may say how much of the ranking is worth the work.
+        Names and selectors. A selector must have the attribute ``ranking_`` after ``fit``. Its
+        own `n_neurons` has no effect on the vote, except that a selector may rank only so many
+        neurons carefully.
     n_neurons : int or float, default=None
-        Keep so many neurons (int), or this share of them (float in [0, 1], rounded to the
-        nearest number). None keeps all; ``ranking_`` is then what ``fit`` is for.
-    k : int, default=None
-        Neurons that each selector votes for; None lets it vote for all.
+        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
+        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+    n_votes : int, default=None
+        Number of neurons that each selector votes for. None lets it vote for all neurons.
     order : {"top", "bottom"}, default="top"
         Keep the most or the least important neurons.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most points first; ties by index, constant neurons last.
+        Neurons, the most important first. Ties are broken by index; constant neurons come last.
     scores_ : ndarray of int of shape (n_neurons,)
-        Points.
+        Points of the neurons.
     selectors_ : list of selector
         The fitted selectors.
     named_selectors_ : Bunch
@@ -59,11 +63,11 @@ class VotingSelector(RankingSelector, _BaseComposition):
     n_features_in_ : int
         Number of neurons seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons. Defined only if X has names.
 
     See Also
     --------
-    vote : The same for rankings that are there.
+    vote : The vote of existing rankings.
     ranking_overlap : How far rankings agree.
 
     References
@@ -77,59 +81,67 @@ class VotingSelector(RankingSelector, _BaseComposition):
     >>> from sklearn_neurox import AveragePrecisionSelector, ProbelessSelector, VotingSelector
     >>> X, y = load_digits(return_X_y=True)
     >>> selectors = [("means", ProbelessSelector()), ("detectors", AveragePrecisionSelector())]
-    >>> VotingSelector(selectors, n_neurons=5, k=10).fit(X, y).get_support(indices=True)
+    >>> voting = VotingSelector(selectors, n_neurons=5, n_votes=10).fit(X, y)
+    >>> voting.get_support(indices=True)
     array([21, 26, 28, 33, 34])
     """
 
     _parameter_constraints: dict = {
         **RankingSelector._parameter_constraints,
         "selectors": [list],
-        "k": [Interval(Integral, 1, None, closed="left"), None],
+        "n_votes": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    def __init__(self, selectors, *, n_neurons=None, k=None, order="top"):
+    def __init__(
+        self,
+        selectors: list[tuple[str, BaseEstimator]],
+        *,
+        n_neurons: int | float | None = None,
+        n_votes: int | None = None,
+        order: Literal["top", "bottom"] = "top",
+    ) -> None:
         self.selectors = selectors
         self.n_neurons = n_neurons
-        self.k = k
+        self.n_votes = n_votes
         self.order = order
 
-    def get_params(self, deep=True):
-        """Parameters of this selector and, if deep, of those in it.
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters of this selector.
 
         Parameters
         ----------
         deep : bool, default=True
+            If True, also return the parameters of the selectors that it contains.
 
         Returns
         -------
         dict
+            Parameter names mapped to their values.
         """
         return self._get_params("selectors", deep=deep)
 
-    def set_params(self, **params):
-        """Set parameters; those of a selector in it as ``name__parameter``.
+    def set_params(self, **params: Any) -> Self:
+        """Set the parameters of this selector.
 
         Parameters
         ----------
         **params : dict
+            Parameters. Those of a contained selector have the form ``name__parameter``.
 
         Returns
         -------
         self : VotingSelector
+            This selector.
         """
         return self._set_params("selectors", **params)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
-    def get_metadata_routing(self):
-        """Route the metadata of ``fit`` to the selectors.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get the metadata routing of this selector.
 
         Returns
         -------
         MetadataRouter
+            Routes the metadata of ``fit`` to the ``fit`` of the selectors.
         """
         return MetadataRouter(owner=self).add(
             **dict(self.selectors),
@@ -137,61 +149,65 @@ class VotingSelector(RankingSelector, _BaseComposition):
         )
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Fit the selectors and count their votes.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
             Activations.
-        y : array-like of shape (n_words,)
-            Labels or numbers, as the selectors need.
+        y : array-like of shape (n_samples,)
+            Labels or numbers, as the selectors require.
         **fit_params : dict
-            Routed to the selectors that ask for them, where metadata routing is enabled.
+            Metadata routed to the selectors that request it, if metadata routing is enabled.
 
         Returns
         -------
         self : VotingSelector
+            Fitted selector.
 
         Raises
         ------
         ValueError
-            If names are missing, not unique or those of parameters; if `n_neurons` or `k` exceed
-            the number of neurons; and as the selectors say.
+            If names are missing, are not unique or conflict with parameters; if `n_neurons` or
+            `n_votes` exceeds the number of neurons; or if a selector raises it.
         TypeError
-            If a selector has no ``ranking_``.
+            If a selector does not have the attribute ``ranking_`` after ``fit``.
         """
-        with all_or_nothing(self):
-            return self._fit(X, y, fit_params)
+        self._check_selectors()
+        return self._fit(X, y, fit_params, n_fits=len(self.selectors))
 
-    def _fit(self, X, y, fit_params):
-        names = self._check_selectors()
-        X = validate_activations(self, X)
-        check_consistent_length(X, y)
-        self._count(X.shape[1])
-        if self.k is not None and self.k > X.shape[1]:
-            raise ValueError(f"k={self.k}, but X has {X.shape[1]} neurons.")
+    def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
+        checked = validate_activations(self, X)
+        check_consistent_length(checked, y)
+        return checked, y  # each selector validates y by its own rules
+
+    def _check_counts(self, available: int) -> None:
+        super()._check_counts(available)
+        if self.n_votes is not None and self.n_votes > available:
+            raise ValueError(f"n_votes={self.n_votes}, but X has {available} neurons.")
+
+    def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
+        names = [name for name, _ in self.selectors]
+        routed = self._route(names, call.params)
+        self.selectors_ = [
+            fit_inside(call.task, name, self, clone(selector), X, y, **routed[name].fit)
+            for name, selector in self.selectors
+        ]
+        fitted = dict(zip(names, self.selectors_, strict=True))
+        self.named_selectors_ = Bunch()
+        self.named_selectors_.update(fitted)  # a selector may be named "self"
+        rankings = [_ranking(name, selector, X.shape[1]) for name, selector in fitted.items()]
+        self.scores_ = vote_points(rankings, self.n_votes)
+        return rank(self.scores_, neuron_std(X) > 0)
+
+    def _route(self, names: Sequence[str], fit_params: dict[str, Any]) -> Mapping[str, Bunch]:
         if _routing_enabled():
-            routed = process_routing(self, "fit", **fit_params)
-        else:
-            _raise_for_params(fit_params, self, "fit")
-            routed = {name: Bunch(fit={}) for name in names}
-        with fit_task(self, X, y, max_subtasks=len(names)) as context:
-            self.selectors_ = [
-                fit_inside(context, name, self, clone(selector), X, y, **routed[name].fit)
-                for name, selector in self.selectors
-            ]
-            rankings = [
-                _ranking(name, selector, X.shape[1])
-                for name, selector in zip(names, self.selectors_, strict=True)
-            ]
-            self.named_selectors_ = Bunch()
-            self.named_selectors_.update(zip(names, self.selectors_, strict=True))
-            self.scores_ = vote_points(rankings, self.k)
-            self._keep_from(rank(self.scores_, neuron_std(X) > 0))
-        return self
+            return process_routing(self, "fit", **fit_params)
+        _raise_for_params(fit_params, self, "fit")
+        return {name: Bunch(fit={}) for name in names}
 
-    def _check_selectors(self):
+    def _check_selectors(self) -> None:
         named = [
             isinstance(pair, tuple)
             and len(pair) == 2
@@ -202,18 +218,16 @@ class VotingSelector(RankingSelector, _BaseComposition):
         if not named or not all(named):
             raise ValueError(
                 "selectors must be a list of at least one (name, selector), as in "
-                f'[("means", ProbelessSelector())]; got {self.selectors!r}.'
+                f'[("means", ProbelessSelector())], got {self.selectors!r}.'
             )
-        names = [name for name, _ in self.selectors]
-        self._validate_names(names)
-        return names
+        self._validate_names([name for name, _ in self.selectors])
 
 
-def _ranking(name, selector, n_neurons):
+def _ranking(name: str, selector: BaseEstimator, n_neurons: int) -> NDArray[np.intp]:
     ranking = getattr(selector, "ranking_", None)
     if ranking is None or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise TypeError(
-            f"The selector {name!r}, a {type(selector).__name__}, has no ranking_ to vote with, "
-            "one that names each neuron once, the most important first."
+            f"The selector {name!r}, a {type(selector).__name__}, has no ranking_ to vote with: "
+            "an array that contains each neuron once, the most important first."
         )
     return ranking

@@ -1,53 +1,57 @@
-"""Which neurons the weights of a linear model lie on: pure functions on arrays.
+"""Rankings and sets of neurons by the weights of a linear model.
 
-The *weight mass* of a neuron for a class is the share of its absolute weight in the sum of the
-class's absolute weights (Dalvi et al. 2019). Sums run in float64, ties break by index.
+The *weight mass* of a neuron for a class is its absolute weight, divided by the sum of all absolute
+weights of the class (Dalvi et al. 2019). Sums are computed in float64. Ties are broken by index.
 """
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_array, check_scalar
 
 from .._validation import check_scale
+from ._checks import check_share
 
-Indices = NDArray[np.intp]
+Indices: TypeAlias = NDArray[np.intp]
 
 
 def top_neurons(
     coef: ArrayLike, mass: float, *, scale: ArrayLike | None = None
 ) -> tuple[Indices, list[Indices]]:
-    """Smallest sets of neurons that hold a share of each class's weight mass.
+    """Find the smallest sets of neurons that hold a share of the weight mass of each class.
 
     Parameters
     ----------
     coef : array-like of shape (n_classes, n_neurons)
-        Weights of a linear model; one row is one class.
+        Weights of a linear model, one row per class.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neuron, 1 every neuron with any weight.
+        Share of the weight mass. 0 selects no neurons, 1 all neurons with nonzero weight.
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies ``|coef|``. Give the standard deviations of the neurons to compare weights that
+        Multiplies ``|coef|``. Pass the standard deviations of the neurons to compare weights that
         were trained on activations of different scale.
 
     Returns
     -------
     union : ndarray of int
-        Neurons selected for any class, ascending.
+        Neurons selected for any class, in ascending order.
     per_class : list of n_classes ndarrays of int
-        Neurons of each class, the largest weight first. A class without weights has none.
+        Neurons selected for each class, the largest weight first. It is empty for a class without
+        weights.
 
     Raises
     ------
     ValueError
-        If `coef` or `scale` hold NaN or infinity, shapes do not fit, or `mass` is outside [0, 1].
+        If `coef` or `scale` contains NaN or infinity, their shapes do not match, or `mass` is
+        outside [0, 1].
 
     See Also
     --------
     bottom_neurons : The least important neurons.
-    weight_mass_ordering : All neurons, in the order in which growing masses select them.
+    weight_mass_ordering : All neurons, in the order in which increasing masses select them.
 
     References
     ----------
@@ -75,29 +79,35 @@ def top_neurons(
 def bottom_neurons(
     coef: ArrayLike, mass: float, *, scale: ArrayLike | None = None
 ) -> tuple[Indices, list[Indices]]:
-    """Neurons of least weight that together reach a share of each class's weight mass.
+    """Find the neurons of smallest weight that reach a share of the weight mass of each class.
 
     Parameters
     ----------
     coef : array-like of shape (n_classes, n_neurons)
-        Weights of a linear model.
+        Weights of a linear model, one row per class.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neuron, 1 all of them for a class with any weight.
+        Share of the weight mass. 0 selects no neurons, 1 all neurons for a class with nonzero
+        weights.
     scale : array-like of shape (n_neurons,), default=None
         Multiplies ``|coef|``.
 
     Returns
     -------
     union : ndarray of int
-        Neurons selected for any class, ascending.
+        Neurons selected for any class, in ascending order.
     per_class : list of n_classes ndarrays of int
-        Neurons of each class, the smallest weight first, neurons without weight among them. The
-        neuron with which the mass is reached is included.
+        Neurons selected for each class, the smallest weight first, including neurons with zero
+        weight and the neuron that reaches the mass.
 
     Raises
     ------
     ValueError
-        As :func:`top_neurons`.
+        If `coef` or `scale` contains NaN or infinity, their shapes do not match, or `mass` is
+        outside [0, 1].
+
+    See Also
+    --------
+    top_neurons : The most important neurons.
 
     Examples
     --------
@@ -117,76 +127,43 @@ def bottom_neurons(
 
 
 def threshold_neurons(
-    coef: ArrayLike, fraction: float, *, scale: ArrayLike | None = None
+    coef: ArrayLike, threshold: float, *, scale: ArrayLike | None = None
 ) -> tuple[Indices, list[Indices]]:
-    """Neurons whose weight exceeds a share of the largest weight of the class.
+    """Find the neurons whose weight exceeds a share of the largest weight of the class.
 
     Parameters
     ----------
     coef : array-like of shape (n_classes, n_neurons)
-        Weights of a linear model.
-    fraction : float in [0, 1]
-        Select where ``|w| > fraction * max|w|`` of the class. (NeuroX divides by its argument:
-        its 2 is 0.5 here.)
+        Weights of a linear model, one row per class.
+    threshold : float in [0, 1]
+        Select neurons with ``|w| > threshold * max|w|``, where the maximum is over the class.
+        (NeuroX divides by its argument: its 2 corresponds to 0.5.)
     scale : array-like of shape (n_neurons,), default=None
         Multiplies ``|coef|``.
 
     Returns
     -------
     union : ndarray of int
-        Neurons selected for any class, ascending.
+        Neurons selected for any class, in ascending order.
     per_class : list of n_classes ndarrays of int
-        Neurons of each class, ascending.
+        Neurons selected for each class, in ascending order.
 
     Raises
     ------
     ValueError
-        If `coef` or `scale` hold NaN or infinity, shapes do not fit, or `fraction` is outside
-        [0, 1].
+        If `coef` or `scale` contains NaN or infinity, their shapes do not match, or `threshold` is
+        outside [0, 1].
 
     Examples
     --------
     >>> from sklearn_neurox import threshold_neurons
-    >>> threshold_neurons([[5, -3, 0, 2]], fraction=0.5)[0]
+    >>> threshold_neurons([[5, -3, 0, 2]], threshold=0.5)[0]
     array([0, 1])
     """
     importance = _importance(coef, scale)
-    check_share(fraction, "fraction")
-    selected = importance > fraction * importance.max(axis=1, keepdims=True)
+    check_share(threshold, "threshold")
+    selected = importance > threshold * importance.max(axis=1, keepdims=True)
     return _union([np.flatnonzero(row) for row in selected])
-
-
-def random_neurons(n_neurons: int, probability: float, *, random_state=None) -> Indices:
-    """Neurons drawn independently of each other.
-
-    Parameters
-    ----------
-    n_neurons : int
-        Number of neurons to draw from.
-    probability : float in [0, 1]
-        Probability of each neuron to be drawn.
-    random_state : int, RandomState instance or None, default=None
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of int
-        Ascending.
-
-    Raises
-    ------
-    ValueError
-        If `n_neurons` is negative or `probability` is outside [0, 1].
-
-    Examples
-    --------
-    >>> from sklearn_neurox import random_neurons
-    >>> random_neurons(8, 0.5, random_state=0)
-    array([4, 6])
-    """
-    check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
-    check_share(probability, "probability")
-    return np.flatnonzero(check_random_state(random_state).uniform(size=n_neurons) < probability)
 
 
 def weight_mass_ordering(
@@ -196,38 +173,44 @@ def weight_mass_ordering(
     chunk_size: int | None = None,
     scale: ArrayLike | None = None,
 ) -> tuple[Indices, Indices]:
-    """All neurons in the order in which growing weight masses select them.
+    """Order all neurons as increasing weight masses select them.
 
-    A neuron enters the selection of :func:`top_neurons` when the mass exceeds the mass of the
-    larger weights of its class; what counts is the class where that happens first. Sorting by
-    that mass gives the ordering of [1]_ in closed form, instead of one selection per mass.
+    :func:`top_neurons` selects a neuron as soon as the mass exceeds the mass of the larger weights
+    of a class. The neurons are sorted by the smallest mass at which any class selects them. This
+    gives the ordering of [1]_ in closed form, instead of by one selection per mass.
 
     Parameters
     ----------
     coef : array-like of shape (n_classes, n_neurons)
-        Weights of a linear model.
+        Weights of a linear model, one row per class.
     n_bins : int, default=100
-        The masses p / n_bins, p = 0, ..., n_bins, are those at which `cutoffs` counts.
+        `cutoffs` counts the neurons at the masses p / n_bins, for p = 0, ..., n_bins.
     chunk_size : int, default=None
-        If given, `cutoffs` keeps of these only the first with at least chunk_size, 2 *
-        chunk_size, ... neurons, and the number of all neurons (NeuroX's granular ordering).
+        If set, `cutoffs` keeps only the first of these counts that reach chunk_size,
+        2 * chunk_size, ... neurons, and the number of all neurons (the granular ordering of
+        NeuroX).
     scale : array-like of shape (n_neurons,), default=None
         Multiplies ``|coef|``.
 
     Returns
     -------
     ordering : ndarray of int of shape (n_neurons,)
-        A permutation: the most important neuron first, neurons without any weight last. Neurons
-        that enter at the same mass come by their share of the class's mass, then by index.
+        A permutation with the most important neuron first and neurons without weight last.
+        Neurons selected at the same mass are ordered by their share of the mass of the class, then
+        by index.
     cutoffs : ndarray of int
         ``ordering[:cutoffs[p]]`` are the neurons that :func:`top_neurons` selects at mass
-        p / n_bins; of length n_bins + 1 without `chunk_size`.
+        p / n_bins. Its length is n_bins + 1 if `chunk_size` is None.
 
     Raises
     ------
     ValueError
-        If `coef` or `scale` hold NaN or infinity, shapes do not fit, or `n_bins` or `chunk_size`
-        is below 1.
+        If `coef` or `scale` contains NaN or infinity, their shapes do not match, or `n_bins` or
+        `chunk_size` is less than 1.
+
+    See Also
+    --------
+    WeightMassSelector : The ranking as a step of a Pipeline.
 
     References
     ----------
@@ -246,7 +229,7 @@ def weight_mass_ordering(
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
     entry, share = entry_mass(importance)
     ordering = np.lexsort((-share, entry))  # a stable sort: ties keep the order of indices
-    # The first p with p / n_bins > entry; rounding may not push a weight past the last mass.
+    # The first p with p / n_bins > entry. Rounding must not push a weight beyond the last mass.
     bins = np.floor((entry + _rounding(len(entry))) * n_bins) + 1
     bins = np.where(np.isfinite(entry), np.minimum(bins, n_bins), n_bins + 1)
     cutoffs = np.searchsorted(bins[ordering], np.arange(n_bins + 1), side="right")
@@ -259,31 +242,26 @@ def weight_mass_ordering(
 
 
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
-    """|coef| * scale in float64, checked."""
+    """Validate the arguments and return |coef| * scale in float64."""
     importance = np.abs(check_array(coef, dtype=np.float64, input_name="coef"))
     if scale is None:
         return importance
     importance = importance * check_scale(scale, importance.shape[1])
     if not np.isfinite(importance).all():
-        raise ValueError("|coef| * scale overflows; scale by about the same factor less.")
+        raise ValueError(
+            "|coef| * scale overflows float64. Divide scale by a constant: only the ratios of its "
+            "values matter."
+        )
     return importance
 
 
-def check_share(value: float, name: str) -> None:
-    """Raise where a share is no number in [0, 1]."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number in [0, 1], got {value!r}.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
-
-
 def _rounding(n_terms: int) -> float:
-    """Relative error that a float64 sum of so many terms may have."""
+    """Return the largest relative error of a float64 sum of `n_terms` numbers."""
     return n_terms * np.finfo(np.float64).eps
 
 
 def _prefix_length(sorted_weights: NDArray[np.float64], mass: float) -> int:
-    """Length of the shortest prefix that holds `mass` of the sum."""
+    """Return the length of the shortest prefix that holds the share `mass` of the sum."""
     cumulative = np.cumsum(sorted_weights)
     total = cumulative[-1]
     goal = total * (mass - _rounding(len(cumulative)))
@@ -293,7 +271,7 @@ def _prefix_length(sorted_weights: NDArray[np.float64], mass: float) -> int:
 
 
 def _descending(row: NDArray[np.float64]) -> Indices:
-    """Sort indices by falling value, ties by index: a fast sort first, then ties by themselves."""
+    """Sort indices by decreasing value and ties by index: a fast sort, then only the ties."""
     ranks = np.argsort(-row)
     ordered = row[ranks]
     equal = ordered[1:] == ordered[:-1]
@@ -305,7 +283,7 @@ def _descending(row: NDArray[np.float64]) -> Indices:
 def entry_mass(
     importance: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mass above which a neuron is selected, in the class where that is least.
+    """Compute the mass above which each neuron is selected, in the class where it is smallest.
 
     Parameters
     ----------
@@ -315,9 +293,11 @@ def entry_mass(
     Returns
     -------
     entry : ndarray of shape (n_neurons,)
-        Share of the weight mass of the class that larger weights hold; infinite without weight.
+        Share of the weight mass of the class that larger weights hold. It is infinite for a neuron
+        without weight.
     share : ndarray of shape (n_neurons,)
-        Share of the neuron itself in that class, the largest of equals.
+        Share of the neuron itself in this class. If there are several such classes, the largest
+        share.
     """
     entry = np.full(importance.shape[1], np.inf)
     share = np.zeros(importance.shape[1])

@@ -1,4 +1,4 @@
-"""What words a neuron looks for."""
+"""Words that a neuron responds to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.utils import check_scalar
 
 from .._moments import neuron_std
 from .._validation import check_vector, check_words
-from .weight_mass import check_share
+from ._checks import check_share
 
 
 def top_words(
@@ -22,35 +22,36 @@ def top_words(
     min_score: float = 0.0,
     min_count: int = 1,
 ) -> list[tuple[str, float]]:
-    """Word types that drive a neuron furthest from its mean.
+    """Find the word types on which a neuron deviates most from its mean.
 
-    The score of a word type is the mean of ``|z|`` over its occurrences, z being the activation
-    standardised over all words, divided by the largest such mean; it carries the sign of the mean
-    z, so words that the neuron rejects have negative scores.
+    The score of a word type is the mean of ``|z|`` over its occurrences, divided by the largest
+    such mean, where z is the activation standardized over all words. It has the sign of the mean
+    of z: words on which the neuron is below its mean have negative scores.
 
     Parameters
     ----------
     words : sequence of n_words str
-        The words, as they come in the text; case matters.
+        The words of the text, in order. Case matters.
     activations : array-like of shape (n_words,)
         Activations of one neuron, one per word.
     n_words : int, default=None
-        Keep at most this number of word types.
+        Maximum number of word types to return.
     min_score : float in [0, 1], default=0.0
-        Keep word types with ``|score| > min_score``.
+        Return word types with ``|score| > min_score``.
     min_count : int, default=1
-        Leave out word types that occur less often. A word that comes once may be high by chance.
+        Ignore word types with fewer occurrences. The score of a word that occurs only once may be
+        high at random.
 
     Returns
     -------
     list of (word, score)
-        The largest ``|score|`` first, ties in the order of first occurrence. Empty for a
-        neuron that is constant up to rounding.
+        The largest ``|score|`` first. Ties are broken by first occurrence. The list is empty for
+        a neuron that is constant up to rounding.
 
     Raises
     ------
     ValueError
-        If the lengths differ, there are no words, or activations hold NaN or infinity.
+        If the lengths differ, there are no words, or activations contain NaN or infinity.
 
     Examples
     --------
@@ -58,15 +59,15 @@ def top_words(
     >>> top_words(["the", "cat", "saw", "the", "dog"], [0, 5, 0, 0, -2], min_score=0.1)
     [('cat', 1.0), ('dog', -0.5909...), ('the', -0.1363...), ('saw', -0.1363...)]
     """
-    words = check_words(words, name="words")
+    listed = check_words(words, name="words")
     activations = check_vector(activations, name="activations")
-    if len(words) != len(activations):
+    if len(listed) != len(activations):
         raise ValueError(
-            f"Every word needs one activation: got {len(words)} words and {len(activations)} "
-            "activations."
+            f"words and activations must have the same length, got {len(listed)} words and "
+            f"{len(activations)} activations."
         )
-    if not words:
-        raise ValueError("top_words needs at least one word.")
+    if not listed:
+        raise ValueError("words is empty: expected at least one word.")
     if n_words is not None:
         check_scalar(n_words, "n_words", Integral, min_val=0)
     check_share(min_score, "min_score")
@@ -74,14 +75,14 @@ def top_words(
     if neuron_std(activations[:, np.newaxis])[0] == 0:
         return []
     first_seen: dict[Hashable, int] = {}
-    codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in words])
-    centred = activations - activations.mean(dtype=np.float64)
+    codes = np.array([first_seen.setdefault(word, len(first_seen)) for word in listed])
+    centered = activations - activations.mean(dtype=np.float64)
     counts = np.bincount(codes)
-    size = np.bincount(codes, np.abs(centred)) / counts
+    size = np.bincount(codes, np.abs(centered)) / counts
     often = counts >= min_count
     if not often.any():
         return []
-    sign = np.where(np.bincount(codes, centred) < 0, -1.0, 1.0)
+    sign = np.where(np.bincount(codes, centered) < 0, -1.0, 1.0)
     score = sign * size / size[often].max()
     types = list(first_seen)
     best = [

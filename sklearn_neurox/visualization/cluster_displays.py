@@ -73,7 +73,7 @@ class RedundancyDisplay(Display):
         """
         check_is_fitted(clustering)
         heights = {name: clustering.linkage_matrix_[:, 2]}
-        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax)
+        return cls(heights, absolute=clustering.absolute).plot(ax=ax)
 
     @classmethod
     def from_activations(
@@ -100,7 +100,7 @@ class RedundancyDisplay(Display):
             parts["all layers"] = tokens.X
         clustering = CorrelationClustering(**kwargs)
         heights = {name: clustering.fit(X).linkage_matrix_[:, 2] for name, X in parts.items()}
-        return cls(heights, absolute=clustering.use_abs_correlation).plot(ax=ax)
+        return cls(heights, absolute=clustering.absolute).plot(ax=ax)
 
     def _draw(self, ax) -> None:
         colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps
@@ -205,7 +205,7 @@ class DendrogramDisplay(Display):
             fitted.labels_,
             clustering.distance_threshold,
             names=names,
-            absolute=clustering.use_abs_correlation,
+            absolute=clustering.absolute,
             **kwargs,
         ).plot(ax=ax)
 

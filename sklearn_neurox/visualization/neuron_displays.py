@@ -65,7 +65,7 @@ class RankingOverlapDisplay(Display):
         -------
         RankingOverlapDisplay
         """
-        overlap = ranking_overlap(list(rankings.values()), k=k)
+        overlap = ranking_overlap(list(rankings.values()), n_neurons=k)
         return cls(overlap, list(rankings), k).plot(ax=ax)
 
     @classmethod

@@ -54,7 +54,7 @@ class TestRedundancy:
     def test_signed_distances_go_to_2(self, classification):
         X, _ = classification
         X = np.hstack([X, -X])
-        clustering = CorrelationClustering(use_abs_correlation=False, random_state=0).fit(X)
+        clustering = CorrelationClustering(absolute=False, random_state=0).fit(X)
         ax = RedundancyDisplay.from_estimator(clustering).ax_
         assert ax.get_xlabel() == "Distance threshold (1 − correlation)"
         (line,) = ax.get_lines()
@@ -106,7 +106,7 @@ class TestDendrogram:
         pandas = pytest.importorskip("pandas")
         X, _ = classification
         names = [f"n{i}" for i in range(12)]
-        selector = IndependentNeuronSelector(random_state=0, use_abs_correlation=False)
+        selector = IndependentNeuronSelector(random_state=0, absolute=False)
         selector.fit(pandas.DataFrame(X, columns=names))
         assert leaves(DendrogramDisplay.from_estimator(selector)) == set(names)
         display = DendrogramDisplay.from_estimator(selector, names=[n.upper() for n in names])

@@ -36,7 +36,7 @@ class TestOverlap:
         rankings = {name: rng.permutation(30) for name in ("one", "two", "three")}
         display = RankingOverlapDisplay.from_rankings(rankings, k=10)
         np.testing.assert_array_equal(
-            display.overlap, ranking_overlap(list(rankings.values()), k=10)
+            display.overlap, ranking_overlap(list(rankings.values()), n_neurons=10)
         )
         cells = [text.get_text() for text in display.ax_.texts]
         assert cells == [f"{value:.2f}" for value in display.overlap.ravel()]
