@@ -1,4 +1,4 @@
-"""Datasets: corpora and their labels, from files, from words, and embedded in the package."""
+"""Datasets: corpora and labels from files, labels derived from words, and an embedded corpus."""
 
 from ._tagged_sentences import load_tagged_sentences
 from .annotation import annotate, binarize_labels, numeric_labels

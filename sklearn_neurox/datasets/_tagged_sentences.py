@@ -1,8 +1,9 @@
-"""English sentences tagged with parts of speech."""
+"""The embedded corpus: English sentences tagged with parts of speech."""
 
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -14,13 +15,14 @@ from .corpora import iter_conllu
 @validate_params(
     {"subset": [StrOptions({"all", "train", "test"})]}, prefer_skip_nested_validation=True
 )
-def load_tagged_sentences(*, subset="all"):
+def load_tagged_sentences(*, subset: Literal["all", "train", "test"] = "all") -> Bunch:
     """Load the embedded corpus: English sentences with Universal POS tags.
 
-    480 sentences of 15 genres (news, fiction, dialogue, messages, recipes, laws, ...), written
-    and tagged for this project by the guidelines of Universal Dependencies v2 [1]_; the tags were
-    read a second time. All 17 tags occur in the training and in the test part. It is small on
-    purpose: enough to try everything out, too little for a claim about English.
+    The corpus consists of 480 sentences of 15 genres (news, fiction, dialogue, messages, recipes,
+    laws, ...). They were written for this project and tagged according to the guidelines of
+    Universal Dependencies v2 [1]_; the tags were checked in a second pass. All 17 tags occur in
+    both the training and the test part. The corpus is small on purpose: it is large enough to try
+    everything out, and too small for claims about English.
 
     Parameters
     ----------
@@ -30,16 +32,16 @@ def load_tagged_sentences(*, subset="all"):
     Returns
     -------
     sklearn.utils.Bunch
-        With the attributes
+        Dictionary-like object with the attributes
 
         sentences : list of list of str
-            Words, split as in Universal Dependencies: "does n't".
+            Words, split as in Universal Dependencies, such as "does n't".
         tags : list of list of str
-            Universal POS tags, of the same shape.
+            Universal POS tags, in the same shape.
         genres : ndarray of str of shape (n_sentences,)
             Genre of each sentence.
         is_train : ndarray of bool of shape (n_sentences,)
-            Which sentences belong to the training part.
+            Whether each sentence belongs to the training part.
 
     References
     ----------

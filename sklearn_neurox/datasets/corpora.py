@@ -1,4 +1,4 @@
-"""Corpora: sentences of words, with a label for each word."""
+"""Corpora from files: sentences of words, with a label for each word or sentence."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CONLLU_COLUMNS = (
     "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
 )  # fmt: skip
 
-# Faults of a file that one message tells; beyond these it says how many there are.
-_N_FAULTS_TOLD = 5
+# Number of faults of a file that an error message lists.
+_N_FAULTS_SHOWN = 5
 
 
 class ConlluSentence(NamedTuple):
-    """A sentence of a CoNLL-U file: its ``# key = value`` comments and its words' columns."""
+    """A sentence of a CoNLL-U file: its ``# key = value`` comments and the columns of its words."""
 
     comments: dict[str, str]
     rows: list[dict[str, str]]
@@ -27,8 +27,8 @@ class ConlluSentence(NamedTuple):
 def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
     """Read a CoNLL-U file sentence by sentence.
 
-    Only syntactic words have rows: the ranges of multi-word tokens (id 1-2) and empty nodes
-    (id 1.1) are no words of their own in Universal Dependencies.
+    Only syntactic words have rows: in Universal Dependencies, the ranges of multi-word tokens (id
+    1-2) and empty nodes (id 1.1) are not words.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
     Raises
     ------
     ValueError
-        With the line number, if the file is not UTF-8, a line has not ten columns, an id or a
-        form is missing, or the words of a sentence are not numbered 1, 2, 3, ...
+        If the file is not UTF-8, a line does not have ten columns, an id or a form is missing, or
+        the words of a sentence are not numbered 1, 2, 3, ... The message gives the line number.
     """
     comments: dict[str, str] = {}
     rows: list[dict[str, str]] = []
@@ -57,7 +57,7 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
                 if int(row["id"]) != len(rows) + 1:
                     raise ValueError(
                         f"{path}, line {number}: expected word {len(rows) + 1} of the sentence, "
-                        f"got id {row['id']}. An empty line ends a sentence."
+                        f"got id {row['id']}. Sentences must be separated by an empty line."
                     )
                 rows.append(row)
         else:
@@ -69,9 +69,9 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
 
 
 def _lines(path: str | PathLike) -> Iterator[str]:
-    """Lines without their ends, and without a byte-order mark.
+    """Yield the lines of a file without line endings and byte-order mark.
 
-    Only LF and CRLF end a line: str.splitlines would end it at U+2028, U+0085 and others too.
+    Only LF and CRLF end a line; ``str.splitlines`` would also split at U+2028, U+0085 and others.
     """
     content = Path(path).read_bytes()
     try:
@@ -87,13 +87,13 @@ def _parse_row(line: str, place: str) -> dict[str, str]:
     columns = line.split("\t")
     if len(columns) != len(CONLLU_COLUMNS):
         raise ValueError(
-            f"{place}: expected {len(CONLLU_COLUMNS)} columns parted by tabs, got {len(columns)}: "
-            f"{line[:60]!r}"
+            f"{place}: expected {len(CONLLU_COLUMNS)} columns separated by tabs, got "
+            f"{len(columns)}: {line[:60]!r}."
         )
     row = dict(zip(CONLLU_COLUMNS, columns, strict=True))
     if not re.fullmatch(r"[0-9]+([-.][0-9]+)?", row["id"]):
         raise ValueError(
-            f"{place}: expected an id as 3, 3-4 or 3.1 in the first column, got {row['id']!r}."
+            f"{place}: expected an id such as 3, 3-4 or 3.1 in the first column, got {row['id']!r}."
         )
     if not row["form"]:
         raise ValueError(f"{place}: the second column, the word, is empty.")
@@ -103,7 +103,7 @@ def _parse_row(line: str, place: str) -> dict[str, str]:
 def read_conllu(
     path: str | PathLike, column: str = "upos"
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Words of a CoNLL-U file and one column of labels.
+    """Read the words of a CoNLL-U file and one column of labels.
 
     Parameters
     ----------
@@ -115,18 +115,18 @@ def read_conllu(
     Returns
     -------
     sentences : list of list of str
-        Words (the column form) as they stand in the file. Multi-word tokens are given as their
-        syntactic words; empty nodes are left out. Universal Dependencies allows spaces inside a
-        few forms ("100 000", Vietnamese); :class:`~sklearn_neurox.ActivationExtractor` refuses
-        them.
+        The words (the column form), unchanged. Multi-word tokens are represented by their
+        syntactic words, and empty nodes are left out. Universal Dependencies allows spaces within
+        a few forms ("100 000", Vietnamese), for which
+        :class:`~sklearn_neurox.ActivationExtractor` raises an error.
     labels : list of list of str
-        The same shape. "_" is the format's mark for a label that is not given.
+        The labels, in the same shape. "_" is the format's mark for a missing label.
 
     Raises
     ------
     ValueError
-        If `column` is unknown, a line has not ten columns (with its number), or there is no
-        sentence.
+        If `column` is unknown, the file is not UTF-8, a line does not follow the format (the
+        message gives its number), or there are no sentences.
 
     Examples
     --------
@@ -140,12 +140,12 @@ def read_conllu(
         sentences.append([row["form"] for row in sentence.rows])
         labels.append([row[column] for row in sentence.rows])
     if not sentences:
-        raise ValueError(f"{path} holds no sentence.")
+        raise ValueError(f"{path} does not contain any sentence.")
     return sentences, labels
 
 
 def read_sentences(path: str | PathLike) -> list[list[str]]:
-    """Words of a text file with one sentence a line.
+    """Read the words of a text file with one sentence per line.
 
     Parameters
     ----------
@@ -156,14 +156,14 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
     Returns
     -------
     list of list of str
-        The words as they stand in the file, zero-width characters included.
+        The words, unchanged, including zero-width characters.
 
     Raises
     ------
     ValueError
-        With line numbers, if the file is not UTF-8, or a line is empty, has a leading, trailing
-        or double space, or other white space (a tab, a no-break space) inside a word; or if
-        there is no line.
+        If the file is not UTF-8 or is empty, or a line is empty, has a leading, trailing or double
+        space, or has other white space (a tab, a no-break space) within a word. The message gives
+        the line numbers.
 
     See Also
     --------
@@ -194,40 +194,40 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
 def read_parallel(
     source: str | PathLike, labels: str | PathLike
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Words of one file, and a label for each word of another: the two files of NeuroX.
+    """Read words from one file and a label for each word from another, as NeuroX does.
 
-    Every line is read or the files are refused: no sentence is skipped because it does not fit its
-    labels, or because it is long (:class:`~sklearn_neurox.ActivationExtractor` has
-    `on_truncate` for these).
+    Either all lines are read or an error is raised: a sentence is never skipped because it does not
+    match its labels or because it is long (see `on_truncate` of
+    :class:`~sklearn_neurox.ActivationExtractor`).
 
     Parameters
     ----------
     source : str or path
-        A UTF-8 file with one sentence a line, the words parted by single spaces. Lines end with
-        LF or CRLF, and with nothing else.
+        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
+        or CRLF, and nothing else.
     labels : str or path
-        A file of the same form: line by line as many labels as `source` has words.
+        A file of the same format, with as many labels in each line as `source` has words.
 
     Returns
     -------
     sentences : list of list of str
-        The words as they stand in the file, zero-width characters included.
+        The words, unchanged, including zero-width characters.
     labels : list of list of str
-        The same shape.
+        The labels, in the same shape.
 
     Raises
     ------
     ValueError
         If the files differ in the number of lines, or a line in the number of words and labels; if
-        a file is not UTF-8, or a line is empty, has a leading, trailing or double space, or other
-        white space (a tab, a no-break space) inside a word or label; or if there is no line. The
-        message tells up to five faults with their lines, and how many there are.
+        a file is not UTF-8 or is empty; or if a line is empty, has a leading, trailing or double
+        space, or has other white space (a tab, a no-break space) within a word or label. The
+        message lists up to five faults with their lines, and gives the number of faults.
 
     See Also
     --------
-    read_labelled_sentences : One label a sentence.
-    numeric_labels : The labels as numbers.
-    binarize_labels : One label, or some, against the others.
+    read_labelled_sentences : Read one label per sentence.
+    numeric_labels : Convert labels to numbers.
+    binarize_labels : Convert labels to booleans.
 
     Examples
     --------
@@ -249,28 +249,28 @@ def read_parallel(
 def read_labelled_sentences(
     source: str | PathLike, labels: str | PathLike
 ) -> tuple[list[list[str]], list[str]]:
-    """Words of one file, and a label for each sentence of another.
+    """Read words from one file and a label for each sentence from another.
 
     Parameters
     ----------
     source : str or path
-        A UTF-8 file with one sentence a line, the words parted by single spaces. Lines end with
-        LF or CRLF, and with nothing else.
+        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
+        or CRLF, and nothing else.
     labels : str or path
-        A UTF-8 file with one label a line, without white space.
+        A UTF-8 file with one label per line, without white space.
 
     Returns
     -------
     sentences : list of n_sentences lists of str
-        The words as they stand in the file, zero-width characters included.
+        The words, unchanged, including zero-width characters.
     labels : list of n_sentences str
-        ``np.array(labels)[tokens.sentence_ids]`` gives each row of
-        :class:`~sklearn_neurox.TokenActivations` the label of its sentence.
+        The labels. ``np.array(labels)[tokens.sentence_ids]`` is the label of the sentence of each
+        row of :class:`~sklearn_neurox.TokenActivations`.
 
     Raises
     ------
     ValueError
-        As :func:`read_parallel`, or if a line of `labels` has more than one label.
+        As :func:`read_parallel`; also if a line of `labels` has more than one label.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def read_labelled_sentences(
 def _read_pair(
     source: str | PathLike, labels: str | PathLike, *, per_word: bool
 ) -> tuple[list[str], list[str]]:
-    """Lines of two files that fit together."""
+    """Read the lines of two files that match each other."""
     lines, tags = _text_lines(source), _text_lines(labels)
     faults = []
     if len(lines) != len(tags):
@@ -306,14 +306,14 @@ def _read_pair(
             if text is not None and (fault := _spacing_fault(text, noun))
         ]
         faults += spacing
-        # Stray spaces would be counted as words; and past the end of a file is nothing to count.
+        # Stray spaces would be counted as words, and beyond the end of a file there are none.
         if not spacing and line is not None and tag is not None:
             n_words, n_labels = line.count(" ") + 1, tag.count(" ") + 1
             if n_labels != (n_words if per_word else 1):
-                expected = f"a label a word, {n_words}" if per_word else "1 label"
+                expected = f"{n_words}, one per word" if per_word else "1"
                 faults.append(
-                    f"{labels}, line {number}: expected {expected}, got {n_labels}: {tag[:60]!r} "
-                    f"for {line[:60]!r}"
+                    f"{labels}, line {number}: the number of labels must be {expected}, got "
+                    f"{n_labels}: {tag[:60]!r} for {line[:60]!r}"
                 )
     _raise_faults(faults)
     return lines, tags
@@ -322,14 +322,14 @@ def _read_pair(
 def _text_lines(path: str | PathLike) -> list[str]:
     lines = list(_lines(path))
     if not lines[-1]:
-        lines.pop()  # what follows the end of the last line is no line
+        lines.pop()  # the file ends with a line ending
     if not lines:
-        raise ValueError(f"{path} holds no sentence.")
+        raise ValueError(f"{path} does not contain any sentence.")
     return lines
 
 
 def _spacing_fault(line: str, noun: str) -> str | None:
-    """Say what is wrong with the white space of a line, if anything is."""
+    """Describe what is wrong with the white space of a line; None if nothing is."""
     tokens = line.split(" ")
     if tokens == line.split():
         return None
@@ -345,8 +345,8 @@ def _spacing_fault(line: str, noun: str) -> str | None:
     token = next(token for token in tokens if token.split() != [token])
     place = next(i for i, character in enumerate(token) if character.isspace())
     return (
-        f"white space (U+{ord(token[place]):04X}) inside the {noun} "
-        f"{token[max(0, place - 30) : place + 30]!r}; only a single space parts {noun}s"
+        f"white space (U+{ord(token[place]):04X}) within the {noun} "
+        f"{token[max(0, place - 30) : place + 30]!r}; {noun}s must be separated by a single space"
     )
 
 
@@ -355,6 +355,6 @@ def _raise_faults(faults: list[str]) -> None:
         return
     if len(faults) == 1:
         raise ValueError(f"{faults[0]}.")
-    more = f", the first {_N_FAULTS_TOLD} are" if len(faults) > _N_FAULTS_TOLD else ""
-    told = "\n".join(f"  {fault}" for fault in faults[:_N_FAULTS_TOLD])
-    raise ValueError(f"{len(faults)} faults{more}:\n{told}")
+    more = f"; the first {_N_FAULTS_SHOWN} are" if len(faults) > _N_FAULTS_SHOWN else ""
+    shown = "\n".join(f"  {fault}" for fault in faults[:_N_FAULTS_SHOWN])
+    raise ValueError(f"Found {len(faults)} faults{more}:\n{shown}")

@@ -1,17 +1,16 @@
-"""What is given as a corpus and its labels, checked before any work."""
+"""Checks of corpora and of the labels of their words, before any work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._labels import KINDS, kind_of
+from ._label_cells import LabelCells
 
-Sentence = Sequence[str] | str
+Sentence: TypeAlias = Sequence[str] | str
 
 
 def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
@@ -29,10 +28,11 @@ def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
     Raises
     ------
     TypeError
-        If it is no list of sentences (a set has no order, and an iterator is read only once), or
-        a word is not a string.
+        If it is not a list of sentences (a set has no order, and an iterator is read only once),
+        or a word is not a string.
     ValueError
-        If there is no sentence, a sentence has no word, or a word is empty or has white space.
+        If there are no sentences, a sentence does not have words, or a word is empty or contains
+        white space.
     """
     check_list(sentences)
     corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
@@ -41,13 +41,13 @@ def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
     return corpus
 
 
-def check_texts(texts: Any) -> list:
-    """Check that there is a list of sentences that need not be words, and list them.
+def check_texts(texts: Any) -> list[Sentence]:
+    """Check that `texts` is a list of sentences, which need not be split into words.
 
     Raises
     ------
     TypeError
-        If it is none, or has no sentence.
+        If it is not a list, or is empty.
     """
     is_one = isinstance(texts, str) or getattr(texts, "ndim", 1) > 1
     if is_one or (_is_list(texts) and not len(texts)):
@@ -59,14 +59,20 @@ def check_texts(texts: Any) -> list:
 
 
 def check_list(sentences: Any) -> None:
-    """Refuse what is no list of sentences, such as one text, a set, an iterator or None."""
+    """Check that `sentences` is a list, not a single text, a set, an iterator or None.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
     if isinstance(sentences, str | Mapping) or hasattr(sentences, "columns"):
         raise TypeError(
-            f"Expected a list of sentences, got one {type(sentences).__name__}. Give a list of "
+            f"Expected a list of sentences, got one {type(sentences).__name__}. Pass a list of "
             "strings, or of lists of words."
         )
     if not _is_list(sentences):
-        raise TypeError(f"Expected a list of sentences, got {_what(sentences)}.")
+        raise TypeError(f"Expected a list of sentences, got {_describe(sentences)}.")
 
 
 def check_sentence(sentence: Sentence, index: int) -> list[str]:
@@ -77,7 +83,7 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
     sentence : str or sequence of str
         Words, or a string to split on single spaces.
     index : int
-        Place in the corpus, for the messages.
+        Index of the sentence in the corpus, for the error messages.
 
     Returns
     -------
@@ -86,13 +92,13 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
     Raises
     ------
     TypeError
-        If it is neither, as a set of words, or a word is not a string.
+        If it is neither a string nor a list of words, or a word is not a string.
     ValueError
-        If there is no word, or a word is empty or has white space in it.
+        If it does not have words, or a word is empty or contains white space.
     """
     if not isinstance(sentence, str) and not _is_list(sentence):
         raise TypeError(
-            f"Sentence {index}: expected a string or a list of words, got {_what(sentence)}."
+            f"Sentence {index}: expected a string or a list of words, got {_describe(sentence)}."
         )
     words = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
     if not words or words == [""]:
@@ -111,14 +117,14 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
     return words
 
 
-def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence]) -> NDArray:
-    """Check that every word has a label, and put the labels in a row.
+def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) -> NDArray:
+    """Check that every word has a label, and return the labels of all words.
 
     Parameters
     ----------
     corpus : list of list of str
     labels : sequence of sequences
-        Labels of each sentence: strings, or numbers, or booleans.
+        Labels of each sentence: strings, numbers or booleans.
 
     Returns
     -------
@@ -127,69 +133,42 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence]) -> ND
     Raises
     ------
     TypeError
-        If they are not in lists, as sets are not, or labels of different kinds are mixed, which
-        would turn one into the other.
+        If the labels are not in lists (a set has no order), or labels of different kinds are mixed,
+        so that NumPy would convert some of them.
     ValueError
-        If their number is not that of the words.
+        If a sentence does not have as many labels as words.
     """
     if isinstance(labels, str) or not _is_list(labels):
-        raise TypeError(f"Expected a list of labels for each sentence, got {_what(labels)}.")
+        raise TypeError(f"Expected a list of labels for each sentence, got {_describe(labels)}.")
     if len(labels) != len(corpus):
         raise ValueError(f"Got {len(corpus)} sentences, but labels for {len(labels)}.")
     for i, (words, tags) in enumerate(zip(corpus, labels, strict=True)):
         if isinstance(tags, str):
-            raise TypeError(f"Sentence {i}: expected a list of labels, got one string {tags!r}.")
+            raise TypeError(f"Sentence {i}: expected a list of labels, got the string {tags!r}.")
         if not _is_list(tags):
-            raise TypeError(f"Sentence {i}: expected a list of labels, got {_what(tags)}.")
+            raise TypeError(f"Sentence {i}: expected a list of labels, got {_describe(tags)}.")
         if len(words) != len(tags):
             raise ValueError(
                 f"Sentence {i} has {len(words)} words, but {len(tags)} labels: "
                 f"{' '.join(words)[:80]!r}."
             )
-    flat = [tag for tags in labels for tag in tags]
-    kinds = {kind_of(tag) for tag in flat}
-    if len(kinds) > 1 or not kinds <= set(KINDS):
-        raise TypeError(
-            "Labels must be strings, or numbers, or booleans, and all of one kind; got "
-            f"{' and '.join(sorted(kinds))}."
-        )
-    return np.array(flat)
-
-
-def check_layers(layers: Sequence[int], *, include_embeddings: bool) -> None:
-    """Check the numbers of layers, as far as that is possible without a model.
-
-    Raises
-    ------
-    TypeError
-        If they are not integers.
-    ValueError
-        If they are not ascending, or 0 is among them where the embeddings are to be left out.
-    """
-    given = list(layers)
-    if any(isinstance(layer, bool) or not isinstance(layer, Integral) for layer in given):
-        raise TypeError(f"layers must be 'all' or a list of integers, got {given}.")
-    if not given or given != sorted(set(given)):
-        raise ValueError(f"layers must be different and ascending, got {given}.")
-    if 0 in given and not include_embeddings:
-        raise ValueError(
-            f"layers={given} asks for layer 0, the embeddings, which include_embeddings=False "
-            "leaves out. Take 0 out of layers, or leave out include_embeddings."
-        )
+    cells = LabelCells([tag for tags in labels for tag in tags], [len(tags) for tags in labels])
+    cells.check_kind()
+    return np.array(cells.values)
 
 
 def _is_list(values: Any) -> bool:
-    """Tell whether there is a first, a second, and always the same, as in lists and arrays."""
+    """Return whether values have a fixed order and can be read again, as lists and arrays can."""
     if isinstance(values, Mapping | Set) or not hasattr(values, "__getitem__"):
         return False
     return getattr(values, "ndim", 1) > 0 and hasattr(values, "__len__")
 
 
-def _what(values: Any) -> str:
-    """Name what is no list, and say why not."""
+def _describe(values: Any) -> str:
+    """Describe an object that is not a list, and why it cannot be used as one."""
     name = f"{type(values).__name__} {values!r:.60}"
     if isinstance(values, Set):
         return f"the {name}, which has no order"
     if isinstance(values, Iterator):
-        return f"the {name}, which can be read only once: give list(...)"
+        return f"the {name}, which can be read only once: pass list(...)"
     return name

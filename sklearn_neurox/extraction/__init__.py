@@ -1,4 +1,4 @@
-"""Extraction: everything that runs a network and returns one row of activations per word."""
+"""Extraction: run a network, and return one row of activations per word or input."""
 
 from .aggregation import aggregate_bpe, aggregate_characters, aggregate_subwords
 from .extractor import ActivationExtractor

@@ -1,4 +1,4 @@
-"""Which sentences go through a model together."""
+"""Which sentences share a forward pass."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterator
 
 from ._encoding import EncodedSentence
 
-_WORDS = 8192  # extracted before a store takes them
+_WORDS = 8192  # extracted before they are written to a store
 _WORTH_A_FORWARD = 512  # sub-words
-_SIMILAR = 0.85  # of the longest sentence of a batch
+_SIMILAR = 0.85  # of the length of the longest sentence of a batch
 
 
 def batches(
     encoded: list[EncodedSentence], batch_tokens: int, *, padding: bool = True
 ) -> Iterator[list[int]]:
-    """Places in `encoded`, sentences of similar length together, or of one length.
+    """Yield batches of indices of sentences of similar length, or equal length without padding.
 
-    A batch that is worth its forward is closed early rather than padded by more than a sixth.
+    A batch that is large enough to be worth a forward pass is closed early rather than padded by
+    more than a sixth.
     """
     lengths = [len(sentence.row_ids) for sentence in encoded]
     batch: list[int] = []
     for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
         if batch:
-            longest = lengths[batch[0]]  # which the others are padded to
+            longest = lengths[batch[0]]  # to which the others are padded
             is_full = (len(batch) + 1) * longest > batch_tokens
             is_worth_it = len(batch) * longest >= _WORTH_A_FORWARD
             is_other = not padding and lengths[i] < longest
@@ -34,7 +35,7 @@ def batches(
 
 
 def pieces(encoded: list[EncodedSentence]) -> Iterator[slice]:
-    """Yield runs of sentences of some thousand words."""
+    """Yield runs of sentences with some thousand words each."""
     first = n_words = 0
     for i, sentence in enumerate(encoded):
         n_words += sentence.n_rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ from ..datasets.sentences import Sentence, check_sentence
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence as the tokenizer sees it, and the rows that its sub-words make."""
+    """A tokenized sentence, and the row of X that each sub-word belongs to."""
 
     sentence_id: int
-    words: list[str]  # of each row
+    words: list[str]  # one per row
     positions: list[int]  # of each row in the sentence; -1 for a special token
-    inputs: dict[str, list[int]]  # input_ids, and token_type_ids where the model has them
-    row_ids: list[int | None]  # of each sub-word
+    inputs: dict[str, list[int]]  # input_ids, and token_type_ids if the model uses them
+    row_ids: list[int | None]  # one per sub-word
 
     @property
     def n_rows(self) -> int:
@@ -26,43 +26,46 @@ class EncodedSentence(NamedTuple):
         return len(self.words)
 
 
-Alignment = Callable[[Any, list[str], int], tuple[dict[str, list[int]], list[int | None]]]
+# The inputs of the model and the word of each sub-word.
+Aligned: TypeAlias = tuple[dict[str, list[int]], list[int | None]]
+# Called with a tokenizer, the words of a sentence and the index of the sentence.
+Alignment: TypeAlias = Callable[[Any, list[str], int], Aligned]
 
 
-def alignment_of(tokenizer) -> Alignment:
-    """Choose how the sub-words of words are found with a tokenizer.
+def alignment_of(tokenizer: Any) -> Alignment:
+    """Choose how the sub-words of a word are found.
 
-    A fast tokenizer says by its ``word_ids``, unless it glues words that are given one by one
-    together, as byte-level ones without a prefix space do: then by the places in the text.
+    A fast tokenizer provides them as ``word_ids``, unless it joins words that are passed as a list,
+    as byte-level tokenizers without a prefix space do: then offsets in the text are used.
     """
     if not tokenizer.is_fast:
         return _by_pieces
-    one_by_one = tokenizer(["a", "a"], is_split_into_words=True, verbose=False)
-    if one_by_one["input_ids"] == tokenizer("a a", verbose=False)["input_ids"]:
+    as_list = tokenizer(["a", "a"], is_split_into_words=True, verbose=False)
+    if as_list["input_ids"] == tokenizer("a a", verbose=False)["input_ids"]:
         return _by_word_ids
     return _by_offsets
 
 
 def tokenize(
-    tokenizer,
+    tokenizer: Any,
     words: list[str],
     index: int,
     *,
     align: Alignment | None = None,
     special_tokens: bool = False,
 ) -> EncodedSentence:
-    """Tokenize the words of a sentence, one row for each word.
+    """Tokenize the words of a sentence, with one row per word.
 
     Parameters
     ----------
     tokenizer : tokenizer
     words : list of str
     index : int
-        Place of the sentence in the corpus.
+        Index of the sentence in the corpus.
     align : callable, default=None
-        From :func:`alignment_of`, to ask the tokenizer once.
+        From :func:`alignment_of`, which is slow enough to be called once per corpus.
     special_tokens : bool, default=False
-        A row also for each special token that the tokenizer adds.
+        Also create a row for each special token that the tokenizer adds.
 
     Returns
     -------
@@ -71,50 +74,49 @@ def tokenize(
     Raises
     ------
     ValueError
-        If the tokenizer drops a word, or cannot tell the sub-words of words.
+        If the tokenizer drops a word, or the sub-words of a word cannot be found.
     """
     inputs, word_ids = (align or alignment_of(tokenizer))(tokenizer, words, index)
-    lost = set(range(len(words))) - set(word_ids)
-    if lost:
-        position = min(lost)
+    dropped = set(range(len(words))) - set(word_ids)
+    if dropped:
+        position = min(dropped)
         raise ValueError(
-            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, which "
-            "then has no activation. Take it out of the sentence, or replace it."
+            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so that "
+            "it does not have an activation. Remove the word from the sentence, or replace it."
         )
     if not special_tokens:
         return EncodedSentence(index, words, list(range(len(words))), inputs, word_ids)
     names = tokenizer.convert_ids_to_tokens(inputs["input_ids"])
     rows: list[tuple[str, int]] = []
     row_ids: list[int | None] = []
-    before: int | None = None
+    previous: int | None = None
     inside = [place for place, word in enumerate(word_ids) if word is not None]
     for place, (name, word) in enumerate(zip(names, word_ids, strict=True)):
         if word is None and inside[0] < place < inside[-1]:
-            row_ids.append(None)  # a space between words, of a model of characters
+            row_ids.append(None)  # the space between two words, in a character-level model
             continue
-        if word is None or word != before:
+        if word is None or word != previous:
             rows.append((name, -1) if word is None else (words[word], word))
         row_ids.append(len(rows) - 1)
-        before = word
+        previous = word
     texts, positions = (list(column) for column in zip(*rows, strict=True))
     return EncodedSentence(index, texts, positions, inputs, row_ids)
 
 
-def _by_word_ids(tokenizer, words, index):
-    """Model inputs, and the word of each sub-word as a fast tokenizer says."""
+def _by_word_ids(tokenizer: Any, words: list[str], index: int) -> Aligned:
+    """Find the sub-words of words by the ``word_ids`` of a fast tokenizer."""
     encoding = tokenizer(
         words,
         is_split_into_words=True,
-        split_special_tokens=True,  # a word "[SEP]" of the text is a word
+        split_special_tokens=True,  # "[SEP]" in the text is an ordinary word
         truncation=False,
         verbose=False,
     )
-    inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
-    return inputs, encoding.word_ids()
+    return _inputs_of(encoding), encoding.word_ids()
 
 
-def _by_offsets(tokenizer, words, index):
-    """Model inputs, and the word of each sub-word by its place in the text."""
+def _by_offsets(tokenizer: Any, words: list[str], index: int) -> Aligned:
+    """Find the sub-words of words by their offsets in the text."""
     text = " ".join(words)
     encoding = tokenizer(
         text,
@@ -131,19 +133,18 @@ def _by_offsets(tokenizer, words, index):
         own = {owners[i] for i in range(start, end) if text[i] != " "}
         if len(own) > 1:
             raise ValueError(
-                f"Sentence {index}: {type(tokenizer).__name__} makes one sub-word of "
+                f"Sentence {index}: {type(tokenizer).__name__} makes a single sub-word of "
                 f"{text[start:end]!r}, which belongs to two words."
             )
         word_ids.append(None if special or not own else own.pop())
-    left_out = ("attention_mask", "offset_mapping", "special_tokens_mask")
-    return {name: encoding[name] for name in encoding if name not in left_out}, word_ids
+    return _inputs_of(encoding), word_ids
 
 
-def _by_pieces(tokenizer, words, index):
-    """Model inputs, and the word of each sub-word of a tokenizer that does not say.
+def _by_pieces(tokenizer: Any, words: list[str], index: int) -> Aligned:
+    """Find the sub-words of words with a tokenizer that does not report them.
 
-    The words are tokenized one after the other; put together they must be what the tokenizer
-    makes of the sentence. A space of its own, as in models of characters or bytes, is no word's.
+    The words are tokenized separately, and the result is compared with that of the sentence. A
+    space that is a sub-word of its own, as in models of characters or bytes, belongs to no word.
     """
     options = {"split_special_tokens": True, "verbose": False}
     space = tokenizer.tokenize(" ", **options)
@@ -155,33 +156,41 @@ def _by_pieces(tokenizer, words, index):
         word_ids += [None] * n_spaces + [number] * (len(own) - n_spaces)
         pieces += own
     ids = tokenizer.convert_tokens_to_ids(pieces)
-    encoding = tokenizer(" ".join(words), truncation=False, **options)
-    inputs = {name: encoding[name] for name in encoding if name != "attention_mask"}
+    inputs = _inputs_of(tokenizer(" ".join(words), truncation=False, **options))
     whole = inputs["input_ids"]
     n_added = len(whole) - len(ids)
     for before in range(n_added + 1):
         if whole[before : before + len(ids)] == ids:
             return inputs, [None] * before + word_ids + [None] * (n_added - before)
     raise ValueError(
-        f"Sentence {index}: {type(tokenizer).__name__} makes other sub-words of a sentence than of "
-        "its words, so that none can be told to be a word's. Take a fast tokenizer."
+        f"Sentence {index}: {type(tokenizer).__name__} tokenizes the sentence differently from its "
+        "words, so that sub-words cannot be assigned to words. Use a fast tokenizer."
     )
 
 
-def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit: int | None):
-    """Tokenize a whole sentence, one row for what `pooling` takes of it.
+def _inputs_of(encoding: Any) -> dict[str, list[int]]:
+    """Return the inputs of the model; the attention mask is built with the batch."""
+    left_out = ("attention_mask", "offset_mapping", "special_tokens_mask")
+    return {name: encoding[name] for name in encoding if name not in left_out}
+
+
+def tokenize_text(
+    tokenizer: Any, text: Sentence, index: int, *, pooling: str, limit: int | None
+) -> EncodedSentence:
+    """Tokenize a whole sentence, with one row for the sub-words that `pooling` selects.
 
     Parameters
     ----------
     tokenizer : tokenizer
     text : str or sequence of str
-        Text as it comes, or words.
+        Raw text, or words.
     index : int
-        Place of the sentence, for the messages.
+        Index of the sentence, for the error messages.
     pooling : {"mean", "cls", "last"}
-        All sub-words but special tokens; the special token in front; the last sub-word.
+        Select all sub-words except special tokens, the special token at the beginning, or the last
+        sub-word.
     limit : int or None
-        Cut what is longer.
+        Number of sub-words after which the sentence is cut off.
 
     Returns
     -------
@@ -190,32 +199,32 @@ def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit:
     Raises
     ------
     TypeError
-        If it is no text.
+        If `text` is neither a string nor a list of words.
     ValueError
-        If nothing is left of it to take.
+        If `pooling` selects no sub-word.
     """
-    given = text if isinstance(text, str) else " ".join(check_sentence(text, index))
+    joined = text if isinstance(text, str) else " ".join(check_sentence(text, index))
     if limit is not None and limit <= tokenizer.num_special_tokens_to_add():
-        raise ValueError(f"A limit of {limit} sub-words leaves no room beside the special tokens.")
+        raise ValueError(
+            f"A limit of {limit} sub-words leaves no space for text beside the special tokens."
+        )
     encoding = tokenizer(
-        given,
-        split_special_tokens=True,  # as of words, one by one
+        joined,
+        split_special_tokens=True,  # as for a list of words
         truncation=limit is not None,
         max_length=limit,
         return_special_tokens_mask=True,
         verbose=False,
     )
     special = np.array(encoding["special_tokens_mask"], dtype=bool)
-    left_out = ("attention_mask", "special_tokens_mask")
-    inputs = {name: encoding[name] for name in encoding if name not in left_out}
     own = np.flatnonzero(~special)
     if not len(own):
-        raise ValueError(f"Sentence {index}: the tokenizer leaves nothing of {text!r:.60}.")
+        raise ValueError(f"Sentence {index}: no sub-words are left of {text!r:.60}.")
     if pooling == "cls":
         if not special[0]:
             raise ValueError(
-                f"pooling='cls' needs a special token in front of a sentence, but "
-                f"{type(tokenizer).__name__} puts none there; take 'mean' or 'last'."
+                "pooling='cls' needs a special token at the beginning of a sentence, but "
+                f"{type(tokenizer).__name__} does not add one. Use 'mean' or 'last'."
             )
         own = np.array([0])
     elif pooling == "last":
@@ -223,16 +232,17 @@ def tokenize_text(tokenizer, text: Sentence, index: int, *, pooling: str, limit:
     row_ids: list[int | None] = [None] * len(special)
     for place in own:
         row_ids[place] = 0
-    return EncodedSentence(index, [str(text)], [0], inputs, row_ids)
+    return EncodedSentence(index, [str(text)], [0], _inputs_of(encoding), row_ids)
 
 
 def pad(
     sentences: list[EncodedSentence], pad_id: int, length: int | None = None
 ) -> tuple[dict[str, torch.Tensor], list[int | None]]:
-    """Model inputs of a batch, and the rows of its sub-words, numbered through the batch.
+    """Build the inputs of a batch, and number the rows of its sub-words across the batch.
 
-    Padding is on the right, whatever side the tokenizer prefers: positions count from the first
-    sub-word, and what follows the last is masked. None is the length of the longest sentence.
+    Padding is always on the right, whatever side the tokenizer prefers: positions then count from
+    the first sub-word, and the padding is masked. The length defaults to that of the longest
+    sentence.
     """
     length = length or max(len(sentence.row_ids) for sentence in sentences)
     inputs = {

@@ -1,29 +1,33 @@
-"""Sentences past the longest input of a model: an error, cut, or left out."""
+"""Sentences that exceed the longest input of a model: an error, cut off, or dropped."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._warnings import warn
+from ..datasets.sentences import Sentence
 from ._encoding import EncodedSentence, alignment_of, tokenize, tokenize_text
 from ._loading import n_positions
 
 
 def limit_of(model: Any, tokenizer: Any, max_length: int | None) -> int:
-    """Longest input in sub-words: what the model and tokenizer take, or less if asked for.
+    """Return the length of the longest input, in sub-words.
+
+    It is the limit of the model and the tokenizer, or `max_length` if that is given.
 
     Raises
     ------
     ValueError
-        If more is asked for.
+        If `max_length` exceeds the limit.
     """
     limit = min(tokenizer.model_max_length, n_positions(model))
     if max_length is None:
         return limit
     if max_length > limit:
-        raise ValueError(f"max_length={max_length}, but the model's limit is {limit}.")
+        raise ValueError(f"max_length={max_length} exceeds the model's limit of {limit}.")
     return max_length
 
 
@@ -35,72 +39,75 @@ def encode_words(
     on_truncate: str,
     special_tokens: bool,
 ) -> list[EncodedSentence]:
-    """Tokenize every sentence of words, and see that every word is there.
+    """Tokenize all sentences, with one row per word.
 
     Parameters
     ----------
     tokenizer : tokenizer
     corpus : list of list of str
     limit : int
-        Of sub-words.
+        Maximum number of sub-words of a sentence.
     on_truncate : {"error", "warn", "drop"}
         As in ``ActivationExtractor``.
     special_tokens : bool
-        Rows also for special tokens.
+        Also create rows for special tokens.
 
     Returns
     -------
     list of EncodedSentence
-        Those that have rows.
+        The sentences that have rows.
 
     Raises
     ------
     ValueError
-        If a sentence is past the limit where that is an error, or none is left; as ``tokenize``.
+        If a sentence exceeds the limit and `on_truncate` is "error", or no sentence is left; also
+        as :func:`tokenize`.
     """
-    how: dict[str, Any] = {"align": alignment_of(tokenizer), "special_tokens": special_tokens}
-    encoded = [tokenize(tokenizer, words, i, **how) for i, words in enumerate(corpus)]
+    encode = partial(
+        tokenize, tokenizer, align=alignment_of(tokenizer), special_tokens=special_tokens
+    )
+    encoded = [encode(words, i) for i, words in enumerate(corpus)]
     long = [s for s in encoded if len(s.row_ids) > limit]
     if not long:
         return encoded
     worst = max(long, key=lambda s: len(s.row_ids))
     message = (
-        f"{len(long)} of {len(corpus)} sentences are longer than the limit of {limit} "
-        f"sub-words; sentence {worst.sentence_id} has {len(worst.row_ids)}"
+        f"{len(long)} of {len(corpus)} sentences exceed the limit of {limit} sub-words; sentence "
+        f"{worst.sentence_id} has {len(worst.row_ids)}"
     )
     if on_truncate == "error":
-        lost = _words_within(worst, limit)
+        lost = _n_words_within(worst, limit)
         raise ValueError(
-            f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is past the "
-            "limit. Split the sentence, or choose on_truncate='warn' or 'drop'."
+            f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is beyond the "
+            "limit. Split the sentence, or set on_truncate to 'warn' or 'drop'."
         )
     kept = [s for s in encoded if len(s.row_ids) <= limit]
     if on_truncate == "warn":
         for s in long:
-            first_words = corpus[s.sentence_id][: _words_within(s, limit)]
+            first_words = corpus[s.sentence_id][: _n_words_within(s, limit)]
             if first_words:
-                kept.append(tokenize(tokenizer, first_words, s.sentence_id, **how))
+                kept.append(encode(first_words, s.sentence_id))
         kept.sort(key=lambda s: s.sentence_id)
         n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
-        warn(f"{message}. {n_lost} words get no row.")
+        warn(f"{message}. {n_lost} words do not get a row.")
     if not kept:
         raise ValueError(f"{message}: no sentence is left.")
     return kept
 
 
 def encode_texts(
-    tokenizer: Any, texts: list, *, limit: int, on_truncate: str, pooling: str
+    tokenizer: Any, texts: list[Sentence], *, limit: int, on_truncate: str, pooling: str
 ) -> list[EncodedSentence]:
-    """Tokenize whole sentences, one row each.
+    """Tokenize whole sentences, with one row per sentence.
 
     Parameters
     ----------
     tokenizer : tokenizer
     texts : list of str, or of sequences of str
     limit : int
-        Of sub-words.
+        Maximum number of sub-words of a sentence.
     on_truncate : {"error", "warn"}
-        Whether a longer sentence is cut.
+        Whether a longer sentence is an error, or is cut off with a warning.
     pooling : {"mean", "cls", "last"}
 
     Returns
@@ -110,7 +117,8 @@ def encode_texts(
     Raises
     ------
     ValueError
-        If a sentence is past the limit where that is an error; as ``tokenize_text``.
+        If a sentence exceeds the limit and `on_truncate` is "error"; also as
+        :func:`tokenize_text`.
     """
     encoded = [
         tokenize_text(tokenizer, text, i, pooling=pooling, limit=None)
@@ -119,23 +127,23 @@ def encode_texts(
     long = [s.sentence_id for s in encoded if len(s.row_ids) > limit]
     if long:
         message = (
-            f"{len(long)} of {len(encoded)} sentences are longer than the limit of {limit} "
-            f"sub-words; the first is sentence {long[0]}"
+            f"{len(long)} of {len(encoded)} sentences exceed the limit of {limit} sub-words; the "
+            f"first is sentence {long[0]}"
         )
         if on_truncate == "error":
-            raise ValueError(f"{message}. Split them, or choose on_truncate='warn'.")
+            raise ValueError(f"{message}. Split these sentences, or set on_truncate to 'warn'.")
         warn(f"{message}. Their ends are cut off.")
         for i in long:
             encoded[i] = tokenize_text(tokenizer, texts[i], i, pooling=pooling, limit=limit)
     return encoded
 
 
-def _words_within(sentence: EncodedSentence, limit: int) -> int:
-    """Count the first words that fit into the limit together with the special tokens."""
+def _n_words_within(sentence: EncodedSentence, limit: int) -> int:
+    """Count the first words that fit within the limit together with the special tokens."""
     owners = [
         None if row is None or sentence.positions[row] < 0 else sentence.positions[row]
         for row in sentence.row_ids
     ]
-    room = limit - owners.count(None)
+    available = limit - owners.count(None)
     subwords = np.bincount([word for word in owners if word is not None])
-    return int(np.searchsorted(np.cumsum(subwords), room, side="right"))
+    return int(np.searchsorted(np.cumsum(subwords), available, side="right"))

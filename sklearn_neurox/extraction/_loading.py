@@ -1,4 +1,4 @@
-"""Models and tokenizers of ``transformers``, given by name or loaded already."""
+"""Models and tokenizers of ``transformers``, given by name or already loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .._device import resolve_device
 from .._optional import import_optional
 from ._vocabulary import check_vocabulary
 
-# Names that modules of position embeddings end in.
+# How the paths of modules of position embeddings end.
 _POSITIONS = ("position_embeddings", "wpe", "embed_positions")
 _LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _LOCK_OF_LOCKS = Lock()
@@ -31,18 +31,18 @@ def load_model(
     random_weights: bool = False,
     seed: int = 0,
 ) -> Any:
-    """Load a stack of layers, and put it on the device.
+    """Load a model with a stack of layers, and move it to the device.
 
     Parameters
     ----------
     model : str, path or torch.nn.Module
-        A loaded model stays where it is if `device` is "auto". Of a model with a head, what is
-        below the head is taken; of an encoder-decoder, the encoder.
+        A loaded model stays on its device if `device` is "auto". If the model has a head, the model
+        below the head is returned; if it is an encoder-decoder, its encoder.
     device : str or torch.device
     random_weights : bool, default=False
-        Draw all weights anew, as the model was initialised before its training.
+        Initialize all weights randomly, as before training.
     seed : int, default=0
-        For these draws; the global state of torch is left as it was.
+        Seed of the random weights; the global random state of torch is left unchanged.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def load_model(
     Raises
     ------
     ValueError
-        If the device is not there, the model cannot be loaded, or has no stack of layers.
+        If the device is not available, the model cannot be loaded, or it does not have a stack of
+        layers.
     ImportError
         If ``transformers`` is needed and not installed.
     """
@@ -59,11 +60,11 @@ def load_model(
     given = model if isinstance(model, torch.nn.Module) else None
     if given is not None and not hasattr(getattr(given, "config", None), "num_hidden_layers"):
         raise ValueError(
-            f"{type(given).__name__} is no model of transformers with a stack of hidden layers; "
-            "ModuleActivations reads any torch.nn.Module."
+            "model must be a model of transformers with hidden layers, got "
+            f"{type(given).__name__}. ModuleActivations reads any torch.nn.Module."
         )
     if random_weights:
-        loaded = _initialised_anew(model, seed)
+        loaded = _initialize(model, seed)
     elif given is None:
         transformers = _transformers("Loading a model by name")
         with _no_progress_bar(transformers), _named("model", model):
@@ -74,25 +75,25 @@ def load_model(
     if loaded.config.is_encoder_decoder:
         loaded = loaded.get_encoder()
     if not hasattr(loaded.config, "num_hidden_layers"):
-        raise ValueError(f"{type(loaded).__name__} has no stack of hidden layers.")
+        raise ValueError(f"{type(loaded).__name__} does not have a stack of hidden layers.")
     if given is not None and device == "auto":
         return loaded if loaded.device == given.device else loaded.to(given.device)
     return loaded.to(target)
 
 
-def _initialised_anew(model: Any, seed: int) -> Any:
-    """Build a model with weights as before its training, of the dtype of a given one."""
+def _initialize(model: Any, seed: int) -> Any:
+    """Build a model with the weights it has before training, in the dtype of a loaded model."""
     transformers = _transformers("A model with random weights")
-    is_given = isinstance(model, torch.nn.Module)
-    with _named("model", type(model).__name__ if is_given else model):
-        if is_given:  # a copy, as a model may write into its configuration
+    is_loaded = isinstance(model, torch.nn.Module)
+    with _named("model", type(model).__name__ if is_loaded else model):
+        if is_loaded:  # a copy, because a model may write to its configuration
             config = deepcopy(model.config)
         else:
             config = transformers.AutoConfig.from_pretrained(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        fresh = type(model)(config) if is_given else transformers.AutoModel.from_config(config)
-    return fresh.to(model.dtype) if is_given else fresh
+        fresh = type(model)(config) if is_loaded else transformers.AutoModel.from_config(config)
+    return fresh.to(model.dtype) if is_loaded else fresh
 
 
 def load_tokenizer(tokenizer: Any) -> Any:
@@ -101,7 +102,7 @@ def load_tokenizer(tokenizer: Any) -> Any:
     Parameters
     ----------
     tokenizer : str, path or tokenizer
-        An empty name stands for a loaded model that does not know where it came from.
+        An empty string stands for a loaded model that does not know where it was loaded from.
 
     Returns
     -------
@@ -110,9 +111,9 @@ def load_tokenizer(tokenizer: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is none, it cannot be loaded, or it knows no word.
+        If it is missing, cannot be loaded, or does not know any word.
     TypeError
-        If it is no tokenizer of transformers.
+        If it is not a tokenizer of transformers.
     ImportError
         If ``transformers`` is needed and not installed.
     """
@@ -121,19 +122,21 @@ def load_tokenizer(tokenizer: Any) -> Any:
             "A loaded model needs its tokenizer: ActivationExtractor(model, tokenizer)."
         )
     if isinstance(tokenizer, str | PathLike):
-        # Byte-level BPE takes words one by one only if each may start with a space.
         transformers = _transformers("Loading a tokenizer by name")
         with _named("tokenizer", tokenizer):
+            # Byte-level BPE accepts a list of words only if each word may start with a space.
             loaded = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
         check_vocabulary(loaded, tokenizer)
         tokenizer = loaded
     if not hasattr(tokenizer, "model_max_length"):
-        raise TypeError(f"Expected a tokenizer of transformers, got {type(tokenizer).__name__}.")
+        raise TypeError(
+            f"tokenizer must be a tokenizer of transformers, got {type(tokenizer).__name__}."
+        )
     return tokenizer
 
 
 def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
-    """Split "model,tokenizer", names of two in one string, unless a path has such a name."""
+    """Split "model,tokenizer" into two names, unless it is the path of an existing file."""
     if tokenizer is None and isinstance(model, str) and "," in model and not Path(model).exists():
         names = [name.strip() for name in model.split(",")]
         if len(names) != 2 or not all(names):
@@ -143,41 +146,41 @@ def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
 
 
 def check_folder(name: Any, what: str) -> None:
-    """See that a path leads to something, before a hub is asked for a model of such a name.
+    """Check that a path exists, so that a mistyped path is not searched for on a model hub.
 
     Raises
     ------
     ValueError
-        If a path, or a string that can only be one, leads nowhere.
+        If a path, or a string that can only be a path, does not exist.
     """
     is_path = isinstance(name, str) and name.startswith((".", "~", "/"))
     if (is_path or isinstance(name, PathLike)) and not Path(name).exists():
         raise ValueError(
-            f"Cannot load the {what} {str(name)!r}; expected the name or the path of one of "
-            f"transformers, but there is no folder {str(Path(name).absolute())!r}."
+            f"Cannot load the {what} {str(name)!r}: the folder {str(Path(name).absolute())!r} does "
+            f"not exist. Expected the name or path of a {what} of transformers."
         )
 
 
 @contextmanager
-def alone_with(*given: Any) -> Iterator[None]:
-    """Keep other threads from models and tokenizers that clones of an extractor share.
+def alone_with(*shared: Any) -> Iterator[None]:
+    """Keep other threads from using models and tokenizers that clones of an extractor share.
 
-    While a model runs it has hooks, which would catch what another thread runs; and a fast
-    tokenizer keeps what it was last asked for.
+    While a model runs, its hooks would also read what another thread runs; and a fast tokenizer
+    stores the padding and truncation of the last call.
     """
     with ExitStack() as held:
-        for one in given:
-            if isinstance(one, torch.nn.Module) or hasattr(one, "model_max_length"):
+        for each in shared:
+            if isinstance(each, torch.nn.Module) or hasattr(each, "model_max_length"):
                 with _LOCK_OF_LOCKS:
-                    lock = _LOCKS.setdefault(one, RLock())
+                    lock = _LOCKS.setdefault(each, RLock())
                 held.enter_context(lock)
         yield
 
 
 def n_positions(model: Any) -> int:
-    """Count the positions that the model has embeddings for, the length of its longest input."""
-    for name, module in model.named_modules():
-        if name.endswith(_POSITIONS) and isinstance(module, torch.nn.Embedding):
+    """Return the number of positions that a model has embeddings for."""
+    for path, module in model.named_modules():
+        if path.endswith(_POSITIONS) and isinstance(module, torch.nn.Embedding):
             # RoBERTa counts positions from padding_idx + 1, OPT and BART from an offset.
             padding = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - max(padding, getattr(module, "offset", 0))
@@ -186,18 +189,18 @@ def n_positions(model: Any) -> int:
 
 
 def fingerprint(model: Any) -> str:
-    """Digest of all weights of a model, by their names."""
+    """Return a digest of the names and values of all weights of a model."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
         flat = weight.detach().cpu().contiguous().flatten()
-        digest.update(flat.view(torch.uint8).numpy())  # the buffer itself, not a copy
+        digest.update(flat.view(torch.uint8).numpy())  # the buffer, not a copy of it
     return digest.hexdigest()
 
 
 @contextmanager
-def evaluating(model) -> Iterator[None]:
-    """No dropout: put the model into eval mode, and each of its modules back into its own."""
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put a model into eval mode, without dropout, and restore the mode of each of its modules."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -208,26 +211,25 @@ def evaluating(model) -> Iterator[None]:
 
 
 @contextmanager
-def _no_progress_bar(transformers) -> Iterator[None]:
-    """Load without a bar of transformers' own, and put its setting back."""
+def _no_progress_bar(transformers: Any) -> Iterator[None]:
     logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
+    was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             logging.enable_progress_bar()
 
 
 @contextmanager
 def _named(what: str, name: Any) -> Iterator[None]:
-    """Say what could not be loaded; the message of transformers may leave out the name."""
+    """Add to an error what could not be loaded, which the message of transformers may leave out."""
     try:
         yield
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"Cannot load the {what} {str(name)!r}; expected the name or the path of one of "
+            f"Cannot load the {what} {str(name)!r}. Expected the name or path of a {what} of "
             f"transformers. {error}"
         ) from error
 

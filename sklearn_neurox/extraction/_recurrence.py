@@ -1,61 +1,77 @@
-"""Recurrent layers that take inputs for positions."""
+"""Recurrent layers that would treat the inputs of a batch as positions of one sequence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
-Shapes = list[tuple[str, nn.RNNBase, tuple[int, ...]]]
+Shape = tuple[int, ...]
 
 
-@contextmanager
-def watching_recurrence(module: nn.Module) -> Iterator[Shapes]:
-    """Note what each recurrent layer gets whose first axis are the positions of a batch."""
-    seen: Shapes = []
-    handles = []
-    for name, layer in module.named_modules():
-        if isinstance(layer, nn.RNNBase) and not layer.batch_first:
+def check_recurrence(module: nn.Module, inputs: Tensor, run: Callable[[Tensor], object]) -> None:
+    """Raise if a recurrent layer would mix the inputs of a batch.
 
-            def note(layer: Any, args: tuple, kwargs: dict, name: str = name) -> None:
-                given = args[0] if args else kwargs.get("input")
-                if isinstance(given, Tensor) and given.ndim == 3:  # else no batch, or packed
-                    seen.append((name, layer, tuple(given.shape)))
-
-            handles.append(layer.register_forward_pre_hook(note, with_kwargs=True))
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def check_recurrence(seen: Shapes, inputs: Tensor, run: Callable[[Tensor], Shapes]) -> None:
-    """Refuse a layer that goes through the inputs of a batch as if they were positions.
+    A layer with ``batch_first=False`` treats the first axis of its input as positions. Whether that
+    axis really is one of positions cannot be decided from the shapes of one batch: there may be as
+    many positions as inputs. It is decided by two small ones, of the same input once and twice: the
+    number of positions stays the same, the number of inputs does not. Modules without such a layer
+    are not run.
 
     Parameters
     ----------
-    seen : list
-        What the layers got for `inputs`.
+    module : torch.nn.Module
     inputs : Tensor of shape (n_inputs, ...)
     run : callable
-        Gives what they get for other inputs.
+        Feeds inputs to the module.
 
     Raises
     ------
     ValueError
-        If there is one, naming it.
+        If there is such a layer, with its path.
     """
-    if not any(shape[0] == len(inputs) for _, _, shape in seen):
+    layers = {
+        path: layer
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.RNNBase) and not layer.batch_first
+    }
+    if not layers:
         return
-    # There may be as many positions by chance: with another number of inputs it is told.
-    others = inputs[:1] if len(inputs) > 1 else inputs[[0, 0]]
-    for (name, layer, shape), (_, _, other) in zip(seen, run(others), strict=False):
-        if shape[0] == len(inputs) and other[0] == len(others):
+    with _shapes_of(layers) as shapes:
+        run(inputs[[0]])
+        n_calls = len(shapes)
+        run(inputs[[0, 0]])
+    for (path, once), (_, twice) in zip(shapes[:n_calls], shapes[n_calls:], strict=False):
+        if once[0] != twice[0]:
             raise ValueError(
-                f"{type(layer).__name__} {name!r} has batch_first=False and gets {shape}: it would "
-                f"take the {len(inputs)} inputs for the positions of one, and mix them. Build it "
-                "with batch_first=True, or swap the axes before it."
+                f"{type(layers[path]).__name__} {path!r} has batch_first=False, but the first axis "
+                f"of its input is that of the inputs: it has the shape {once} for one input and "
+                f"{twice} for two. The layer would mix the inputs as if they were positions of one "
+                "sequence. Build it with batch_first=True, or transpose its input."
             )
+
+
+@contextmanager
+def _shapes_of(layers: Mapping[str, nn.Module]) -> Iterator[list[tuple[str, Shape]]]:
+    """Record the shape of each batch of sequences that reaches a layer."""
+    shapes: list[tuple[str, Shape]] = []
+
+    def recorder(path: str) -> Callable[[nn.Module, tuple, dict[str, Any]], None]:
+        def record(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+            received = args[0] if args else kwargs.get("input")
+            if isinstance(received, Tensor) and received.ndim == 3:  # not packed, not unbatched
+                shapes.append((path, tuple(received.shape)))
+
+        return record
+
+    handles = [
+        layer.register_forward_pre_hook(recorder(path), with_kwargs=True)
+        for path, layer in layers.items()
+    ]
+    try:
+        yield shapes
+    finally:
+        for handle in handles:
+            handle.remove()

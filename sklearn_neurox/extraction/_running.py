@@ -1,4 +1,4 @@
-"""Batches through a model, and their rows to where the corpus has them."""
+"""Running a model over batches of sentences."""
 
 from __future__ import annotations
 
@@ -6,62 +6,64 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm  # skorch brings it
+from tqdm.auto import tqdm
 
 from ._batching import batches
 from ._encoding import EncodedSentence, pad
 from ._loading import evaluating
 from ._states import LayerStates
-from .aggregation import aggregate_spans, spans
+from .aggregation import AGGREGATIONS, spans
 
-Forward = Callable[..., tuple[list[torch.Tensor], list[int | None]]]
+# Called with sentences and a length to pad them to; returns the states of each layer, and the row
+# of each sub-word.
+Forward: TypeAlias = Callable[..., tuple[list[torch.Tensor], list[int | None]]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """How sentences go through a model, and what is kept.
+    """How sentences are run through a model, and what is kept of the states.
 
     Parameters
     ----------
     model : torch.nn.Module
-    layers : sequence of int
+    layers : tuple of int
     modules : str or None
         As in ``ActivationExtractor``.
-    how : {"first", "last", "mean"}
-        How the states of the sub-words of a row become one.
+    aggregation : str
+        How the states of the sub-words of a row are aggregated, a key of ``AGGREGATIONS``.
     pad_id : int
-        Token that sentences are padded with; it is masked.
+        Index of the sub-word that sentences are padded with.
     batch_tokens : int
-        Sub-words in a batch.
+        Number of sub-words in a batch.
     dtype : str
-        Of the rows.
+        Dtype of the rows.
     autocast : str or None
-        Dtype of the products of the model, where it is narrower.
-    verbose : bool
+        Dtype of the matrix products of the model, if it is narrower.
+    verbose : int
         Show a progress bar.
     padding : bool, default=True
-        Sentences of different lengths may share a batch.
+        Whether sentences of different lengths may share a batch.
     """
 
     model: Any
-    layers: Sequence[int]
+    layers: tuple[int, ...]
     modules: str | None
-    how: str
+    aggregation: str
     pad_id: int
     batch_tokens: int
     dtype: str
     autocast: str | None
-    verbose: bool
+    verbose: int
     padding: bool = True
 
     @contextmanager
     def forward(self) -> Iterator[Forward]:
-        """Give what takes sentences, and a length to pad them to, to states and their rows."""
+        """Prepare the model, and yield a function from sentences to the states of sub-words."""
         model, device = self.model, self.model.device
         narrow = torch.autocast(
             device.type,
@@ -70,7 +72,9 @@ class Run:
         )
         running = LayerStates(model, self.layers, self.modules)
 
-        def forward(sentences: list[EncodedSentence], length: int | None = None):
+        def forward(
+            sentences: list[EncodedSentence], length: int | None = None
+        ) -> tuple[list[torch.Tensor], list[int | None]]:
             inputs, row_ids = pad(sentences, self.pad_id, length)
             return states_of({name: ids.to(device) for name, ids in inputs.items()}), row_ids
 
@@ -84,7 +88,7 @@ class Run:
         ----------
         encoded : list of EncodedSentence
         quiet : bool, default=False
-            Without a progress bar.
+            Never show a progress bar.
 
         Returns
         -------
@@ -94,7 +98,8 @@ class Run:
         Raises
         ------
         ValueError
-            For activations that are NaN or infinite, naming the sentence.
+            If an activation is NaN or infinite, with the sentence; or if the layers have different
+            widths.
         """
         starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
         X = np.empty((0, 0), dtype=self.dtype)
@@ -108,51 +113,59 @@ class Run:
             for batch in batches(encoded, self.batch_tokens, padding=self.padding):
                 sentences = [encoded[i] for i in batch]
                 states, row_ids = forward(sentences)
-                first, counts = spans(row_ids)
                 _check_widths(states, self.layers)
                 if not X.size:
                     X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=self.dtype)
                 rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
                 column = 0
-                for state in states:
-                    exact = state.float() if state.dtype.itemsize < 4 else state  # a mean needs it
-                    words = aggregate_spans(exact.flatten(0, 1), first, counts, self.how)
-                    words = words.to(getattr(torch, self.dtype)).cpu()
-                    _check_finite(words, sentences)
-                    X[rows, column : column + state.shape[-1]] = words.numpy()
-                    column += state.shape[-1]
+                for block in self._aggregated(states, row_ids):
+                    _check_finite(block, sentences)
+                    X[rows, column : column + block.shape[1]] = block.numpy()
+                    column += block.shape[1]
                 progress.update(sum(len(sentence.row_ids) for sentence in sentences))
         return X
 
+    def _aggregated(
+        self, states: list[torch.Tensor], row_ids: list[int | None]
+    ) -> Iterator[torch.Tensor]:
+        """Yield the rows of a batch, layer by layer."""
+        aggregate = AGGREGATIONS[self.aggregation]
+        first, counts = spans(row_ids)
+        for state in states:
+            # Means are computed in float32 at least.
+            exact = state.float() if state.dtype.itemsize < 4 else state
+            rows = aggregate(exact.flatten(0, 1), first, counts)
+            yield rows.to(getattr(torch, self.dtype)).cpu()
+
 
 def digest_of(encoded: list[EncodedSentence]) -> str:
-    """Digest of the sub-words of a corpus, and of the rows that they belong to."""
+    """Return a digest of the sub-words of a corpus and of the rows that they belong to."""
     digest = hashlib.sha256()
     for sentence in encoded:
         digest.update(repr((sentence.inputs["input_ids"], sentence.row_ids)).encode())
     return digest.hexdigest()
 
 
+def word_indices(corpus: list[list[str]], encoded: list[EncodedSentence]) -> NDArray[np.intp]:
+    """Return the index of the word of each row among all words of the corpus."""
+    starts = np.cumsum([0] + [len(words) for words in corpus])
+    return np.concatenate([starts[s.sentence_id] + s.positions for s in encoded])
+
+
 def _check_widths(states: list[torch.Tensor], layers: Sequence[int]) -> None:
     widths = [state.shape[-1] for state in states]
     if len(set(widths)) > 1:
         raise ValueError(
-            f"The layers {list(layers)} have {widths} neurons; extract layers of one width "
-            "together, and others by themselves."
+            f"The layers {list(layers)} have different widths, {widths}. Extract layers of "
+            "different widths separately."
         )
 
 
-def _check_finite(words: torch.Tensor, sentences: list[EncodedSentence]) -> None:
-    finite = torch.isfinite(words).all(dim=1)
+def _check_finite(rows: torch.Tensor, sentences: list[EncodedSentence]) -> None:
+    finite = torch.isfinite(rows).all(dim=1)
     if not finite.all():
         owners = [s.sentence_id for s in sentences for _ in range(s.n_rows)]
         raise ValueError(
             f"Sentence {owners[int(finite.int().argmin())]} has activations that are NaN or "
-            f"infinite as {str(words.dtype).removeprefix('torch.')}."
+            f"infinite in {str(rows.dtype).removeprefix('torch.')}."
         )
-
-
-def places(corpus: list[list[str]], encoded: list[EncodedSentence]) -> NDArray[np.intp]:
-    """Place in the corpus of the word of each row."""
-    starts = np.cumsum([0] + [len(words) for words in corpus])
-    return np.concatenate([starts[s.sentence_id] + s.positions for s in encoded])

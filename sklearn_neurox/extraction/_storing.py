@@ -1,26 +1,37 @@
-"""An extraction into a store, which goes on where it was broken off."""
+"""Extraction into a store, which can be interrupted and resumed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
 from os import PathLike
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ..activations.store import StoreWriter
 from ._encoding import EncodedSentence
 from ._loading import fingerprint
 from ._running import Run, digest_of
+from .hook_points import unit_of
 
 
-def check_store(path: Any, extractor: Any) -> None:
-    """See that there can be a store of an extractor's activations, before any work.
+def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
+    """Check that activations can be written to a store, before any work.
+
+    Parameters
+    ----------
+    path : str or path
+    parameters : mapping
+        Parameters of the extractor.
 
     Raises
     ------
     TypeError
-        If `path` is no path.
+        If `path` is not a path.
     ValueError
-        If it is empty, or the activations are not those of words, or could not be made again.
+        If `path` is empty, or the rows are not those of words, or they could not be reproduced
+        when the extraction is resumed.
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(
@@ -28,10 +39,17 @@ def check_store(path: Any, extractor: Any) -> None:
         )
     if not str(path):
         raise ValueError("store must be the path of a folder, got an empty string.")
-    if extractor.include_special_tokens:
-        raise ValueError("A store holds the words of a corpus, not special tokens.")
-    if extractor.random_weights and not isinstance(extractor.random_state, Integral):
-        raise ValueError("To go on later, a random model needs an integer random_state.")
+    if parameters["include_special_tokens"]:
+        raise ValueError(
+            "A store contains the words of a corpus, not special tokens: leave out either store or "
+            "include_special_tokens."
+        )
+    random_state = parameters["random_state"]
+    if parameters["random_weights"] and not isinstance(random_state, Integral):
+        raise ValueError(
+            "To write the activations of a model with random weights to a store, random_state must "
+            f"be an integer, so that the extraction can be resumed; got {random_state!r}."
+        )
 
 
 def write_store(
@@ -40,10 +58,10 @@ def write_store(
     encoded: list[EncodedSentence],
     parts: list[slice],
     *,
-    labels: Any,
+    labels: NDArray | None,
     parameters: dict[str, Any],
 ) -> None:
-    """Extract into a store, piece by piece, from where it stands.
+    """Write activations to a store part by part, resuming after the parts that it contains.
 
     Parameters
     ----------
@@ -51,17 +69,17 @@ def write_store(
     run : Run
     encoded : list of EncodedSentence
     parts : list of slice
-        Pieces of `encoded`, in order. They are the same whether the run was broken off or not:
-        rounding depends on the batch.
+        Parts of `encoded`, in order. They must not depend on where a run was interrupted, because
+        rounding depends on the batches.
     labels : ndarray of shape (n_words,) or None
     parameters : dict
-        What made the activations.
+        As returned by :func:`provenance`.
     """
-    one = run.rows(encoded[:1], quiet=True)
+    first_row = run.rows(encoded[:1], quiet=True)
     writer = StoreWriter(
         path,
         layers=run.layers,
-        width=one.shape[1] // len(run.layers),
+        width=first_row.shape[1] // len(run.layers),
         dtype=run.dtype,
         words=[sentence.words for sentence in encoded],
         sentence_ids=[sentence.sentence_id for sentence in encoded],
@@ -71,14 +89,23 @@ def write_store(
     with writer:
         for part in parts:
             if part.start >= writer.n_done:
-                some = encoded[part]
-                writer.append(run.rows(some), k=len(some))
+                sentences = encoded[part]
+                writer.append(run.rows(sentences), k=len(sentences))
 
 
 def provenance(
-    extractor: Any, run: Run, tokenizer: Any, encoded: list[EncodedSentence]
+    parameters: Mapping[str, Any], run: Run, tokenizer: Any, encoded: list[EncodedSentence]
 ) -> dict[str, Any]:
-    """Tell what made the activations, to the last weight and sub-word."""
+    """Describe what the activations depend on, including every weight and sub-word.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Parameters of the extractor.
+    run : Run
+    tokenizer : tokenizer
+    encoded : list of EncodedSentence
+    """
     names = (
         "modules", "aggregation", "max_length", "on_truncate", "batch_tokens", "autocast",
         "random_weights",
@@ -90,4 +117,5 @@ def provenance(
         "weights_sha256": fingerprint(run.model),
         "tokenizer_class": type(tokenizer).__name__,
         "subwords_sha256": digest_of(encoded),
-    } | {name: getattr(extractor, name) for name in names}
+        "unit": unit_of(run.modules),
+    } | {name: parameters[name] for name in names}

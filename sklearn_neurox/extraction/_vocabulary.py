@@ -1,4 +1,4 @@
-"""Whether a tokenizer knows words, and the model its sub-words."""
+"""Whether the vocabularies of the text, the tokenizer and the model fit together."""
 
 from __future__ import annotations
 
@@ -11,90 +11,100 @@ from torch import nn
 from .._warnings import warn
 from ._encoding import EncodedSentence
 
-_MANY = 0.5  # of all sub-words, so that most of what the model sees is not the text
+_MANY = 0.5  # of all sub-words: the model then sees little of the text
 
 
 def check_vocabulary(tokenizer: Any, name: Any) -> None:
-    """Refuse a tokenizer that was made from nothing.
+    """Check that a tokenizer was loaded from files.
 
-    Where the files of a tokenizer are missing, ``transformers`` makes one of special tokens
-    alone, to which every word is unknown.
+    If the files of a tokenizer are missing, ``transformers`` creates a tokenizer that consists of
+    special tokens only, to which every word is unknown.
 
     Parameters
     ----------
     tokenizer : tokenizer
     name : str or path
-        Where it was loaded from, for the message.
+        Where it was loaded from, for the error message.
 
     Raises
     ------
     ValueError
-        If it has no sub-word but special tokens.
+        If it does not contain any sub-word apart from special tokens.
     """
-    # What starts a word, alone, is no word: T5's has it without any file.
+    # The mark of a word's beginning is not a word; T5's tokenizer contains it without any file.
     known = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens) - {"▁"}
     if not known:
         raise ValueError(
-            f"The tokenizer {str(name)!r} knows no word: the {type(tokenizer).__name__} from there "
-            f"has only its {len(tokenizer)} special tokens, because its files (tokenizer.json, or "
-            "those of its vocabulary) are missing. Save the tokenizer beside the model, "
-            "tokenizer.save_pretrained(folder), or give it: ActivationExtractor(model, tokenizer)."
+            f"The tokenizer {str(name)!r} does not know any word: the {type(tokenizer).__name__} "
+            f"loaded from there contains only its {len(tokenizer)} special tokens, because its "
+            "files (tokenizer.json, or those of its vocabulary) are missing. Save the tokenizer "
+            "beside the model with tokenizer.save_pretrained(folder), or pass it: "
+            "ActivationExtractor(model, tokenizer)."
         )
 
 
 def check_ids(model: Any, tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
-    """See that the model has an embedding for every sub-word.
+    """Check that the model has an embedding for every sub-word.
 
     Parameters
     ----------
     model : torch.nn.Module
     tokenizer : tokenizer
-    encoded : list of EncodedSentence
+    encoded : iterable of EncodedSentence
 
     Raises
     ------
     ValueError
-        If it has not, naming the sub-word and the sizes of both.
+        If an embedding is missing, with the sub-word and both sizes.
     """
     size = n_embeddings(model)
+    if size is None:
+        return
     for sentence in encoded:
-        worst = max(sentence.inputs["input_ids"])
-        if size is not None and worst >= size:
+        highest = max(sentence.inputs["input_ids"])
+        if highest >= size:
             raise ValueError(
-                f"Sentence {sentence.sentence_id} has the sub-word "
-                f"{tokenizer.convert_ids_to_tokens(worst)!r} of number {worst}, but "
-                f"{type(model).__name__} has {size} embeddings, and {type(tokenizer).__name__} "
-                f"{len(tokenizer)} sub-words. Give the tokenizer of this model."
+                f"Sentence {sentence.sentence_id} contains the sub-word "
+                f"{tokenizer.convert_ids_to_tokens(highest)!r} with index {highest}, but "
+                f"{type(model).__name__} has {size} embeddings and {type(tokenizer).__name__} "
+                f"{len(tokenizer)} sub-words. Use the tokenizer of this model."
             )
 
 
 def warn_unknown(tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
-    """Warn where the tokenizer does not know most of the text.
+    """Warn if most of the text is unknown to the tokenizer.
 
     Parameters
     ----------
     tokenizer : tokenizer
-    encoded : list of EncodedSentence
+    encoded : iterable of EncodedSentence
     """
     unknown = tokenizer.unk_token_id
     added = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    if unknown is None or unknown in added:  # GPT-2 knows every byte, and has one for all
+    if unknown is None or unknown in added:  # GPT-2 knows every byte and uses one token for all
         return
-    # Special tokens in the text are text, so that these were put around it.
+    # Special tokens within the text are tokenized as text, so that these were added around it.
     around = list(set(tokenizer.all_special_ids) - {unknown})
     ids = np.concatenate([sentence.inputs["input_ids"] for sentence in encoded])
     share = float(np.mean(ids[~np.isin(ids, around)] == unknown))
     if share > _MANY:
         warn(
-            f"{share:.0%} of the sub-words are {tokenizer.unk_token!r}, unknown to "
-            f"{type(tokenizer).__name__}: is it the tokenizer of this model and this language?",
+            f"{share:.0%} of the sub-words are {tokenizer.unk_token!r}, that is, unknown to "
+            f"{type(tokenizer).__name__}. Check that it is the tokenizer of this model, and that "
+            "the model was trained on the language of the text.",
         )
 
 
 def n_embeddings(model: Any) -> int | None:
-    """Count the sub-words that a model has embeddings for, where it looks them up."""
+    """Return the number of sub-words that a model has embeddings for, if they are in a table."""
     try:
         table = model.get_input_embeddings()
-    except (AttributeError, NotImplementedError):  # a model that makes them otherwise
+    except (AttributeError, NotImplementedError):  # the model computes them
         return None
     return table.num_embeddings if isinstance(table, nn.Embedding) else None
+
+
+def pad_id_of(model: Any, tokenizer: Any) -> int:
+    """Return the index of a sub-word that sentences can be padded with; it is masked."""
+    pad_id, size = tokenizer.pad_token_id or 0, n_embeddings(model)
+    return pad_id if size is None or pad_id < size else 0

@@ -1,110 +1,114 @@
-"""From the sub-words of a tokenizer to one row per word."""
+"""From the states of sub-words to one state per word."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-AGGREGATIONS = ("first", "last", "mean")
+# (states, first, counts) to the states of words. Word k consists of the sub-words from first[k] to
+# first[k] + counts[k] - 1 of the second-to-last axis of the states, an array or a tensor.
+Aggregation: TypeAlias = Callable[[Any, NDArray[np.intp], NDArray[np.intp]], Any]
 
 
-def aggregate_subwords(states: Any, word_ids: Sequence[int | None], how: str) -> Any:
+def _first(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
+    return states[..., first, :]
+
+
+def _last(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
+    return states[..., first + counts - 1, :]
+
+
+def _mean(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
+    total = states[..., first, :]  # a copy, as the index is an array
+    for piece in range(1, counts.max(initial=0)):
+        longer = np.flatnonzero(counts > piece)
+        total[..., longer, :] += states[..., first[longer] + piece, :]
+    is_array = isinstance(states, np.ndarray)
+    divisor = counts.astype(total.dtype) if is_array else total.new_tensor(counts)
+    return total / divisor[:, None]
+
+
+# A new aggregation is a function and its entry here.
+AGGREGATIONS: dict[str, Aggregation] = {"first": _first, "last": _last, "mean": _mean}
+
+
+def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation: str) -> Any:
     """Aggregate the states of sub-words into one state per word.
 
     Parameters
     ----------
-    states : ndarray or torch.Tensor of shape (..., n_subwords, n_units)
-        States of the sub-words, with any leading axes, as (n_layers, n_subwords, n_units).
+    states : ndarray or torch.Tensor of shape (..., n_subwords, n_neurons)
+        States of the sub-words, with any leading axes, such as (n_layers, n_subwords, n_neurons).
     word_ids : sequence of n_subwords int or None
-        Word of each sub-word, numbered from 0; None for special tokens and padding. The
-        sub-words of a word are neighbours.
-    how : {"first", "last", "mean"}
-        Keep the first or the last sub-word of a word, or the mean of all.
+        Word of each sub-word, numbered from 0; None for special tokens and padding. The sub-words
+        of a word must be adjacent.
+    aggregation : {"first", "last", "mean"}
+        Use the first or the last sub-word of a word, or the mean of all its sub-words.
 
     Returns
     -------
-    ndarray or torch.Tensor of shape (..., n_words, n_units)
-        A copy, of the kind and dtype of `states`.
+    ndarray or torch.Tensor of shape (..., n_words, n_neurons)
+        A copy, of the type and dtype of `states`.
 
     Raises
     ------
     ValueError
-        If `how` is unknown, lengths differ, a word has no sub-word (there is never a made-up
-        row), or its sub-words are apart.
+        If `aggregation` is unknown, lengths differ, a word does not have a sub-word (no row is
+        ever made up), or the sub-words of a word are not adjacent.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurox.activations import aggregate_subwords
+    >>> from sklearn_neurox import aggregate_subwords
     >>> states = np.array([[9.0], [1.0], [3.0], [5.0], [9.0]])
     >>> aggregate_subwords(states, [None, 0, 0, 1, None], "mean")
     array([[2.],
            [5.]])
     """
-    if how not in AGGREGATIONS:
-        raise ValueError(f"aggregation must be one of {AGGREGATIONS}, got {how!r}.")
+    if aggregation not in AGGREGATIONS:
+        raise ValueError(f"aggregation must be one of {list(AGGREGATIONS)}, got {aggregation!r}.")
     if len(word_ids) != states.shape[-2]:
         raise ValueError(
-            f"Got {states.shape[-2]} states of sub-words, but {len(word_ids)} word_ids."
+            f"Got states of {states.shape[-2]} sub-words, but {len(word_ids)} word_ids."
         )
-    return aggregate_spans(states, *spans(word_ids), how)
-
-
-def aggregate_spans(
-    states: Any, first: NDArray[np.intp], counts: NDArray[np.intp], how: str
-) -> Any:
-    """Aggregate the states of words whose first sub-words and numbers of sub-words are known."""
-    if how == "last":
-        return states[..., first + counts - 1, :]
-    aggregated = states[..., first, :]
-    if how == "first":
-        return aggregated
-    for piece in range(1, counts.max(initial=0)):
-        longer = np.flatnonzero(counts > piece)
-        aggregated[..., longer, :] += states[..., first[longer] + piece, :]
-    divisor = (
-        counts.astype(aggregated.dtype)
-        if isinstance(states, np.ndarray)
-        else (aggregated.new_tensor(counts))
-    )
-    return aggregated / divisor[:, None]
+    return AGGREGATIONS[aggregation](states, *spans(word_ids))
 
 
 def aggregate_bpe(
-    states: Any, pieces: Sequence[str], how: str, *, marker: str = "@@"
+    states: Any, pieces: Sequence[str], aggregation: str, *, marker: str = "@@"
 ) -> tuple[Any, list[str]]:
-    """Aggregate the states of the pieces of byte-pair encoding, as in "un@@ likely".
+    """Aggregate the states of byte-pair encoding pieces, such as "un@@ likely", into words.
 
     Parameters
     ----------
-    states : ndarray or torch.Tensor of shape (..., n_pieces, n_units)
+    states : ndarray or torch.Tensor of shape (..., n_pieces, n_neurons)
         States of the pieces.
     pieces : sequence of n_pieces str
-        A piece that ends with the marker goes on in the next.
-    how : {"first", "last", "mean"}
+        A piece that ends with the marker continues in the next one.
+    aggregation : {"first", "last", "mean"}
         As in :func:`aggregate_subwords`.
     marker : str, default="@@"
-        End of a piece that is not the last of its word.
+        Ending of a piece that is not the last of its word.
 
     Returns
     -------
-    states : ndarray or torch.Tensor of shape (..., n_words, n_units)
+    states : ndarray or torch.Tensor of shape (..., n_words, n_neurons)
     words : list of n_words str
-        The pieces put together.
+        The joined pieces.
 
     Raises
     ------
     ValueError
-        If the last piece ends with the marker, lengths differ, or `how` is unknown.
+        If the last piece ends with the marker, lengths differ, or `aggregation` is unknown.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurox.activations import aggregate_bpe
+    >>> from sklearn_neurox import aggregate_bpe
     >>> aggregate_bpe(np.array([[1.0], [3.0], [5.0]]), ["un@@", "likely", "."], "mean")
     (array([[2.],
            [5.]]), ['unlikely', '.'])
@@ -113,45 +117,46 @@ def aggregate_bpe(
         raise ValueError(f"The last piece, {pieces[-1]!r}, ends with the marker {marker!r}.")
     word_ids: list[int | None] = []
     words: list[str] = []
-    goes_on = False
+    continues = False
     for piece in pieces:
-        if not goes_on:
+        if not continues:
             words.append("")
-        goes_on = piece.endswith(marker)
-        words[-1] += piece.removesuffix(marker) if goes_on else piece
+        continues = piece.endswith(marker)
+        words[-1] += piece.removesuffix(marker) if continues else piece
         word_ids.append(len(words) - 1)
-    return aggregate_subwords(states, word_ids, how), words
+    return aggregate_subwords(states, word_ids, aggregation), words
 
 
 def aggregate_characters(
-    states: Any, characters: Sequence[str], how: str, *, space: str = " "
+    states: Any, characters: Sequence[str], aggregation: str, *, space: str = " "
 ) -> tuple[Any, list[str]]:
-    """Aggregate the states of a model of characters into one state per word.
+    """Aggregate the states of a character-level model into one state per word.
 
     Parameters
     ----------
-    states : ndarray or torch.Tensor of shape (..., n_characters, n_units)
-        States of the characters, spaces included.
+    states : ndarray or torch.Tensor of shape (..., n_characters, n_neurons)
+        States of the characters, including spaces.
     characters : sequence of n_characters str
-    how : {"first", "last", "mean"}
+    aggregation : {"first", "last", "mean"}
         As in :func:`aggregate_subwords`.
     space : str, default=" "
-        What parts the words; its states belong to none.
+        Separator of words; its states belong to no word.
 
     Returns
     -------
-    states : ndarray or torch.Tensor of shape (..., n_words, n_units)
+    states : ndarray or torch.Tensor of shape (..., n_words, n_neurons)
     words : list of n_words str
 
     Raises
     ------
     ValueError
-        If there are spaces at an end or two in a row, lengths differ, or `how` is unknown.
+        If there is a leading, trailing or double space, lengths differ, or `aggregation` is
+        unknown.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurox.activations import aggregate_characters
+    >>> from sklearn_neurox import aggregate_characters
     >>> states = np.array([[1.0], [3.0], [9.0], [5.0]])
     >>> aggregate_characters(states, ["a", "n", " ", "I"], "mean")
     (array([[2.],
@@ -162,29 +167,32 @@ def aggregate_characters(
     for place, character in enumerate(characters):
         if character == space:
             if not words[-1]:
-                raise ValueError(f"A word is missing before the space at place {place}.")
+                raise ValueError(f"There is no word before the space at index {place}.")
             words.append("")
         else:
             words[-1] += character
         word_ids.append(None if character == space else len(words) - 1)
     if not words[-1]:
-        raise ValueError("A word is missing at the end.")
-    return aggregate_subwords(states, word_ids, how), words
+        raise ValueError("The last word is empty: the text is empty or ends with a space.")
+    return aggregate_subwords(states, word_ids, aggregation), words
 
 
 def spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First sub-word and number of sub-words of each word."""
+    """Return the index of the first sub-word and the number of sub-words of each word."""
     pieces = np.array([i for i, word in enumerate(word_ids) if word is not None], dtype=np.intp)
     ids = np.full(len(word_ids), -1)
     for i in pieces:
-        if not isinstance(word_ids[i], Integral) or word_ids[i] < 0:
-            raise ValueError(f"word_ids must be None or from 0, got {word_ids[i]!r} at place {i}.")
-        ids[i] = word_ids[i]
+        word = word_ids[i]
+        if not isinstance(word, Integral) or word < 0:
+            raise ValueError(
+                f"word_ids must be integers from 0 or None, got {word!r} at index {i}."
+            )
+        ids[i] = word
     words, first, counts = np.unique(ids[pieces], return_index=True, return_counts=True)
     if not np.array_equal(words, np.arange(len(words))):
         missing = np.setdiff1d(np.arange(words.max() + 1), words)
-        raise ValueError(f"Every word needs a sub-word; word {missing[0]} has none.")
+        raise ValueError(f"Every word needs a sub-word, but word {missing[0]} does not have one.")
     first, last = pieces[first], pieces[first + counts - 1]
     if (last - first + 1 != counts).any() or (ids[last] != words).any():
-        raise ValueError("The sub-words of a word must be neighbours.")
+        raise ValueError("The sub-words of a word must be adjacent.")
     return first, counts

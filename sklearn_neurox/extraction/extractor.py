@@ -2,98 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
 from numbers import Integral
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.random import RandomState
+from numpy.typing import DTypeLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ..activations.columns import Neurons
 from ..activations.tokens import TokenActivations
-from ..datasets.sentences import (
-    Sentence,
-    check_corpus,
-    check_layers,
-    check_texts,
-    check_word_labels,
-)
+from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
 from ._batching import pieces
-from ._encoding import tokenize
+from ._encoding import EncodedSentence, tokenize
+from ._layers import Layers, check_numbers_of_layers, resolve_layers
 from ._limits import encode_texts, encode_words, limit_of
 from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
+from ._packing import pack_encoded
 from ._padding import without_leaks
 from ._pickling import PicklesByValue
-from ._running import Run, places
+from ._running import Run, word_indices
 from ._storing import check_store, provenance, write_store
-from ._vocabulary import check_ids, n_embeddings, warn_unknown
+from ._vocabulary import check_ids, pad_id_of, warn_unknown
 from .aggregation import AGGREGATIONS
-
-DTYPES = ("float16", "float32", "float64")
+from .dtypes import DTYPES, check_dtype
+from .hook_points import unit_of
 
 
 class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
     """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
-    :meth:`extract` gives a row for every word. The words are given to the tokenizer as they are,
-    and its own map from sub-words to words says which states belong to a word. What cannot have a
-    row is an error that names the sentence and the word.
+    :meth:`extract` returns one row per word. The words are passed to the tokenizer unchanged, and
+    the tokenizer's own mapping from sub-words to words determines which states belong to a word. A
+    word that cannot have a row is an error that names the sentence and the word.
 
-    :meth:`transform` gives a row for every sentence, and makes the extractor the first step of a
+    :meth:`transform` returns one row per sentence, so that the extractor can be the first step of a
     Pipeline that is fitted on text.
 
     Parameters
     ----------
     model : str, path, or torch.nn.Module
-        Name or path of a model of ``transformers`` (encoder or decoder; of an encoder-decoder the
-        encoder is read), or a loaded one. A loaded model stays where it is unless `device` says
-        otherwise, and goes back to its training mode; clones share it. "model,tokenizer" names
-        both.
+        Name or path of a model of ``transformers``, or a loaded model. It is an encoder or a
+        decoder; of an encoder-decoder, the encoder is read. A loaded model stays on its device
+        unless `device` is set, and is returned to its training mode; clones of the extractor share
+        it. "model,tokenizer" names both.
     tokenizer : str, path or tokenizer, default=None
-        None loads the one that belongs to `model`.
+        None loads the tokenizer that belongs to `model`.
     layers : "all" or list of int, default="all"
-        Layers to keep, ascending; 0 are the embeddings. Layers above the last are not computed.
+        Layers to extract, in ascending order; layer 0 is the embeddings. Layers above the last one
+        are not computed.
     modules : str, default=None
-        Look inside the layers: "attention_heads", the outputs of the heads side by side before
-        they are mixed; "mlp", the neurons of the feed-forward network after their activation
-        function; or the path of a module within each block, such as "attention.output", whose
-        output is taken. Layers then count from 1. None takes the hidden states.
+        What to extract within the layers. "attention_heads": the concatenated outputs of the heads
+        before they are mixed. "mlp": the neurons of the feed-forward network after their activation
+        function. Or the path of a module within each block, such as "attention.output", whose
+        output is extracted. Layers then count from 1. None extracts the hidden states.
     aggregation : {"last", "first", "mean"}, default="last"
-        State of a word: that of its first or last sub-word (character, byte), or the mean.
+        State of a word: the state of its first or last sub-word (character, byte), or the mean over
+        its sub-words.
     include_embeddings : bool, default=True
-        Keep layer 0 where `layers` is "all". A list of layers says itself whether 0 is in it.
+        Whether layer 0 is included if `layers` is "all". A list of layers says so itself.
     include_special_tokens : bool, default=False
-        Keep a row also for each special token that the tokenizer adds, as [CLS], with position
-        -1. They have no labels.
+        Also return a row for each special token that the tokenizer adds, such as [CLS], with
+        position -1. Special tokens do not have labels.
     pooling : {"mean", "cls", "last"}, default="mean"
-        For :meth:`transform`: the mean over the sub-words of a sentence, special tokens aside;
-        the special token in front of it; or its last sub-word, the one that has seen all others
-        in a decoder.
+        Row of a sentence in :meth:`transform`: the mean over its sub-words except special tokens;
+        the special token at its beginning; or its last sub-word, which in a decoder has seen all
+        others.
     max_length : int, default=None
-        Longest input in sub-words, special tokens included. None takes the model's limit.
+        Length of the longest input in sub-words, including special tokens. None uses the limit of
+        the model.
     on_truncate : {"error", "warn", "drop"}, default="error"
-        What happens to a sentence past the limit: an error; its last words get no row, with a
-        warning; or the whole sentence gets no rows (in :meth:`extract` only).
+        What happens to a sentence that exceeds the limit: it is an error; its last words do not get
+        a row, with a warning; or the whole sentence does not get rows (only in :meth:`extract`).
     batch_tokens : int, default=2048
-        Sub-words in a batch, padding included. Sentences of similar length are put together.
+        Number of sub-words in a batch, including padding. Sentences of similar length share a
+        batch.
     dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
-        Of X.
+        Dtype of X.
     autocast : {"bfloat16", "float16"}, default=None
-        Run the products of the model in a narrower type, which is faster on CUDA and less exact.
+        Compute the matrix products of the model in a narrower dtype, which is faster on CUDA and
+        less exact.
     random_weights : bool, default=False
-        Take the model as it was before training, all weights drawn anew: what its architecture
-        and tokenizer tell by themselves.
+        Use the model as it was before training, with random weights. Its activations show what the
+        architecture and the tokenizer alone encode.
     device : str or torch.device, default="auto"
-        Where the model runs: "auto" is CUDA where there is a CUDA device.
+        Device of the model. "auto" uses CUDA if it is available.
     random_state : int, RandomState instance or None, default=None
-        Draws the random weights.
+        Controls the random weights.
     verbose : int, default=0
         Show a progress bar.
+
+    See Also
+    --------
+    ModuleActivations : Activations of any torch module.
 
     Examples
     --------
@@ -109,7 +117,8 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         "tokenizer": "no_validation",
         "layers": [StrOptions({"all"}), "array-like"],
         "modules": [str, None],
-        "aggregation": [StrOptions(set(AGGREGATIONS))],
+        # A view, which contains aggregations that are added later.
+        "aggregation": [StrOptions(AGGREGATIONS.keys())],
         "include_embeddings": ["boolean"],
         "include_special_tokens": ["boolean"],
         "pooling": [StrOptions({"mean", "cls", "last"})],
@@ -128,24 +137,24 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        model,
-        tokenizer=None,
+        model: str | PathLike | torch.nn.Module,
+        tokenizer: Any = None,
         *,
-        layers="all",
-        modules=None,
-        aggregation="last",
-        include_embeddings=True,
-        include_special_tokens=False,
-        pooling="mean",
-        max_length=None,
-        on_truncate="error",
-        batch_tokens=2048,
-        dtype="float32",
-        autocast=None,
-        random_weights=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
+        layers: Layers = "all",
+        modules: str | None = None,
+        aggregation: str = "last",
+        include_embeddings: bool = True,
+        include_special_tokens: bool = False,
+        pooling: Literal["mean", "cls", "last"] = "mean",
+        max_length: int | None = None,
+        on_truncate: Literal["error", "warn", "drop"] = "error",
+        batch_tokens: int = 2048,
+        dtype: DTypeLike = "float32",
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        random_weights: bool = False,
+        device: str | torch.device = "auto",
+        random_state: int | RandomState | None = None,
+        verbose: int = 0,
     ):
         self.model = model
         self.tokenizer = tokenizer
@@ -165,15 +174,15 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_clone__(self):
-        # What was loaded is shared: it is large, and reading it changes nothing in it.
+    def __sklearn_clone__(self) -> Self:
+        # A loaded model and tokenizer are shared: they are large, and reading does not change them.
         bare = copy(self)
-        bare.model = bare.tokenizer = None
+        bare.model, bare.tokenizer = "", None
         cloned = super(ActivationExtractor, bare).__sklearn_clone__()
         cloned.model, cloned.tokenizer = self.model, self.tokenizer
         return cloned
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
@@ -184,7 +193,7 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
     def extract(
         self,
         sentences: Sequence[Sentence],
-        labels: Sequence[Sequence] | None = None,
+        labels: Sequence[Sequence[Any]] | None = None,
         *,
         store: str | PathLike | None = None,
     ) -> TokenActivations:
@@ -193,84 +202,71 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         sentences : sequence of sentences
-            A sentence is a sequence of words, or a string whose words are parted by single
+            A sentence is a sequence of words, or a string of words that are separated by single
             spaces.
         labels : sequence of sequences, default=None
             A label for each word of each sentence.
         store : str or path, default=None
-            Folder to write the activations into as they come, instead of keeping them in memory.
-            The same call goes on where a run that was broken off, at whatever moment, left, some
-            thousand words at a time; a store of another model, corpus or parameters is refused.
-            A random model needs an integer `random_state`.
+            Folder that the activations are written to during the extraction, instead of being kept
+            in memory. Repeating the call resumes an interrupted run, wherever it was interrupted;
+            some thousand words are written at a time. An existing store of another model, corpus
+            or parameters is an error. A model with random weights needs an integer `random_state`.
 
         Returns
         -------
         TokenActivations
-            One row per word, in the order of the corpus; with `store`, X is mapped from there.
+            One row per word, in the order of the corpus; with `store`, X is mapped from the folder.
 
         Raises
         ------
         TypeError
-            If `sentences` or `labels` are not lists, as sets and iterators are not.
+            If `sentences` or `labels` are not lists; sets and iterators are not.
         ValueError
-            For an empty corpus or sentence, an empty word or one with white space in it, a word
-            that the tokenizer drops, a sentence past the model's length (unless `on_truncate`
-            says otherwise), labels that do not fit, a layer or module that the model has not, or
-            a tokenizer that knows no word, or more than the model.
+            If the corpus or a sentence is empty, a word is empty or contains white space, the
+            tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
+            allows it), labels do not match the words, the model does not have a layer or module,
+            or the tokenizer does not know any word or does not fit the model.
         ImportError
             If ``transformers`` is needed and not installed.
 
         Warns
         -----
         UserWarning
-            If words get no row, most sub-words are unknown to the tokenizer, or the model lets
-            padding into the states, so that only sentences of equal length share a batch.
+            If words do not get a row, most sub-words are unknown to the tokenizer, or padding
+            would change the states, so that only sentences of equal length share a batch.
         """
         self._check_parameters()
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
         if y is not None and self.include_special_tokens:
             raise ValueError(
-                "Special tokens have no labels: with include_special_tokens, give the labels to "
-                "the rows afterwards (positions >= 0)."
+                "Special tokens do not have labels. With include_special_tokens=True, label the "
+                "rows afterwards, where positions >= 0."
             )
+        parameters = self.get_params(deep=False)
         if store is not None:
-            check_store(store, self)
+            check_store(store, parameters)
+        encode = partial(
+            encode_words,
+            corpus=corpus,
+            on_truncate=self.on_truncate,
+            special_tokens=self.include_special_tokens,
+        )
         with alone_with(self.model, self.tokenizer):
-            model, tokenizer = self._load()
-            layers = self._resolve_layers(model)
-            encoded = encode_words(
-                tokenizer,
-                corpus,
-                limit=limit_of(model, tokenizer, self.max_length),
-                on_truncate=self.on_truncate,
-                special_tokens=self.include_special_tokens,
-            )
-            check_ids(model, tokenizer, encoded)
-            warn_unknown(tokenizer, encoded)
+            run, tokenizer, encoded = self._prepare(encode, self.aggregation)
             if y is not None:
-                y = y[places(corpus, encoded)]
-            run = self._run(model, tokenizer, layers, self.aggregation)
+                y = y[word_indices(corpus, encoded)]
             parts = [slice(None)] if store is None else list(pieces(encoded))
             run = without_leaks(run, encoded, parts)
-            if store is not None:
-                about = provenance(self, run, tokenizer, encoded) | {"unit": self._unit()}
-                write_store(store, run, encoded, parts, labels=y, parameters=about)
-                return TokenActivations.load(store)
-            X = run.rows(encoded)
+            if store is None:
+                unit = unit_of(self.modules)
+                return pack_encoded(run.rows(encoded), encoded, y, layers=run.layers, unit=unit)
+            about = provenance(parameters, run, tokenizer, encoded)
+            write_store(store, run, encoded, parts, labels=y, parameters=about)
+        return TokenActivations.load(store)
 
-        return TokenActivations(
-            X=X,
-            words=np.array([word for s in encoded for word in s.words], dtype=object),
-            sentence_ids=np.repeat([s.sentence_id for s in encoded], [s.n_rows for s in encoded]),
-            positions=np.concatenate([s.positions for s in encoded]),
-            layers=layers,
-            y=y,
-            unit=self._unit(),
-        )
-
-    def fit(self, X=None, y=None):
-        """Check the parameters, before a model is loaded; there is nothing to learn.
+    def fit(self, X: object = None, y: object = None) -> Self:
+        """Check the parameters without loading the model; nothing is learned.
 
         Parameters
         ----------
@@ -283,31 +279,33 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            For parameters that no model could have, or a folder of a model that is not there.
+            If parameters are invalid for any model, or the folder of a model does not exist.
         """
         self._check_parameters()
         return self
 
     def transform(self, X: Sequence[Sentence]) -> NDArray:
-        """Run the model over sentences, one row each.
+        """Run the model over sentences and return one row per sentence.
 
         Parameters
         ----------
         X : sequence of str, or of sequences of str
-            Text as it comes, or words. A special token in the text, as "[MASK]", is text.
+            Raw text, or words. A special token within the text, such as "[MASK]", is treated as
+            text.
 
         Returns
         -------
         ndarray of shape (n_sentences, n_neurons)
-            Pooled as `pooling` says, of the dtype `dtype`.
+            Pooled according to `pooling`, of dtype `dtype`.
 
         Raises
         ------
         TypeError
-            If it is no list of sentences.
+            If `X` is not a list of sentences.
         ValueError
-            For an empty list or sentence, or a sentence past the model's length (unless
-            ``on_truncate="warn"``), or a tokenizer that knows no word, or more than the model.
+            If the list or a sentence is empty, a sentence exceeds the limit of the model (unless
+            ``on_truncate="warn"``), or the tokenizer does not know any word or does not fit the
+            model.
 
         Warns
         -----
@@ -318,27 +316,21 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         texts = check_texts(X)
         if self.on_truncate == "drop":
             raise ValueError(
-                "A step of a Pipeline keeps a row for every sentence: choose on_truncate='error' "
-                "or 'warn'."
+                "transform returns a row for every sentence, which on_truncate='drop' does not "
+                "allow: use 'error' or 'warn'."
             )
-        pooling, how = self.pooling, "mean" if self.pooling == "mean" else "last"
+        encode = partial(
+            encode_texts, texts=texts, on_truncate=self.on_truncate, pooling=self.pooling
+        )
         with alone_with(self.model, self.tokenizer):
-            model, tokenizer = self._load()
-            run = self._run(model, tokenizer, self._resolve_layers(model), how)
-            encoded = encode_texts(
-                tokenizer,
-                texts,
-                limit=limit_of(model, tokenizer, self.max_length),
-                on_truncate=self.on_truncate,
-                pooling=pooling,
-            )
-            check_ids(model, tokenizer, encoded)
-            warn_unknown(tokenizer, encoded)
-            run = without_leaks(run, encoded, [slice(None)])
-            return run.rows(encoded)
+            # "cls" and "last" select one sub-word, which is its own mean.
+            run, _, encoded = self._prepare(encode, "mean")
+            return without_leaks(run, encoded, [slice(None)]).rows(encoded)
 
-    def get_feature_names_out(self, input_features=None) -> NDArray:
-        """Names of the columns that ``transform`` returns, as ``layer_3_neuron_17``.
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """Return the names of the columns of ``transform``, such as ``layer_3_neuron_17``.
+
+        The model is loaded and run on one word, to count its neurons.
 
         Parameters
         ----------
@@ -347,40 +339,24 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str
-            The model is loaded, and run on one word, to count its neurons.
         """
         with alone_with(self.model, self.tokenizer):
             model, tokenizer = self._load()
-            layers = self._resolve_layers(model)
-            sentence = tokenize(tokenizer, ["a"], 0)
-            X = self._run(model, tokenizer, layers, self.aggregation).rows([sentence], quiet=True)
-        none = np.zeros(1, dtype=np.intp)
-        return TokenActivations(X, none, none, none, layers, unit=self._unit()).neuron_names
-
-    def _unit(self) -> str:
-        """Call a column by what it is."""
-        short = {None: "neuron", "attention_heads": "attention"}
-        return short.get(self.modules, str(self.modules).replace(".", "_"))
+            run = self._run(model, tokenizer, self.aggregation)
+            row = run.rows([tokenize(tokenizer, ["a"], 0)], quiet=True)
+        return Neurons(run.layers, row.shape[1] // len(run.layers), unit_of(self.modules)).names
 
     def _check_parameters(self) -> None:
-        """Check all that can be checked without the model."""
+        """Check everything that can be checked without the model."""
         self._validate_params()
-        if self._dtype() not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
-        if not isinstance(self.layers, str):
-            check_layers(self.layers, include_embeddings=self.include_embeddings)
-        for name, what in zip(
-            split_pair(self.model, self.tokenizer), ("model", "tokenizer"), strict=True
-        ):
-            check_folder(name, what)
-
-    def _dtype(self) -> str:
-        try:
-            return np.dtype(self.dtype).name
-        except TypeError:  # a class that is no number
-            return ""
+        check_dtype(self.dtype)
+        check_numbers_of_layers(self.layers, include_embeddings=self.include_embeddings)
+        model, tokenizer = split_pair(self.model, self.tokenizer)
+        check_folder(model, "model")
+        check_folder(tokenizer, "tokenizer")
 
     def _load(self) -> tuple[Any, Any]:
+        """Load the model and its tokenizer."""
         model, tokenizer = split_pair(self.model, self.tokenizer)
         if tokenizer is None:
             is_loaded = isinstance(model, torch.nn.Module)
@@ -389,28 +365,29 @@ class ActivationExtractor(PicklesByValue, TransformerMixin, BaseEstimator):
         loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
         return loaded, load_tokenizer(tokenizer)
 
-    def _resolve_layers(self, model) -> tuple[int, ...]:
-        n_hidden = model.config.num_hidden_layers
-        first = 0 if self.modules is None else 1
-        if isinstance(self.layers, str):
-            keep_first = self.include_embeddings or first == 1
-            return tuple(range(first if keep_first else 1, n_hidden + 1))
-        layers = tuple(self.layers)
-        if layers[0] < first or layers[-1] > n_hidden:
-            known = "0 (embeddings)" if first == 0 else "1 (the first block)"
-            raise ValueError(f"The model has the layers {known} to {n_hidden}, got {list(layers)}.")
-        return layers
+    def _prepare(
+        self, encode: Callable[..., list[EncodedSentence]], aggregation: str
+    ) -> tuple[Run, Any, list[EncodedSentence]]:
+        """Load the model and its tokenizer, and tokenize sentences."""
+        model, tokenizer = self._load()
+        run = self._run(model, tokenizer, aggregation)
+        encoded = encode(tokenizer, limit=limit_of(model, tokenizer, self.max_length))
+        check_ids(model, tokenizer, encoded)
+        warn_unknown(tokenizer, encoded)
+        return run, tokenizer, encoded
 
-    def _run(self, model, tokenizer, layers, how) -> Run:
-        pad_id, size = tokenizer.pad_token_id or 0, n_embeddings(model)
+    def _run(self, model: Any, tokenizer: Any, aggregation: str) -> Run:
+        """Return how sentences are run through the model."""
         return Run(
             model,
-            layers,
+            resolve_layers(
+                self.layers, model, self.modules, include_embeddings=self.include_embeddings
+            ),
             modules=self.modules,
-            how=how,
-            pad_id=pad_id if size is None or pad_id < size else 0,  # it is masked
+            aggregation=aggregation,
+            pad_id=pad_id_of(model, tokenizer),
             batch_tokens=self.batch_tokens,
-            dtype=self._dtype(),
+            dtype=check_dtype(self.dtype),
             autocast=self.autocast,
-            verbose=bool(self.verbose),
+            verbose=self.verbose,
         )

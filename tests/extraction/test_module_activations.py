@@ -138,7 +138,7 @@ class TestRows:
 class TestWords:
     def test_one_row_per_word(self, tagger):
         tokens = ModuleActivations(tagger, ["first", "second"]).extract(
-            SENTENCES, encode, [["a", "b", "c"], ["a"], ["b", "c"]]
+            SENTENCES, [["a", "b", "c"], ["a"], ["b", "c"]], encode=encode
         )
         assert tokens.X.shape == (6, 24)
         assert tokens.words.tolist() == ["one", "two", "three", "four", "five", "six"]
@@ -152,7 +152,7 @@ class TestWords:
     def test_the_directions_of_a_layer_are_told_apart(self, tagger):
         """The forward half of the first word knows nothing of the second, the backward half does."""
         reader = ModuleActivations(tagger, ["first"])
-        first, second = (reader.extract([["a", word]], encode).X for word in ("b", "c"))
+        first, second = (reader.extract([["a", word]], encode=encode).X for word in ("b", "c"))
         halves = {
             direction: LayerSelector(0, n_layers=1, direction=direction).fit(first)
             for direction in ("forward", "backward")
@@ -165,37 +165,37 @@ class TestWords:
         assert backward.any()
 
     def test_arguments_by_place_and_name(self, tagger):
-        expected = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode).X
+        expected = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode=encode).X
         for give in (lambda w: (encode(w),), lambda w: {"ids": encode(w)}):
-            read = ModuleActivations(tagger, ["second"]).extract(SENTENCES, give).X
+            read = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode=give).X
             np.testing.assert_array_equal(read, expected)
 
     def test_errors(self, tagger):
         with pytest.raises(
             ValueError, match=r"Sentence 0 has 3 words, but layer 'first' gives .*\(2, 1, 12\)"
         ):
-            ModuleActivations(tagger, ["first"]).extract(SENTENCES, lambda words: encode(words[1:]))
+            ModuleActivations(tagger, ["first"]).extract(SENTENCES, encode=lambda words: encode(words[1:]))
         wide = nn.Sequential(nn.Embedding(50, 4), nn.Linear(4, 5))
         with pytest.raises(
             ValueError, match=r"\['0', '1'\] have \[4, 5\] neurons; read layers of one"
         ):
-            ModuleActivations(wide, ["0", "1"]).extract(SENTENCES, encode)
+            ModuleActivations(wide, ["0", "1"]).extract(SENTENCES, encode=encode)
         with pytest.raises(ValueError, match="Sentence 1 is empty"):
-            ModuleActivations(tagger, ["first"]).extract([["a"], []], encode)
+            ModuleActivations(tagger, ["first"]).extract([["a"], []], encode=encode)
         for wrong in (None, [1, 2], torch.tensor([1])):
             with pytest.raises(TypeError, match="encode must be a function from the words of a se"):
-                ModuleActivations(tagger, ["first"]).extract(SENTENCES, wrong)
+                ModuleActivations(tagger, ["first"]).extract(SENTENCES, encode=wrong)
         for wrong in ([1, 2], None, "ids", np.array([1, 2, 3])):
             with pytest.raises(
                 TypeError,
                 match=rf"Sentence 0: encode must give a tensor, .* {type(wrong).__name__}",
             ):
-                ModuleActivations(tagger, ["first"]).extract(SENTENCES, lambda words, w=wrong: w)
+                ModuleActivations(tagger, ["first"]).extract(SENTENCES, encode=lambda words, w=wrong: w)
         broken = nn.Sequential(nn.Embedding(50, 4))
         with torch.no_grad():
             broken[0].weight[encode(["four"])] = torch.nan
         with pytest.raises(ValueError, match="Sentence 1 has activations that are NaN or infinite"):
-            ModuleActivations(broken, ["0"]).extract(SENTENCES, encode)
+            ModuleActivations(broken, ["0"]).extract(SENTENCES, encode=encode)
 
 
 @pytest.mark.parametrize(
@@ -301,8 +301,8 @@ class TestUnusualModules:
         net = nn.Sequential(nn.Conv1d(2, 6, 1))
         reader = ModuleActivations(net, ["0"])
         with pytest.raises(ValueError, match="expected one for each word"):
-            reader.extract([["a", "b", "c"]], lambda words: torch.ones(1, 2, len(words)))
+            reader.extract([["a", "b", "c"]], encode=lambda words: torch.ones(1, 2, len(words)))
 
     def test_layers_of_one_unit(self):
         net = nn.Sequential(nn.Embedding(50, 1))
-        assert ModuleActivations(net, ["0"]).extract(SENTENCES, encode).X.shape == (6, 1)
+        assert ModuleActivations(net, ["0"]).extract(SENTENCES, encode=encode).X.shape == (6, 1)

@@ -138,7 +138,7 @@ class TestAnyEncoder:
     def test_rows_are_those_of_its_own_forward(self, any_model):
         kind, _, vocabularies, model = any_model
         encode = encoder_input(vocabularies)
-        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(SENTENCES, encode)
+        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(SENTENCES, encode=encode)
         np.testing.assert_array_equal(tokens.X, own_forward(model.encoder, encode))
         assert tokens.X.shape == (sum(map(len, SENTENCES)), SIZE)
         assert tokens.words.tolist() == [word for words in SENTENCES for word in words]
@@ -148,8 +148,8 @@ class TestAnyEncoder:
         layers = ["embeddings", self.LAST[kind]]
         encode = encoder_input(vocabularies)
         saved.train()  # as a model in training; nothing drops out of what is read
-        before = ModuleActivations(saved.encoder, layers).extract(SENTENCES, encode)
-        after = ModuleActivations(loaded.encoder, layers).extract(SENTENCES, encode)
+        before = ModuleActivations(saved.encoder, layers).extract(SENTENCES, encode=encode)
+        after = ModuleActivations(loaded.encoder, layers).extract(SENTENCES, encode=encode)
         np.testing.assert_array_equal(after.X, before.X)
         assert saved.encoder.training
 
@@ -169,14 +169,14 @@ class TestAnyEncoder:
         kind, _, vocabularies, model = any_model
         reader = ModuleActivations(model.encoder, [self.LAST[kind]])
         encode = encoder_input(vocabularies)
-        rows = [reader.extract([[word, "."]], encode).X for word in ("nobody", "<unk>", "asked")]
+        rows = [reader.extract([[word, "."]], encode=encode).X for word in ("nobody", "<unk>", "asked")]
         np.testing.assert_array_equal(rows[0], rows[1])
         assert not np.allclose(rows[0], rows[2])
 
     def test_pieces_become_words(self, any_model):
         kind, _, vocabularies, model = any_model
         reader = ModuleActivations(model.encoder, ["embeddings", self.LAST[kind]])
-        pieces = reader.extract(SENTENCES, encoder_input(vocabularies))
+        pieces = reader.extract(SENTENCES, encode=encoder_input(vocabularies))
         X, words = aggregate_bpe(pieces.X, pieces.words.tolist(), "mean")
         assert words == [
             "it",
@@ -200,7 +200,7 @@ class TestTransformer:
         vocabularies, model = transformer
         encoder, encode = model.encoder, encoder_input(vocabularies)
         names = ["embeddings", "transformer.0", "transformer.1", "layer_norm"]
-        tokens = ModuleActivations(encoder, names).extract(SENTENCES, encode)
+        tokens = ModuleActivations(encoder, names).extract(SENTENCES, encode=encode)
         blocks = []
         encoder.eval()
         with torch.inference_mode():
@@ -218,14 +218,14 @@ class TestTransformer:
     def test_the_neurons_of_the_feed_forward_network(self, transformer):
         vocabularies, model = transformer
         reader = ModuleActivations(model.encoder, ["transformer.1.feed_forward.w_1"])
-        assert reader.extract(SENTENCES, encoder_input(vocabularies)).X.shape == (13, 32)
+        assert reader.extract(SENTENCES, encode=encoder_input(vocabularies)).X.shape == (13, 32)
 
 
 class TestBidirectionalLSTM:
     def test_each_half_ends_in_the_state_of_its_direction(self, brnn):
         vocabularies, model = brnn
         encode = encoder_input(vocabularies)
-        tokens = ModuleActivations(model.encoder, ["rnn"]).extract(SENTENCES, encode)
+        tokens = ModuleActivations(model.encoder, ["rnn"]).extract(SENTENCES, encode=encode)
         halves = {
             direction: LayerSelector(0, n_layers=1, direction=direction).fit_transform(tokens.X)
             for direction in ("forward", "backward")
@@ -244,7 +244,7 @@ class TestBidirectionalLSTM:
         encode = encoder_input(vocabularies)
         expected = own_forward(model.encoder, encode)
         with split(model.encoder):
-            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(SENTENCES, encode)
+            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(SENTENCES, encode=encode)
         np.testing.assert_allclose(tokens.X[:, SIZE:], expected, atol=1e-6)
 
     def test_halves_of_the_first_layer_have_read_one_side(self, brnn):
@@ -254,7 +254,7 @@ class TestBidirectionalLSTM:
         sentence, other_end = ["it", "is", "to", "asked", "."], ["it", "is", "to", "asked", "sul@@"]
         with split(model.encoder):
             reader = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"])
-            X, X_other = (reader.extract([words], encode).X[:-1] for words in (sentence, other_end))
+            X, X_other = (reader.extract([words], encode=encode).X[:-1] for words in (sentence, other_end))
 
         def differs(layer, direction):
             selector = LayerSelector(layer, n_layers=2, direction=direction).fit(X)
