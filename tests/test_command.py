@@ -96,18 +96,19 @@ class TestRegistries:
 
     REGISTRIES = [
         ("extract", "--aggregation", "extraction.aggregation", "AGGREGATIONS"),
-        ("extract", "--dtype", "extraction.extractor", "DTYPES"),
+        ("extract", "--dtype", "extraction.dtypes", "DTYPES"),
         ("probe", "--metric", "evaluation.metrics", "METRICS"),
         ("rank", "--method", "neurons.ranking_selector", "RANKINGS"),
     ]
 
     @pytest.mark.parametrize(("command", "option", "module", "registry"), REGISTRIES)
-    def test_choices(self, capsys, command, option, module, registry):
+    def test_choices(self, capsys, monkeypatch, command, option, module, registry):
         names = list(getattr(import_module(f"sklearn_neurox.{module}"), registry))
+        monkeypatch.setenv("COLUMNS", "1000")  # no line breaks within the list
         with pytest.raises(SystemExit) as error:
             main([command, "--help"])
         assert error.value.code == 0
-        assert ", ".join(names) in " ".join(capsys.readouterr().out.split())
+        assert ", ".join(names) in capsys.readouterr().out
         arguments = ["model", "corpus", "--out", "x"] if command == "extract" else ["store"]
         with pytest.raises(SystemExit) as error:
             main([command, *arguments, option, "nonsense"])
@@ -117,17 +118,26 @@ class TestRegistries:
         assert all(repr(name) in message for name in names)
 
     def test_a_new_ranking(self, store, monkeypatch, capsys):
-        from sklearn_neurox.neurons.ranking_selector import RANKINGS
+        from sklearn_neurox.neurons.ranking_selector import RANKINGS, RankingSelector
 
-        class Constant(snx.ProbelessSelector):
-            def __init__(self, n_neurons=None):
-                super().__init__(n_neurons=n_neurons)
+        monkeypatch.setitem(RANKINGS, "variance", None)  # removes the new entry afterwards
 
-        monkeypatch.setitem(RANKINGS, "constant", Constant)
-        assert main(["rank", str(store), "--method", "constant", "--n-neurons", "3"]) == 0
-        assert capsys.readouterr().out.count("_neuron_") == 3
-        assert main(["rank", str(store), "--method", "constant", "--target", "NOUN"]) == 1
-        expected = "--target cannot be used with --method constant, which has no target"
+        class VarianceSelector(RankingSelector, ranking="variance"):
+            def __init__(self, n_neurons=None, order="top"):
+                self.n_neurons = n_neurons
+                self.order = order
+
+            def _rank(self, X, y, call):
+                return np.argsort(-X.var(axis=0, dtype=float), kind="stable")
+
+        assert main(["rank", str(store), "--method", "variance", "--n-neurons", "3"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        tokens = snx.TokenActivations.load(store)
+        first = np.argsort(-tokens.X.var(axis=0, dtype=float), kind="stable")[:3]
+        expected = tokens.neurons.names[first].tolist()
+        assert [line.split()[0] for line in lines[-3:]] == expected
+        assert main(["rank", str(store), "--method", "variance", "--target", "NOUN"]) == 1
+        expected = "--target cannot be used with --method variance, which has no target"
         assert expected in capsys.readouterr().err
 
     def test_a_new_metric(self, store, tmp_path, monkeypatch):
@@ -206,7 +216,7 @@ class TestStore:
         ("model", "options", "message"),
         [
             (None, ["--layers", "x"], "--layers must be 'all' or numbers such as 0,3,6, got 'x'."),
-            (None, ["--layers", "2,1"], "layers must be different and ascending"),
+            (None, ["--layers", "2,1"], "layers must be in ascending order, got [2, 1]."),
             (None, ["--batch-tokens", "0"], "'batch_tokens' parameter"),
             ("./nope", [], "Cannot load the model './nope'"),
             ("./nope,./no", [], "Cannot load the model './nope'"),

@@ -91,16 +91,17 @@ def rank(args: Namespace) -> None:
     if args.n_neurons < 1:
         raise ValueError(f"--n-neurons must be at least 1, got {args.n_neurons}.")
     _require("pandas", extra="plot", purpose="A ranking")
-    from .ranking import find_label, make_selector, rank_neurons
+    from .ranking import find_label, rank_neurons
 
     tokens = _load(args.store)
-    selector = make_selector(
+    frame = rank_neurons(
+        tokens,
         args.method,
+        layer=args.layer,
         n_neurons=args.n_neurons,
         target=None if args.target is None else find_label(args.target, tokens.y),
         random_state=args.random_state,
     )
-    frame = rank_neurons(selector, tokens, args.layer)
     print(frame[frame["kept"]].drop(columns="kept").to_string(float_format="{:.3f}".format))
     _save(frame, args.out)
 

@@ -165,7 +165,7 @@ def _add_extract(subparsers: Any) -> None:
     add(
         "--dtype",
         metavar="NAME",
-        choices=Choices("extraction.extractor", "DTYPES"),
+        choices=Choices("extraction.dtypes", "DTYPES"),
         default="float32",
         help="type of the stored numbers: %(choices)s (default: %(default)s)",
     )
@@ -216,7 +216,7 @@ def _add_rank(subparsers: Any) -> None:
         metavar="NAME",
         choices=Choices("neurons.ranking_selector", "RANKINGS"),
         default="weight-mass",
-        help="%(choices)s (default: %(default)s)",
+        help="the ranking: %(choices)s (default: %(default)s)",
     )
     add(
         "--layer",

@@ -45,17 +45,28 @@ def make_selector(method: str, *, target: Any = None, **options: Any) -> Any:
     return selector(**{name: value for name, value in options.items() if name in parameters})
 
 
-def rank_neurons(selector: Any, tokens: TokenActivations, layer: int | str | None = None) -> Any:
+def rank_neurons(
+    tokens: TokenActivations,
+    method: str,
+    *,
+    layer: int | str | None = None,
+    n_neurons: int = 20,
+    **options: Any,
+) -> Any:
     """Rank the neurons of one layer or of all layers.
 
     Parameters
     ----------
-    selector : estimator
-        A selector with a ranking. It is fitted.
     tokens : TokenActivations
         With labels.
+    method : str
+        A name in ``RANKINGS``.
     layer : int or str, default=None
         The layer; by default, all layers.
+    n_neurons : int, default=20
+        Number of neurons to keep; all neurons if there are fewer.
+    **options
+        As in :func:`make_selector`.
 
     Returns
     -------
@@ -65,7 +76,9 @@ def rank_neurons(selector: Any, tokens: TokenActivations, layer: int | str | Non
         the neurons that are kept.
     """
     chosen = slice(None) if layer is None else tokens.neurons.columns(layer)
-    frame = selector.fit(tokens.X[:, chosen], tokens.y).to_frame()
+    X = tokens.X[:, chosen]
+    selector = make_selector(method, n_neurons=min(n_neurons, X.shape[1]), **options)
+    frame = selector.fit(X, tokens.y).to_frame()
     columns = np.arange(len(tokens.neurons))[chosen][frame["neuron"]]
     frame = frame.set_axis(tokens.neurons.names[columns]).rename_axis("name")
     frame["top words"] = [
