@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._optional import import_optional
 
@@ -175,10 +175,10 @@ def _check_folds(n_folds: int, tokens: TokenActivations) -> None:
         )
 
 
-def _layers(text: str) -> str | list[int]:
+def _layers(text: str) -> Literal["all"] | list[int]:
     """Convert the value of --layers: "all", or numbers separated by commas."""
     if text == "all":
-        return text
+        return "all"
     try:
         return [int(number) for number in text.split(",")]
     except ValueError as error:

@@ -123,7 +123,12 @@ def _add_extract(subparsers: Any) -> None:
         ),
     )
     extract.set_defaults(run=commands.extract)
-    add = extract.add_argument
+    _add_input_and_output(extract)
+    _add_extraction_options(extract)
+
+
+def _add_input_and_output(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     add(
         "model",
         metavar="MODEL",
@@ -136,8 +141,12 @@ def _add_extract(subparsers: Any) -> None:
         "spaces",
     )
     add("--out", metavar="STORE", required=True, help="folder for the activations")
-    add("--labels", metavar="FILE", help="labels for a text file, in the same lines as its words")
+    add("--labels", metavar="FILE", help="labels of a text file, in the same layout as its words")
     add("--column", metavar="NAME", help="column of a .conllu file with labels (default: upos)")
+
+
+def _add_extraction_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     add(
         "--layers",
         default="all",
