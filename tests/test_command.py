@@ -137,7 +137,7 @@ class TestRegistries:
         expected = tokens.neurons.names[first].tolist()
         assert [line.split()[0] for line in lines[-3:]] == expected
         assert main(["rank", str(store), "--method", "variance", "--target", "NOUN"]) == 1
-        expected = "--target cannot be used with --method variance, which has no target"
+        expected = "--method variance, which does not rank for a single label."
         assert expected in capsys.readouterr().err
 
     def test_a_new_metric(self, store, tmp_path, monkeypatch):

@@ -20,7 +20,6 @@ from .sections import (
     list_top_words,
     short_name,
 )
-from .study import make_sparse_probe
 
 _DRAWN_TAGS = ("NOUN", "VERB", "ADP", "PRON", "NUM", "PUNCT")
 _MEANINGS = {
@@ -128,7 +127,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
         "words": len(tokens),
         "sentences": n_sentences,
     }
-    add_provenance(page, extraction, {"ranking": repr(make_sparse_probe()), "random_state": 0})
+    add_provenance(page, extraction, {"ranking": analysis.ranked.describe(), "random_state": 0})
     return page
 
 

@@ -33,12 +33,14 @@ def make_selector(method: str, *, target: Any = None, **options: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is a target, but the ranking does not depend on the labels.
+        If there is a target, but the selector does not have this parameter.
     """
     selector = RANKINGS[method]
     parameters = signature(selector).parameters
     if target is not None and "target" not in parameters:
-        raise ValueError(f"--target cannot be used with --method {method}, which has no target.")
+        raise ValueError(
+            f"--target cannot be used with --method {method}, which does not rank for a single label."
+        )
     options |= {"target": target}
     if "estimator" in parameters:
         options["estimator"] = make_sparse_probe()

@@ -27,7 +27,7 @@ from .sections import (
     add_ranking,
     new_axes,
 )
-from .study import Study, make_sparse_probe
+from .study import RankedNeurons, Study
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_CLUSTERED = 4096  # neurons; their distances take 16 bytes per pair
@@ -65,12 +65,13 @@ def make_page(study: Study, name: str, description: Mapping[str, Any]) -> Analys
     _add_labels(page, study, best)
     _announce("3/5 Measure the code length, and train probes on some of the neurons")
     _add_codelength(page, study.encode_labels(best), best)
-    add_ranking(page, study.rank_neurons(_FRACTIONS, best), f"layer {best}")
+    ranked = study.rank_neurons(_FRACTIONS, best)
+    add_ranking(page, ranked, f"layer {best}")
     _announce("4/5 Find the neurons that detect each label")
     _add_drawings(page, tokens, add_detectors(page, tokens, study.find_detectors()))
     _announce("5/5 Cluster the neurons")
     _add_redundancy(page, tokens)
-    _add_provenance(page, study, description)
+    _add_provenance(page, study, ranked, description)
     return page
 
 
@@ -139,12 +140,14 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
         )
 
 
-def _add_provenance(page: AnalysisReport, study: Study, description: Mapping[str, Any]) -> None:
+def _add_provenance(
+    page: AnalysisReport, study: Study, ranked: RankedNeurons, description: Mapping[str, Any]
+) -> None:
     parameters = description["parameters"].items()
     extraction = {name: value for name, value in parameters if value is not None}
     extraction |= {"layers": list(study.tokens.layers), "dtype": description["dtype"]}
     extraction |= {"words": description["n_words"], "sentences": description["n_sentences"]}
-    add_provenance(page, extraction, asdict(study.settings) | {"ranking": make_sparse_probe()})
+    add_provenance(page, extraction, asdict(study.settings) | {"ranking": ranked.describe()})
 
 
 def _announce(step: str) -> None:

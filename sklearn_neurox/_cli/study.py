@@ -34,6 +34,7 @@ from ..probes import LinearProbeClassifier
 
 WORD_TYPES = "word types"  # name of a control in the tables and figures
 _MAX_ABLATION_FOLDS = 3
+_RANKING_TOL = 1e-3  # the ranking is computed again in each fold
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class RankedNeurons:
     neurons: Neurons  # those that are ranked
     selector: WeightMassSelector  # fitted on all words
     curve: AblationCurve  # with a ranking from the training words of each fold
+
+    def describe(self) -> str:
+        """Describe the sparse probe."""
+        return repr(self.selector.estimator[-1])
 
     def find_few(self, share: float = 0.95) -> tuple[int, float]:
         """Find the fewest top neurons that retain a share of the accuracy.
@@ -177,7 +182,8 @@ class Study:
         X, neurons = _as_float32(self.tokens.X), self.tokens.neurons
         if layer is not None:
             X, neurons = self._layer(layer), neurons[neurons.columns(layer)]
-        selector = WeightMassSelector(make_pipeline(StandardScaler(), make_sparse_probe()))
+        probe = make_sparse_probe(_RANKING_TOL)
+        selector = WeightMassSelector(make_pipeline(StandardScaler(), probe))
         curve = ablation_curve(
             self.make_probe(),
             X,
@@ -200,9 +206,9 @@ class Study:
         return _as_float32(self.tokens.X[:, self.tokens.neurons.columns(layer)])
 
 
-def make_sparse_probe() -> LinearProbeClassifier:
+def make_sparse_probe(tol: float = 1e-4) -> LinearProbeClassifier:
     """Make the probe whose weights rank neurons: its L1 penalty leaves most weights at zero."""
-    return LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-4)
+    return LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=tol)
 
 
 def find_scorer(metric: str) -> str | Callable[..., float]:
