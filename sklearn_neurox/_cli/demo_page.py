@@ -127,7 +127,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
         "words": len(tokens),
         "sentences": n_sentences,
     }
-    add_provenance(page, extraction, {"ranking": analysis.ranked.describe(), "random_state": 0})
+    add_provenance(page, extraction, {"ranking": repr(analysis.ranked.probe), "random_state": 0})
     return page
 
 

@@ -177,8 +177,8 @@ def add_detectors(
         "minus sign marks a neuron whose activations are low on the label. The table gives the "
         "average precision of the first neuron and the words on which this neuron is furthest from "
         "its mean in the direction of the label. The average precision is optimistic, because the "
-        "neurons were chosen on the same words. At the chance level, which is the share of the "
-        f"label, a neuron is unrelated to it. {_explain_name(tokens.neurons, columns[0])}",
+        "neurons were chosen on the same words. The chance level is the average precision of a "
+        f"neuron that is unrelated to the label; it equals the share of the label. {_explain_name(tokens.neurons, columns[0])}",
     )
     header = ["label", "words", "neurons", "average precision", "chance level", "top words"]
     page.add_table(header, rows)

@@ -130,13 +130,18 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
         "The lower a curve is, the more neurons are redundant.",
     )
     if all_layers:
+        caption = "The largest clusters."
+        if tokens.unit == "neuron":
+            caption += (
+                " Neurons with the same index in different layers cluster together if the residual "
+                "stream preserves their activations from layer to layer."
+            )
         clustering = CorrelationClustering(random_state=0).fit(tokens.X)
         page.add_figure(
             DendrogramDisplay.from_estimator(
                 clustering, names=tokens.neurons.names, ax=new_axes(7)
             ),
-            "The largest clusters. Neurons with the same index in different layers cluster "
-            "together if the residual stream preserves their activations from layer to layer.",
+            caption,
         )
 
 
@@ -147,7 +152,7 @@ def _add_provenance(
     extraction = {name: value for name, value in parameters if value is not None}
     extraction |= {"layers": list(study.tokens.layers), "dtype": description["dtype"]}
     extraction |= {"words": description["n_words"], "sentences": description["n_sentences"]}
-    add_provenance(page, extraction, asdict(study.settings) | {"ranking": ranked.describe()})
+    add_provenance(page, extraction, asdict(study.settings) | {"ranking": ranked.probe})
 
 
 def _announce(step: str) -> None:

@@ -62,12 +62,9 @@ class RankedNeurons:
     """A ranking of neurons by the weights of a sparse probe, and the accuracy along it."""
 
     neurons: Neurons  # those that are ranked
+    probe: LinearProbeClassifier  # not fitted
     selector: WeightMassSelector  # fitted on all words
     curve: AblationCurve  # with a ranking from the training words of each fold
-
-    def describe(self) -> str:
-        """Describe the sparse probe."""
-        return repr(self.selector.estimator[-1])
 
     def find_few(self, share: float = 0.95) -> tuple[int, float]:
         """Find the fewest top neurons that retain a share of the accuracy.
@@ -196,7 +193,7 @@ class Study:
             random_state=self.settings.random_state,
             verbose=1,
         )
-        return RankedNeurons(neurons, clone(selector).fit(X, self.tokens.y), curve)
+        return RankedNeurons(neurons, probe, clone(selector).fit(X, self.tokens.y), curve)
 
     def find_detectors(self) -> AveragePrecisionSelector:
         """Measure how well each neuron detects each label."""
