@@ -435,6 +435,8 @@ def test_the_fewest_neurons_that_retain_a_share():
 
     scores = {"top": np.array([[0.4, 0.6], [0.7, 0.9], [0.8, 0.9]])}
     curve = snx.AblationCurve(np.array([1, 2, 3]), scores, np.array([1.0, 1.0]), 4)
-    ranked = RankedNeurons(snx.Neurons((0,), 4), snx.WeightMassSelector(), curve)
+    ranked = RankedNeurons(
+        snx.Neurons((0,), 4), snx.LinearProbeClassifier(), snx.WeightMassSelector(), curve
+    )
     assert ranked.find_few(0.8) == (2, pytest.approx(0.8))
     assert ranked.find_few(0.95) == (3, pytest.approx(0.85))  # the most on the curve

@@ -39,7 +39,8 @@ def make_selector(method: str, *, target: Any = None, **options: Any) -> Any:
     parameters = signature(selector).parameters
     if target is not None and "target" not in parameters:
         raise ValueError(
-            f"--target cannot be used with --method {method}, which does not rank for a single label."
+            f"--target cannot be used with --method {method}, which does not rank for a single "
+            "label."
         )
     options |= {"target": target}
     if "estimator" in parameters:

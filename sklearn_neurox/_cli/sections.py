@@ -178,7 +178,8 @@ def add_detectors(
         "average precision of the first neuron and the words on which this neuron is furthest from "
         "its mean in the direction of the label. The average precision is optimistic, because the "
         "neurons were chosen on the same words. The chance level is the average precision of a "
-        f"neuron that is unrelated to the label; it equals the share of the label. {_explain_name(tokens.neurons, columns[0])}",
+        "neuron that is unrelated to the label. It equals the share of the label. "
+        f"{_explain_name(tokens.neurons, columns[0])}",
     )
     header = ["label", "words", "neurons", "average precision", "chance level", "top words"]
     page.add_table(header, rows)
