@@ -71,8 +71,8 @@ ESTIMATORS = [
 
 # The data of the checks are few, on scales of their own, and some classes have a single word.
 @pytest.mark.filterwarnings("ignore:WeightMassSelector.scaled=False.:UserWarning")
-@pytest.mark.filterwarnings("ignore:CorrelationClustering. over:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*have one word each:UserWarning")
+@pytest.mark.filterwarnings("ignore:CorrelationClustering. with only:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*have one sample each:UserWarning")
 @pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):

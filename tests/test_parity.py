@@ -1,4 +1,4 @@
-"""What NeuroX computes, where NeuroX is right. docs/neurox.md tells where it is not."""
+"""Agreement with NeuroX where NeuroX is correct. docs/neurox.md lists the differences."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_ordering_as_sets_per_bin(reference, name):
     matrix = reference("selection")["matrices"][name]
     for case in matrix["ordering"]:
         ordering, cutoffs = weight_mass_ordering(matrix["W"], n_bins=case["search_stride"])
-        # At mass 0 NeuroX takes a neuron of each class; they are contained in its first bin.
+        # At mass 0 NeuroX selects a neuron of each class. Its first bin contains these neurons.
         assert cutoffs[0] == 0
         assert cutoffs[1:].tolist() == case["cutoffs"][1:]
         for start, stop in zip(cutoffs[1:-1], cutoffs[2:], strict=True):
@@ -133,7 +133,7 @@ def test_granular_ordering_as_sets_per_chunk(reference, name):
         ordering, cutoffs = weight_mass_ordering(
             matrix["W"], n_bins=case["search_stride"], chunk_size=case["granularity"]
         )
-        assert cutoffs[-1] == len(ordering)  # NeuroX leaves out what is after the last chunk
+        assert cutoffs[-1] == len(ordering)  # NeuroX omits the neurons after the last chunk
         for cutoff in case["cutoffs"][1:]:
             assert cutoff in cutoffs
             assert set(ordering[:cutoff]) == set(case["ordering"][:cutoff])
@@ -163,7 +163,7 @@ def test_probeless(reference):
 def test_average_precision(reference, run):
     data = reference("average_precision")
     X, y, run = np.array(data["X"], dtype=np.float32), data["y"], data["neurox_runs"][run]
-    parameters = dict(threshold=run["threshold"], signed=False)
+    parameters = dict(min_activation=run["threshold"], signed=False)
     np.testing.assert_allclose(
         average_precision_scores(X, y, **parameters)[1], run["scores"], atol=1e-8
     )
@@ -188,7 +188,7 @@ def test_clusters(reference, run, dtype):
     run = data["runs"][run]
     clustering = CorrelationClustering(
         linkage=run["method"],
-        use_abs_correlation=run["use_abs_correlation"],
+        absolute=run["use_abs_correlation"],
         distance_threshold=run["threshold"],
     ).fit(np.array(data["X"], dtype=np.float32).astype(dtype))
     pairs = set(zip(clustering.labels_.tolist(), run["labels"], strict=True))
@@ -204,9 +204,9 @@ def test_layer_filters(reference):
         selector = LayerSelector(layers, n_layers=n_layers, direction=direction)
         X = np.zeros((1, case["width"]))
         if len(set(layers)) < len(layers):
-            with pytest.raises(ValueError, match="comes twice"):
+            with pytest.raises(ValueError, match="Each layer can be listed only once"):
                 selector.fit(X)
-        else:  # NeuroX gives columns in the order asked for, a selector in the order of X
+        else:  # NeuroX returns columns in the order of the request, a selector in that of X
             support = selector.fit(X).get_support(indices=True)
             assert support.tolist() == sorted(case["columns"])
 
@@ -217,7 +217,7 @@ def test_ablation(reference):
     for case in data["runs"]:
         neurons = case["neurons"]
         if any(neuron < 0 for neuron in neurons) or len(set(neurons)) < len(neurons):
-            with pytest.raises(ValueError, match=r"run from 0|comes twice"):
+            with pytest.raises(ValueError, match=r"must run from 0|can be listed only once"):
                 NeuronAblator(neurons).fit(X)
             continue
         kept_in_order = np.argsort(np.argsort(neurons))

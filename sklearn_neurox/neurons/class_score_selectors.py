@@ -1,4 +1,4 @@
-"""Selectors by scores that each neuron has for each class, computed without training."""
+"""Selectors that score each neuron for each class without training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .ranking_selector import FitCall, RankingSelector, rank
 
 
 class ClassScoreSelector(RankingSelector):
-    """Base of the selectors by scores that each neuron has for each class.
+    """Base class for selectors that score each neuron for each class.
 
-    A subclass has the parameters `n_neurons`, `order` and `target`, and implements ``_score``.
+    A subclass has the parameters `n_neurons`, `order` and `target` and implements ``_score``.
     """
 
     target: Any
@@ -80,7 +80,7 @@ class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
         Divide the differences by the standard deviation of the neuron. If False, as in [1]_, the
         differences are in the unit of the neuron, and neurons of large variance come first.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
         Rank the neurons for this class only. None ranks them for all classes.
 
@@ -158,7 +158,7 @@ class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
     signed : bool, default=True
         Let a neuron detect a class by low activations, too.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
         Rank the neurons for this class only. None ranks them for all classes.
 

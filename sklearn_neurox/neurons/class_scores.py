@@ -56,8 +56,8 @@ def mean_difference_scores(
     Returns
     -------
     overall : ndarray of shape (n_neurons,)
-        Overall scores in float64. Of float32 activations, 32 samples at a time are summed in
-        float32, and these sums in float64.
+        Overall scores, in float64. Activations in float32 are summed in float32 for 32 samples
+        at a time, and these sums in float64.
     per_class : ndarray of shape (n_classes, n_neurons)
         Scores for each class, in the order of the sorted labels.
 
@@ -125,8 +125,8 @@ def average_precision_scores(
         0.05, as used by NeuroX, silences neurons of small scale.
     signed : bool, default=True
         Let a neuron detect a class by low activations, too: the score is the larger one of those
-        of x and -x. If False, it is that of x. A neuron with a larger score if True detects the
-        class by low activations.
+        of x and -x. If False, it is that of x. A neuron whose score is larger if `signed` is True
+        detects the class by low activations.
 
     Returns
     -------
@@ -189,8 +189,8 @@ def warn_of_single_samples(codes: NDArray[np.intp], classes: NDArray, *, by: str
     single = classes[np.bincount(codes) == 1].tolist()
     if single:
         warn(
-            f"{by}: the classes {single} have one sample each, and the scores for these classes "
-            "are unreliable. Drop such classes, or do not use their scores."
+            f"{by}: the classes {single} have one sample each, so that their scores are "
+            "unreliable. Drop these classes, or do not use their scores."
         )
 
 
@@ -267,7 +267,7 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
     # NumPy sums are identical for identical neurons; BLAS products may not be.
     overall = (gaps * (k * (n_classes - k))).sum(axis=1)
     score = np.empty_like(means)
-    # From the lowest class upwards, each gap moves away from k classes and closer to the others.
+    # Moving up over a gap increases the distance to k classes and decreases it to the others.
     score[:, 0] = (gaps * (n_classes - k)).sum(axis=1)
     score[:, 1:] = score[:, :1] + np.cumsum(gaps * (2 * k - n_classes), axis=1)
     per_class = np.empty_like(means)

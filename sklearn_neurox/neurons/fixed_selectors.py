@@ -22,7 +22,7 @@ from ..activations.columns import Neurons, check_layers, find_columns, neurons_o
 
 
 class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
-    """Base of the selectors that use only the number and the names of the columns of X."""
+    """Base class for selectors that use only the number and the names of the columns of X."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
@@ -155,11 +155,12 @@ class LayerSelector(FixedSelector):
 class NeuronSelector(FixedSelector):
     """Keep given neurons, such as those found in another run or reported in a paper.
 
+    The columns keep their order, whatever the order of `neurons`.
+
     Parameters
     ----------
     neurons : array-like of int or str
-        Neurons (columns of X), by index or, if X has names, by name. The columns keep their order,
-        whatever the order of this list.
+        Neurons (columns of X), by index or, if X has names, by name.
     invert : bool, default=False
         Keep all neurons except `neurons`.
 

@@ -36,13 +36,13 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         Number of neurons to choose one by one. The other neurons follow, ordered by the bits that
         each would add to the chosen ones. None chooses as many as `n_neurons` keeps, or at most
         20 if `n_neurons` is None. The computing time grows with the square of this number (for
-        384 neurons, 6,000 samples and 17 classes, choosing 20 takes some seconds and choosing 50
+        384 neurons, 6,000 samples and 17 classes, choosing 20 takes a few seconds and choosing 50
         takes 20 seconds). The memory grows linearly, by samples x classes per chosen neuron.
     covariance : {"mean", "map"}, default="mean"
         Estimate of the covariances, as in :class:`GaussianProbeClassifier`. "map", as in [1]_, is
         overconfident unless there are many times as many samples as neurons.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
         Rank the neurons for this class only. None ranks them for all classes.
 

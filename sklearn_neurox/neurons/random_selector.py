@@ -25,9 +25,9 @@ class RandomSelector(RankingSelector, ranking="random"):
     ----------
     n_neurons : int or float, default=None
         Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all.
+        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
     order : {"top", "bottom"}, default="top"
-        Keep the first or the last neurons of the random ranking.
+        Keep the neurons at the top or at the bottom of the ranking.
     random_state : int, RandomState instance or None, default=None
         Controls the random ranking.
 

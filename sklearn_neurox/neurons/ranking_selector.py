@@ -1,4 +1,4 @@
-"""The base of all selectors that keep the top or the bottom of a ranking, and their registry."""
+"""Base class of the selectors that rank neurons, and the registry of rankings."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .._validation import all_or_nothing, validate_activations
 
 _ROUNDING = 1e-12  # relative to the largest score
 
-# Rankings that are constructed by name, as the command does; filled by the class definitions.
+# The rankings that the command offers by name. Class definitions add themselves.
 RANKINGS: dict[str, type[RankingSelector]] = {}
 
 
 @dataclass(frozen=True)
 class FitCall:
-    """The call of ``fit`` that a ranking is computed in.
+    """The call of ``fit`` that a ranking is computed for.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class FitCall:
     params : dict
         The metadata passed to ``fit``, such as sample weights.
     task : CallbackContext
-        The task that fits of inner estimators are a part of.
+        The callback task of the fit, in which inner estimators are fitted.
     """
 
     X: Any
@@ -47,11 +47,11 @@ class FitCall:
 
 
 class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
-    """Base of the selectors that keep the top or the bottom of a ranking of the neurons.
+    """Base class for selectors that keep the top or the bottom of a ranking of the neurons.
 
-    A subclass has the parameters `n_neurons` and `order`, and implements ``_rank``. A subclass
-    defined with a name, as in ``class ProbelessSelector(..., ranking="probeless")``, is found in
-    ``RANKINGS`` under this name.
+    A subclass has the parameters `n_neurons` and `order` and implements ``_rank``. If it is defined
+    with a name, as in ``class ProbelessSelector(..., ranking="probeless")``, it is registered under
+    this name in ``RANKINGS``.
     """
 
     n_neurons: int | float | None
@@ -102,7 +102,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
 
     @abstractmethod
     def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
-        """Return all neurons, the most important first, and set the other fitted attributes.
+        """Rank all neurons and set the fitted attributes that are specific to the ranking.
 
         Parameters
         ----------
@@ -111,11 +111,12 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             Validated target.
         call : FitCall
-            What else a ranking may need.
+            X as it was passed, and the metadata.
 
         Returns
         -------
         ndarray of int of shape (n_neurons,)
+            The most important neuron first.
         """
 
     def _fit(
@@ -126,7 +127,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         *,
         n_fits: int = 0,
     ) -> Self:
-        """Validate, rank and select: the ``fit`` of all rankings.
+        """Validate X and y, rank the neurons and select some, for the ``fit`` of all rankings.
 
         Parameters
         ----------

@@ -46,7 +46,7 @@ class VotingSelector(RankingSelector, _BaseComposition):
     n_votes : int, default=None
         Number of neurons that each selector votes for. None lets it vote for all neurons.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ def top_neurons(
     See Also
     --------
     bottom_neurons : The least important neurons.
-    weight_mass_ordering : All neurons, in the order in which increasing masses select them.
+    weight_mass_ordering : All neurons, ordered by the mass at which they are selected.
 
     References
     ----------
@@ -173,7 +173,7 @@ def weight_mass_ordering(
     chunk_size: int | None = None,
     scale: ArrayLike | None = None,
 ) -> tuple[Indices, Indices]:
-    """Order all neurons as increasing weight masses select them.
+    """Order all neurons by the weight mass at which they are selected.
 
     :func:`top_neurons` selects a neuron as soon as the mass exceeds the mass of the larger weights
     of a class. The neurons are sorted by the smallest mass at which any class selects them. This

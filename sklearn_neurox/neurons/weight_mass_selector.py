@@ -80,7 +80,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         scale of its neuron: on unscaled activations, raw weights favor neurons of small variance.
         If False, a warning is issued if the scales differ.
     order : {"top", "bottom"}, default="top"
-        Keep the most or the least important neurons.
+        Keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
         Rank the neurons for this class only. None ranks them for all classes.
     prefit : bool, default=False
@@ -89,8 +89,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first, as in :func:`weight_mass_ordering`. Constant neurons
-        come last.
+        Neurons, the most important first. Ties are broken by index; constant neurons come last.
     scores_ : ndarray of shape (n_neurons,)
         One minus the weight mass of all larger weights, in the class where the neuron ranks
         highest. It is 1 for the first neuron of a class and 0 for a neuron without weight.
@@ -217,7 +216,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         super()._check_counts(available)
 
     def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
-        samples = call.X if hasattr(self, "feature_names_in_") else X  # with names, if it has any
+        samples = (
+            call.X if hasattr(self, "feature_names_in_") else X
+        )  # with its column names, if any
         fit_params = call.params
         if self.prefit:
             self._check_prefit(fit_params)

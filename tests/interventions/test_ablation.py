@@ -1,4 +1,4 @@
-"""Ablation: what is replaced by what, and that zeroing a linear probe's neuron removes it."""
+"""Ablated neurons get the right values, and setting a neuron to zero removes it from a probe."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_zeroing_equals_removing_with_the_weights(classification):
 
 
 @pytest.mark.parametrize("mode", ["zero", "mean", "resample", "remove"])
-def test_the_others_stay_and_the_input_too(X, mode):
+def test_other_neurons_and_the_input_do_not_change(X, mode):
     before = X.copy()
     for invert in (False, True):
         ablated = NeuronAblator([0, 3], mode=mode, invert=invert, random_state=0).fit_transform(X)
@@ -32,7 +32,7 @@ def test_the_others_stay_and_the_input_too(X, mode):
     np.testing.assert_array_equal(X, before)
 
 
-def test_what_fills_the_place(X):
+def test_replacement_values(X):
     train, test = X[:30], X[30:]
 
     def fill(mode):
@@ -45,7 +45,7 @@ def test_what_fills_the_place(X):
     )
     pairs = {tuple(row) for row in train[:, [0, 3]]}
     resampled = fill("resample")
-    assert {tuple(row) for row in resampled} <= pairs  # one training word for all ablated neurons
+    assert {tuple(row) for row in resampled} <= pairs  # one training sample for all ablated neurons
     assert len(np.unique(resampled[:, 0])) > 5
     np.testing.assert_array_equal(fill("resample"), resampled)
 
@@ -55,7 +55,7 @@ def test_resampling_again_gives_the_same(X):
     np.testing.assert_array_equal(ablator.transform(X), ablator.transform(X))
 
 
-def test_ablating_none_or_all(X):
+def test_ablating_no_neurons_or_all(X):
     np.testing.assert_array_equal(NeuronAblator([]).fit_transform(X), X)
     assert (NeuronAblator([], invert=True).fit_transform(X) == 0).all()
     assert NeuronAblator(range(6), mode="remove").fit_transform(X).shape == (50, 0)
@@ -72,8 +72,8 @@ def test_names():
 @pytest.mark.parametrize(
     ("neurons", "error", "message"),
     [
-        ([6], ValueError, "There are 6 neurons, so indices run from 0 to 5; got 6"),
-        ([1, 1], ValueError, "1 comes twice"),
+        ([6], ValueError, "There are 6 neurons, so neuron indices must run from 0 to 5; got 6"),
+        ([1, 1], ValueError, "Each neuron can be listed only once; 1 is repeated"),
         ([0.5], TypeError, "integers from 0 to 5"),
     ],
 )

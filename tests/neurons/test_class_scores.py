@@ -1,4 +1,4 @@
-"""Scores without training: what they mean, against scikit-learn and against the definition."""
+"""Scores computed without training, against their definitions and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn_neurox import average_precision_scores, mean_difference_scores
 
 
 @pytest.fixture(scope="module")
-def words():
+def samples():
     """Neurons with and without ties: normal, rectified, rounded, constant, float32."""
     rng = np.random.RandomState(0)
     y = np.array(["x", "y", "z", "w"])[rng.randint(4, size=300)]
@@ -35,8 +35,8 @@ class TestMeanDifferences:
         np.testing.assert_allclose(overall, differences.sum(axis=(0, 1)) / 2, rtol=1e-12)
         assert overall.dtype == per_class.dtype == np.float64
 
-    def test_a_scale_divides(self, words):
-        X, y = words
+    def test_a_scale_divides(self, samples):
+        X, y = samples
         scale = np.arange(12.0)
         overall, per_class = mean_difference_scores(X, y, scale=scale)
         differences = self.pairs(X, y)[:, :, 1:] / scale[1:]
@@ -44,7 +44,7 @@ class TestMeanDifferences:
         assert overall[0] == 0
         assert not per_class[:, 0].any()
 
-    def test_rescaling_by_the_deviations_undoes_units(self):
+    def test_dividing_by_standard_deviations_undoes_units(self):
         rng = np.random.RandomState(0)
         X, y, units = rng.normal(size=(200, 5)), np.arange(200) % 3, np.logspace(-8, 8, 5)
         plain, _ = mean_difference_scores(X, y, scale=X.std(axis=0))
@@ -63,7 +63,7 @@ class TestMeanDifferences:
     @pytest.mark.parametrize("dtype", [np.float16, np.float32])
     @pytest.mark.parametrize("mean", [0, 5, 20, 60])
     def test_a_difference_within_the_rounding_of_one_activation_counts(self, dtype, mean):
-        """The mean over many words knows more than one of them."""
+        """The mean over many samples is more accurate than a single one."""
         rng = np.random.RandomState(0)
         y = np.arange(30_000) % 3
         X = (mean + rng.normal(scale=0.3, size=(30_000, 1)) + 0.03 * y[:, np.newaxis]).astype(dtype)
@@ -95,12 +95,12 @@ class TestMeanDifferences:
         np.testing.assert_allclose(overall, [6e38, 6e4], rtol=1e-6)
         overall, _ = mean_difference_scores(X[:, 1:].astype(np.float16), [0, 0, 1, 1])
         np.testing.assert_allclose(overall, 6e4, rtol=1e-3)
-        with pytest.raises(ValueError, match="The sums of the activations overflow"):
+        with pytest.raises(ValueError, match="The sums of the activations overflow float64"):
             mean_difference_scores(np.full((4, 1), 1.7e308), [0, 0, 1, 1])
 
     @pytest.mark.parametrize("layout", ["F", "view", "reversed", "read-only", "list"])
-    def test_any_layout_of_the_words(self, words, layout):
-        X, y = words
+    def test_any_layout_of_the_samples(self, samples, layout):
+        X, y = samples
         frozen = X.copy()
         frozen.flags.writeable = False
         given = {
@@ -114,8 +114,8 @@ class TestMeanDifferences:
             mean_difference_scores(given, list(y))[0], mean_difference_scores(X, y)[0], atol=1e-6
         )
 
-    def test_pieces_of_the_words_add_up(self, words, monkeypatch):
-        X, y = words
+    def test_chunks_add_up(self, samples, monkeypatch):
+        X, y = samples
         whole = mean_difference_scores(X, y)
         monkeypatch.setattr("sklearn_neurox.neurons.class_scores._CELLS", 12 * 7)
         for part, expected in zip(mean_difference_scores(X, y), whole, strict=True):
@@ -128,38 +128,38 @@ class TestAveragePrecision:
             [[average_precision_score(y == c, neuron) for neuron in X.T] for c in np.unique(y)]
         )
 
-    def test_it_is_that_of_scikit_learn(self, words):
-        X, y = words
+    def test_it_is_that_of_scikit_learn(self, samples):
+        X, y = samples
         scores = average_precision_scores(X, y, signed=False)
         np.testing.assert_allclose(scores, self.reference(X, y), rtol=0, atol=1e-12)
 
-    def test_signed_takes_the_better_sign(self, words):
-        X, y = words
+    def test_signed_takes_the_better_sign(self, samples):
+        X, y = samples
         best = np.maximum(self.reference(X, y), self.reference(-X, y))
         scores = average_precision_scores(X, y)
         np.testing.assert_allclose(scores, best, rtol=0, atol=1e-12)
         assert scores[list(np.unique(y)).index("z"), 10] == 1
 
-    def test_a_threshold_silences(self, words):
-        X, y = words
+    def test_min_activation_silences(self, samples):
+        X, y = samples
         before = X.copy()
         quiet = np.where(np.abs(X) < 0.5, 0, X)
         np.testing.assert_allclose(
-            average_precision_scores(X, y, threshold=0.5, signed=False),
+            average_precision_scores(X, y, min_activation=0.5, signed=False),
             self.reference(quiet, y),
             atol=1e-12,
         )
         np.testing.assert_array_equal(X, before)
 
-    def test_it_depends_on_the_order_alone(self, words):
-        X, y = words
+    def test_it_depends_on_the_order_alone(self, samples):
+        X, y = samples
         np.testing.assert_array_equal(
             average_precision_scores(X.astype(float), y),
             average_precision_scores(np.exp(X.astype(float)), y),
         )
 
-    def test_words_may_come_in_any_order(self, words):
-        X, y = words
+    def test_samples_may_come_in_any_order(self, samples):
+        X, y = samples
         shuffled = np.random.RandomState(0).permutation(len(y))
         np.testing.assert_allclose(
             average_precision_scores(X[shuffled], y[shuffled]),
@@ -167,8 +167,8 @@ class TestAveragePrecision:
             rtol=1e-12,
         )
 
-    def test_a_constant_neuron_scores_the_share_of_the_class(self, words):
-        X, y = words
+    def test_a_constant_neuron_scores_the_share_of_the_class(self, samples):
+        X, y = samples
         share = np.unique(y, return_counts=True)[1] / len(y)
         np.testing.assert_allclose(average_precision_scores(X, y)[:, 9], share)
 
@@ -189,7 +189,7 @@ class TestBadInput:
             (
                 [[1.0, 2], [3, 4]],
                 [0, 0],
-                "compares classes, but y has 1 class: all 2 words have the label 0",
+                "compares classes, but y contains 1 class: all 2 samples have the label 0",
             ),
             ([[1.0, 2], [3, 4]], [0, 1, 1], "inconsistent numbers of samples"),
             (
@@ -206,15 +206,15 @@ class TestBadInput:
         with pytest.raises(ValueError, match=message):
             function(X, y)
 
-    def test_a_class_of_one_word_is_named(self, function):
+    def test_a_class_of_one_sample_is_named(self, function):
         X, y = np.arange(8.0).reshape(4, 2), ["a", "a", "b", "rare"]
-        message = rf"{function.__name__}: the classes \['b', 'rare'\] have one word each"
+        message = rf"{function.__name__}: the classes \['b', 'rare'\] have one sample each"
         with pytest.warns(UserWarning, match=message):
             function(X, y)
 
 
-def test_scales_and_thresholds_are_checked(words):
-    X, y = words
+def test_parameters_are_checked(samples):
+    X, y = samples
     for scale, message in [
         ([1.0] * 11, "one number for each of the 12 neurons, got 11"),
         ([-1.0] * 12, "scale must not be negative, got -1"),
@@ -222,9 +222,9 @@ def test_scales_and_thresholds_are_checked(words):
     ]:
         with pytest.raises(ValueError, match=message):
             mean_difference_scores(X, y, scale=scale)
-    with pytest.raises(ValueError, match="threshold == -1, must be >= 0"):
-        average_precision_scores(X, y, threshold=-1)
-    with pytest.raises(ValueError, match="threshold must be a number >= 0, got NaN"):
-        average_precision_scores(X, y, threshold=np.nan)
+    with pytest.raises(ValueError, match="min_activation == -1, must be >= 0"):
+        average_precision_scores(X, y, min_activation=-1)
+    with pytest.raises(ValueError, match="min_activation must be a number >= 0, got NaN"):
+        average_precision_scores(X, y, min_activation=np.nan)
     with pytest.raises(TypeError, match="signed must be True or False, got 'no'"):
         average_precision_scores(X, y, signed="no")

@@ -1,4 +1,4 @@
-"""Rankings by weight mass: smallest sets, permutations, ties, and what bad input gets."""
+"""Weight mass: smallest sets, permutations, ties, and errors."""
 
 from fractions import Fraction
 from itertools import combinations
@@ -8,7 +8,6 @@ import pytest
 
 from sklearn_neurox import (
     bottom_neurons,
-    random_neurons,
     threshold_neurons,
     top_neurons,
     weight_mass_ordering,
@@ -19,7 +18,7 @@ MASSES = [0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.75, 0.9, 0.95, 1]
 
 @pytest.fixture(params=range(6))
 def coef(request):
-    """Small integers: many ties and zeros, and sums that are exact."""
+    """Small integers, with many ties and zeros, and with exact sums."""
     return np.random.RandomState(request.param).randint(-4, 5, size=(3, 7))
 
 
@@ -45,7 +44,7 @@ def test_bottom_is_the_shortest_prefix_from_the_smallest(coef, mass):
         assert not len(chosen) or row[others].min(initial=9) >= row[chosen].max()
 
 
-def test_the_ends_of_the_scale(coef):
+def test_extreme_masses(coef):
     assert [len(neurons) for neurons in top_neurons(coef, 0)[1]] == [0, 0, 0]
     assert [len(neurons) for neurons in top_neurons(coef, 1)[1]] == list((coef != 0).sum(axis=1))
     assert top_neurons(coef, 0)[0].dtype.kind == "i"
@@ -54,7 +53,7 @@ def test_the_ends_of_the_scale(coef):
 
 
 def test_mass_one_in_float32_loses_no_neuron():
-    """A float32 sum reaches its total early; NeuroX drops what comes after."""
+    """A float32 sum reaches its total early, and NeuroX drops the neurons after that point."""
     coef = np.ones((1, 100_000), dtype=np.float32) * 1e-4
     coef[0, 0] = 1e4
     assert len(top_neurons(coef, 1)[0]) == 100_000
@@ -63,7 +62,7 @@ def test_mass_one_in_float32_loses_no_neuron():
 @pytest.mark.parametrize("n", [3, 7, 10, 49, 1000])
 @pytest.mark.parametrize("weight", [0.1, 0.7, 1e-20])
 def test_equal_weights_are_counted_not_rounded(n, weight):
-    """Sums of 0.1 are a little off; at a mass of k / n the k-th weight completes it."""
+    """Sums of 0.1 are inexact, but the k-th of n weights still completes a mass of k / n."""
     coef = np.full((1, n), weight)
     _, cutoffs = weight_mass_ordering(coef, n_bins=n)
     assert cutoffs.tolist() == list(range(n + 1))
@@ -73,13 +72,13 @@ def test_equal_weights_are_counted_not_rounded(n, weight):
 
 
 def test_weights_beyond_rounding_keep_their_order():
-    """Before each of them lies all of the mass, as far as float64 can tell."""
+    """In float64, all of the mass lies before each of them."""
     powers = 10.0 ** -np.arange(40)[::-1]
     ordering, _ = weight_mass_ordering([powers])
     assert ordering.tolist() == list(range(40))[::-1]
 
 
-def test_a_class_without_weights_selects_none():
+def test_a_class_without_weights_selects_no_neurons():
     coef = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]])
     for select in (top_neurons, bottom_neurons, threshold_neurons):
         assert select(coef, 0.5)[1][0].size == 0
@@ -132,14 +131,6 @@ def test_scale_undoes_a_change_of_units():
     assert (weight_mass_ordering(coef / units)[0] != expected).any()
 
 
-def test_random_neurons():
-    drawn = random_neurons(10_000, 0.3, random_state=0)
-    assert 2_800 < len(drawn) < 3_200
-    assert (np.diff(drawn) > 0).all()
-    assert random_neurons(10, 0).size == 0
-    assert random_neurons(10, 1).tolist() == list(range(10))
-
-
 @pytest.mark.parametrize("mass", [-0.1, 1.1, 10, np.nan])
 @pytest.mark.parametrize("select", [top_neurons, bottom_neurons, threshold_neurons])
 def test_a_share_outside_its_range(select, mass):
@@ -164,7 +155,7 @@ def test_bad_weights(select, coef, scale, message):
 
 
 @pytest.mark.parametrize("mass", ["0.5", None])
-def test_a_share_that_is_no_number(mass):
+def test_a_share_that_is_not_a_number(mass):
     with pytest.raises(TypeError, match=r"mass must be a number in \[0, 1\], got"):
         top_neurons(np.ones((2, 3)), mass)
 

@@ -1,4 +1,4 @@
-"""Top words of a neuron: what their scores mean, and what has none."""
+"""Top words of a neuron: their scores, and neurons without top words."""
 
 import numpy as np
 import pytest
@@ -32,10 +32,10 @@ class TestTopWords:
         assert [(w, pytest.approx(-s)) for w, s in mirrored] == expected
 
     @pytest.mark.parametrize("value", [0.0, 3.3, 1e30])
-    def test_a_constant_neuron_has_none(self, value):
+    def test_a_constant_neuron_has_no_top_words(self, value):
         assert top_words(self.words, np.full(len(self.words), value)) == []
 
-    def test_constant_up_to_float32_noise_has_none(self):
+    def test_a_neuron_constant_up_to_rounding_has_no_top_words(self):
         rng = np.random.RandomState(0)
         noise = np.float32(1) + np.float32(1e-7) * rng.randint(2, size=len(self.words))
         assert top_words(self.words, noise.astype(np.float32)) == []
@@ -52,11 +52,13 @@ class TestTopWords:
             top_words(words, activations, min_count=0)
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="got 9 words and 8 activations"):
+        with pytest.raises(
+            ValueError, match="must have the same length, got 9 words and 8 activations"
+        ):
             top_words(self.words, np.zeros(8))
         with pytest.raises(ValueError, match="activations contains NaN"):
             top_words(["a", "b"], [np.nan, 1])
-        with pytest.raises(ValueError, match="at least one word"):
+        with pytest.raises(ValueError, match="words is empty: expected at least one word"):
             top_words([], [])
         with pytest.raises(ValueError, match=r"min_score must be in \[0, 1\]"):
             top_words(["a"], [1], min_score=2)
