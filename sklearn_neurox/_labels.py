@@ -1,4 +1,4 @@
-"""Labels: what kind they are, whether they are valid, and which classes they form."""
+"""Labels: their kinds, their checks, and the classes that they form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-# What a label may be.
+# The kinds that are valid labels.
 KINDS = ("string", "boolean", "number")
 
 
@@ -68,7 +68,7 @@ def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
     vector = _vector(labels, name)
     if vector.dtype == object:
         values = vector.tolist()
-        _refuse(np.array([label != label for label in values], dtype=bool), vector, name)
+        _check_finite(np.array([label != label for label in values], dtype=bool), vector, name)
         check_one_kind(values, name=name)
         if kind_of(values[0]) not in KINDS:
             raise TypeError(
@@ -104,7 +104,7 @@ def check_numbers(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
             if not isinstance(value, Real):
                 raise TypeError(f"{name} must contain numbers, but {name}[{row}] = {value!r}.")
     vector = vector.astype(np.float64)
-    _refuse(~np.isfinite(vector), vector, name)
+    _check_finite(~np.isfinite(vector), vector, name)
     return vector
 
 
@@ -114,7 +114,7 @@ def check_y(estimator: Any, y: ArrayLike) -> NDArray:
     Parameters
     ----------
     estimator : estimator
-        A classifier takes labels, any other estimator takes numbers.
+        A classifier needs labels, any other estimator numbers.
     y : array-like of shape (n_samples,), or of numbers of shape (n_samples, n_outputs)
 
     Returns
@@ -207,11 +207,12 @@ def _vector(values: Any, name: str) -> NDArray:
     if not len(vector):
         raise ValueError(f"{name} is empty: expected at least one sample.")
     if vector.dtype.kind == "f":
-        _refuse(~np.isfinite(vector), vector, name)
+        _check_finite(~np.isfinite(vector), vector, name)
     return vector
 
 
-def _refuse(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
+def _check_finite(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
+    """Raise a ValueError that names the first label marked as bad."""
     if bad.any():
         row = int(bad.argmax())
         raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {vector[row]}.")

@@ -1,35 +1,56 @@
-"""Checks of input that several rooms share."""
+"""Checks of input that several packages share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import sklearn.utils._param_validation
 import sklearn.utils.validation
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._files import mapping_of, release
 
-# Rows of a float16 array that are looked through at a time.
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Rows of a float16 array that are checked at a time.
 _CHECKED_AT_ONCE = 8192
 
 
-def float_dtypes(X) -> Any:
-    """Dtypes of X to keep; a float16 array, a format to store, is computed in float32."""
+def validate_params(constraints: Mapping[str, list[Any]]) -> Callable[[_Function], _Function]:
+    """Return scikit-learn's decorator that validates parameters, with the types of the function.
+
+    Parameters
+    ----------
+    constraints : mapping of str to list
+        The valid values of each parameter, as in ``_parameter_constraints`` of an estimator.
+
+    Returns
+    -------
+    callable
+        Decorator. The parameters of estimators that the function receives are validated as well.
+    """
+    return sklearn.utils._param_validation.validate_params(
+        constraints, prefer_skip_nested_validation=False
+    )
+
+
+def float_dtypes(X: Any) -> Any:
+    """Return the dtypes of X to keep; float16, a storage format, is computed in float32."""
     return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
 
 
-# What scikit-learn needs after a failed fit to tear its callbacks down, and then takes away itself.
+# scikit-learn needs these after a failed fit to tear down its callbacks, and then removes them.
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 @contextmanager
-def all_or_nothing(estimator) -> Iterator[None]:
-    """Leave an estimator as it was if what is done to it fails or is interrupted."""
+def all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Restore the attributes of an estimator if the block fails or is interrupted."""
     attributes = vars(estimator)
     before = attributes.copy()
     try:
@@ -42,13 +63,13 @@ def all_or_nothing(estimator) -> Iterator[None]:
 
 
 @contextmanager
-def naming_the_cell(X) -> Iterator[None]:
-    """Add to the error of a check the row and column of the first NaN or infinity in X."""
+def naming_the_cell(X: Any) -> Iterator[None]:
+    """Add the row and column of the first NaN or infinity in X to the error of a check."""
     try:
         yield
     except ValueError as error:
         if "could not convert string to float" in str(error):
-            raise ValueError(f"X holds text, where numbers are expected: {error}.") from error
+            raise ValueError(f"X must contain numbers, but contains text: {error}.") from error
         if "contains NaN" not in str(error) and "contains infinity" not in str(error):
             raise
         cell = _first_non_finite(X)
@@ -62,7 +83,7 @@ def naming_the_cell(X) -> Iterator[None]:
         ) from error
 
 
-def _first_non_finite(X) -> tuple[int, int, float] | None:
+def _first_non_finite(X: Any) -> tuple[int, int, float] | None:
     try:
         cells = np.asarray(X)
         for rows in gen_batches(len(cells), _CHECKED_AT_ONCE):
@@ -70,35 +91,36 @@ def _first_non_finite(X) -> tuple[int, int, float] | None:
             if not np.isfinite(part).all():
                 row, column = np.argwhere(~np.isfinite(part))[0]
                 return rows.start + row, column, part[row, column]
-    except (TypeError, ValueError):  # no matrix of numbers: what the check said must do
+    except (TypeError, ValueError):  # not a matrix of numbers: the message stays as it is
         pass
     return None
 
 
-def validate_data(estimator, X, y="no_validation", **options) -> Any:
-    """Validate data as ``sklearn.utils.validation.validate_data`` does, naming a bad cell."""
-    refuse_tokens(X)
+def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Validate data as ``sklearn.utils.validation.validate_data`` does; errors name a bad cell."""
+    check_not_tokens(X)
     with naming_the_cell(X):
         return sklearn.utils.validation.validate_data(estimator, X, y, **options)
 
 
-def refuse_tokens(X) -> None:
-    """Refuse TokenActivations, where their X is meant."""
+def check_not_tokens(X: Any) -> None:
+    """Raise a TypeError if X is a TokenActivations rather than its array."""
     if isinstance(getattr(X, "X", None), np.ndarray):
-        raise TypeError(f"X is a {type(X).__name__}: give its activations, its X.")
+        name = type(X).__name__
+        raise TypeError(f"X must be an array, got {name}. Pass its attribute X, the activations.")
 
 
-def validate_activations(estimator, X, y="no_validation", **options) -> Any:
-    """Validate data as scikit-learn does, with float16 arrays as they are.
+def validate_activations(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Validate data as scikit-learn does, but keep float16 arrays.
 
-    A float16 array may be a memory map larger than the memory: it is neither converted nor, to
-    look for numbers that are none, turned into another array of its size.
+    A float16 array may be a memory map that is larger than the memory. It is not converted, and
+    the search for NaN and infinity does not allocate another array of its size.
 
     Parameters
     ----------
     estimator : estimator
     X, y, **options
-        As for ``sklearn.utils.validation.validate_data``; without `y`, X alone is validated.
+        As in ``sklearn.utils.validation.validate_data``; without `y`, only X is validated.
 
     Returns
     -------
@@ -108,7 +130,7 @@ def validate_activations(estimator, X, y="no_validation", **options) -> Any:
     Raises
     ------
     ValueError
-        For all that scikit-learn refuses.
+        As in ``sklearn.utils.validation.validate_data``.
     """
     if not isinstance(X, np.ndarray) or X.dtype != np.float16:
         return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
@@ -121,15 +143,15 @@ def validate_activations(estimator, X, y="no_validation", **options) -> Any:
     return checked
 
 
-def check_vector(values, *, name: str) -> NDArray:
-    """Check numbers that come one for each neuron or word.
+def check_vector(values: ArrayLike, *, name: str) -> NDArray:
+    """Check a vector of finite numbers.
 
     Parameters
     ----------
     values : array-like of shape (n,)
-        It may be empty.
+        May be empty.
     name : str
-        For the messages.
+        Name of the argument, for the error messages.
 
     Returns
     -------
@@ -139,7 +161,7 @@ def check_vector(values, *, name: str) -> NDArray:
     Raises
     ------
     ValueError
-        For NaN, infinity, or another number of dimensions.
+        If a value is NaN or infinite, or `values` does not have one dimension.
     """
     vector = check_array(
         values,
@@ -154,8 +176,8 @@ def check_vector(values, *, name: str) -> NDArray:
     return vector
 
 
-def check_scale(values, n_neurons: int) -> NDArray:
-    """Check the scales of neurons, one number each, not negative.
+def check_scale(values: ArrayLike, n_neurons: int) -> NDArray:
+    """Check the scales of neurons: one number per neuron, not negative.
 
     Parameters
     ----------
@@ -169,26 +191,26 @@ def check_scale(values, n_neurons: int) -> NDArray:
     Raises
     ------
     ValueError
-        If there are more or fewer, or one is negative, NaN or infinite.
+        If the length is wrong, or a value is negative, NaN or infinite.
     """
     scale = check_vector(values, name="scale")
     if len(scale) != n_neurons:
         raise ValueError(
-            f"scale needs one number for each of the {n_neurons} neurons, got {len(scale)}."
+            f"scale must contain one number for each of the {n_neurons} neurons, got {len(scale)}."
         )
     if (scale < 0).any():
         raise ValueError(f"scale must not be negative, got {scale.min()}.")
     return scale
 
 
-def check_words(words: Iterable, *, name: str) -> list:
-    """List words, which are not the letters of a string.
+def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
+    """Convert an iterable of words to a list.
 
     Parameters
     ----------
     words : iterable of words
     name : str
-        For the message.
+        Name of the argument, for the error messages.
 
     Returns
     -------
@@ -197,21 +219,21 @@ def check_words(words: Iterable, *, name: str) -> list:
     Raises
     ------
     TypeError
-        If `words` is one string, or holds lists.
+        If `words` is a single string, or contains lists.
     """
     if isinstance(words, str):
         raise TypeError(f"{name} must be a list of words, got one string: {words[:60]!r}.")
     listed = words.tolist() if isinstance(words, np.ndarray) else list(words)
     if any(isinstance(word, list) for word in listed):
         raise TypeError(
-            f"{name} must be one flat list of words, but holds lists, as of sentences: concatenate "
-            "them, or take the words of TokenActivations."
+            f"{name} must be a flat list of words, but contains lists. Concatenate the words of "
+            "the sentences, or use the words of TokenActivations."
         )
     return listed
 
 
-def own_copy(X) -> Any:
-    """Copy X, as steps of a Pipeline may work in place; what cannot change is not copied."""
+def own_copy(X: Any) -> Any:
+    """Return X if it is read-only, else a copy, since a step of a Pipeline may work in place."""
     if isinstance(X, np.ndarray) and not X.flags.writeable:
         return X
     return X.copy() if hasattr(X, "copy") else X

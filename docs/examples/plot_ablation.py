@@ -38,7 +38,7 @@ for ax, scaled in zip(axes, (True, False), strict=True):
         tokens.y,
         ranking=WeightMassSelector(probe, scaled=scaled),
         fractions=(0.005, 0.01, 0.05, 0.2, 1.0),
-        mode="retrain",
+        mode="remove",
         cv=2,
         groups=tokens.sentence_ids,
         random_state=0,

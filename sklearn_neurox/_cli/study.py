@@ -187,7 +187,7 @@ class Study:
             self.tokens.y,
             ranking=selector,
             fractions=fractions,
-            mode="retrain",
+            mode="remove",
             cv=min(self.settings.n_folds, _MAX_ABLATION_FOLDS),
             groups=self.tokens.sentence_ids,
             random_state=self.settings.random_state,

@@ -1,19 +1,19 @@
-"""Evaluation: where a property is encoded, and whether it is more than memory."""
+"""Evaluation: where a property is encoded, and whether a probe reads or memorizes it."""
 
-from .ablation import AblationCurve, ablation_curve
+from .ablation_curve import AblationCurve, ablation_curve
 from .control import ControlTask, make_control_task
 from .description_length import Codelength, codelength
 from .layers import LayerwiseScores, layerwise_scores
 from .metrics import (
     accuracy_and_f1,
     compute_score,
-    get_scorer,
     pearson,
     pearson_and_spearman,
     spearman,
 )
-from .report import ProbeReport, probe_report
+from .probe_report import ProbeReport, probe_report
 from .sampling import balanced_indices
+from .scorers import get_scorer
 from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
 
 __all__ = [

@@ -1,9 +1,9 @@
-"""What a probe's scores stand beside: other labels, other activations, or only the words."""
+"""Baselines and controls of the scores by layer: other labels, other activations, or only words."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,91 +12,134 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array
 
 from .._validation import check_words
+from ._layer_columns import neuron_names
 from .control import ControlTask
 
-_COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline")  # of the results
+# Columns of LayerwiseScores.to_frame, which the name of a control must not repeat.
+_COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline")
 
 
 class Controls(NamedTuple):
-    """Controls by what they replace."""
+    """Controls, grouped by kind."""
 
     task: ControlTask | None
     activations: dict[str, NDArray]
     words: dict[str, NDArray]
 
 
-def read_controls(control, shape: tuple[int, int], y: NDArray) -> Controls:
-    """Sort what was given as ``control=`` for activations of a shape and targets, and check it."""
+def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | None) -> Controls:
+    """Check the argument ``control`` and sort the controls by kind.
+
+    Parameters
+    ----------
+    control : None, ControlTask, or mapping of str to control
+    y : ndarray of shape (n_samples,)
+    n_neurons : int
+        Number of columns of X.
+    names : list of str or None
+        Names of the neurons of X, which named activations must share.
+
+    Returns
+    -------
+    Controls
+    """
     if control is None or isinstance(control, ControlTask):
         control = {} if control is None else {"control task": control}
     if not isinstance(control, Mapping):
         raise TypeError(
             "control must be a ControlTask, or a dict of names to control tasks, activations or "
-            f"words; got {type(control).__name__}."
+            f"words, got {type(control).__name__}."
         )
     controls = Controls(None, {}, {})
     for name, each in control.items():
-        if not isinstance(name, str):
-            raise TypeError(f"The names of controls are strings, got {name!r}.")
-        if name in _COLUMNS:
-            raise ValueError(f"{name!r} is a column of the results: give the control another name.")
+        _check_name(name)
         if isinstance(each, ControlTask):
             if controls.task is not None:
-                raise ValueError("control takes one control task; average over several by hand.")
-            _check_length(name, len(each.labels), shape[0])
+                raise ValueError(
+                    "control can contain only one control task. Call layerwise_scores once for "
+                    "each, and average."
+                )
+            _check_length(name, len(each.labels), len(y))
             controls = controls._replace(task=each)
         elif hasattr(each, "X"):
-            raise TypeError(f"The control {name!r} is a {type(each).__name__}: give its X.")
+            raise TypeError(
+                f"The control {name!r} must be an array, got {type(each).__name__}. Pass its "
+                "attribute X, the activations."
+            )
         elif len(getattr(each, "shape", ())) == 2:
-            controls.activations[name] = _check_activations(name, each, shape)
+            controls.activations[name] = _check_activations(name, each, (len(y), n_neurons), names)
         else:
-            words = check_words(each, name=f"control[{name!r}]")
-            _check_length(name, len(words), shape[0])
-            if isinstance(words[0], str) and set(words) <= set(y.tolist()):
-                raise ValueError(
-                    f"The control {name!r} holds labels of y, where words are expected. Of a "
-                    "control task give the ControlTask itself, not its labels."
-                )
-            numbers: dict[Hashable, int] = {}
-            types = [numbers.setdefault(word, len(numbers)) for word in words]
-            controls.words[name] = np.array(types)[:, np.newaxis]
+            controls.words[name] = _check_words(name, each, y)
     return controls
 
 
-def _check_activations(name, X, shape) -> NDArray:
+def majority(estimator: Any) -> DummyClassifier | DummyRegressor:
+    """Return a predictor without input: the most frequent label, or the mean."""
+    return DummyClassifier() if is_classifier(estimator) else DummyRegressor()
+
+
+def word_type_table(estimator: Any) -> Pipeline:
+    """Return a predictor that sees only the word type: its most frequent label, or its mean.
+
+    For word types that are missing in training, it predicts the most frequent label of all
+    samples, or their mean.
+    """
+    if is_classifier(estimator):
+        # Without smoothing, naive Bayes of one variable counts the labels of each of its values.
+        table = MultinomialNB(alpha=1e-10)
+    else:
+        # Centered by the mean of all samples, which is then the prediction for an unknown type.
+        means = Ridge(1e-3, fit_intercept=False)
+        table = TransformedTargetRegressor(means, transformer=StandardScaler(with_std=False))
+    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), table)
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"The names of controls must be strings, got {name!r}.")
+    if name in _COLUMNS:
+        raise ValueError(f"{name!r} is a column of the results. Choose another name.")
+
+
+def _check_activations(
+    name: str, X: Any, shape: tuple[int, int], names: list[str] | None
+) -> NDArray:
+    own_names = neuron_names(X)
     X = check_array(X, input_name=f"control[{name!r}]")
     if X.shape != shape:
         raise ValueError(
-            f"The activations of control {name!r} have the shape {X.shape}, but X has {shape}."
+            f"The activations of control {name!r} have shape {X.shape}, but X has shape {shape}."
+        )
+    if names and own_names and own_names != names:
+        place = next(i for i in range(len(names)) if own_names[i] != names[i])
+        raise ValueError(
+            f"Column {place} of control {name!r} is {own_names[place]!r}, but that of X is "
+            f"{names[place]!r}."
         )
     return X
 
 
-def _check_length(name, n_words, expected) -> None:
-    if n_words != expected:
-        raise ValueError(f"The control {name!r} has {n_words} words, but X has {expected}.")
+def _check_words(name: str, words: Iterable[Hashable], y: NDArray) -> NDArray:
+    """Return the word types as a column of integers."""
+    words = check_words(words, name=f"control[{name!r}]")
+    _check_length(name, len(words), len(y))
+    if isinstance(words[0], str) and set(words) <= set(y.tolist()):
+        raise ValueError(
+            f"The control {name!r} must contain words, but contains labels of y. For a control "
+            "task, pass the ControlTask instead of its labels."
+        )
+    numbers: dict[Hashable, int] = {}
+    types = [numbers.setdefault(word, len(numbers)) for word in words]
+    return np.array(types)[:, np.newaxis]
 
 
-def majority(estimator):
-    """Predictor that sees nothing: the most frequent label, or the mean."""
-    return DummyClassifier() if is_classifier(estimator) else DummyRegressor()
-
-
-def word_type_table(estimator):
-    """Predictor that sees only the word type: its most frequent label, or its mean.
-
-    For words out of training, the most frequent label or the mean of all.
-    """
-    if is_classifier(estimator):
-        # Without smoothing, naive Bayes of one variable says how often its value had each label.
-        table = MultinomialNB(alpha=1e-10)
-    else:
-        # Centred by the mean of all words, which is what no type at all predicts.
-        means = Ridge(1e-3, fit_intercept=False)
-        table = TransformedTargetRegressor(means, transformer=StandardScaler(with_std=False))
-    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), table)
+def _check_length(name: str, n_words: int, n_samples: int) -> None:
+    if n_words != n_samples:
+        raise ValueError(
+            f"The control {name!r} has {n_words} words, but X has {n_samples} samples."
+        )

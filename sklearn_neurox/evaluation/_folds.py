@@ -1,4 +1,4 @@
-"""What the curves share: the folds, the scorer, and the name of a score."""
+"""Folds that all cross-validated functions share, and their warnings."""
 
 from __future__ import annotations
 
@@ -6,90 +6,77 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GroupKFold, check_cv
-from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 
 from .._warnings import UnseenLabelsWarning, warn
-from .metrics import get_scorer
+from .scorers import Scorer, Scoring, check_scorer, last_step
+
+Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+# For validate_params.
+RUN_CONSTRAINTS: dict[str, list[Any]] = {
+    "groups": ["array-like", None],
+    "random_state": ["random_state"],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+}
+CV_CONSTRAINTS = RUN_CONSTRAINTS | {"cv": ["cv_object"]}
+_N_SHOWN = 5  # labels in a warning
 
 
-def split_folds(estimator, X, y, cv, groups):
-    """Folds as a list, by groups where there are any."""
+def make_folds(
+    estimator: Any, X: Any, y: NDArray, *, cv: Any, groups: ArrayLike | None, scoring: Scoring
+) -> tuple[list[Split], Scorer]:
+    """Return the folds and the scorer; warn about labels that are missing in training."""
+    scorer = check_scorer(estimator, scoring)
+    splits = _split(estimator, X, y, cv, groups)
+    _warn_about_unseen_labels(estimator, y, splits)
+    return splits, scorer
+
+
+def _split(estimator: Any, X: Any, y: NDArray, cv: Any, groups: ArrayLike | None) -> list[Split]:
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = GroupKFold(5 if cv is None else cv)
     X, y, groups = indexable(X, y, groups)
     splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
     if not splits:
-        raise ValueError(f"cv={cv!r} gives no folds.")
+        raise ValueError(f"cv={cv!r} yields no folds.")
     return splits
 
 
-def check_scorer(estimator, scoring) -> Any:
-    """Scorer of one number."""
-    if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
-        raise ValueError(
-            f"scoring must be one score, a name or a callable, got {type(scoring).__name__} "
-            f"{scoring!r:.60}. Call once for each score."
-        )
-    if not hasattr(estimator, "predict"):
-        raise TypeError(
-            f"estimator must predict, a classifier or regressor; {type(estimator).__name__} does "
-            "not."
-        )
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        scoring = get_scorer(scoring)  # one of NeuroX's, or an error that tells the names
-    return check_scoring(estimator, scoring)
-
-
-def warn_of_unseen_labels(estimator, y, splits) -> None:
-    """Warn once of labels in test words that training has not."""
+def _warn_about_unseen_labels(estimator: Any, y: NDArray, splits: list[Split]) -> None:
     if not is_classifier(estimator):
         return
     unseen = [np.setdiff1d(y[test], y[train]).tolist() for train, test in splits]
     labels = sorted({label for some in unseen for label in some}, key=str)
     if labels:
         each = zip(splits, unseen, strict=True)
-        n_words = sum(np.isin(y[test], some).sum() for (_, test), some in each)
+        n_samples = sum(np.isin(y[test], some).sum() for (_, test), some in each)
+        shown = ", ".join(map(repr, labels[:_N_SHOWN])) + ", ..." * (len(labels) > _N_SHOWN)
         warn(
-            f"On {sum(map(bool, unseen))} of {len(splits)} folds, {n_words} test words in all have "
-            f"labels that training has not: {', '.join(map(repr, labels[:5]))}"
-            f"{', ...' * (len(labels) > 5)}. They count as wrong; leave rare labels out, if "
-            "that is not what you mean.",
+            f"In {sum(map(bool, unseen))} of {len(splits)} folds, test samples ({n_samples} in "
+            f"total) have labels that were not seen during training: {shown}. They are scored as "
+            "errors. Remove rare labels to avoid this.",
             UnseenLabelsWarning,
         )
 
 
 @contextmanager
-def quiet_about_unseen_labels() -> Iterator[None]:
-    """Leave out what the classifiers say of single folds: it was said of all."""
+def ignore_unseen_labels() -> Iterator[None]:
+    """Silence the warnings of single folds, since :func:`make_folds` warns about all of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnseenLabelsWarning)
         yield
 
 
-def metric_name(estimator, scoring) -> str:
-    """Name of the score: as asked for, or what the estimator scores by itself."""
-    if scoring is None:
-        scoring = getattr(_last_step(estimator), "scoring", None)  # of a search
-    if scoring is None:
-        return "accuracy" if is_classifier(estimator) else "R²"
-    return scoring if isinstance(scoring, str) else "score"
-
-
-def refuse_frozen(estimator, *, by: str) -> None:
-    """Refuse an estimator that does not learn where it must."""
-    if isinstance(_last_step(estimator), FrozenEstimator):
-        raise ValueError(
-            f"{by} trains on labels and folds of its own, and a FrozenEstimator learns nothing."
-        )
-
-
-def _last_step(estimator):
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+def check_not_frozen(estimator: Any, *, by: str) -> None:
+    """Raise a ValueError if an estimator that must be trained is frozen."""
+    if isinstance(last_step(estimator), FrozenEstimator):
+        raise ValueError(f"{by} trains the estimator, but a FrozenEstimator cannot be trained.")

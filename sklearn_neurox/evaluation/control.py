@@ -1,22 +1,24 @@
-"""Control tasks: what a probe reaches on random labels."""
+"""Control tasks: random labels that a probe can only memorize."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from numbers import Integral, Number
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, check_random_state, check_scalar
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._labels import check_labels
-from .._validation import check_words
+from .._validation import check_words, validate_params
 from .._warnings import warn
 
-# From this share of unseen word types on, memory can help with so few test words that the control
-# score is what guessing gives, and the selectivity is the score above guessing.
+# With this share of test words of unseen types or more, memory helps so rarely that the control
+# score is that of guessing, and the selectivity is the score above guessing.
 _TOO_MANY_UNSEEN = 0.9
 _MANY_LABELS = 10
 
@@ -30,15 +32,15 @@ class ControlTask:
     labels : ndarray of shape (n_words,)
         Control label of each word.
     types : ndarray of int of shape (n_words,)
-        Word type of each word: its place in `mapping`.
+        Word type of each word, as its position in `mapping`.
     mapping : dict
         Control label of each word type.
     classes : ndarray of shape (n_labels,)
-        The labels that are drawn from.
+        The labels to draw from.
     probabilities : ndarray of shape (n_labels,)
         Their probabilities.
     seed : int
-        Draws the labels of word types that come later.
+        Seed for the labels of word types that are not in `mapping`.
 
     Examples
     --------
@@ -64,16 +66,17 @@ class ControlTask:
             f"{n_labels} labels)"
         )
 
-    def transform(self, words: Sequence[Hashable], *, on_unseen: str = "error") -> NDArray:
-        """Labels of other words.
+    def transform(
+        self, words: Iterable[Hashable], *, on_unseen: Literal["error", "draw"] = "error"
+    ) -> NDArray:
+        """Return the control labels of other words.
 
         Parameters
         ----------
-        words : sequence of n_words words
+        words : iterable of n_words words
         on_unseen : {"error", "draw"}, default="error"
-            What to do with word types that the task was made without. "draw" draws their labels
-            as those of the others were drawn; a type gets the same label whenever and wherever
-            it comes.
+            What to do with word types that are not in `mapping`. "draw" draws their labels from
+            the same distribution; the label of a type depends only on the type and the seed.
 
         Returns
         -------
@@ -82,76 +85,84 @@ class ControlTask:
         Raises
         ------
         ValueError
-            If a word type has no label, with the word; or `on_unseen` is unknown.
+            If a word type has no label, or `on_unseen` is unknown.
         """
         if on_unseen not in ("error", "draw"):
             raise ValueError(f"on_unseen must be 'error' or 'draw', got {on_unseen!r}.")
         words = check_words(words, name="words")
-        drawn = {}
+        drawn: dict[Hashable, object] = {}
         for position, word in enumerate(words):
             if word in self.mapping or word in drawn:
                 continue
             if on_unseen == "error":
                 raise ValueError(
-                    f"The control task has no label for the word {word!r} at place {position}: it "
-                    "was made without it. Make the task on all words, those of the test set too, "
-                    "or ask for on_unseen='draw'."
+                    f"The control task has no label for words[{position}] = {word!r}. Make the "
+                    "task with all words, including those of the test set, or pass "
+                    "on_unseen='draw'."
                 )
             drawn[word] = self._draw(word)
         labels = {**self.mapping, **drawn}
         return np.array([labels[word] for word in words], dtype=self.labels.dtype)
 
-    def _draw(self, word: Hashable):
-        """Label by the seed and the word alone, so that order and company do not matter."""
+    def _draw(self, word: Hashable) -> object:
+        # A hash of the seed and the word makes the label independent of the other words.
         digest = blake2b(
             f"{self.seed} {_spelled(word)}".encode("utf-8", "surrogatepass"), digest_size=8
         )
         share = int.from_bytes(digest.digest(), "big") / 2**64
         place = np.searchsorted(self.probabilities.cumsum(), share, side="right")
-        return self.classes.tolist()[min(place, len(self.classes) - 1)]  # the sum may round
+        # The probabilities may sum to slightly less than 1.
+        return self.classes.tolist()[min(place, len(self.classes) - 1)]
 
 
 def _spelled(word: Hashable) -> str:
-    """Text that is the same for equal words, and in every process."""
+    """Return a text that is the same for equal words, and in every process."""
     if isinstance(word, Number):
-        return str(hash(word))  # 5, 5.0 and a 5 of numpy are equal
+        return str(hash(word))  # 5, 5.0 and np.int64(5) are equal
     if isinstance(word, tuple):
         return str([_spelled(part) for part in word])
     return str(word)
 
 
+@validate_params(
+    {
+        "n_labels": [Interval(Integral, 2, None, closed="left"), None],
+        "distribution": [StrOptions({"empirical", "uniform"})],
+        "random_state": ["random_state"],
+    }
+)
 def make_control_task(
     words: Sequence[Hashable],
-    y,
+    y: ArrayLike,
     *,
     n_labels: int | None = None,
-    distribution: str = "empirical",
-    random_state=None,
+    distribution: Literal["empirical", "uniform"] = "empirical",
+    random_state: int | np.random.RandomState | None = None,
 ) -> ControlTask:
-    """Make a control task of Hewitt and Liang: each word type gets a label by chance.
+    """Make a control task [1]_, in which each word type has a random label.
 
-    A probe can only solve it by memorising word types. The accuracy on the real task minus that
-    on the control task, its *selectivity*, tells what the activations say beyond the identity of
-    the word. It takes word types that training and test words share.
+    A probe can solve it only by memorizing word types. The accuracy on the real task minus the
+    accuracy on the control task, its *selectivity*, measures what the activations encode beyond
+    the identity of the word. Training and test words must share word types.
 
     Parameters
     ----------
     words : sequence of n_words words
-        Word types are told apart as they are written; case matters.
+        Word types are distinguished by their spelling, including case.
     y : array-like of shape (n_words,)
-        Labels of the real task; or numbers, one of which each word type gets.
+        Labels of the real task. If they are numbers, each word type gets one of them.
     n_labels : int, default=None
-        Draw from the `n_labels` most frequent labels of y only. None draws from all.
+        Draw only from the `n_labels` most frequent labels of y. None draws from all.
     distribution : {"empirical", "uniform"}, default="empirical"
-        Draw labels as often as they occur in y, or all alike.
+        Whether to draw labels with their frequency in y, or with equal probability.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Controls the random labels.
 
     Returns
     -------
     ControlTask
-        With ``labels`` for the words, the ``mapping`` from word types, and ``transform`` for
-        other words.
+        With the ``labels`` of the words, the ``mapping`` from word types to labels, and a method
+        ``transform`` for other words.
 
     Raises
     ------
@@ -162,7 +173,7 @@ def make_control_task(
     Warns
     -----
     UserWarning
-        If there are more labels than word types, as where words and y are swapped.
+        If there are more labels than word types, as when words and y are swapped.
 
     References
     ----------
@@ -183,52 +194,58 @@ def make_control_task(
     words = check_words(words, name="words")
     y = check_labels(y, name="y")
     check_consistent_length(words, y)
-    if distribution not in ("empirical", "uniform"):
-        raise ValueError(f"distribution must be 'empirical' or 'uniform', got {distribution!r}.")
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"A control task needs two labels, but y has only {classes.tolist()[0]!r}."
-        )
-    if n_labels is not None:
-        check_scalar(n_labels, "n_labels", Integral, min_val=2, max_val=len(classes))
-        frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])
-        classes, counts = classes[frequent], counts[frequent]
+    classes, counts = _classes(y, n_labels)
     places: dict[Hashable, int] = {}
     types = np.array([places.setdefault(word, len(places)) for word in words])
     if y.dtype.kind == "U" and len(np.unique(y)) > max(len(places), _MANY_LABELS):
         warn(
-            f"There are more labels than word types, {len(np.unique(y)):,} and {len(places):,}: "
-            "are words and y in each other's place?",
+            f"There are more labels ({len(np.unique(y)):,}) than word types ({len(places):,}). "
+            "Are words and y swapped?"
         )
     weights = counts if distribution == "empirical" else np.ones(len(classes))
     probabilities = weights / weights.sum()
-    random_state = check_random_state(random_state)
-    drawn = random_state.choice(classes, size=len(places), p=probabilities)
+    generator = check_random_state(random_state)
+    drawn = generator.choice(classes, size=len(places), p=probabilities)
     if (drawn == drawn[0]).all():
         raise ValueError(
-            f"All {len(places)} word types drew the label {drawn.tolist()[0]!r}, which is no task. "
-            "Give more words, another random_state, or distribution='uniform'."
+            f"All {len(places)} word types drew the label {drawn.tolist()[0]!r}, so that there is "
+            "nothing to learn. Use more words, another random_state, or distribution='uniform'."
         )
     mapping = dict(zip(places, drawn.tolist(), strict=True))
-    seed = random_state.randint(2**31 - 1)
+    seed = generator.randint(2**31 - 1)
     return ControlTask(drawn[types], types, mapping, classes, probabilities, seed)
 
 
-def oov_rates(types, splits) -> NDArray[np.float64]:
-    """Share of the test words of each fold whose type is out of the training vocabulary."""
+def _classes(y: NDArray, n_labels: int | None) -> tuple[NDArray, NDArray[np.intp]]:
+    """Return the most frequent labels, sorted, and how often each occurs."""
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            "A control task needs at least two labels, but y contains only "
+            f"{classes.tolist()[0]!r}."
+        )
+    if n_labels is None:
+        return classes, counts
+    if n_labels > len(classes):
+        raise ValueError(f"n_labels={n_labels}, but y contains {len(classes)} labels.")
+    frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])
+    return classes[frequent], counts[frequent]
+
+
+def unseen_rates(types: NDArray[np.intp], splits: Sequence[tuple[Any, Any]]) -> NDArray[np.float64]:
+    """Return the share of the test words of each fold whose type is missing in training."""
     return np.array(
         [np.isin(types[test], types[train], invert=True).mean() for train, test in splits]
     )
 
 
-def warn_of_unseen_types(rates) -> None:
-    """Warn where a control task cannot be learnt: hardly a test word is of a training type."""
+def warn_about_unseen_types(rates: NDArray[np.float64]) -> None:
+    """Warn if a control task cannot be learned, since almost all test types are unseen."""
     n_folds = int((rates >= _TOO_MANY_UNSEEN).sum())
     if n_folds:
         warn(
-            f"On {n_folds} of {len(rates)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
-            f"more (up to {rates.max():.1%}) are of word types that training has not. The "
-            "control task cannot be learnt there, and the selectivity measures nothing but the "
-            "score above guessing. Split by sentences, not by word types, for it.",
+            f"In {n_folds} of {len(rates)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
+            f"more (up to {rates.max():.1%}) are of word types that were not seen during "
+            "training. There, the control task cannot be learned, and the selectivity only "
+            "measures the score above guessing. Split by sentences instead of word types."
         )

@@ -1,4 +1,4 @@
-"""Description length: how many bits the labels take if a probe helps to send them."""
+"""Minimum description length: how many bits the labels take if a probe helps to encode them."""
 
 from __future__ import annotations
 
@@ -8,44 +8,39 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import (
-    _safe_indexing,
-    check_array,
-    check_consistent_length,
-    check_random_state,
-    indexable,
-)
-from tqdm.auto import tqdm  # skorch brings it
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods
 
-from .._labels import check_labels, encode_labels
+from .._labels import encode_labels
 from .._optional import import_optional
-from .._validation import naming_the_cell, refuse_tokens
-from ._folds import refuse_frozen
+from .._validation import validate_params
+from ._folds import RUN_CONSTRAINTS, check_not_frozen
+from ._jobs import run_jobs
+from ._samples import check_samples, take_samples
 
-# Of Voita and Titov (2020).
+# Those of Voita and Titov (2020).
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
-# How far from 1 the probabilities of a word may sum: float32, or a few classes rounded to 3 digits.
+# How far from 1 the probabilities of a sample may sum: they may be float32, or rounded to 3 digits.
 _SUM_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Codelength:
-    """Bits of the labels, sent block by block; the result of :func:`codelength`.
+    """Bits of the labels, encoded block by block; the result of :func:`codelength`.
 
     Parameters
     ----------
     block_bits : ndarray of shape (n_blocks,)
-        Bits of the labels of each block, given the words before it.
+        Bits of the labels of each block, given all samples before it.
     sizes : ndarray of int of shape (n_blocks,)
-        Number of words of each block. A block is empty, and takes 0 bits, where the words are too
-        few, or the groups too large, for two fractions to differ.
+        Number of samples in each block. A block is empty, and takes 0 bits, if there are too few
+        samples, or too large groups, for two fractions to differ.
     fractions : ndarray of shape (n_blocks,)
-        Share of the words that each block reaches up to, as asked for.
+        Fraction of the samples at which each block ends.
     n_classes : int
-        Number of labels that the uniform code tells apart.
+        Number of classes, which determines the uniform code.
 
     Examples
     --------
@@ -75,16 +70,16 @@ class Codelength:
 
     @property
     def uniform_bits(self) -> float:
-        """Bits of all labels where each takes log2(n_classes)."""
+        """Bits of all labels if each takes log2(n_classes)."""
         return float(self.sizes.sum() * np.log2(self.n_classes))
 
     @property
     def compression(self) -> float:
-        """How many times shorter than the uniform code; below 1, the probe has misled."""
+        """Uniform bits divided by bits; below 1, the probe is worse than the uniform code."""
         return self.uniform_bits / self.bits
 
     def to_frame(self) -> Any:
-        """One row for each block: words trained on, words sent, their bits and uniform bits.
+        """Return one row per block: training samples, samples, their bits and uniform bits.
 
         Returns
         -------
@@ -100,45 +95,48 @@ class Codelength:
         return pandas.DataFrame(columns, index=pandas.Index(self.fractions, name="fraction"))
 
 
+@validate_params(RUN_CONSTRAINTS | {"estimator": [HasMethods(["fit", "predict_proba"])]})
 def codelength(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     *,
-    fractions: Sequence[float] = FRACTIONS,
-    groups=None,
-    random_state=None,
+    fractions: Sequence[float] | NDArray = FRACTIONS,
+    groups: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> Codelength:
-    """Online minimum description length of the labels, given the activations.
+    """Compute the online minimum description length of the labels, given the activations [1]_.
 
-    Someone who has the activations is sent the labels. The first block goes by the uniform code,
-    log2(K) bits a label for K classes; each next one by the probabilities of a probe trained on
-    all words before it, -log2 p(y | x) bits. Where a property is easy to read, few words are
-    enough to predict the others, and the bits are few: unlike accuracy, they count the effort too.
+    A sender encodes the labels for a receiver who has the activations. The first block uses the
+    uniform code, log2(K) bits per label for K classes. Each following block uses the probabilities
+    of a probe that was trained on all samples before it, -log2 p(y | x) bits per label. If a
+    property is easy to read, a few samples suffice to predict the others, and the code is short:
+    unlike accuracy, its length also measures the effort.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        A Pipeline too. It is cloned, and trained once a block, on as few words as the first block
-        has. One that is sure of what is wrong pays for it: choose its regularisation.
-    X : array-like of shape (n_words, n_neurons)
-        Activations; or what else the estimator takes, such as a sparse matrix, or words before a
-        ``OneHotEncoder``.
-    y : array-like of shape (n_words,)
-        Labels. K is the number of different ones.
+        Possibly a Pipeline. It is cloned, and trained once per block, on as few samples as the
+        first block contains. Confident errors are expensive: choose its regularization.
+    X : array-like of shape (n_samples, n_neurons)
+        Activations, or any other input of the estimator, such as a sparse matrix, or words before
+        a ``OneHotEncoder``.
+    y : array-like of shape (n_samples,)
+        Labels. K is the number of distinct ones.
     fractions : sequence of float in (0, 1]
-        Where blocks end, as shares of the words; ascending up to 1. The first block has at least
-        one word.
-    groups : array-like of shape (n_words,), default=None
-        Words of a group, a sentence, are sent in the same block: the one with its first word.
+        Fractions of the samples at which blocks end, increasing up to 1. The first block contains
+        at least one sample.
+    groups : array-like of shape (n_samples,), default=None
+        Samples of a group, such as a sentence, are encoded in the same block: that of the first
+        one.
     random_state : int, RandomState instance or None, default=None
-        Shuffles the words, or the groups.
+        Controls the order of the samples, or of the groups.
     n_jobs : int, default=None
-        Jobs of joblib, one a block.
+        Number of jobs of joblib, which run one block at a time.
     verbose : int, default=0
-        Show a progress bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -150,17 +148,19 @@ def codelength(
     TypeError
         If the estimator has no ``predict_proba``.
     ValueError
-        If lengths differ, X has NaN or infinity, y has a single class, there is a single group,
-        `fractions` do not ascend up to 1, or what the estimator gives are no probabilities.
+        If lengths differ, X contains NaN or infinity, y has a single class, there is a single
+        group, `fractions` do not increase up to 1, or the estimator does not predict
+        probabilities.
 
     Notes
     -----
-    A probe knows nothing of a class that comes after its training words, and some probes give a
-    class the probability 0; -log2 of it is no number of bits. So what is sent by is a mixture with
-    the uniform code, which counts as one word beside the m words that the probe was trained on:
-    p(y | x) = (m p_probe(y | x) + 1 / K) / (m + 1). No label takes more than log2(K (m + 1)) bits,
-    and the mixture costs next to nothing: less than 1.45 bits for a block as long as all those
-    before it. Where the m words have one class, no probe is trained, and p_probe of it is 1.
+    A probe cannot predict a class that is missing in its training samples, and some probes assign
+    the probability 0 to a class, whose code length would be infinite. Labels are therefore encoded
+    with a mixture of the probe and the uniform code, which counts as one sample in addition to the
+    m samples that the probe was trained on: p(y | x) = (m p_probe(y | x) + 1 / K) / (m + 1). No
+    label takes more than log2(K (m + 1)) bits, and the mixture costs little: less than 1.45 bits
+    for a block as long as all those before it. If the m samples are of one class, no probe is
+    trained, and p_probe of that class is 1.
 
     References
     ----------
@@ -177,132 +177,127 @@ def codelength(
     >>> codelength(probe, X, y, fractions=[0.1, 0.2, 0.4, 1.0], random_state=0)
     Codelength(1,797 labels of 10 classes, ... bits, 5,970 by the uniform code, compression ...)
     """
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"codelength needs the probabilities of labels, but {type(estimator).__name__} has no "
-            "predict_proba."
-        )
-    refuse_frozen(estimator, by="codelength")
-    X, y, groups = check_words_data(X, y, groups)
+    check_not_frozen(estimator, by="codelength")
+    X, y, groups = check_samples(X, y, groups)
     classes, codes = encode_labels(y, by="codelength")
     shares = _check_fractions(fractions)
     order, breaks = _shuffle(len(y), groups, check_random_state(random_state))
     ends = _block_ends(shares, breaks)
 
     blocks = [(order[:start], order[start:end]) for start, end in pairwise(ends)]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_block_bits)(estimator, X, y, classes, codes, train, test) for train, test in blocks
+    jobs = [(estimator, X, y, classes, codes, train, test) for train, test in blocks]
+    bits = run_jobs(
+        _block_bits, jobs, n_jobs=n_jobs, verbose=verbose, name="codelength", unit="block"
     )
-    bar = tqdm(results, total=len(blocks), unit="block", desc="codelength", disable=not verbose)
     return Codelength(
-        block_bits=np.array([ends[0] * np.log2(len(classes)), *bar]),
+        block_bits=np.array([ends[0] * np.log2(len(classes)), *bits]),
         sizes=np.diff(ends, prepend=0),
         fractions=shares,
         n_classes=len(classes),
     )
 
 
-def check_words_data(X, y, groups):
-    """Check lengths, and numbers that are none; other kinds of X are the estimator's to check."""
-    refuse_tokens(X)
-    check_consistent_length(X, y, groups)
-    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
-        with naming_the_cell(X):
-            X = check_array(X, input_name="X")
-    X, groups = indexable(X, groups)
-    if groups is not None:
-        groups = check_labels(groups, name="groups")
-    return X, check_labels(y, name="y"), groups
-
-
-def take_words(X, words):
-    """Rows of X; those of float16, a format to store, in float32."""
-    rows = _safe_indexing(X, words)
-    return rows.astype(np.float32) if getattr(rows, "dtype", None) == np.float16 else rows
-
-
-def _check_fractions(fractions) -> NDArray[np.float64]:
+def _check_fractions(fractions: ArrayLike) -> NDArray[np.float64]:
     fractions = np.asarray(fractions, dtype=float)
     valid = fractions.ndim == 1 and fractions.size > 0 and fractions[0] > 0 and fractions[-1] == 1
     if not valid or not (np.diff(fractions) > 0).all():
         raise ValueError(
-            "fractions must be a list of numbers in (0, 1] that ascend up to 1, so that all labels "
-            f"are sent; got {fractions}."
+            "fractions must be a list of numbers in (0, 1] that increase up to 1, so that all "
+            f"labels are encoded; got {fractions}."
         )
     return fractions
 
 
-def _shuffle(n_words, groups, generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Order of the words, and after how many of them a block may end."""
+def _shuffle(
+    n_samples: int, groups: NDArray | None, generator: np.random.RandomState
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the order of the samples, and the numbers of samples after which a block may end."""
     if groups is None:
-        return generator.permutation(n_words), np.arange(1, n_words + 1)
+        return generator.permutation(n_samples), np.arange(1, n_samples + 1)
     names, members = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise ValueError(
-            f"All {n_words} words are of the group {names.tolist()[0]!r}; codelength needs two "
-            "groups or more, as no probe is trained on a part of one."
+            f"codelength needs at least two groups, since no probe is trained on a part of a "
+            f"group, but all {n_samples} samples are in group {names.tolist()[0]!r}."
         )
     places = generator.permutation(len(names))
     order = np.argsort(places[members], kind="stable")
     return order, np.bincount(places[members]).cumsum()
 
 
-def _block_ends(fractions, breaks) -> NDArray[np.intp]:
-    """After how many words each block ends: at the first break that leaves no group cut."""
+def _block_ends(fractions: NDArray[np.float64], breaks: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of samples at the end of each block: the next break, to keep groups."""
     wanted = np.maximum(1, np.rint(fractions * breaks[-1])).astype(np.intp)
     return breaks[np.searchsorted(breaks, wanted)]
 
 
-def _block_bits(estimator, X, y, classes, codes, train, test) -> float:
-    """Bits of the labels of the test words for one who knows the training words."""
+def _block_bits(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    classes: NDArray,
+    codes: NDArray[np.intp],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> float:
+    """Return the bits of the labels of the test samples, given the training samples."""
     if not len(test):
         return 0.0
     try:
         probabilities = _label_probabilities(estimator, X, y, classes, train, test)
     except Exception as error:
         error.add_note(
-            f"This was {type(estimator).__name__} in a block of codelength, trained on "
-            f"{len(train)} words with {len(np.unique(codes[train]))} classes. Larger first "
-            "fractions train on more."
+            f"The error occurred in a block of codelength, where {type(estimator).__name__} was "
+            f"trained on {len(train)} samples of {len(np.unique(codes[train]))} classes. With a "
+            "larger first fraction, it is trained on more."
         )
         raise
     return float(-np.log2(probabilities[np.arange(len(test)), codes[test]]).sum())
 
 
-def _label_probabilities(estimator, X, y, classes, train, test) -> NDArray[np.float64]:
-    """Mix probe and uniform code for each test word, (n_test, n_classes); rows sum to 1."""
+def _label_probabilities(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    classes: NDArray,
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Mix the probe and the uniform code: (n_test, n_classes), rows sum to 1."""
     seen = np.unique(y[train])
     if len(seen) == 1:
         probabilities = np.ones((len(test), 1))
     else:
-        fitted = clone(estimator).fit(take_words(X, train), y[train])
+        fitted = clone(estimator).fit(take_samples(X, train), y[train])
         seen = np.asarray(fitted.classes_)
         probabilities = _check_probabilities(
-            fitted.predict_proba(take_words(X, test)), seen, classes, len(test)
+            fitted.predict_proba(take_samples(X, test)), seen, classes, len(test)
         )
     mixture = np.zeros((len(test), len(classes)))
     mixture[:, np.searchsorted(classes, seen)] = len(train) * probabilities
     return (mixture + 1 / len(classes)) / (len(train) + 1)
 
 
-def _check_probabilities(probabilities, seen, classes, n_words) -> NDArray[np.float64]:
-    """Probabilities that sum to 1 beyond the rounding of float32."""
+def _check_probabilities(
+    probabilities: ArrayLike, seen: NDArray, classes: NDArray, n_samples: int
+) -> NDArray[np.float64]:
+    """Check probabilities, and normalize them beyond the precision of float32."""
     if not np.isin(seen, classes).all():
         raise ValueError(
-            "The estimator knows classes that y does not have: "
+            "The estimator has classes that do not occur in y: "
             f"{np.setdiff1d(seen, classes).tolist()}."
         )
     probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.shape != (n_words, len(seen)):
+    if probabilities.shape != (n_samples, len(seen)):
         raise ValueError(
-            f"predict_proba must give a row of {len(seen)} probabilities for each of the {n_words} "
-            f"words, got shape {probabilities.shape}."
+            "predict_proba must return an array of shape (n_samples, n_classes) = "
+            f"{(n_samples, len(seen))}, got shape {probabilities.shape}."
         )
     sums = probabilities.sum(axis=1, keepdims=True)
     if not ((probabilities >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise ValueError(
-            "predict_proba must give probabilities that are not negative and sum to 1, got sums "
-            f"from {sums.min():.3g} to {sums.max():.3g} and a smallest of "
+            "predict_proba must return probabilities, which are not negative and sum to 1, got "
+            f"sums from {sums.min():.3g} to {sums.max():.3g} and a minimum of "
             f"{probabilities.min():.3g}."
         )
     return probabilities / sums

@@ -1,35 +1,30 @@
-"""Scores along the layers of a network."""
+"""Scores of a probe on each layer of a network."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_consistent_length, check_scalar
-from tqdm.auto import tqdm  # skorch brings it
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval
 
-from .._indices import check_indices
 from .._labels import check_y
 from .._optional import import_optional
-from .._validation import refuse_tokens
+from .._validation import check_not_tokens, validate_params
+from ..activations.columns import Layer
 from ..probes._layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
-from ._folds import (
-    check_scorer,
-    metric_name,
-    quiet_about_unseen_labels,
-    split_folds,
-    warn_of_unseen_labels,
-)
-from .control import ControlTask, oov_rates, warn_of_unseen_types
+from ._folds import CV_CONSTRAINTS, Split, ignore_unseen_labels, make_folds
+from ._jobs import run_jobs
+from ._layer_columns import columns_by_layer, neuron_names
+from .control import ControlTask, unseen_rates, warn_about_unseen_types
+from .scorers import Scorer, Scoring, metric_name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,15 +36,15 @@ class LayerwiseScores:
     scores : ndarray of shape (n_layers, n_folds)
         Test score of the estimator on each layer and fold.
     baseline_scores : ndarray of shape (n_folds,)
-        Of a predictor that sees no activations: the most frequent label, or the mean.
+        Test score without activations: the most frequent label, or the mean, is predicted.
     control_scores : ndarray of shape (n_layers, n_folds) or None
-        Of the estimator trained and tested on the labels of the control task.
+        Test score of the estimator on the labels of the control task.
     metric : str, default="score"
-        What the scores are.
-    layers : tuple of n_layers int, default=None
-        Numbers of the layers; None numbers them from 0.
+        Name of the metric.
+    layers : tuple of n_layers int or str, default=None
+        The layers. None numbers them from 0.
     other_scores : dict of str to ndarray
-        By the name of each other control: of the estimator on other activations, of shape
+        Scores of the other controls by name: those of the estimator on other activations, of shape
         (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
     """
 
@@ -57,7 +52,7 @@ class LayerwiseScores:
     baseline_scores: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None = None
     metric: str = "score"
-    layers: tuple[int, ...] | None = None
+    layers: tuple[Layer, ...] | None = None
     other_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,31 +66,32 @@ class LayerwiseScores:
 
     @property
     def selectivity(self) -> NDArray[np.float64]:
-        """Score minus control score, (n_layers, n_folds)."""
+        """Score minus control score, of shape (n_layers, n_folds)."""
         if self.control_scores is None:
-            raise ValueError("There are no control scores; call layerwise_scores(control=...).")
+            raise ValueError("There are no control scores. Call layerwise_scores(control=...).")
         return self.scores - self.control_scores
 
     @property
     def gain(self) -> NDArray[np.float64]:
-        """Score minus that of the first layer on the same fold, (n_layers, n_folds).
+        """Score minus that of the first layer on the same fold, of shape (n_layers, n_folds).
 
-        Where layer 0 is the embeddings, what the network adds to them.
+        If layer 0 is the embeddings, this is what the network adds to them.
         """
         return self.scores - self.scores[0]
 
     @property
-    def best_layer(self) -> int:
-        """Number of the layer of the highest mean score; the lowest of equals."""
+    def best_layer(self) -> Layer:
+        """The layer with the highest mean score; the first one among equals."""
         assert self.layers is not None
         means = self.scores.mean(axis=1)
         if np.isnan(means).any():
-            place = np.isnan(means).argmax()
-            raise ValueError(f"Layer {self.layers[place]} has a score that is not a number.")
+            raise ValueError(
+                f"The score of layer {self.layers[np.isnan(means).argmax()]!r} is NaN."
+            )
         return self.layers[means.argmax()]
 
     def to_frame(self) -> Any:
-        """One row for each layer: means over the folds, and the standard deviation of the score.
+        """Return one row per layer: means over the folds, and the standard deviation of the score.
 
         Returns
         -------
@@ -112,59 +108,62 @@ class LayerwiseScores:
         return pandas.DataFrame(columns, index=pandas.Index(self.layers, name="layer"))
 
 
+@validate_params(CV_CONSTRAINTS | {"n_layers": [Interval(Integral, 1, None, closed="left"), None]})
 def layerwise_scores(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     n_layers: int | None = None,
-    layers: Sequence[int] | None = None,
-    cv=None,
-    groups=None,
-    scoring=None,
+    layers: Sequence[Layer] | None = None,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
     control: ControlTask | Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> LayerwiseScores:
-    """Cross-validate an estimator on each layer by itself.
+    """Cross-validate an estimator separately on each layer.
 
-    The same folds serve every layer, the control task and the baseline. Linear probes that train
-    by Adam, alone or at the end of a Pipeline, train on all layers at once.
+    All layers, the control task and the baseline share the same folds. Linear probes with
+    ``solver="adam"``, alone or as the last step of a Pipeline, are trained on all layers at once.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier or regressor, a Pipeline too. It is cloned.
-    X : array-like of shape (n_words, n_neurons)
-        Activations; a layer is a run of n_neurons / n_layers columns.
-    y : array-like of shape (n_words,)
+        A classifier or regressor, possibly a Pipeline. It is cloned.
+    X : array-like of shape (n_samples, n_neurons)
+        Activations. If X is a DataFrame with names such as ``layer_3_neuron_17``, as from
+        ``set_output``, the names determine the layer of each column. Otherwise, each layer is a
+        run of n_neurons / n_layers columns.
+    y : array-like of shape (n_samples,)
         Labels or numbers.
     n_layers : int, default=None
-        Number of layers in X; or give `layers`.
-    layers : sequence of int, default=None
-        Alone, the numbers of all layers in X, as ``tokens.layers`` has them. Beside a larger
-        `n_layers`, those to score: ``n_layers=13, layers=[4, 8]`` scores two of 13. None scores
-        all, numbered from 0.
+        Number of layers in X. It is needed only if X has no names and `layers` is None.
+    layers : sequence of int or str, default=None
+        The layers to score. By default all, which are numbered from 0 if X has no names. If X has
+        neither names nor `n_layers`, these are all layers of X, as in ``tokens.layers``; with
+        ``n_layers=13, layers=[4, 8]``, two of the 13 layers are scored.
     cv : int, splitter, iterable or None, default=None
-        As in ``cross_val_score``; but where `groups` are given, None and an int mean a GroupKFold,
-        so that they are not silently ignored.
-    groups : array-like of shape (n_words,), default=None
-        Words of a group stay on one side of a split; give the sentences.
+        As in ``cross_val_score``, except that with `groups`, None and an int mean a GroupKFold, so
+        that groups are not silently ignored.
+    groups : array-like of shape (n_samples,), default=None
+        Samples of a group are never split between training and test; pass the sentence ids.
     scoring : str, callable or None, default=None
-        As in ``cross_val_score``.
+        As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     control : ControlTask, or dict of str to control, default=None
-        What to score on the same folds, for the scores to stand beside. A control is
+        Controls to score on the same folds, for comparison. A control is one of
 
         - a :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
-          learnt from X;
-        - activations of shape (n_words, n_neurons), such as those of the same network with random
-          weights: the labels are learnt from them;
-        - the n_words words: a table says of each word type its most frequent label, or its mean,
-          in training; and that of all words for types it has not.
+          predicted from X;
+        - activations of shape (n_samples, n_neurons), such as those of the same network with
+          random weights: the labels are predicted from them, layer by layer as from X;
+        - the n_samples words: a table predicts for each word type its most frequent label, or its
+          mean, in training, and that of all samples for types that are missing in training.
     n_jobs : int, default=None
-        Jobs of joblib.
+        Number of jobs of joblib.
     verbose : int, default=0
-        Show a progress bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -173,25 +172,26 @@ def layerwise_scores(
     Raises
     ------
     ValueError
-        If lengths differ, `n_layers` does not divide the number of neurons, the columns of a
-        DataFrame are named after other layers, or a control has other words or another shape than
-        X.
+        If lengths differ, the layers of X are unknown, `n_layers` does not divide the number of
+        neurons or disagrees with the names of the columns, X does not contain one of `layers`, or
+        a control has another length, shape or other column names than X.
     TypeError
-        If `control` is something else.
+        If `control` is of another type.
 
     Warns
     -----
     UserWarning
-        If hardly a test word is of a type that training has, so that the control task cannot be
-        learnt: see :func:`selectivity_score`. If test words have labels that training has not,
-        which count as wrong.
+        If almost no test words are of a type seen during training, so that the control task
+        cannot be learned: see :func:`selectivity_score`.
+    UnseenLabelsWarning
+        If test samples have labels that were not seen during training.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.linear_model import RidgeClassifier
     >>> from sklearn_neurox import layerwise_scores
-    >>> X, y = load_digits(return_X_y=True)  # 8 rows of 8 pixels, read as layers
+    >>> X, y = load_digits(return_X_y=True)  # 8 rows of 8 pixels, used as layers
     >>> result = layerwise_scores(RidgeClassifier(), X, y, n_layers=8)
     >>> result.scores.mean(axis=1).round(2)
     array([0.35, 0.4 , 0.5 , 0.49, 0.46, 0.46, 0.42, 0.43])
@@ -200,7 +200,7 @@ def layerwise_scores(
     >>> result
     LayerwiseScores(8 layers, 5 folds, mean accuracy: 0.3..., 0.4..., ...)
 
-    Beside what a table of each image's darkest row reaches:
+    Compare with a table of the darkest row of each image:
 
     >>> result = layerwise_scores(
     ...     RidgeClassifier(), X, y, n_layers=8,
@@ -208,109 +208,76 @@ def layerwise_scores(
     >>> result.other_scores["darkest row"].mean().round(2)
     np.float64(0.32)
     """
-    refuse_tokens(X)
+    check_not_tokens(X)
     check_consistent_length(X, y, groups)
-    names = getattr(X, "columns", ())
-    X = check_array(X)
-    in_X, layers = _check_layers(n_layers, layers)
-    if X.shape[1] % len(in_X):
-        raise ValueError(f"n_layers={len(in_X)} does not divide the {X.shape[1]} neurons of X.")
-    _check_names(names, in_X)
-    scorer = check_scorer(estimator, scoring)
+    names = neuron_names(X)
+    activations: NDArray = check_array(X)
+    columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
     y = check_y(estimator, y)
-    controls = read_controls(control, X.shape, y)
-    splits = split_folds(estimator, X, y, cv, groups)
-    warn_of_unseen_labels(estimator, y, splits)
+    controls = read_controls(control, y, activations.shape[1], names)
+    splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
     if controls.task is not None:
-        warn_of_unseen_types(oov_rates(controls.task.types, splits))
+        warn_about_unseen_types(unseen_rates(controls.task.types, splits))
 
-    # First what takes no time: a scorer that does not fit is noticed there.
-    baseline = _fold_scores(majority(estimator), X[:, :1], y, splits, scorer)
+    # The fast ones first: a scorer that does not suit the estimator fails here.
+    baseline = _fold_scores(majority(estimator), activations[:, :1], y, splits, scorer)
     tables = {
         name: _fold_scores(word_type_table(estimator), words, y, splits, scorer)
         for name, words in controls.words.items()
     }
 
-    def of_layers(activations):
-        if layers == in_X:
-            return activations
-        runs = np.split(activations, len(in_X), axis=1)
-        return np.hstack([runs[in_X.index(layer)] for layer in layers])
-
-    X = of_layers(X)
-    tasks = [(X, y), *((of_layers(other), y) for other in controls.activations.values())]
+    order = np.concatenate(list(columns.values()))
+    ends = np.cumsum([len(each) for each in columns.values()])[:-1]
+    activations = _in_order(activations, order)
+    tasks = [
+        (activations, y),
+        *((_in_order(other, order), y) for other in controls.activations.values()),
+    ]
     if controls.task is not None:
-        tasks.append((X, controls.task.labels))
-    jobs = [(*task, split) for task in tasks for split in splits]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_layer_scores)(estimator, X, y, len(layers), split, scorer) for X, y, split in jobs
-    )
-    bar = tqdm(results, total=len(jobs), unit="fold", desc="layers", disable=not verbose)
+        tasks.append((activations, controls.task.labels))
+    jobs = [(estimator, *task, ends, split, scorer) for task in tasks for split in splits]
+    results = run_jobs(_layer_scores, jobs, n_jobs=n_jobs, verbose=verbose, name="layers")
     # (n_tasks, n_layers, n_folds)
-    scores = np.array(list(bar)).reshape(len(tasks), len(splits), len(layers)).swapaxes(1, 2)
+    scores = np.array(results).reshape(len(tasks), len(splits), len(columns)).swapaxes(1, 2)
     others = dict(zip(controls.activations, scores[1:], strict=False))
     return LayerwiseScores(
         scores=scores[0],
         baseline_scores=baseline,
         control_scores=None if controls.task is None else scores[-1],
         metric=metric_name(estimator, scoring),
-        layers=layers,
+        layers=tuple(columns),
         other_scores=others | tables,
     )
 
 
-def _check_layers(n_layers, layers) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the numbers of the layers in X, and of those to score."""
-    if n_layers is not None:
-        check_scalar(n_layers, "n_layers", Integral, min_val=1)
-    if layers is None:
-        if n_layers is None:
-            raise ValueError("Give n_layers, or the numbers of the layers.")
-        return (tuple(range(n_layers)),) * 2
-    layers = tuple(check_indices(layers, None, what="layer").tolist())
-    if not layers:
-        raise ValueError("layers is empty.")
-    if n_layers in (None, len(layers)):
-        return layers, layers
-    if max(layers) >= n_layers:
-        raise ValueError(
-            f"n_layers={n_layers}, but layers={layers}: X has layers 0 to {n_layers - 1}."
-        )
-    return tuple(range(n_layers)), layers
+def _in_order(X: NDArray, order: NDArray[np.intp]) -> NDArray:
+    """Return the columns of all layers, one layer after the other; X itself if it is in order."""
+    if np.array_equal(order, np.arange(X.shape[1])):
+        return X
+    return np.take(X, order, axis=1)  # unlike X[:, order], in C order
 
 
-def _check_names(names, layers) -> None:
-    """Refuse columns that are named after other layers, as ``TokenActivations`` names them."""
-    found = [re.match(r"layer_(\d+)_neuron_", str(name)) for name in names]
-    if not found or not all(found):
-        return
-    named = [int(match.group(1)) for match in found if match]
-    expected = np.repeat(layers, len(named) // len(layers)).tolist()
-    if named != expected:
-        raise ValueError(
-            f"The columns of X are named after the layers {sorted(set(named))}, but layers "
-            f"{list(layers)} are said to lie in X, one after the other."
-        )
-
-
-def _layer_scores(estimator, X, y, n_layers, split, scorer) -> list[float]:
-    """Score on each layer, on one fold."""
+def _layer_scores(
+    estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp], split: Split, scorer: Scorer
+) -> list[float]:
+    """Return the score on each layer, on one fold."""
     train, test = split
-    fitted = _fit_layers(estimator, X[train], y[train], n_layers)
-    layers = np.split(X, n_layers, axis=1)  # views
-    with quiet_about_unseen_labels():
+    fitted = _fit_layers(estimator, X[train], y[train], ends)
+    layers = np.split(X, ends, axis=1)  # views
+    with ignore_unseen_labels():
         return [
             scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)
         ]
 
 
-def _fit_layers(estimator, X, y, n_layers) -> list:
-    """Fit a clone on each layer; linear probes train together, also as the last step of Pipelines.
+def _fit_layers(estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp]) -> list[Any]:
+    """Fit a clone on each layer, which is a run of columns.
 
-    Adam takes the same steps on all of them, and small products cost less in a batch.
+    Linear probes, also as the last step of a Pipeline, train together: Adam takes the same steps
+    on all of them, and small matrix products are cheaper in a batch.
     """
-    fitted = [clone(estimator) for _ in range(n_layers)]
-    layers = np.split(X, n_layers, axis=1)
+    layers = np.split(X, ends, axis=1)
+    fitted = [clone(estimator) for _ in layers]
     steps = estimator.steps if isinstance(estimator, Pipeline) else [("probe", estimator)]
     if not is_bankable(steps[-1][1]) or getattr(estimator, "memory", None) is not None:
         return [each.fit(layer, y) for each, layer in zip(fitted, layers, strict=True)]
@@ -319,18 +286,19 @@ def _fit_layers(estimator, X, y, n_layers) -> list:
         layers = [
             each[:-1].fit_transform(layer, y) for each, layer in zip(fitted, layers, strict=True)
         ]
-        has_names = any(hasattr(layer, "columns") for layer in layers)
-        # A step may select as many neurons as it likes.
-        if has_names or len({layer.shape[1] for layer in layers}) > 1:
-            for probe, layer in zip(probes, layers, strict=True):
-                probe.fit(layer, y)
-            return fitted
-        X = np.hstack(layers)
-    fit_layers(probes, X, y)
+    # Layers of a DataFrame may lack columns, and a step may select any number of neurons.
+    has_names = any(hasattr(layer, "columns") for layer in layers)
+    if has_names or len({layer.shape[1] for layer in layers}) > 1:
+        for probe, layer in zip(probes, layers, strict=True):
+            probe.fit(layer, y)
+    else:
+        fit_layers(probes, X if len(steps) == 1 else np.hstack(layers), y)
     return fitted
 
 
-def _fold_scores(estimator, X, y, splits, scorer) -> NDArray[np.float64]:
+def _fold_scores(
+    estimator: Any, X: NDArray, y: NDArray, splits: list[Split], scorer: Scorer
+) -> NDArray[np.float64]:
     scores = [
         scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test]) for train, test in splits
     ]

@@ -1,54 +1,52 @@
-"""NeuroX's seven metrics, as functions and as scorers."""
+"""The seven metrics of NeuroX, and their registry."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import sklearn.metrics
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import pearsonr, spearmanr
-from sklearn.metrics import accuracy_score, f1_score, make_scorer
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from .._labels import check_labels, check_numbers, kind_of
 
-# Deviations smaller than this share of the mean are rounding; it is scipy's own limit.
+# Relative to the mean, smaller deviations are rounding errors. The limit is that of scipy.
 _CONSTANT = 1e-13
-_FOR_CLASSES = "accuracy, f1, accuracy_and_f1 or matthews_corrcoef"
-_FOR_NUMBERS = "pearson, spearman or pearson_and_spearman"
+Average: TypeAlias = Literal["binary", "micro", "macro", "weighted"]
 
 
 def accuracy_and_f1(
-    y_true,
-    y_pred,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     *,
-    average: str = "binary",
-    pos_label=1,
+    average: Average = "binary",
+    pos_label: Any = 1,
     zero_division: float = 0.0,
-    sample_weight=None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Mean of accuracy and F1.
+    """Return the mean of accuracy and F1.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_words,)
+    y_true : array-like of shape (n_samples,)
         Labels.
-    y_pred : array-like of shape (n_words,)
+    y_pred : array-like of shape (n_samples,)
         Predicted labels.
     average : {"binary", "micro", "macro", "weighted"}, default="binary"
-        As in ``sklearn.metrics.f1_score``. "binary" is the F1 of `pos_label`, for two classes;
-        for more, say which average is meant.
+        As in ``sklearn.metrics.f1_score``. "binary" is the F1 of `pos_label`, for two classes.
+        For more classes, choose one of the averages.
     pos_label : label, default=1
         The positive class of "binary".
     zero_division : float, default=0.0
-        F1 of a class that is neither in y_true nor in y_pred.
-    sample_weight : array-like of shape (n_words,), default=None
-        Weights of the words.
+        F1 of a class that occurs neither in y_true nor in y_pred.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
 
     Returns
     -------
@@ -59,8 +57,8 @@ def accuracy_and_f1(
     TypeError
         If labels of different kinds are mixed.
     ValueError
-        If lengths differ, there are no words, a label is NaN, the numbers are no classes, or
-        "binary" is asked of more than two classes.
+        If lengths differ, there are no samples, a label is NaN, the labels are continuous values,
+        or `average` is "binary" with more than two classes.
 
     Examples
     --------
@@ -68,26 +66,34 @@ def accuracy_and_f1(
     >>> accuracy_and_f1([1, 1, 0, 0], [1, 1, 0, 1])  # 0.75 and 0.8
     0.775
     """
-    options = {"average": average, "pos_label": pos_label, "zero_division": zero_division}
-    y_true, y_pred = _two_of_labels(y_true, y_pred, "accuracy_and_f1")
-    f1_of_both = f1(y_true, y_pred, sample_weight=sample_weight, **options)
-    return (accuracy(y_true, y_pred, sample_weight=sample_weight) + f1_of_both) / 2
+    y_true, y_pred = _check_label_pairs(y_true, y_pred, "accuracy_and_f1")
+    f1_part = f1(
+        y_true,
+        y_pred,
+        average=average,
+        pos_label=pos_label,
+        zero_division=zero_division,
+        sample_weight=sample_weight,
+    )
+    return (accuracy(y_true, y_pred, sample_weight=sample_weight) + f1_part) / 2
 
 
-def pearson(y_true, y_pred, *, sample_weight=None) -> float:
-    """Pearson correlation.
+def pearson(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the Pearson correlation.
 
-    It is 0.0, by definition, where the targets or the predictions are constant, also up to
-    rounding: such a prediction explains nothing. scipy's NaN and warning would spoil a search.
+    It is defined as 0.0 if the targets or the predictions are constant up to rounding, since a
+    constant prediction explains nothing. The NaN and the warning of scipy would disturb a search.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_words,)
+    y_true : array-like of shape (n_samples,)
         Numbers.
-    y_pred : array-like of shape (n_words,)
+    y_pred : array-like of shape (n_samples,)
         Predicted numbers.
-    sample_weight : array-like of shape (n_words,), default=None
-        Weights of the words.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
 
     Returns
     -------
@@ -97,9 +103,9 @@ def pearson(y_true, y_pred, *, sample_weight=None) -> float:
     Raises
     ------
     TypeError
-        If they are no numbers.
+        If a value is not a number.
     ValueError
-        If lengths differ, there are no words, or a number is NaN or infinite.
+        If lengths differ, there are no samples, or a number is NaN or infinite.
 
     Examples
     --------
@@ -109,28 +115,29 @@ def pearson(y_true, y_pred, *, sample_weight=None) -> float:
     >>> pearson([1, 2, 3], [5, 5, 5])
     0.0
     """
-    y_true, y_pred = _two_of_numbers(y_true, y_pred, "pearson")
+    true, predicted = _check_number_pairs(y_true, y_pred, "pearson")
+    weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, y_true, ensure_non_negative=True)
-        y_true, y_pred, weight = y_true[weight > 0], y_pred[weight > 0], weight[weight > 0]
-    if _is_constant(y_true) or _is_constant(y_pred):
+        weight = _check_sample_weight(sample_weight, true, ensure_non_negative=True)
+        true, predicted, weight = true[weight > 0], predicted[weight > 0], weight[weight > 0]
+    if _is_constant(true) or _is_constant(predicted):
         return 0.0
-    if sample_weight is None:
-        return float(pearsonr(y_true, y_pred).statistic)
-    covariance = np.cov(y_true, y_pred, aweights=weight)
+    if weight is None:
+        return float(pearsonr(true, predicted).statistic)
+    covariance = np.cov(true, predicted, aweights=weight)
     return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
-def spearman(y_true, y_pred) -> float:
-    """Spearman correlation: Pearson's of the ranks, equal numbers having their mean rank.
+def spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Return the Spearman correlation: that of the ranks, where ties have their mean rank.
 
-    It is 0.0, by definition, where the targets or the predictions are constant.
+    It is defined as 0.0 if the targets or the predictions are constant.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_words,)
+    y_true : array-like of shape (n_samples,)
         Numbers.
-    y_pred : array-like of shape (n_words,)
+    y_pred : array-like of shape (n_samples,)
         Predicted numbers.
 
     Returns
@@ -141,7 +148,7 @@ def spearman(y_true, y_pred) -> float:
     Raises
     ------
     TypeError, ValueError
-        As :func:`pearson`.
+        As in :func:`pearson`.
 
     Examples
     --------
@@ -149,20 +156,20 @@ def spearman(y_true, y_pred) -> float:
     >>> round(spearman([1, 2, 3], [2, 4, 9]), 6)
     1.0
     """
-    y_true, y_pred = _two_of_numbers(y_true, y_pred, "spearman")
-    if np.ptp(y_true) == 0 or np.ptp(y_pred) == 0:  # ranks know no rounding
+    y_true, y_pred = _check_number_pairs(y_true, y_pred, "spearman")
+    if np.ptp(y_true) == 0 or np.ptp(y_pred) == 0:  # ranks are not rounded
         return 0.0
     return float(spearmanr(y_true, y_pred).statistic)
 
 
-def pearson_and_spearman(y_true, y_pred) -> float:
-    """Mean of the Pearson and the Spearman correlation.
+def pearson_and_spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Return the mean of the Pearson and the Spearman correlation.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_words,)
+    y_true : array-like of shape (n_samples,)
         Numbers.
-    y_pred : array-like of shape (n_words,)
+    y_pred : array-like of shape (n_samples,)
         Predicted numbers.
 
     Returns
@@ -173,7 +180,7 @@ def pearson_and_spearman(y_true, y_pred) -> float:
     Raises
     ------
     TypeError, ValueError
-        As :func:`pearson`.
+        As in :func:`pearson`.
 
     Examples
     --------
@@ -181,71 +188,88 @@ def pearson_and_spearman(y_true, y_pred) -> float:
     >>> round(pearson_and_spearman([1, 2, 3], [2, 4, 9]), 3)
     0.985
     """
-    y_true, y_pred = _two_of_numbers(y_true, y_pred, "pearson_and_spearman")
+    y_true, y_pred = _check_number_pairs(y_true, y_pred, "pearson_and_spearman")
     return (pearson(y_true, y_pred) + spearman(y_true, y_pred)) / 2
 
 
-def accuracy(y_true, y_pred, *, sample_weight=None) -> float:
-    """Share of the words with the right label."""
-    y_true, y_pred = _two_of_labels(y_true, y_pred, "accuracy")
+def accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the fraction of samples with the correct label."""
+    y_true, y_pred = _check_label_pairs(y_true, y_pred, "accuracy")
     return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
 def f1(
-    y_true, y_pred, *, average="binary", pos_label=1, zero_division=0.0, sample_weight=None
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    average: Average = "binary",
+    pos_label: Any = 1,
+    zero_division: float = 0.0,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
-    """F1, of one class or as a mean over classes; see :func:`accuracy_and_f1`."""
-    if average not in ("binary", "micro", "macro", "weighted"):
+    """Return the F1 of one class, or an average over classes; see :func:`accuracy_and_f1`."""
+    if average not in get_args(Average):
         raise ValueError(
             f"average must be 'binary', 'micro', 'macro' or 'weighted', got {average!r}."
         )
-    y_true, y_pred = _two_of_labels(y_true, y_pred, "f1")
+    y_true, y_pred = _check_label_pairs(y_true, y_pred, "f1")
     if average == "binary":
         _check_binary(y_true, y_pred, pos_label)
-    options = {
-        "average": average,
-        "zero_division": zero_division,
-        "sample_weight": sample_weight,
-    }
-    # scikit-learn warns of a pos_label that it does not need.
-    positive = pos_label if average == "binary" else 1
-    return float(f1_score(y_true, y_pred, pos_label=positive, **options))
+    return float(
+        f1_score(
+            y_true,
+            y_pred,
+            average=average,
+            # scikit-learn warns about a pos_label that it does not need.
+            pos_label=pos_label if average == "binary" else 1,
+            zero_division=zero_division,
+            sample_weight=sample_weight,
+        )
+    )
 
 
-def matthews_corrcoef(y_true, y_pred, *, sample_weight=None) -> float:
-    """Matthews correlation, 0.0 where the labels or the predictions are all the same."""
-    y_true, y_pred = _two_of_labels(y_true, y_pred, "matthews_corrcoef")
+def matthews_corrcoef(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the Matthews correlation; 0.0 if the labels or the predictions are constant."""
+    y_true, y_pred = _check_label_pairs(y_true, y_pred, "matthews_corrcoef")
     if len(np.unique(y_true)) == 1 or len(np.unique(y_pred)) == 1:
-        return 0.0  # as scikit-learn has it, without its warning
+        return 0.0  # as in scikit-learn, but without its warning
     return float(sklearn.metrics.matthews_corrcoef(y_true, y_pred, sample_weight=sample_weight))
 
 
-METRICS: dict[str, Callable[..., float]] = {
+_LABEL_METRICS: dict[str, Callable[..., float]] = {
     "accuracy": accuracy,
     "f1": f1,
     "accuracy_and_f1": accuracy_and_f1,
+    "matthews_corrcoef": matthews_corrcoef,
+}
+_NUMBER_METRICS: dict[str, Callable[..., float]] = {
     "pearson": pearson,
     "spearman": spearman,
     "pearson_and_spearman": pearson_and_spearman,
-    "matthews_corrcoef": matthews_corrcoef,
 }
+# The registry that compute_score, get_scorer and the command read.
+METRICS = _LABEL_METRICS | _NUMBER_METRICS
 
 
-def compute_score(y_true, y_pred, metric: str, **options) -> float:
-    """Score predictions by one of NeuroX's metrics.
+def compute_score(y_true: ArrayLike, y_pred: ArrayLike, metric: str, **options: Any) -> float:
+    """Score predictions with one of the metrics of NeuroX.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_words,)
-        Labels or numbers. A column, (n_words, 1), is taken as one dimension.
-    y_pred : array-like of shape (n_words,)
+    y_true : array-like of shape (n_samples,)
+        Labels or numbers. A column, (n_samples, 1), is flattened.
+    y_pred : array-like of shape (n_samples,)
         Predictions.
     metric : str
-        "accuracy", "f1", "accuracy_and_f1" and "matthews_corrcoef" compare labels, "pearson",
-        "spearman" and "pearson_and_spearman" numbers.
+        "accuracy", "f1", "accuracy_and_f1" and "matthews_corrcoef" compare labels; "pearson",
+        "spearman" and "pearson_and_spearman" compare numbers.
     **options
-        `average`, `pos_label` and `zero_division` of "f1" and "accuracy_and_f1", see
-        :func:`accuracy_and_f1`; and `sample_weight` of all but the rank correlations.
+        `average`, `pos_label` and `zero_division` for "f1" and "accuracy_and_f1", see
+        :func:`accuracy_and_f1`, and `sample_weight` for all but the rank correlations.
 
     Returns
     -------
@@ -254,10 +278,10 @@ def compute_score(y_true, y_pred, metric: str, **options) -> float:
     Raises
     ------
     TypeError
-        For an option that the metric does not have, and for labels of mixed kinds.
+        If the metric does not have an option, or labels of different kinds are mixed.
     ValueError
-        If the metric is unknown or does not fit the targets, lengths differ, there are no words,
-        or there is a NaN or an infinity.
+        If the metric is unknown or does not suit the targets, lengths differ, there are no
+        samples, or a value is NaN or infinite.
 
     Examples
     --------
@@ -269,63 +293,23 @@ def compute_score(y_true, y_pred, metric: str, **options) -> float:
     0.8
     """
     if not isinstance(metric, str) or metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}.")
-    _check_options(metric, options)
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}.")
+    check_options(metric, options)
     return METRICS[metric](y_true, y_pred, **options)
 
 
-def get_scorer(name: str, **options) -> Any:
-    """Make a scorer for ``cross_val_score``, ``GridSearchCV`` and the like.
-
-    Parameters
-    ----------
-    name : str
-        A metric of :func:`compute_score`, or any name of ``sklearn.metrics.get_scorer_names``.
-    **options
-        Of the metric, as in :func:`compute_score`; scikit-learn's own scorers have none.
-
-    Returns
-    -------
-    callable
-        Called with an estimator, X and y; the greater, the better.
-
-    Raises
-    ------
-    TypeError
-        If `name` is no string, or for an option that the metric does not have.
-    ValueError
-        If the name is unknown.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.linear_model import Ridge
-    >>> from sklearn.model_selection import cross_val_score
-    >>> from sklearn_neurox import get_scorer
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> cross_val_score(Ridge(), X, y, scoring=get_scorer("spearman"), cv=3).round(2)
-    array([0.59, 0.71, 0.71])
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {type(name).__name__}.")
-    if name in METRICS:
-        _check_options(name, options)
-        return make_scorer(METRICS[name], **options)
-    if name not in sklearn.metrics.get_scorer_names():
-        close = get_close_matches(name, [*METRICS, *sklearn.metrics.get_scorer_names()])
-        meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(
-            f"There is no scorer {name!r}.{meant} NeuroX's are {', '.join(METRICS)}; others are "
-            "listed by sklearn.metrics.get_scorer_names()."
-        )
-    if options:
-        raise TypeError(
-            f"The scorer {name!r} is scikit-learn's and has no options, got {', '.join(options)}."
-        )
-    return sklearn.metrics.get_scorer(name)
+def check_options(metric: str, options: Mapping[str, Any]) -> None:
+    """Raise a TypeError if a metric does not have one of the options."""
+    known = list(inspect.signature(METRICS[metric]).parameters)[2:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        has = f"has the options {', '.join(known)}" if known else "has no options"
+        raise TypeError(f"The metric {metric!r} {has}, got {', '.join(unknown)}.")
 
 
-def _two_of_labels(y_true, y_pred, metric: str) -> tuple[NDArray, NDArray]:
+def _check_label_pairs(
+    y_true: ArrayLike, y_pred: ArrayLike, metric: str
+) -> tuple[NDArray, NDArray]:
     both = check_labels(y_true, name="y_true"), check_labels(y_pred, name="y_pred")
     check_consistent_length(*both)
     for vector, name in zip(both, ("y_true", "y_pred"), strict=True):
@@ -333,21 +317,25 @@ def _two_of_labels(y_true, y_pred, metric: str) -> tuple[NDArray, NDArray]:
         if fraction.any():
             row = int(fraction.argmax())
             raise ValueError(
-                f"{metric} compares classes, but {name} holds numbers that are none: {name}[{row}] "
-                f"is {vector[row]}. For numbers there is {_FOR_NUMBERS}."
+                f"{metric} compares classes, but {name} contains continuous values: {name}[{row}] "
+                f"= {vector[row]}. For numbers, use {_one_of(_NUMBER_METRICS)}."
             )
     kinds = [kind_of(vector[0]) for vector in both]
     if kinds[0] != kinds[1]:
-        raise TypeError(f"y_true holds labels of kind {kinds[0]}, but y_pred of {kinds[1]}.")
+        raise TypeError(
+            f"y_true contains {kinds[0]} labels, but y_pred contains {kinds[1]} labels."
+        )
     return both
 
 
-def _two_of_numbers(y_true, y_pred, metric: str) -> tuple[NDArray, NDArray]:
+def _check_number_pairs(
+    y_true: ArrayLike, y_pred: ArrayLike, metric: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     try:
         both = check_numbers(y_true, name="y_true"), check_numbers(y_pred, name="y_pred")
     except TypeError as error:
         raise TypeError(
-            f"{metric} compares numbers; for labels there is {_FOR_CLASSES}. {error}"
+            f"{metric} compares numbers. For labels, use {_one_of(_LABEL_METRICS)}. {error}"
         ) from error
     check_consistent_length(*both)
     return both
@@ -361,23 +349,19 @@ def _is_constant(vector: NDArray[np.float64]) -> bool:
     )
 
 
-def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label) -> None:
+def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label: Any) -> None:
     labels = np.union1d(y_true, y_pred).tolist()
     if len(labels) > 2:
         raise ValueError(
-            f"f1 with average='binary' is for two classes, but there are {len(labels)}; choose "
+            f"average='binary' needs two classes, but there are {len(labels)}. Use "
             "average='macro', 'micro' or 'weighted'."
         )
-    alien = kind_of(pos_label) != kind_of(labels[0])
-    if alien or (len(labels) == 2 and pos_label not in labels):
-        raise ValueError(
-            f"f1 needs to know the positive class: pos_label={pos_label!r} is none of {labels}."
-        )
+    # y may contain a single class, which need not be the positive one.
+    is_other_kind = kind_of(pos_label) != kind_of(labels[0])
+    if is_other_kind or (len(labels) == 2 and pos_label not in labels):
+        raise ValueError(f"pos_label={pos_label!r} is not one of the labels {labels}.")
 
 
-def _check_options(metric: str, options: dict) -> None:
-    known = list(inspect.signature(METRICS[metric]).parameters)[2:]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        has = f"has the options {', '.join(known)}" if known else "has no options"
-        raise TypeError(f"The metric {metric!r} {has}, got {', '.join(unknown)}.")
+def _one_of(metrics: Mapping[str, Any]) -> str:
+    *others, last = metrics
+    return f"{', '.join(others)} or {last}"

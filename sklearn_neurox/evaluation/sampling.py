@@ -1,4 +1,4 @@
-"""As many words of each class."""
+"""Class-balanced subsampling."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 
 from .._labels import check_labels, encode_labels
+from .._validation import validate_params
 
 
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+)
 def balanced_indices(
-    y: ArrayLike, *, n_samples: int | None = None, random_state=None
+    y: ArrayLike,
+    *,
+    n_samples: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
 ) -> NDArray[np.intp]:
-    """Draw as many words of each class, without drawing one twice.
+    """Draw the same number of samples from each class, without replacement.
 
     Parameters
     ----------
-    y : array-like of shape (n_words,)
-        Labels, of two or more classes.
+    y : array-like of shape (n_samples_in,)
+        Labels, of at least two classes.
     n_samples : int, default=None
-        Words of each class. None takes as many as the rarest class has.
+        Number of samples per class. None means the size of the smallest class.
     random_state : int, RandomState instance or None, default=None
-        Draws the words.
+        Controls which samples are drawn.
 
     Returns
     -------
     ndarray of int of shape (n_classes * n_samples,)
-        Ascending, so that words stay in the order of the corpus: ``X[indices]``, ``y[indices]``
-        and ``words[indices]`` belong together.
+        Sorted, so that samples keep their order. Use the same indices for ``X[indices]``,
+        ``y[indices]`` and ``words[indices]``.
 
     Raises
     ------
     ValueError
-        If y has a single class, or a class has fewer than `n_samples` words.
+        If y has a single class, or a class has fewer than `n_samples` samples.
 
     Examples
     --------
@@ -46,10 +57,9 @@ def balanced_indices(
     sizes = np.bincount(codes)
     if n_samples is None:
         n_samples = int(sizes.min())
-    check_scalar(n_samples, "n_samples", Integral, min_val=1)
     if n_samples > sizes.min():
         rare = {str(classes[c]): int(sizes[c]) for c in np.flatnonzero(sizes < n_samples)}
-        raise ValueError(f"n_samples={n_samples}, but there are classes with fewer words: {rare}.")
+        raise ValueError(f"n_samples={n_samples}, but some classes have fewer samples: {rare}.")
     generator = check_random_state(random_state)
     drawn = [
         generator.choice(np.flatnonzero(codes == c), n_samples, replace=False)

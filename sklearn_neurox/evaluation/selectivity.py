@@ -1,4 +1,4 @@
-"""Selectivity: how much better a task is learnt than random labels of the same words."""
+"""Selectivity: how much better a probe learns a task than random labels of the same words."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length
-from tqdm.auto import tqdm  # skorch brings it
 
 from .._optional import import_optional
-from .._validation import check_words, refuse_tokens
-from ._folds import (
-    check_scorer,
-    metric_name,
-    quiet_about_unseen_labels,
-    refuse_frozen,
-    split_folds,
-    warn_of_unseen_labels,
-)
-from .control import make_control_task, oov_rates, warn_of_unseen_types
-from .description_length import check_words_data, take_words
+from .._validation import check_words, validate_params
+from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
+from ._jobs import run_jobs
+from ._samples import check_samples, take_samples
+from .control import make_control_task, unseen_rates, warn_about_unseen_types
+from .scorers import Scorer, Scoring, metric_name
+
+
+class _TaskAndControl:
+    """Scores on a task and on its control task."""
+
+    task: NDArray[np.float64]
+    control: NDArray[np.float64]
+
+    @property
+    def selectivity(self) -> NDArray[np.float64]:
+        """Task score minus control score, of the shape of both."""
+        return self.task - self.control
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Selectivity:
+class Selectivity(_TaskAndControl):
     """Scores on a task and on its control task; the result of :func:`selectivity_score`.
 
     Parameters
@@ -38,9 +43,9 @@ class Selectivity:
     control : ndarray of shape (n_folds,)
         Test scores on random labels, one for each word type.
     oov_rate : ndarray of shape (n_folds,)
-        Share of the test words whose type is not among the training words.
+        Share of the test words whose type does not occur in training (out of vocabulary).
     metric : str, default="score"
-        What the scores are.
+        Name of the metric.
     """
 
     task: NDArray[np.float64]
@@ -55,13 +60,8 @@ class Selectivity:
             f"{self.selectivity.mean():.3f}; {self.oov_rate.mean():.1%} of test words unseen)"
         )
 
-    @property
-    def selectivity(self) -> NDArray[np.float64]:
-        """Task score minus control score, (n_folds,)."""
-        return self.task - self.control
-
     def to_frame(self) -> Any:
-        """One row for each fold: both scores, their difference, and the share of unseen words.
+        """Return one row per fold: both scores, their difference, and the share of unseen words.
 
         Returns
         -------
@@ -74,27 +74,27 @@ class Selectivity:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SelectivityCurve:
-    """Selectivity along a parameter of the probe; the result of :func:`selectivity_curve`.
+class SelectivityCurve(_TaskAndControl):
+    """Selectivity for several values of a parameter; the result of :func:`selectivity_curve`.
 
     Parameters
     ----------
     param_name : str
-        The parameter.
+        Name of the parameter.
     param_range : tuple of n_values values
-        Its values.
+        Values of the parameter.
     task : ndarray of shape (n_values, n_folds)
         Test scores on the labels.
     control : ndarray of shape (n_values, n_folds)
         Test scores on random labels, one for each word type.
     oov_rate : ndarray of shape (n_folds,)
-        Share of the test words whose type is not among the training words.
+        Share of the test words whose type does not occur in training (out of vocabulary).
     metric : str, default="score"
-        What the scores are.
+        Name of the metric.
     """
 
     param_name: str
-    param_range: tuple
+    param_range: tuple[Any, ...]
     task: NDArray[np.float64]
     control: NDArray[np.float64]
     oov_rate: NDArray[np.float64]
@@ -108,13 +108,8 @@ class SelectivityCurve:
             f"selectivity in {self.metric}: {means})"
         )
 
-    @property
-    def selectivity(self) -> NDArray[np.float64]:
-        """Task score minus control score, (n_values, n_folds)."""
-        return self.task - self.control
-
     def to_frame(self) -> Any:
-        """One row for each value: means over the folds.
+        """Return one row per value of the parameter: means over the folds.
 
         Returns
         -------
@@ -127,67 +122,70 @@ class SelectivityCurve:
         return pandas.DataFrame(columns, index=index)
 
 
+@validate_params(CV_CONSTRAINTS)
 def selectivity_score(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     words: Sequence[Hashable],
     *,
-    cv=None,
-    groups=None,
-    scoring=None,
-    random_state=None,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
+    random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> Selectivity:
     """Cross-validate an estimator on a task and, on the same folds, on a control task.
 
-    The control task gives each word type a random label, drawn as often as it occurs in y
-    (:func:`make_control_task`). What a probe scores there it owes to memory of words; a probe that
-    reads the property from the activations scores much more on the task: it is selective.
+    The control task assigns to each word type a random label, drawn with the frequencies of y
+    (:func:`make_control_task`). A probe can score there only by memorizing words. A probe that
+    reads the property from the activations is selective: it scores much higher on the task [1]_.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier or regressor, a Pipeline too. It is cloned. For a regressor, control labels
-        are numbers out of y.
-    X : array-like of shape (n_words, n_neurons)
-        Activations; or what else the estimator takes.
-    y : array-like of shape (n_words,)
+        A classifier or regressor, possibly a Pipeline. It is cloned. For a regressor, control
+        labels are numbers from y.
+    X : array-like of shape (n_samples, n_neurons)
+        Activations, or any other input of the estimator.
+    y : array-like of shape (n_samples,)
         Labels or numbers.
-    words : sequence of n_words words
-        Word types are told apart as they are written; case matters.
+    words : sequence of n_samples words
+        Word types are distinguished by their spelling, including case.
     cv : int, splitter, iterable or None, default=None
-        As in :func:`layerwise_scores`. It splits by y, for the control task too.
-    groups : array-like of shape (n_words,), default=None
-        Words of a group stay on one side of a split; give the sentences.
+        As in :func:`layerwise_scores`. Folds are stratified by y, for the control task as well.
+    groups : array-like of shape (n_samples,), default=None
+        Samples of a group are never split between training and test; pass the sentence ids.
     scoring : str, callable or None, default=None
-        As in ``cross_val_score``.
+        As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     random_state : int, RandomState instance or None, default=None
-        Draws the control labels.
+        Controls the random labels.
     n_jobs : int, default=None
-        Jobs of joblib, one a fold of a task.
+        Number of jobs of joblib, which run one fold of one task at a time.
     verbose : int, default=0
-        Show a progress bar.
+        Whether to show a progress bar.
 
     Returns
     -------
     Selectivity
-        With ``task``, ``control``, ``selectivity`` and ``oov_rate``, a number for each fold.
+        With ``task``, ``control``, ``selectivity`` and ``oov_rate``, one number per fold.
 
     Raises
     ------
     ValueError
-        If lengths differ, X has NaN or infinity, or all word types draw the same control label.
+        If lengths differ, X contains NaN or infinity, or all word types draw the same control
+        label.
     TypeError
-        If `words` is one string.
+        If `words` is a single string.
 
     Warns
     -----
     UserWarning
-        If on some fold 90 % of the test words or more are of types that training has not: there
-        is next to nothing to remember, and the difference measures nothing. If test words have
-        labels that training has not, which count as wrong.
+        If in some fold 90 % of the test words or more are of types that were not seen during
+        training. There is almost nothing to memorize then, and the difference is meaningless.
+    UnseenLabelsWarning
+        If test samples have labels that were not seen during training.
 
     References
     ----------
@@ -212,34 +210,35 @@ def selectivity_score(
     return Selectivity(task[0], control[0], oov_rate, metric_name(estimator, scoring))
 
 
+@validate_params(CV_CONSTRAINTS | {"param_name": [str]})
 def selectivity_curve(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     words: Sequence[Hashable],
     *,
     param_name: str,
-    param_range: Sequence,
-    cv=None,
-    groups=None,
-    scoring=None,
-    random_state=None,
+    param_range: Sequence[Any] | NDArray,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
+    random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> SelectivityCurve:
-    """Follow the selectivity along a parameter of the probe, such as its regularisation.
+    """Compute the selectivity for several values of a parameter, such as regularization.
 
-    A probe that is kept from remembering words may lose little of the task. All values share the
-    folds and the control task.
+    A probe that is prevented from memorizing words may lose little on the task [1]_. All values
+    share the folds and the control task.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier or regressor, a Pipeline too. It is cloned.
+        A classifier or regressor, possibly a Pipeline. It is cloned.
     X, y, words
         As in :func:`selectivity_score`.
     param_name : str
-        A parameter of the estimator, in a Pipeline such as ``"probe__lambda_l2"``.
+        A parameter of the estimator; in a Pipeline, for example ``"probe__lambda_l2"``.
     param_range : sequence of n_values values
         Values of the parameter.
     cv, groups, scoring, random_state, n_jobs, verbose
@@ -253,13 +252,13 @@ def selectivity_curve(
     Raises
     ------
     ValueError
-        As :func:`selectivity_score` does; and if the estimator has no such parameter, or there
-        are no values.
+        As in :func:`selectivity_score`, and if the estimator has no such parameter or
+        `param_range` is empty.
 
     Warns
     -----
-    UserWarning
-        As :func:`selectivity_score` does.
+    UserWarning, UnseenLabelsWarning
+        As in :func:`selectivity_score`.
 
     References
     ----------
@@ -271,7 +270,7 @@ def selectivity_curve(
     >>> import numpy as np
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from sklearn_neurox import selectivity_curve
-    >>> ids = np.random.RandomState(0).randint(40, size=600)  # words, for short
+    >>> ids = np.random.RandomState(0).randint(40, size=600)  # numbers as words
     >>> X, y = ids[:, None] / 40, ids >= 20
     >>> curve = selectivity_curve(
     ...     DecisionTreeClassifier(random_state=0), X, y, ids,
@@ -284,12 +283,12 @@ def selectivity_curve(
     """
     if param_name not in estimator.get_params():
         raise ValueError(
-            f"{type(estimator).__name__} has no parameter {param_name!r}; it has "
+            f"{type(estimator).__name__} has no parameter {param_name!r}. Its parameters are "
             f"{sorted(estimator.get_params())}."
         )
     values = param_range.tolist() if isinstance(param_range, np.ndarray) else list(param_range)
     if not values:
-        raise ValueError("param_range must hold at least one value, got none.")
+        raise ValueError("param_range is empty: expected at least one value.")
     candidates = [clone(estimator).set_params(**{param_name: value}) for value in values]
     task, control, oov_rate = _score_both_tasks(
         candidates, X, y, words, cv, groups, scoring, random_state, n_jobs, verbose
@@ -299,38 +298,40 @@ def selectivity_curve(
 
 
 def _score_both_tasks(
-    candidates, X, y, words, cv, groups, scoring, random_state, n_jobs, verbose
+    candidates: list[Any],
+    X: Any,
+    y: ArrayLike,
+    words: Sequence[Hashable],
+    cv: Any,
+    groups: ArrayLike | None,
+    scoring: Scoring,
+    random_state: int | np.random.RandomState | None,
+    n_jobs: int | None,
+    verbose: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Task and control scores, (n_candidates, n_folds), and the share of unseen words."""
+    """Return task and control scores, (n_candidates, n_folds), and the share of unseen words."""
     words = check_words(words, name="words")
-    refuse_tokens(X)
-    check_consistent_length(X, y, words, groups)
-    X, y, groups = check_words_data(X, y, groups)
-    refuse_frozen(candidates[0], by="selectivity")
-    scorer = check_scorer(candidates[0], scoring)
-    splits = split_folds(candidates[0], X, y, cv, groups)
-    warn_of_unseen_labels(candidates[0], y, splits)
+    X, y, groups = check_samples(X, y, groups)
+    check_consistent_length(y, words)
+    check_not_frozen(candidates[0], by="selectivity")
+    splits, scorer = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
     control = make_control_task(words, y, random_state=random_state)
-    oov_rate = oov_rates(control.types, splits)
-    warn_of_unseen_types(oov_rate)
+    oov_rate = unseen_rates(control.types, splits)
+    warn_about_unseen_types(oov_rate)
 
     jobs = [
-        (candidate, labels, split)
+        (candidate, X, labels, split, scorer)
         for candidate in candidates
         for labels in (y, control.labels)
         for split in splits
     ]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fold_score)(candidate, X, labels, split, scorer)
-        for candidate, labels, split in jobs
-    )
-    bar = tqdm(results, total=len(jobs), unit="fold", desc="selectivity", disable=not verbose)
-    scores = np.array(list(bar), dtype=float).reshape(len(candidates), 2, len(splits))
+    results = run_jobs(_fold_score, jobs, n_jobs=n_jobs, verbose=verbose, name="selectivity")
+    scores = np.array(results, dtype=float).reshape(len(candidates), 2, len(splits))
     return scores[:, 0], scores[:, 1], oov_rate
 
 
-def _fold_score(estimator, X, y, split, scorer) -> float:
+def _fold_score(estimator: Any, X: Any, y: NDArray, split: Split, scorer: Scorer) -> float:
     train, test = split
-    fitted = clone(estimator).fit(take_words(X, train), y[train])
-    with quiet_about_unseen_labels():
-        return scorer(fitted, take_words(X, test), y[test])
+    fitted = clone(estimator).fit(take_samples(X, train), y[train])
+    with ignore_unseen_labels():
+        return scorer(fitted, take_samples(X, test), y[test])

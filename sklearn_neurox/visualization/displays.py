@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..evaluation import AblationCurve, LayerwiseScores, ablation_curve, layerwise_scores
-from ..evaluation.ablation import KEEP
+from ..evaluation.ablation_curve import KEEP
 from ._axes import by_name, check_result, plain, plot_folds, set_xticks, spread_of
 from ._display import Display
 
@@ -22,7 +22,7 @@ _OTHERS = {
     "": "",
     "zero": " (the others are 0)",
     "mean": " (the others are at their mean)",
-    "retrain": " (trained on them alone)",
+    "remove": " (trained on them alone)",
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ..evaluation._folds import metric_name
+from ..evaluation.scorers import metric_name
 from ..neurons import ranking_overlap, top_neurons
 from ._axes import plain, plot_matrix, style
 from ._display import Display

@@ -1,4 +1,4 @@
-"""Online description length: a code that can be decoded, and what it is of models that are known."""
+"""Online description length: a code that can be decoded, with known lengths for known models."""
 
 import sys
 from itertools import pairwise
@@ -19,15 +19,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_neurox import Codelength, LinearProbeClassifier, codelength
 
-# The module: the package has a function of its name.
-room = sys.modules[Codelength.__module__]
+# The package has a function of the same name.
+module = sys.modules[Codelength.__module__]
 
 PROBE = LogisticRegression(C=0.1)
 FRACTIONS = [0.1, 0.2, 0.5, 1.0]
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
-    """Knows which words it was trained on and asked about; column 0 is the number of the word."""
+    """Record the samples of each training and prediction; column 0 is the number of the sample."""
 
     calls = []
 
@@ -46,7 +46,7 @@ def recorded(*args, **options):
     return codelength(Recorder(), *args, **options), Recorder.calls
 
 
-def test_equals_a_loop_by_hand(classification):
+def test_equals_a_plain_loop(classification):
     X, y = classification
     order = np.random.RandomState(7).permutation(150)
     ends = [15, 30, 75, 150]
@@ -67,7 +67,7 @@ def test_equals_a_loop_by_hand(classification):
     assert result.compression == result.uniform_bits / result.bits
 
 
-def test_a_model_that_knows_nothing_is_the_uniform_code():
+def test_a_uniform_model_is_the_uniform_code():
     y = np.tile(np.arange(8), 50)
     result = codelength(
         DummyClassifier(strategy="uniform"), np.zeros((400, 1)), y, fractions=[0.5, 1.0]
@@ -80,12 +80,12 @@ def test_a_model_that_knows_nothing_is_the_uniform_code():
 @pytest.mark.parametrize(
     "estimator", [PROBE, DecisionTreeClassifier(), DummyClassifier()], ids=repr
 )
-def test_what_labels_are_sent_by_sums_to_1(classification, estimator):
+def test_the_mixture_sums_to_1(classification, estimator):
     X, y = classification
     classes = np.unique(y)
     for train in (np.arange(40), np.flatnonzero(y != 1)[:20], np.flatnonzero(y == 2)[:5]):
         test = np.setdiff1d(np.arange(150), train)
-        p = room._label_probabilities(estimator, X, y, classes, train, test)
+        p = module._label_probabilities(estimator, X, y, classes, train, test)
         assert p.shape == (len(test), 3)
         assert p.min() >= 1 / 3 / (len(train) + 1) * (1 - 1e-12)
         np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
@@ -94,19 +94,21 @@ def test_what_labels_are_sent_by_sums_to_1(classification, estimator):
 def test_a_class_not_seen_before_costs_the_escape_code():
     X, y = np.zeros((10, 1)), np.repeat(["a", "b", "c"], [4, 4, 2])
     train, test = np.arange(8), np.array([8])
-    bits = room._block_bits(PROBE, X, y, np.unique(y), np.repeat([0, 1, 2], [4, 4, 2]), train, test)
+    bits = module._block_bits(
+        PROBE, X, y, np.unique(y), np.repeat([0, 1, 2], [4, 4, 2]), train, test
+    )
     assert bits == pytest.approx(np.log2(3 * 9))
 
 
 def test_one_class_before_a_block_is_the_majority_code():
-    """No probe is fitted; LogisticRegression could not be."""
+    """No probe is fitted, since LogisticRegression needs two classes."""
     X, y = np.zeros((6, 1)), np.array(["a", "a", "a", "a", "b", "c"])
     codes = np.array([0, 0, 0, 0, 1, 2])
-    bits = room._block_bits(PROBE, X, y, np.unique(y), codes, np.arange(3), np.array([3, 4]))
+    bits = module._block_bits(PROBE, X, y, np.unique(y), codes, np.arange(3), np.array([3, 4]))
     assert bits == pytest.approx(-np.log2((3 + 1 / 3) / 4) - np.log2(1 / 3 / 4))
 
 
-def test_a_tree_that_is_sure_and_wrong_pays_what_is_known(classification):
+def test_confident_errors_take_at_most_the_bound(classification):
     X, y = classification
     flipped = np.random.RandomState(0).permutation(y)
     result = codelength(DecisionTreeClassifier(random_state=0), X, flipped, random_state=0)
@@ -133,7 +135,7 @@ def test_permuted_labels_cannot_be_compressed_and_true_ones_can():
     assert 0.97 < permuted.compression < 1.02
 
 
-def test_more_is_said_in_fewer_bits(classification):
+def test_noise_takes_more_bits(classification):
     X, y = classification
     noise = np.random.RandomState(0).normal(size=X.shape)
     bits = [
@@ -143,7 +145,7 @@ def test_more_is_said_in_fewer_bits(classification):
     assert bits[0] < bits[1] < bits[2]
 
 
-def test_each_word_is_sent_once_after_all_words_before_it(classification):
+def test_each_sample_is_encoded_once_after_all_samples_before_it(classification):
     X = np.arange(150.0)[:, None]
     result, calls = recorded(X, classification[1], fractions=FRACTIONS, random_state=0)
     assert [len(sent) for _, sent in calls] == result.sizes[1:].tolist()
@@ -178,7 +180,7 @@ def test_blocks_may_be_empty(classification):
     assert len(result.to_frame()) == 11
 
 
-def test_chance_is_seeded_and_jobs_do_not_matter(classification):
+def test_random_state_controls_the_order_and_n_jobs_does_not_matter(classification):
     X, y = classification
     with parallel_config("threading"):
         results = [
@@ -209,7 +211,7 @@ def test_float16_is_computed_in_float32(classification):
     np.testing.assert_array_equal(results[0].block_bits, results[1].block_bits)
 
 
-def test_lists_frames_and_sparse_matrices_are_taken(classification):
+def test_lists_frames_and_sparse_matrices_are_accepted(classification):
     X, y = classification
     X = np.abs(X)
     expected = codelength(PROBE, X, y, fractions=FRACTIONS, random_state=0)
@@ -218,7 +220,7 @@ def test_lists_frames_and_sparse_matrices_are_taken(classification):
         np.testing.assert_allclose(result.block_bits, expected.block_bits, rtol=1e-3)
 
 
-def test_shows_itself(classification, capfd):
+def test_repr_frame_and_progress(classification, capfd):
     X, y = classification
     result = codelength(PROBE, X, y, fractions=FRACTIONS, random_state=0, verbose=1)
     assert "codelength" in capfd.readouterr().err
@@ -239,13 +241,16 @@ def test_shows_itself(classification, capfd):
     [
         (dict(y=[0, 1]), "inconsistent numbers of samples"),
         (dict(groups=[0, 1]), "inconsistent numbers of samples"),
-        (dict(groups=["a"] * 150), "All 150 words are of the group 'a'; codelength needs two"),
-        (dict(y=["N"] * 150), "y has 1 class: all 150 words have the label 'N'"),
-        (dict(fractions=[0.5]), "ascend up to 1, so that all labels are sent"),
-        (dict(fractions=[]), "ascend up to 1"),
-        (dict(fractions=[0.0, 1.0]), "ascend up to 1"),
-        (dict(fractions=[0.5, 0.5, 1.0]), "ascend up to 1"),
-        (dict(fractions=[0.5, np.nan, 1.0]), "ascend up to 1"),
+        (
+            dict(groups=["a"] * 150),
+            "codelength needs at least two groups.* all 150 samples are in group 'a'",
+        ),
+        (dict(y=["N"] * 150), "y contains 1 class: all 150 samples have the label 'N'"),
+        (dict(fractions=[0.5]), "increase up to 1, so that all labels are encoded"),
+        (dict(fractions=[]), "increase up to 1"),
+        (dict(fractions=[0.0, 1.0]), "increase up to 1"),
+        (dict(fractions=[0.5, 0.5, 1.0]), "increase up to 1"),
+        (dict(fractions=[0.5, np.nan, 1.0]), "increase up to 1"),
     ],
 )
 def test_errors(classification, changes, message):
@@ -265,12 +270,12 @@ def test_a_bad_cell_is_named(classification):
 
 @pytest.mark.parametrize("estimator", [LinearSVC(), make_pipeline(RidgeClassifier())], ids=repr)
 def test_probabilities_are_needed(classification, estimator):
-    with pytest.raises(TypeError, match=f"but {type(estimator).__name__} has no predict_proba"):
+    with pytest.raises(TypeError, match=r"must be an object implementing .*'predict_proba'"):
         codelength(estimator, *classification)
 
 
 class Improper(Recorder):
-    """Gives something else than probabilities."""
+    """Predict values that are not probabilities."""
 
     def __init__(self, value=None, classes=None):
         self.value = value
@@ -291,18 +296,18 @@ class Improper(Recorder):
     [
         (Improper(0.5), "sum to 1, got sums from 1.5 to 1.5"),
         (Improper(np.nan), "sum to 1, got sums from nan"),
-        (Improper(), "a row of 3 probabilities for each of the 15 words, got shape"),
-        (Improper(1 / 3, classes=[0, 1, 5]), r"knows classes that y does not have: \[5\]"),
+        (Improper(), r"= \(15, 3\), got shape \(15,\)"),
+        (Improper(1 / 3, classes=[0, 1, 5]), r"has classes that do not occur in y: \[5\]"),
     ],
     ids=str,
 )
-def test_what_are_no_probabilities_is_an_error(classification, estimator, message):
+def test_invalid_probabilities_are_an_error(classification, estimator, message):
     with pytest.raises(ValueError, match=message) as caught:
         codelength(estimator, *classification, fractions=FRACTIONS, random_state=0)
-    assert "trained on 15 words with 3 classes" in caught.value.__notes__[0]
+    assert "trained on 15 samples of 3 classes" in caught.value.__notes__[0]
 
 
-def test_rounded_probabilities_are_made_to_sum_to_1():
+def test_rounded_probabilities_are_normalized():
     class Rounded(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):
             self.classes_ = np.unique(y)
@@ -314,3 +319,15 @@ def test_rounded_probabilities_are_made_to_sum_to_1():
     X, y = np.zeros((100, 1)), np.tile(["a", "b"], 50)
     result = codelength(Rounded(), X, y, fractions=[0.2, 1.0], random_state=0)
     assert result.compression == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("odd", [None, 1], ids=str)
+def test_labels_of_several_kinds_are_an_error(odd):
+    with pytest.raises(TypeError, match=rf"y must contain labels of one kind.* y\[2\] = {odd}"):
+        codelength(PROBE, np.ones((20, 1)), ["N", "V", odd, "N"] * 5)
+
+
+@pytest.mark.parametrize("labels", [["N", np.nan, "V"], [1.0, np.nan, 2.0]], ids=str)
+def test_a_label_that_is_nan_is_an_error(labels):
+    with pytest.raises(ValueError, match=r"y must not contain NaN or infinity: y\[1\] = nan"):
+        codelength(PROBE, np.ones((15, 1)), labels * 5)

@@ -1,4 +1,4 @@
-"""The report of a probe: scikit-learn's numbers, honest intervals, and nothing left out."""
+"""Reports of probes: the scores of scikit-learn, and intervals with the right coverage."""
 
 import json
 
@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import (
     accuracy_score,
     classification_report,
@@ -19,22 +19,20 @@ from sklearn.metrics import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_neurox.evaluation._bootstrap import Resampling, draw_weights, kinds_of_sentences
 from sklearn_neurox.evaluation._probe_scores import (
     CLASSIFIER_METRICS,
     REGRESSOR_METRICS,
-    Resampling,
-    _class_sums,
-    _draw_weights,
-    _drawn,
-    _kinds_of_sentences,
-    _number_statistics,
+    class_sums,
+    resampled_scores,
 )
+from sklearn_neurox.evaluation._resampled_metrics import number_metrics
 from sklearn_neurox.evaluation.metrics import compute_score
-from sklearn_neurox.evaluation.report import probe_report
+from sklearn_neurox.evaluation.probe_report import probe_report
 
 
-class Said(ClassifierMixin, BaseEstimator):
-    """Predicts what stands in the first column of X, an index of `classes`."""
+class FirstColumnClassifier(ClassifierMixin, BaseEstimator):
+    """Predict the class whose index is in the first column of X."""
 
     def __init__(self, classes=("a", "b", "c")):
         self.classes = classes
@@ -47,7 +45,7 @@ class Said(ClassifierMixin, BaseEstimator):
         return self.classes_[np.asarray(X)[:, 0].astype(int)]
 
 
-class SaidNumber(RegressorMixin, BaseEstimator):
+class FirstColumnRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X=None, y=None):
         self.fitted_ = True
         return self
@@ -56,21 +54,21 @@ class SaidNumber(RegressorMixin, BaseEstimator):
         return np.asarray(X)[:, 0]
 
 
-def said(seed=0, n=300, classes=("a", "b", "c"), right=0.6):
+def labels(seed=0, n=300, classes=("a", "b", "c"), right=0.6):
     rng = np.random.RandomState(seed)
     true, other = rng.randint(len(classes), size=(2, n))
     X = np.where(rng.uniform(size=n) < right, true, other)[:, None].astype(float)
-    return Said(classes).fit(), X, np.array(classes)[true]
+    return FirstColumnClassifier(classes).fit(), X, np.array(classes)[true]
 
 
 def numbers(seed=0, n=200):
     rng = np.random.RandomState(seed)
     y = rng.normal(size=n).round(1)  # with ties
-    return SaidNumber().fit(), (y + rng.normal(size=n)).round(1)[:, None], y
+    return FirstColumnRegressor().fit(), (y + rng.normal(size=n)).round(1)[:, None], y
 
 
 def test_the_numbers_are_those_of_scikit_learn():
-    probe, X, y = said()
+    probe, X, y = labels()
     report = probe_report(probe, X, y, random_state=0)
     expected = classification_report(y, probe.predict(X), output_dict=True)
     for each in report.per_class:
@@ -85,7 +83,7 @@ def test_the_numbers_are_those_of_scikit_learn():
 
 
 def test_sums_of_the_confusion_matrix():
-    probe, X, y = said()
+    probe, X, y = labels()
     report = probe_report(probe, X, y, n_bootstraps=10, random_state=0)
     matrix = report.confusion_matrix
     assert matrix.sum() == len(y)
@@ -97,15 +95,15 @@ def test_sums_of_the_confusion_matrix():
 
 
 class Each(Resampling):
-    """Draws each kind of sentence by itself, and then all, instead of at random."""
+    """Draw each kind of sentence alone, and then all sentences, instead of at random."""
 
     def draw(self, cells, sentences, statistics):
-        copies, counts = _kinds_of_sentences(cells, sentences)
+        copies, counts = kinds_of_sentences(cells, sentences)
         return statistics(np.vstack([np.diag(copies), copies]).astype(float), counts)
 
 
 def each_and_all(metric, y, predictions, sentences):
-    """A metric of each sentence, those with the same words being one, and of all."""
+    """Return a metric of each kind of sentence, and of all sentences."""
     kinds = {}
     for sentence in np.unique(sentences):
         rows = sentences == sentence
@@ -122,11 +120,11 @@ def plain(metric):
 
 @pytest.mark.parametrize("metric", CLASSIFIER_METRICS)
 def test_resamples_have_the_score_that_scikit_learn_gives_them(metric):
-    probe, X, y = said(classes=(0, 1), n=120)
+    probe, X, y = labels(classes=(0, 1), n=120)
     sentences = np.arange(120) // 4
     cells = y * 2 + probe.predict(X)
-    sums = _class_sums(cells, sentences, 2, Each(1, 0.95, 0))
-    drawn = _drawn(metric, sums, probe.classes_)
+    sums = class_sums(cells, sentences, 2, Each(1, 0.95, 0))
+    drawn = resampled_scores(metric, sums, probe.classes_)
     each, whole = each_and_all(plain(metric), y, probe.predict(X), sentences)
     assert min(each) < max(each)
     np.testing.assert_allclose(sorted(drawn[:-1]), sorted(each), atol=1e-12)
@@ -140,7 +138,7 @@ def test_resamples_of_numbers_have_the_score_that_scipy_gives_them(metric):
     y[12:16] = X[12:16] = 0.7  # constant and perfect
     predictions, sentences = probe.predict(X), np.arange(120) // 4
     kinds, cells = np.unique(np.c_[y, predictions], axis=0, return_inverse=True)
-    statistics = _number_statistics([metric], *kinds.T)
+    statistics = number_metrics([metric], *kinds.T)
     drawn = Each(1, 0.95, 0).draw(cells, sentences, statistics)[:, 0]
     each, whole = each_and_all(plain(metric), y, predictions, sentences)
     np.testing.assert_allclose(sorted(drawn[:-1]), sorted(each), atol=1e-9)
@@ -149,18 +147,18 @@ def test_resamples_of_numbers_have_the_score_that_scipy_gives_them(metric):
 
 @pytest.mark.parametrize("metric", ["accuracy", "spearman"])
 def test_an_interval_is_that_of_resampled_sentences(metric):
-    probe, X, y = said(n=120) if metric == "accuracy" else numbers(n=120)
+    probe, X, y = labels(n=120) if metric == "accuracy" else numbers(n=120)
     given = dict(sentence_ids=np.arange(120) // 3, metric=metric, n_bootstraps=4000)
     score = probe_report(probe, X, y, random_state=0, **given).score
     check_interval(score, plain(metric), y, probe.predict(X), n_sentences=40)
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_both_ways_to_draw_are_of_one_law(many):
-    """Each sentence is drawn as often as it is there on average, with a binomial variance."""
+def test_both_ways_to_draw_have_one_distribution(many):
+    """On average, a kind is drawn as often as it occurs, with a binomial variance."""
     copies = np.array([1, 2, 3]) if many else np.array([20, 40, 60])
     assert bool(len(copies) * 8 >= copies.sum()) is many
-    weights = _draw_weights(np.random.RandomState(0), copies, 20_000)
+    weights = draw_weights(np.random.RandomState(0), copies, 20_000)
     share = copies / copies.sum()
     np.testing.assert_array_equal(weights.sum(axis=1), copies.sum())
     np.testing.assert_allclose(weights.mean(axis=0), copies, rtol=0.02)
@@ -177,7 +175,7 @@ def check_interval(score, metric, y, predictions, n_sentences):
     assert [score.low, score.high] == pytest.approx([low, high], abs=0.12 * (high - low))
 
 
-@pytest.mark.parametrize("make", [said, numbers])
+@pytest.mark.parametrize("make", [labels, numbers])
 def test_a_sentence_of_each_word_is_the_bootstrap_of_words(make):
     probe, X, y = make()
     alone = probe_report(probe, X, y, random_state=0)
@@ -187,7 +185,11 @@ def test_a_sentence_of_each_word_is_the_bootstrap_of_words(make):
 
 
 def test_sentences_that_are_right_or_wrong_as_a_whole_widen_the_interval():
-    probe, X, y = Said().fit(), np.repeat(np.arange(50) % 2, 20)[:, None], np.repeat("a", 1000)
+    probe, X, y = (
+        FirstColumnClassifier().fit(),
+        np.repeat(np.arange(50) % 2, 20)[:, None],
+        np.repeat("a", 1000),
+    )
     words = probe_report(probe, X, y, random_state=0).score
     whole = probe_report(probe, X, y, sentence_ids=np.repeat(range(50), 20), random_state=0).score
     # the standard deviation grows with the root of the 20 words
@@ -195,9 +197,13 @@ def test_sentences_that_are_right_or_wrong_as_a_whole_widen_the_interval():
 
 
 def test_coverage():
-    """Of intervals at 80 %, 80 % contain the truth, where sentences are independent."""
-    rng, probe, sentences = np.random.RandomState(0), Said().fit(), np.repeat(np.arange(60), 5)
-    wrong = np.where(rng.uniform(size=(300, 60)) < 0.5, 0.1, 0.5)  # a sentence is easy or hard
+    """If sentences are independent, 80 % of the intervals at 80 % contain the truth."""
+    rng, probe, sentences = (
+        np.random.RandomState(0),
+        FirstColumnClassifier().fit(),
+        np.repeat(np.arange(60), 5),
+    )
+    wrong = np.where(rng.uniform(size=(300, 60)) < 0.5, 0.1, 0.5)  # a sentence is easy or difficult
     hits = 0
     for errors in wrong:
         X = (rng.uniform(size=300) < np.repeat(errors, 5)).astype(float)[:, None]
@@ -214,7 +220,7 @@ def test_coverage():
     assert hits / 300 == pytest.approx(0.8, abs=0.07)  # three standard errors
 
 
-@pytest.mark.parametrize("make", [said, numbers])
+@pytest.mark.parametrize("make", [labels, numbers])
 def test_the_order_of_words_is_only_the_order_of_rows(make):
     probe, X, y = make()
     words, sentences = np.arange(len(y)) % 50, np.arange(len(y)) // 7
@@ -232,7 +238,7 @@ def test_the_order_of_words_is_only_the_order_of_rows(make):
 
 
 def test_seen_and_unseen_add_up():
-    probe, X, y = said()
+    probe, X, y = labels()
     words = [f"w{i % 40}" for i in range(len(y))]
     types = {f"w{i}" for i in range(10)} | {"never met"}
     report = probe_report(probe, X, y, words=words, train_words=types, random_state=0)
@@ -249,28 +255,38 @@ def test_seen_and_unseen_add_up():
 
 
 def test_classes_without_words_have_no_score():
-    report = probe_report(Said().fit(), [[0], [2], [1], [1]], ["a", "a", "b", "b"], random_state=0)
+    report = probe_report(
+        FirstColumnClassifier().fit(), [[0], [2], [1], [1]], ["a", "a", "b", "b"], random_state=0
+    )
     a, b, c = report.per_class
     assert (a.precision, a.recall) == (1.0, 0.5)
     assert (b.precision, b.recall) == (1.0, 1.0)
     assert c == ("c", None, None, None, 0, 1)
-    never = probe_report(Said().fit(), [[0], [0], [0]], ["a", "a", "b"], random_state=0)
+    never = probe_report(
+        FirstColumnClassifier().fit(), [[0], [0], [0]], ["a", "a", "b"], random_state=0
+    )
     assert never.per_class[1][1:3] == (None, 0.0)
     assert never.per_class[1].f1.value == 0.0
     assert json.loads(json.dumps(never.to_dict()))["per_class"][2]["f1"] is None
 
 
 def test_a_class_for_each_word():
-    probe, X, y = Said(tuple(range(40))).fit(), np.arange(40)[:, None], np.arange(40)
+    probe, X, y = (
+        FirstColumnClassifier(tuple(range(40))).fit(),
+        np.arange(40)[:, None],
+        np.arange(40),
+    )
     report = probe_report(probe, X, y, metric="f1_macro", n_bootstraps=20, random_state=0)
     assert report.score == (1.0, 1.0, 1.0)
-    assert [each.f1 for each in report.per_class] == [(1.0, None, None)] * 40  # one word each
+    assert [each.f1 for each in report.per_class] == [(1.0, None, None)] * 40  # one sample each
 
 
 def test_one_sentence_has_no_interval():
-    report = probe_report(Said().fit(), [[0], [1]], ["a", "a"], sentence_ids=[7, 7])
+    report = probe_report(
+        FirstColumnClassifier().fit(), [[0], [1]], ["a", "a"], sentence_ids=[7, 7]
+    )
     assert report.score == (0.5, None, None)
-    assert repr(report) == "ProbeReport(2 words, accuracy 0.500)"
+    assert repr(report) == "ProbeReport(2 samples, accuracy 0.500)"
     assert report.per_class[0].f1.low is None
 
 
@@ -295,28 +311,30 @@ def test_a_frame_a_dict_and_a_page():
 
 
 def test_many_classes_are_shown_by_their_mistakes():
-    probe, X, y = said(classes=tuple(range(30)), right=0.5)
+    probe, X, y = labels(classes=tuple(range(30)), right=0.5)
     page = probe_report(probe, X, y, n_bootstraps=10)._repr_html_()
     assert "20 of 30 classes" in page
     assert "Most frequent mistakes" in page
 
 
-def test_a_regressor_without_words_to_vary():
-    report = probe_report(SaidNumber().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
+def test_a_constant_target():
+    report = probe_report(FirstColumnRegressor().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
     assert report.scores == dict.fromkeys(REGRESSOR_METRICS, (0.0, 0.0, 0.0))
     json.dumps(report.to_dict())
     assert "r2" in report._repr_html_()
     far = numbers()[2] + 1e9
-    assert probe_report(SaidNumber().fit(), far[:, None], far).score.low == pytest.approx(1)
+    assert probe_report(FirstColumnRegressor().fit(), far[:, None], far).score.low == pytest.approx(
+        1
+    )
 
 
-def test_equal_words_and_sentences_are_drawn_alike():
-    probe, X, y = said(n=30)
+def test_equal_samples_and_sentences_have_equal_intervals():
+    probe, X, y = labels(n=30)
     again = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), n_bootstraps=50, random_state=0)
-    ids = np.tile(np.arange(30), 3)  # a sentence thrice the same word
-    thrice = dict(sentence_ids=ids, random_state=0, n_bootstraps=50)
+    ids = np.tile(np.arange(30), 3)  # sentences of three equal samples
+    repeated = dict(sentence_ids=ids, random_state=0, n_bootstraps=50)
     one = probe_report(probe, X, y, n_bootstraps=50, random_state=0)
-    other = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), **thrice)
+    other = probe_report(probe, np.tile(X, (3, 1)), np.tile(y, 3), **repeated)
     assert other.score == pytest.approx(one.score)
     assert again.score.high - again.score.low < one.score.high - one.score.low
 
@@ -329,19 +347,21 @@ def test_the_callers_arrays_are_not_changed():
     np.testing.assert_array_equal(report.predictions, X[:, 0])
 
 
-@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), Said()])
+@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), FirstColumnClassifier()])
 def test_an_estimator_that_is_not_fitted(estimator):
     with pytest.raises(NotFittedError, match=r"This \w+ is not fitted.*call fit"):
         probe_report(estimator, [[0.0]], [0])
 
 
 def test_labels_that_the_probe_does_not_know():
-    probe = Said().fit()
-    message = r"y holds labels .* not trained on: 'X' \(2 words\), 'Y' \(1 words\).*'a', 'b', 'c'"
+    probe = FirstColumnClassifier().fit()
+    message = (
+        r"y contains labels .* not trained on: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
+    )
     with pytest.raises(ValueError, match=message):
         probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
-    with pytest.raises(ValueError, match=r"not trained on: 1 \(4 words\)"):
-        probe_report(Said(("1", "2")).fit(), [[0]] * 4, [1] * 4)
+    with pytest.raises(ValueError, match=r"not trained on: 1 \(4 samples\)"):
+        probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
 
 
 @pytest.mark.parametrize(
@@ -349,49 +369,69 @@ def test_labels_that_the_probe_does_not_know():
     [
         (dict(estimator=KMeans()), TypeError, "must be a classifier or a regressor, got KMeans"),
         (dict(y=["a"]), ValueError, "inconsistent numbers of samples"),
-        (dict(y=["a", None]), TypeError, r"y must be of one kind.*y\[1\], None"),
+        (dict(y=["a", None]), TypeError, r"y must contain labels of one kind.* y\[1\] = None"),
         (dict(X=np.empty((0, 1)), y=[]), ValueError, "y is empty"),
         (dict(words=["x"]), ValueError, "inconsistent numbers of samples"),
         (dict(words="xy"), TypeError, "words must be a list of words"),
         (dict(words=["x", "y"], train_words="xy"), TypeError, "train_words must be a list"),
-        (dict(train_words=["x"]), ValueError, "they need words too"),
-        (dict(sentence_ids=[0.0, np.nan]), ValueError, r"sentence_ids\[1\] is nan"),
+        (dict(train_words=["x"]), ValueError, "train_words requires words"),
+        (dict(sentence_ids=[0.0, np.nan]), ValueError, r"sentence_ids\[1\] = nan"),
         (dict(metric="r2"), ValueError, "metric of a classifier must be one of accuracy"),
         (dict(metric="f1"), ValueError, "'f1' needs two classes.*'f1_macro'"),
-        (dict(n_bootstraps=0), ValueError, "n_bootstraps == 0, must be >= 1"),
-        (dict(n_bootstraps=1.5), TypeError, "n_bootstraps must be an instance of int"),
-        (dict(confidence=1), ValueError, "confidence == 1, must be < 1"),
         (
-            dict(estimator=SaidNumber().fit(), y=[1, 2], metric="accuracy"),
+            dict(n_bootstraps=0),
+            ValueError,
+            r"'n_bootstraps' parameter .* must be an int in the range \[1, inf\). Got 0",
+        ),
+        (
+            dict(n_bootstraps=1.5),
+            TypeError,
+            r"'n_bootstraps' parameter .* must be an int in the range \[1, inf\). Got 1.5",
+        ),
+        (
+            dict(confidence=1),
+            ValueError,
+            r"'confidence' parameter .* must be a float in the range \(0.0, 1.0\). Got 1",
+        ),
+        (
+            dict(estimator=FirstColumnRegressor().fit(), y=[1, 2], metric="accuracy"),
             ValueError,
             "metric of a regressor must be one of r2",
         ),
-        (dict(estimator=SaidNumber().fit()), TypeError, r"y\[0\] is 'a'"),
-        (dict(estimator=SaidNumber().fit(), y=[1], X=[[1]]), ValueError, "at least two words"),
+        (
+            dict(estimator=FirstColumnRegressor().fit()),
+            TypeError,
+            r"y must contain numbers, but y\[0\] = 'a'",
+        ),
+        (
+            dict(estimator=FirstColumnRegressor().fit(), y=[1], X=[[1]]),
+            ValueError,
+            "at least two samples, got 1",
+        ),
     ],
 )
 def test_errors(changes, error, message):
-    given = dict(estimator=Said().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
+    given = dict(estimator=FirstColumnClassifier().fit(), X=[[0.0], [1.0]], y=["a", "b"]) | changes
     with pytest.raises(error, match=message):
         probe_report(given.pop("estimator"), given.pop("X"), given.pop("y"), **given)
 
 
 def test_the_interval_of_a_class_is_that_of_resamples_with_it():
-    # Of forty sentences five have the class "b", right; ten others say "b" wrongly.
+    # Five of forty sentences have the class "b", ten others are predicted as "b".
     y = np.array([*"b" * 5, *"a" * 35])
     X = np.repeat([1, 0], [15, 25])[:, np.newaxis]
     report = probe_report(
-        Said(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(40), random_state=0,
+        FirstColumnClassifier(classes=("a", "b")).fit(), X, y, sentence_ids=np.arange(40), random_state=0,
         n_bootstraps=20_000, confidence=0.98,
     )  # fmt: skip
     low = report.per_class[1].f1.low
-    assert 0 < low < report.per_class[1].f1.value == 1 / 2  # a resample without it counts not as 0
+    assert 0 < low < report.per_class[1].f1.value == 1 / 2  # resamples without it are not 0
 
 
 def test_a_class_in_few_sentences_has_no_interval():
     y = np.array([*"b" * 8, *"a" * 12])
     X = np.repeat([1, 0], [8, 12])[:, np.newaxis]
-    probe = Said(classes=("a", "b")).fit()
+    probe = FirstColumnClassifier(classes=("a", "b")).fit()
     for n_sentences, is_sure in ((4, False), (5, True)):
         sentences = np.r_[np.arange(8) % n_sentences, np.arange(12) + 10]
         score = probe_report(probe, X, y, sentence_ids=sentences, random_state=0).per_class[1].f1
@@ -402,9 +442,44 @@ def test_a_class_in_few_sentences_has_no_interval():
 def test_the_most_frequent_mistakes():
     y = np.array([*"aaaaabbbcc"])
     X = np.array([[0, 1, 1, 1, 2, 1, 0, 0, 2, 2]]).T
-    report = probe_report(Said().fit(), X, y, random_state=0)
+    report = probe_report(FirstColumnClassifier().fit(), X, y, random_state=0)
     assert report.mistakes() == [("a", "b", 3), ("b", "a", 2), ("a", "c", 1)]
     assert report.mistakes(1) == [("a", "b", 3)]
-    numbers = probe_report(SaidNumber().fit(), X, np.arange(10.0), random_state=0)
-    with pytest.raises(ValueError, match="A regressor confuses no labels"):
+    numbers = probe_report(FirstColumnRegressor().fit(), X, np.arange(10.0), random_state=0)
+    with pytest.raises(
+        ValueError, match="needs the report of a classifier, but this is a regressor"
+    ):
         numbers.mistakes()
+
+
+def test_a_step_may_work_in_place(classification):
+    X, y = classification
+    X = 3 * X + 5
+    before = X.copy()
+    reports = [
+        probe_report(
+            make_pipeline(StandardScaler(copy=copy), LogisticRegression()).fit(X.copy(), y),
+            X,
+            y,
+            random_state=0,
+        )
+        for copy in (True, False)
+    ]
+    np.testing.assert_array_equal(X, before)
+    np.testing.assert_array_equal(reports[0].probabilities, reports[1].probabilities)
+
+
+def test_a_report_does_not_change_with_y(classification):
+    X, y = classification
+    y = y.copy()
+    report = probe_report(RidgeClassifier().fit(X, y), X, y, random_state=0)
+    y[:] = 0
+    assert set(report.labels) == {0, 1, 2}
+
+
+def test_numbers_stored_as_objects_are_numbers(classification):
+    X, y = classification
+    probe = RidgeClassifier().fit(X, y)
+    expected = probe_report(probe, X, y, random_state=0)
+    found = probe_report(probe, X, y.astype(object), random_state=0)
+    assert found.to_dict() == expected.to_dict()

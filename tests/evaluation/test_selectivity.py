@@ -1,4 +1,4 @@
-"""Selectivity: memory of words has none, reading the property has much."""
+"""Selectivity: zero for a lookup table of words, high for a probe that reads the property."""
 
 import warnings
 
@@ -24,7 +24,7 @@ PROBE = LogisticRegression(C=10)
 
 @pytest.fixture(scope="module")
 def language():
-    """60 word types in 900 words and 90 sentences; two word types in three are NOUN."""
+    """60 word types in 900 words and 90 sentences; two thirds of the types are NOUN."""
     rng = np.random.RandomState(0)
     ids = rng.randint(60, size=900)
     words = np.array([f"w{i}" for i in ids])
@@ -34,7 +34,7 @@ def language():
 
 @pytest.fixture(scope="module")
 def meaning(language):
-    """Neurons that say the class, and nothing else of the word."""
+    """Neurons that encode the class, and nothing else about the word."""
     X = np.random.RandomState(1).normal(size=(900, 3))
     X[:, 0] += 6 * (language[1] == "NOUN")
     return X
@@ -75,7 +75,7 @@ def test_scores_are_those_of_cross_val_score(language, meaning, scoring):
     assert result.metric == (scoring or "accuracy")
 
 
-def test_unseen_words_by_hand():
+def test_the_rate_of_unseen_words():
     words = ["a", "b", "a", "c", "a", "d", "b", "b"]
     y = ["N", "V"] * 4
     result = selectivity_score(
@@ -92,7 +92,7 @@ def test_unseen_words_by_hand():
 
 def test_a_split_by_word_types_warns(language, meaning):
     words, y, groups = language
-    message = r"On 5 of 5 folds, 90% of the test words or more \(up to 100.0%\) are of word types"
+    message = r"In 5 of 5 folds, 90% of the test words or more \(up to 100.0%\) are of word types"
     with pytest.warns(UserWarning, match=message) as caught:
         result = selectivity_score(PROBE, meaning, y, words, groups=words, random_state=0)
     assert caught[0].filename == __file__
@@ -114,7 +114,7 @@ def test_a_split_by_word_types_warns(language, meaning):
         selectivity_score(PROBE, meaning, y, words, groups=groups, random_state=0)
 
 
-def test_numbers_have_a_control_task_too(language):
+def test_numbers_have_a_control_task(language):
     words, _, groups = language
     lengths = np.array([int(word[1:]) for word in words]) / 10
     types = OneHotEncoder(sparse_output=False).fit_transform(words[:, None])
@@ -129,7 +129,7 @@ def test_numbers_have_a_control_task_too(language):
     assert by_number.selectivity.mean() > 0.8
 
 
-def test_chance_is_seeded_and_jobs_do_not_matter(language, meaning):
+def test_random_state_controls_the_labels_and_n_jobs_does_not_matter(language, meaning):
     words, y, groups = language
     with parallel_config("threading"):
         results = [
@@ -143,7 +143,7 @@ def test_chance_is_seeded_and_jobs_do_not_matter(language, meaning):
     assert (results[0].control != results[2].control).any()
 
 
-def test_shows_itself(language, meaning, capfd):
+def test_repr_frame_and_progress(language, meaning, capfd):
     words, y, groups = language
     result = selectivity_score(PROBE, meaning, y, words, groups=groups, random_state=0, verbose=1)
     assert "selectivity" in capfd.readouterr().err
@@ -180,10 +180,12 @@ class TestCurve:
             np.testing.assert_array_equal(curve.task[i], expected.task)
             np.testing.assert_array_equal(curve.control[i], expected.control)
             np.testing.assert_array_equal(curve.oov_rate, expected.oov_rate)
-        assert estimator.get_params()["logisticregression__C"] == 1.0  # the caller's is not set
+        assert (
+            estimator.get_params()["logisticregression__C"] == 1.0
+        )  # the caller's estimator is unchanged
 
-    def test_a_shallow_tree_cannot_remember(self, language):
-        """Word types are numbers in order of their class, so that one split tells the classes."""
+    def test_a_shallow_tree_cannot_memorize(self, language):
+        """Word types are numbers sorted by class, so that one split separates the classes."""
         words, y, _ = language
         order = {word: i for i, (_, word) in enumerate(sorted(set(zip(y, words, strict=True))))}
         X = np.array([[order[word]] for word in words])
@@ -210,7 +212,7 @@ class TestCurve:
         )
         assert curve.selectivity[1].mean() > curve.selectivity[0].mean() + 0.1
 
-    def test_shows_itself(self, language, meaning):
+    def test_repr_and_frame(self, language, meaning):
         curve = self.curve(language, meaning)
         means = ", ".join(f"{mean:.3f}" for mean in curve.selectivity.mean(axis=1))
         assert repr(curve) == (
@@ -236,9 +238,9 @@ class TestCurve:
         [
             (
                 dict(param_name="lambda"),
-                r"LogisticRegression has no parameter 'lambda'; it has \['C'",
+                r"LogisticRegression has no parameter 'lambda'. Its parameters are \['C'",
             ),
-            (dict(param_range=[]), "param_range must hold at least one value"),
+            (dict(param_range=[]), "param_range is empty"),
         ],
     )
     def test_errors(self, language, meaning, changes, message):
@@ -254,7 +256,7 @@ class TestCurve:
         (dict(y=["a"]), ValueError, "inconsistent numbers of samples"),
         (dict(words="a" * 900), TypeError, "words must be a list of words, got one string"),
         (dict(words=["a"] * 900), ValueError, "All 1 word types drew the label"),
-        (dict(cv=[]), ValueError, "gives no folds"),
+        (dict(cv=[]), ValueError, "yields no folds"),
         (dict(X=np.full((900, 1), np.inf)), ValueError, "The first is inf in row 0, column 0"),
     ],
 )

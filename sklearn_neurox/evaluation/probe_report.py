@@ -1,39 +1,39 @@
-"""What a fitted probe gets right, and how sure that is."""
+"""Scores of a fitted probe on test samples, with bootstrap intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_consistent_length, check_random_state, check_scalar
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._html import element, escape, format_value, table
 from .._labels import check_labels, check_numbers
 from .._optional import import_optional
-from .._validation import check_words, refuse_tokens
+from .._validation import check_not_tokens, check_words, validate_params
+from ._bootstrap import Resampling, Score
 from ._probe_scores import (
     BINARY_METRICS,
     CLASSIFIER_METRICS,
     REGRESSOR_METRICS,
     ClassScore,
-    Resampling,
-    Score,
     score_labels,
     score_numbers,
 )
 
-_SHOWN = 20  # classes or mistakes in a table of a notebook
+_N_SHOWN = 20  # classes or mistakes in a table of a notebook, or classes in a message
 
 
 class PartScore(NamedTuple):
-    """Score on a part of the words; None where there are none (for numbers, fewer than two)."""
+    """Score on a part of the words; None if it is empty (for numbers, fewer than two words)."""
 
     n_words: int
     n_types: int
@@ -42,33 +42,33 @@ class PartScore(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbeReport:
-    """What a probe gets right; the result of :func:`probe_report`.
+    """Scores, predictions and mistakes of a probe; the result of :func:`probe_report`.
 
     Parameters
     ----------
     metric : str
-        Which of the scores is the `score`.
+        Name of the main metric, that of `score`.
     scores : dict of str to Score
-        Value, low and high; for a classifier `metric` and the accuracy, for a regressor "r2",
-        "pearson" and "spearman".
+        Scores with their intervals: for a classifier `metric` and the accuracy, for a regressor
+        "r2", "pearson" and "spearman".
     confidence : float
-        Of all intervals.
-    labels : ndarray of shape (n_words,)
-        The y that was given.
-    predictions : ndarray of shape (n_words,)
-        What the probe says.
-    probabilities : ndarray of shape (n_words,) or None
-        Of the predicted labels, if the probe has ``predict_proba``.
-    words, sentence_ids : list, ndarray of shape (n_words,), or None
-        As they were given.
+        Confidence level of all intervals.
+    labels : ndarray of shape (n_samples,)
+        True labels or numbers.
+    predictions : ndarray of shape (n_samples,)
+        Predicted labels or numbers.
+    probabilities : ndarray of shape (n_samples,) or None
+        Probabilities of the predicted labels, if the probe has ``predict_proba``.
+    words, sentence_ids : list, ndarray of shape (n_samples,), or None
+        Word and sentence of each sample, if they were passed.
     per_class : tuple of ClassScore
-        Of all classes that the probe knows, in the order of its ``classes_``.
+        Scores of all classes of the probe, in the order of its ``classes_``.
     confusion_matrix : ndarray of int of shape (n_classes, n_classes) or None
-        Words of each class (row) by predicted class (column).
+        Number of samples by true class (row) and predicted class (column).
     majority : tuple of (label, float) or None
-        The most frequent label in y and the accuracy of always saying it.
+        The most frequent label in y, and the accuracy of always predicting it.
     seen, unseen : PartScore or None
-        On word types that are among the training words, and on those that are not.
+        Scores on words whose type occurs in the training words, and on all others.
     """
 
     metric: str
@@ -87,32 +87,32 @@ class ProbeReport:
 
     @property
     def score(self) -> Score:
-        """The score by `metric`, with its interval."""
+        """The score of `metric`, with its interval."""
         return self.scores[self.metric]
 
     def __repr__(self) -> str:
-        return f"ProbeReport({len(self.labels):,} words, {self.metric} {self.score})"
+        return f"ProbeReport({len(self.labels):,} samples, {self.metric} {self.score})"
 
     def mistakes(self, n_pairs: int = 10) -> list[tuple[Any, Any, int]]:
-        """Most frequent mistakes of a classifier.
+        """Return the most frequent mistakes of a classifier.
 
         Parameters
         ----------
         n_pairs : int, default=10
-            At most.
+            Maximum number of pairs of a label and a prediction.
 
         Returns
         -------
-        list of (label, prediction, n_words)
-            The most frequent first.
+        list of (label, prediction, n_samples)
+            The most frequent one first.
 
         Raises
         ------
         ValueError
-            If the report is of a regressor.
+            If the probe is a regressor.
         """
         if self.confusion_matrix is None:
-            raise ValueError("A regressor confuses no labels.")
+            raise ValueError("mistakes needs the report of a classifier, but this is a regressor.")
         labels = [each.label for each in self.per_class]
         wrong = self.confusion_matrix - np.diag(np.diag(self.confusion_matrix))
         cells = np.argsort(-wrong, axis=None, kind="stable")[:n_pairs].tolist()
@@ -130,9 +130,10 @@ class ProbeReport:
         return {name: values for name, values in columns.items() if values is not None}
 
     def to_frame(self) -> Any:
-        """One row for each word, in the order of X: word, sentence_id, label, prediction.
+        """Return one row per sample, in the order of X.
 
-        With the probability of the predicted label. What was not given has no column.
+        The columns are word, sentence_id, label, prediction and the probability of the predicted
+        label. Columns without values are left out.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class ProbeReport:
         return pandas.DataFrame(self._columns())
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in dicts, lists, numbers and strings, as ``json.dumps`` takes them.
+        """Return the report as dicts, lists, numbers and strings, for ``json.dumps``.
 
         Returns
         -------
@@ -163,18 +164,18 @@ class ProbeReport:
         )
 
     def _repr_html_(self) -> str:
-        tables = [_html_table(f"{self!r}", ["", "score"], self._summary_rows())]
+        tables = [_table(f"{self!r}", ["", "score"], self._summary_rows())]
         if self.per_class:
             head = list(ClassScore._fields)
-            frequent = sorted(self.per_class, key=lambda each: -each.support)[:_SHOWN]
+            frequent = sorted(self.per_class, key=lambda each: -each.support)[:_N_SHOWN]
             caption = f"{len(frequent)} of {len(self.per_class)} classes"
-            tables += [_html_table(caption, head, frequent), self._html_mistakes()]
+            tables += [_table(caption, head, frequent), self._html_mistakes()]
         return "".join(tables)
 
-    def _summary_rows(self) -> list[tuple]:
-        rows: list[tuple] = list(self.scores.items())
+    def _summary_rows(self) -> list[tuple[str, Any]]:
+        rows: list[tuple[str, Any]] = list(self.scores.items())
         if self.majority is not None:
-            rows.append((f"accuracy of always {self.majority[0]!r}", self.majority[1]))
+            rows.append((f"accuracy of always predicting {self.majority[0]!r}", self.majority[1]))
         for name, part in (("seen", self.seen), ("unseen", self.unseen)):
             if part is not None:
                 about = f"{part.n_words:,} words of {part.n_types:,} {name} types"
@@ -184,45 +185,52 @@ class ProbeReport:
     def _html_mistakes(self) -> str:
         matrix, labels = self.confusion_matrix, [each.label for each in self.per_class]
         assert matrix is not None
-        if len(labels) <= _SHOWN:
+        if len(labels) <= _N_SHOWN:
             rows = [(label, *row) for label, row in zip(labels, matrix, strict=True)]
-            return _html_table("Label (row) and prediction (column)", ["", *labels], rows)
-        head = ["label", "prediction", "words"]
-        return _html_table("Most frequent mistakes", head, self.mistakes(_SHOWN))
+            return _table("Label (row) and prediction (column)", ["", *labels], rows)
+        head = ["label", "prediction", "samples"]
+        return _table("Most frequent mistakes", head, self.mistakes(_N_SHOWN))
 
 
+@validate_params(
+    {
+        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "random_state": ["random_state"],
+    }
+)
 def probe_report(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     *,
     words: Sequence[Hashable] | None = None,
-    sentence_ids=None,
+    sentence_ids: ArrayLike | None = None,
     train_words: Iterable[Hashable] | None = None,
     metric: str | None = None,
     n_bootstraps: int = 1000,
     confidence: float = 0.95,
-    random_state=None,
+    random_state: int | np.random.RandomState | None = None,
 ) -> ProbeReport:
-    """Report what a fitted probe gets right on words that it was not trained on.
+    """Score a fitted probe on samples that it was not trained on.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted classifier or regressor, a Pipeline or a search too. It is not changed.
-    X : array-like of shape (n_words, n_neurons)
+        A fitted classifier or regressor, possibly a Pipeline or a search. It is not changed.
+    X : array-like of shape (n_samples, n_neurons)
         Activations.
-    y : array-like of shape (n_words,)
-        Labels, all of which the classifier knows, or numbers.
-    words : sequence of n_words words, default=None
-        To stand beside the predictions.
-    sentence_ids : array-like of shape (n_words,), default=None
-        The sentence of each word. Words of a sentence are not independent, so intervals come
-        from drawing whole sentences; without, each word is drawn by itself, which makes the
-        intervals too narrow for running text.
+    y : array-like of shape (n_samples,)
+        Labels, which must be classes of the classifier, or numbers.
+    words : sequence of n_samples words, default=None
+        The word of each sample, to show next to its prediction.
+    sentence_ids : array-like of shape (n_samples,), default=None
+        The sentence of each sample. Words of a sentence are not independent, so the bootstrap
+        draws whole sentences. If None, it draws single samples, which makes the intervals too
+        narrow for running text.
     train_words : iterable of words, default=None
-        The training words. Words of a type among them and the others are scored apart; types are
-        told apart as they are written, case matters. It needs `words`.
+        The training words. Words of a type that occurs among them are scored separately from all
+        others. Types are distinguished by their spelling, including case. Requires `words`.
     metric : str, default=None
         For a classifier "accuracy" (the default), "matthews_corrcoef", "f1_macro",
         "f1_weighted", or, if its two classes include the label 1, "f1" or "accuracy_and_f1".
@@ -230,9 +238,9 @@ def probe_report(
     n_bootstraps : int, default=1000
         Number of resamples.
     confidence : float in (0, 1), default=0.95
-        Share of the resamples inside the intervals, which are percentile intervals.
+        Confidence level of the percentile intervals.
     random_state : int, RandomState instance or None, default=None
-        Draws the sentences.
+        Controls which sentences are drawn.
 
     Returns
     -------
@@ -243,17 +251,19 @@ def probe_report(
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If it is neither a classifier nor a regressor, or y are labels where it gives numbers.
+        If the estimator is neither a classifier nor a regressor, or y contains labels but the
+        estimator is a regressor.
     ValueError
-        If lengths differ, there are no words, y has labels that the classifier does not know, the
-        metric does not fit, or `train_words` come without `words`.
+        If lengths differ, there are no samples, y contains labels that are not classes of the
+        classifier, the metric does not suit the estimator, or `train_words` is passed without
+        `words`.
 
     Notes
     -----
-    The F1 of a class has an interval, which tells of both kinds of mistake; its resamples are
-    those that have a word of the class. A class in fewer than five sentences has none: its few
-    resamples would look surer than any. Percentile intervals are rough where there are few
-    sentences: with ten, 95 % means less.
+    Of the scores of a class, only F1 has an interval, since it reflects both kinds of mistake. The
+    interval ignores resamples without the class. A class that occurs in fewer than five sentences
+    has no interval, since its few distinct resamples would seem too certain. With few sentences,
+    percentile intervals are approximate: with ten, the coverage of a 95 % interval is lower.
 
     Examples
     --------
@@ -264,22 +274,20 @@ def probe_report(
     >>> probe = RidgeClassifier().fit(X[:1200], y[:1200])
     >>> report = probe_report(probe, X[1200:], y[1200:], random_state=0)
     >>> report
-    ProbeReport(597 words, accuracy 0.874 [0.84..., 0.89...])
+    ProbeReport(597 samples, accuracy 0.874 [0.84..., 0.89...])
     >>> report.per_class[8].support, round(report.per_class[8].recall, 2)
     (55, 0.71)
     """
     metric = _check_estimator(estimator, metric)
-    check_scalar(n_bootstraps, "n_bootstraps", Integral, min_val=1)
-    check_scalar(confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither")
     words = None if words is None else check_words(words, name="words")
     if train_words is not None and words is None:
-        raise ValueError("train_words tell seen words from others, so they need words too.")
+        raise ValueError("train_words requires words: pass the word of each sample as well.")
     types = None if train_words is None else set(check_words(train_words, name="train_words"))
     if sentence_ids is not None:
         sentence_ids = check_labels(sentence_ids, name="sentence_ids")
     check = check_labels if is_classifier(estimator) else check_numbers
     labels = check(y, name="y")
-    refuse_tokens(X)
+    check_not_tokens(X)
     check_consistent_length(X, labels, words, sentence_ids)
     seed = check_random_state(random_state).randint(2**31 - 1)
     resampling = Resampling(int(n_bootstraps), float(confidence), seed)
@@ -290,7 +298,7 @@ def probe_report(
     return ProbeReport(
         metric=metric,
         confidence=float(confidence),
-        labels=labels.copy(),  # what y becomes later does not change a report
+        labels=labels.copy(),  # later changes of y do not change the report
         words=words,
         sentence_ids=sentence_ids,
         **found,
@@ -298,16 +306,18 @@ def probe_report(
     )
 
 
-def _split(words, types):
-    """Rows of the words that are seen, and of those that are not."""
-    if types is None:
+def _split(words: list[Any] | None, types: set[Any] | None) -> tuple[NDArray[np.intp], ...]:
+    """Return the rows of words of seen types, and of all others."""
+    if words is None or types is None:
         return ()
     seen = np.array([word in types for word in words], dtype=bool)
     return np.flatnonzero(seen), np.flatnonzero(~seen)
 
 
-def _part_scores(words, types, scores):
-    if types is None:
+def _part_scores(
+    words: list[Any] | None, types: set[Any] | None, scores: list[Score | None]
+) -> dict[str, Any]:
+    if words is None or types is None:
         return {}
     parts = [[word for word in words if (word in types) is seen] for seen in (True, False)]
     return {
@@ -316,11 +326,11 @@ def _part_scores(words, types, scores):
     }
 
 
-def _check_estimator(estimator, metric):
-    """Check that it is fitted and the metric fits it; the name of the metric."""
+def _check_estimator(estimator: Any, metric: str | None) -> str:
+    """Check that an estimator is fitted and suits the metric; return the name of the metric."""
     name = type(estimator).__name__
     if getattr(estimator, "refit", True) is False:
-        raise ValueError(f"This {name} has refit=False: it keeps no estimator to report on.")
+        raise ValueError(f"This {name} has refit=False, so that it contains no fitted estimator.")
     if not hasattr(estimator, "predict") or not (
         is_classifier(estimator) or is_regressor(estimator)
     ):
@@ -329,25 +339,25 @@ def _check_estimator(estimator, metric):
         check_is_fitted(estimator)
     except NotFittedError as error:
         raise NotFittedError(
-            f"This {name} is not fitted. probe_report scores a probe on words that it was not "
-            "trained on: call fit with the training words first."
+            f"This {name} is not fitted. probe_report scores a fitted probe on other samples: call "
+            "fit with the training samples first."
         ) from error
     known = CLASSIFIER_METRICS if is_classifier(estimator) else REGRESSOR_METRICS
     metric = known[0] if metric is None else metric
     kind = "classifier" if is_classifier(estimator) else "regressor"
     if metric not in known:
-        raise ValueError(f"metric of a {kind} must be one of {', '.join(known)}; got {metric!r}.")
+        raise ValueError(f"metric of a {kind} must be one of {', '.join(known)}, got {metric!r}.")
     classes = np.asarray(estimator.classes_).tolist() if kind == "classifier" else []
     if metric in BINARY_METRICS and (len(classes) != 2 or 1 not in classes):
         raise ValueError(
-            f"{metric!r} needs two classes, the positive one being 1, but {name} has the classes "
-            f"{classes[:_SHOWN]}. For others there are 'f1_macro' and 'f1_weighted'."
+            f"{metric!r} needs two classes, of which the positive one is 1, but {name} has the "
+            f"classes {classes[:_N_SHOWN]}. Use 'f1_macro' or 'f1_weighted' for other classes."
         )
     return metric
 
 
-def _plain(value):
-    """As JSON knows it."""
+def _plain(value: Any) -> Any:
+    """Convert a value to types that JSON supports."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
@@ -357,22 +367,15 @@ def _plain(value):
     return _plain(value.tolist()) if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _html_table(caption, head, rows):
-    heads = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in head)
-    body = "".join(_html_row(row) for row in rows)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+def _table(caption: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+    heads = [element("th", _text(value), scope="col") for value in head]
+    return table(heads, [map(_row, rows)], caption=caption)
 
 
-def _html_row(row):
-    first, *rest = map(_html, row)
-    cells = "".join(f"<td>{cell}</td>" for cell in rest)
-    return f'<tr><th scope="row">{first}</th>{cells}</tr>'
+def _row(values: Sequence[Any]) -> list[str]:
+    first, *rest = map(_text, values)
+    return [element("th", first, scope="row"), *(element("td", value) for value in rest)]
 
 
-def _html(cell):
-    if cell is None:
-        return "–"
-    return escape(f"{cell:.3f}" if type(cell) is float else str(cell))
+def _text(value: Any) -> str:
+    return escape(format_value(value))

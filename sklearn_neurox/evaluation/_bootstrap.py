@@ -1,0 +1,115 @@
+"""Bootstrap over sentences: whole sentences are drawn, since their words are not independent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+# Cells of a matrix, resamples x sentences, that is in memory at a time.
+_AT_ONCE = 2**20
+
+
+class Score(NamedTuple):
+    """A score and its bootstrap interval.
+
+    `low` and `high` are None if there is a single sentence, if the score is undefined in all
+    resamples, and for a class that occurs in fewer than five sentences.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        interval = "" if self.low is None else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f}{interval}"
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Bootstrap over sentences."""
+
+    n_bootstraps: int
+    confidence: float
+    seed: int
+
+    def draw(
+        self, cells: NDArray, sentences: NDArray | None, statistics: Callable[..., NDArray]
+    ) -> NDArray | None:
+        """Draw whole sentences with replacement, and compute statistics of each resample.
+
+        Parameters
+        ----------
+        cells : ndarray of int of shape (n_samples,)
+            The pair of label and prediction of each sample.
+        sentences : ndarray of shape (n_samples,) or None
+            The sentence of each sample; None if each sample is a sentence.
+        statistics : callable
+            ``statistics(weights, counts)`` receives how often each kind of sentence was drawn,
+            (n_resamples, n_kinds), and how often each cell occurs in it, (n_kinds, n_cells). It
+            returns an array of shape (n_resamples, n_statistics).
+
+        Returns
+        -------
+        ndarray of shape (n_bootstraps, n_statistics), or None if there is a single sentence
+        """
+        copies, counts = kinds_of_sentences(cells, sentences)
+        if copies.sum() < 2:
+            return None
+        random = np.random.RandomState(self.seed)
+        step = max(1, _AT_ONCE // max(counts.shape))
+        parts = []
+        for start in range(0, self.n_bootstraps, step):
+            size = min(step, self.n_bootstraps - start)
+            parts.append(statistics(draw_weights(random, copies, size), counts))
+        return np.concatenate(parts)
+
+    def score(self, value: float, drawn: NDArray | None) -> Score:
+        """Add the interval to a score, ignoring resamples in which it is undefined."""
+        if drawn is None or np.isnan(drawn).all():
+            return Score(float(value), None, None)
+        tail = (1 - self.confidence) / 2
+        low, high = np.nanquantile(drawn, [tail, 1 - tail])
+        return Score(float(value), float(low), float(high))
+
+
+def kinds_of_sentences(
+    cells: NDArray, sentences: NDArray | None
+) -> tuple[NDArray[np.intp], csr_array]:
+    """Return the number of sentences of each kind, and how often each cell occurs in a kind.
+
+    Sentences with the same cells are interchangeable, so that fewer numbers have to be drawn.
+    Kinds are sorted by their content, so that draws do not depend on the order of the samples.
+    """
+    cells = np.unique(cells, return_inverse=True)[1]
+    if sentences is None:
+        kinds, copies = [np.array([cell]) for cell in range(cells.max() + 1)], np.bincount(cells)
+    else:
+        codes = np.unique(sentences, return_inverse=True)[1]
+        order = np.lexsort([cells, codes])
+        grouped = np.split(cells[order], np.flatnonzero(np.diff(codes[order])) + 1)
+        found = Counter(tuple(sentence.tolist()) for sentence in grouped)
+        kinds = [np.array(kind) for kind in sorted(found)]
+        copies = np.array([found[kind] for kind in sorted(found)])
+    rows = np.repeat(np.arange(len(kinds)), [len(kind) for kind in kinds])
+    entries = (np.ones(len(rows)), (rows, np.concatenate(kinds)))
+    return copies, csr_array(entries, shape=(len(kinds), cells.max() + 1))
+
+
+def draw_weights(
+    random: np.random.RandomState, copies: NDArray[np.intp], size: int
+) -> NDArray[np.float64]:
+    """Draw how often each kind occurs in a resample of all sentences, (size, n_kinds)."""
+    total = copies.sum()
+    if len(copies) * 8 < total:
+        return random.multinomial(total, copies / total, size=size).astype(float)
+    # The same distribution, but faster for many kinds.
+    kinds = np.repeat(np.arange(len(copies)), copies)
+    draws = (kinds[random.randint(total, size=total)] for _ in range(size))
+    return np.array([np.bincount(draw, minlength=len(copies)) for draw in draws], dtype=float)

@@ -1,0 +1,99 @@
+"""Scorers: from the name of a metric to a callable, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+import sklearn.metrics
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring, get_scorer_names, make_scorer
+from sklearn.pipeline import Pipeline
+
+from .metrics import METRICS, check_options
+
+Scorer: TypeAlias = Callable[[Any, Any, Any], float]
+Scoring: TypeAlias = str | Callable[..., float] | None
+
+
+def get_scorer(name: str, **options: Any) -> Any:
+    """Return a scorer for ``cross_val_score``, ``GridSearchCV`` and similar tools.
+
+    Parameters
+    ----------
+    name : str
+        A metric of :func:`compute_score`, or any name in ``sklearn.metrics.get_scorer_names()``.
+    **options
+        Options of the metric, as in :func:`compute_score`. The scorers of scikit-learn have none.
+
+    Returns
+    -------
+    callable
+        To be called with an estimator, X and y; greater is better.
+
+    Raises
+    ------
+    TypeError
+        If `name` is not a string, or the metric does not have an option.
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_neurox import get_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> cross_val_score(Ridge(), X, y, scoring=get_scorer("spearman"), cv=3).round(2)
+    array([0.59, 0.71, 0.71])
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, got {type(name).__name__}.")
+    if name in METRICS:
+        check_options(name, options)
+        return make_scorer(METRICS[name], **options)
+    if name not in get_scorer_names():
+        close = get_close_matches(name, [*METRICS, *get_scorer_names()])
+        meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(
+            f"Unknown scorer {name!r}.{meant} The metrics of NeuroX are {', '.join(METRICS)}; "
+            "sklearn.metrics.get_scorer_names() lists all others."
+        )
+    if options:
+        raise TypeError(
+            f"The scorer {name!r} of scikit-learn has no options, got {', '.join(options)}."
+        )
+    return sklearn.metrics.get_scorer(name)
+
+
+def check_scorer(estimator: Any, scoring: Any) -> Scorer:
+    """Return the scorer that `scoring` means for an estimator: one number, greater is better."""
+    if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
+        raise ValueError(
+            f"scoring must be one metric, a name or a callable, got {type(scoring).__name__} "
+            f"{scoring!r:.60}. Call the function once for each metric."
+        )
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            "estimator must be a classifier or a regressor, but "
+            f"{type(estimator).__name__} has no method predict."
+        )
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        scoring = get_scorer(scoring)  # a metric of NeuroX, or an error that lists the names
+    return check_scoring(estimator, scoring)
+
+
+def metric_name(estimator: Any, scoring: Scoring) -> str:
+    """Return the name of the metric that `scoring` means for an estimator."""
+    if scoring is None:
+        scoring = getattr(last_step(estimator), "scoring", None)  # of a search
+    if scoring is None:
+        return "accuracy" if is_classifier(estimator) else "R²"
+    return scoring if isinstance(scoring, str) else "score"
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a Pipeline; any other estimator itself."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
