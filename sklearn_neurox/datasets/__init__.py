@@ -2,7 +2,7 @@
 
 from ._tagged_sentences import load_tagged_sentences
 from .annotation import annotate, binarize_labels, numeric_labels
-from .corpora import read_conllu, read_labelled_sentences, read_parallel, read_sentences
+from .corpora import read_conllu, read_labeled_sentences, read_parallel, read_sentences
 
 __all__ = [
     "annotate",
@@ -10,7 +10,7 @@ __all__ = [
     "load_tagged_sentences",
     "numeric_labels",
     "read_conllu",
-    "read_labelled_sentences",
+    "read_labeled_sentences",
     "read_parallel",
     "read_sentences",
 ]

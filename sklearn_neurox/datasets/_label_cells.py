@@ -70,7 +70,7 @@ class LabelCells:
         return first
 
     def check_finite(self) -> None:
-        """Check that there are no labels NaN or infinity among numbers.
+        """Check that labels that are numbers are finite.
 
         Raises
         ------

@@ -225,7 +225,7 @@ def read_parallel(
 
     See Also
     --------
-    read_labelled_sentences : Read one label per sentence.
+    read_labeled_sentences : Read one label per sentence.
     numeric_labels : Convert labels to numbers.
     binarize_labels : Convert labels to booleans.
 
@@ -246,7 +246,7 @@ def read_parallel(
     return sentences, tags
 
 
-def read_labelled_sentences(
+def read_labeled_sentences(
     source: str | PathLike, labels: str | PathLike
 ) -> tuple[list[list[str]], list[str]]:
     """Read words from one file and a label for each sentence from another.
@@ -276,12 +276,12 @@ def read_labelled_sentences(
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from sklearn_neurox import read_labelled_sentences
+    >>> from sklearn_neurox import read_labeled_sentences
     >>> with TemporaryDirectory() as folder:
     ...     words, moods = Path(folder) / "words.txt", Path(folder) / "moods.txt"
     ...     _ = words.write_text("The kettle sulked .", encoding="utf-8")
     ...     _ = moods.write_text("bad", encoding="utf-8")
-    ...     read_labelled_sentences(words, moods)
+    ...     read_labeled_sentences(words, moods)
     ([['The', 'kettle', 'sulked', '.']], ['bad'])
     """
     lines, tags = _read_pair(source, labels, per_word=False)

@@ -1,4 +1,4 @@
-"""Labels of words, and labels of labels: every word has one, in its place."""
+"""Labels derived from words and from labels: every word has one, in its place."""
 
 import copy
 import math
@@ -33,13 +33,13 @@ def test_words_expressions_and_functions(by):
     assert annotate(tuple(" ".join(words) for words in SENTENCES), by) == YEARS
 
 
-def test_an_expression_matches_from_end_to_end():
+def test_an_expression_matches_the_whole_word():
     words = [["199", "1998", "19981", "x1998", "1998\u200b"]]
     assert annotate(words, YEAR) == [[False, True, False, False, False]]
     assert annotate([["a", "A", "ab"]], re.compile("a|ab", re.IGNORECASE)) == [[True, True, True]]
 
 
-def test_words_are_compared_as_they_stand():
+def test_words_are_compared_exactly():
     family = "👨\u200d👩\u200d👧"
     words = [["é", "e\u0301", "É", family, "👨", "שלום"]]
     assert annotate(words, {"é", family, "שלום"}) == [[True, False, False, True, False, True]]
@@ -88,7 +88,7 @@ def test_a_mapping():
     assert annotate([["x", "1998"]], {True: YEAR}, default=False) == [[False, True]]
 
 
-def test_the_callers_objects_stay_as_they_are():
+def test_the_arguments_are_not_changed():
     sentences, by = copy.deepcopy(SENTENCES), {"year": ["1998", "2004"], "in": {"in"}}
     before = copy.deepcopy(by)
     labels = annotate(sentences, by, default="other")
@@ -101,10 +101,10 @@ def test_the_callers_objects_stay_as_they_are():
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("in", r"by is the string 'in'\. Give a set of words, \{'in'\}, or .* re\.compile\('in'\)"),
+        ("in", r"by is the string 'in'\. Pass a set of words, \{'in'\}, or .* re\.compile\('in'\)"),
         ({"a": "in"}, r"by\['a'\] is the string 'in'"),
         (b"in", r"by: expected a set of words or .* got bytes b'in'"),
-        (re.compile(b"in"), "by: expected .* not of bytes.* got Pattern"),
+        (re.compile(b"in"), "by: expected .* not bytes.* got Pattern"),
         (None, "by: expected a set of words .* got NoneType"),
         (7, "by: expected a set of words .* got int 7"),
         ({"a": {"b": {"c"}}}, r"by\['a'\]: expected a set of words .* got dict"),
@@ -113,7 +113,10 @@ def test_the_callers_objects_stay_as_they_are():
         ({"a": [["in"]]}, r"by\['a'\]: expected a set of strings, got list \['in'\]"),
         ({None: {"in"}}, "expected a label that is a string, .* got NoneType None"),
         ({("a", "b"): {"in"}}, "expected a label that is a string, .* got tuple"),
-        ({"a": {"in"}, 1: {"it"}}, "all of one kind: .* the string 'a', .* the number 1"),
+        (
+            {"a": {"in"}, 1: {"it"}},
+            "of one kind, but Label 0 has the string 'a' and Label 1 has the number 1",
+        ),
     ],
 )
 def test_definitions_of_another_type(by, message):
@@ -134,7 +137,7 @@ def test_definitions_of_another_type(by, message):
         ({math.nan: {"in"}}, "expected a finite number, got nan"),
     ],
 )
-def test_definitions_that_no_word_can_have(by, message):
+def test_definitions_that_match_no_word(by, message):
     with pytest.raises(ValueError, match=message):
         annotate(SENTENCES, by)
 
@@ -149,18 +152,20 @@ def test_definitions_that_overlap():
         annotate([["2004"]], by, default="other")
 
 
-def test_a_word_of_no_label():
-    with pytest.raises(ValueError, match=r"Sentence 1, word 1 \('stopped'\) belongs to none"):
+def test_a_word_without_a_label():
+    with pytest.raises(ValueError, match=r"Sentence 1, word 1 \('stopped'\) belongs to no label"):
         annotate([["1998"], ["2004", "stopped"]], {"year": YEAR})
 
 
 def test_defaults():
     with pytest.raises(ValueError, match="default='year' is also a label"):
         annotate(SENTENCES, {"year": YEAR}, default="year")
-    with pytest.raises(TypeError, match=r"all of one kind: .* string 'year', .* boolean False"):
+    with pytest.raises(TypeError, match=r"of one kind, .* string 'year' and .* boolean False"):
         annotate(SENTENCES, {"year": YEAR}, default=False)
     for by in (YEAR, {"in"}, str.lower):
-        with pytest.raises(ValueError, match=r"default='other' is for .* a mapping, but by is no"):
+        with pytest.raises(
+            ValueError, match=r"default='other' can be used only if by is a mapping, got"
+        ):
             annotate(SENTENCES, by, default="other")
 
 
@@ -172,7 +177,7 @@ def test_defaults():
         (
             lambda word: word.isdigit() and word,
             TypeError,
-            "Sentence 0, word 0 has the boolean False, Sentence 0, word 1 the string '1998'",
+            "Sentence 0, word 0 has the boolean False and Sentence 0, word 1 has the string '1998'",
         ),
         (
             lambda word: 1.0 if word != "in" else math.nan,
@@ -182,7 +187,7 @@ def test_defaults():
         (lambda word: -math.inf, ValueError, "Sentence 0, word 0: .* finite number, got -inf"),
     ],
 )
-def test_functions_that_give_no_label(by, error, message):
+def test_functions_that_do_not_return_a_label(by, error, message):
     with pytest.raises(error, match=message):
         annotate(SENTENCES, by)
 
@@ -197,7 +202,7 @@ def test_functions_that_give_no_label(by, error, message):
         ([["a", 7]], TypeError, "Sentence 0, word 1: expected a string, got int"),
     ],
 )
-def test_what_is_no_corpus(sentences, error, message):
+def test_corpora_that_are_not_valid(sentences, error, message):
     with pytest.raises(error, match=message):
         annotate(sentences, YEAR)
 
@@ -232,21 +237,21 @@ def test_labels_of_a_table():
     np.testing.assert_array_equal(binarize_labels(series, pandas.Series(["NOUN", "PROPN"])), NOUNS)
 
 
-def test_the_rest_is_no_label():
-    """A label called "negative" is one of the others."""
+def test_a_label_called_negative():
+    """It is a label like any other."""
     assert binarize_labels([["negative", "a"]], "negative") == [[True, False]]
 
 
 @pytest.mark.parametrize(
     ("labels", "positive", "message"),
     [
-        (NESTED, "NUON", "positive asks for 'NUON', which no word has.* are 'DET', 'NOUN', 'PROPN', 'VERB'"),
-        (NESTED, {"NOUN", "X", "ADJ"}, "positive asks for 'ADJ' and 'X', which no word has"),
-        (NESTED, "NOUN\u200b", r"asks for 'NOUN\\u200b', which no word has"),
-        (list(range(99)), 100, r"asks for 100, .* are 0, 1, .* 19, \.\.\.\."),
+        (NESTED, "NUON", "positive contains 'NUON', but no word has this label.* are 'DET', 'NOUN', 'PROPN', 'VERB'"),
+        (NESTED, {"NOUN", "X", "ADJ"}, "positive contains 'ADJ' and 'X', but no word has this label"),
+        (NESTED, "NOUN\u200b", r"contains 'NOUN\\u200b', but no word has this label"),
+        (list(range(99)), 100, r"contains 100, .* are 0, 1, .* 19, \.\.\.\."),
         (NESTED, [], "positive is empty"),
-        ([], "NOUN", "There is no label"),
-        ([[], []], "NOUN", "There is no label"),
+        ([], "NOUN", "labels is empty"),
+        ([[], []], "NOUN", "labels is empty"),
         (np.array([["NOUN"]]), "NOUN", "labels must have one dimension, got 2"),
         ([[1.0], [2.0, math.nan]], 1.0, "Sentence 1, word 1: expected a finite number, got nan"),
         (np.array([1.0, math.inf]), 1.0, "Label 1: expected a finite number, got inf"),
@@ -266,11 +271,11 @@ def test_binary_labels_of_bad_values(labels, positive, message):
         ([["NOUN"], "VERB"], "NOUN", "Sentence 1: expected a list of labels, got 'VERB'"),
         ([["NOUN"], [["VERB"]]], "NOUN", "Sentence 1, word 0: expected a label .* got list"),
         ([["NOUN"], ["VERB", None]], "NOUN", "Sentence 1, word 1: .* got NoneType None"),
-        ([["NOUN"], [], [1]], "NOUN", "Sentence 0, word 0 has the string 'NOUN', Sentence 2, word 0 the number 1"),
-        (NESTED, 1, "The labels are strings, but positive asks for the number 1"),
-        ([0, 1], True, "The labels are numbers, but positive asks for the boolean True"),
-        ([0, 1], "1", "The labels are numbers, but positive asks for the string '1'"),
-        (NESTED, [["NOUN"]], "The labels are strings, but positive asks for the list"),
+        ([["NOUN"], [], [1]], "NOUN", "Sentence 0, word 0 has the string 'NOUN' and Sentence 2, word 0 has the number 1"),
+        (NESTED, 1, "The labels are strings, but positive contains the number 1"),
+        ([0, 1], True, "The labels are numbers, but positive contains the boolean True"),
+        ([0, 1], "1", "The labels are numbers, but positive contains the string '1'"),
+        (NESTED, [["NOUN"]], "The labels are strings, but positive contains the list"),
         (NESTED, None, "positive must be a label or a collection of labels, got NoneType"),
         (NESTED, {"NOUN": 1}, "positive must be a label or a collection of labels, got dict"),
     ],
@@ -302,7 +307,7 @@ def test_numbers(label, number):
     ],
     ids=ascii,
 )  # fmt: skip
-def test_what_is_no_number(label):
+def test_strings_that_are_not_numbers(label):
     message = re.escape(f"expected a finite number such as '0.5', got {label!r}.")
     with pytest.raises(ValueError, match=f"^Sentence 2, word 1: {message}"):
         numeric_labels([["1"], [], ["2", label]])
@@ -318,7 +323,7 @@ def test_numbers_of_another_type(label):
         numeric_labels("1")
 
 
-def test_labels_stay_as_they_are():
+def test_the_labels_are_not_changed():
     labels, y = copy.deepcopy(NESTED), np.array(["1", "2"])
     binarize_labels(labels, "NOUN")[0][0] = None
     numeric_labels(y)[0] = 7

@@ -1,4 +1,4 @@
-"""CoNLL-U as Universal Dependencies says, and text files whose lines belong together."""
+"""CoNLL-U according to Universal Dependencies, and pairs of text files with matching lines."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from sklearn_neurox.datasets.corpora import (
     CONLLU_COLUMNS,
     read_conllu,
-    read_labelled_sentences,
+    read_labeled_sentences,
     read_parallel,
     read_sentences,
 )
@@ -51,7 +51,7 @@ WORD = "{}\t{}\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("1", "a"), ("O2", "b")], "line 2: expected an id as 3, 3-4 or 3.1 .* got 'O2'"),
+        ([("1", "a"), ("O2", "b")], "line 2: expected an id such as 3, 3-4 or 3.1 .* got 'O2'"),
         ([("1", "a"), ("", "b")], "line 2: expected an id"),
         ([("²", "a")], "line 1: expected an id"),
         ([("1", "a"), ("3", "b")], "line 2: expected word 2 of the sentence, got id 3"),
@@ -81,11 +81,11 @@ def test_errors(tmp_path):
     with pytest.raises(ValueError, match=r"column must be one of .* got 'tag'"):
         read_conllu(path, "tag")
     path.write_text("\n# nothing\n\n")
-    with pytest.raises(ValueError, match="holds no sentence"):
+    with pytest.raises(ValueError, match="does not contain any sentence"):
         read_conllu(path)
 
 
-def test_every_column_comes_as_it_is(tmp_path):
+def test_every_column_is_unchanged(tmp_path):
     path = tmp_path / "a.conllu"
     cells = [
         "1",
@@ -105,14 +105,14 @@ def test_every_column_comes_as_it_is(tmp_path):
     }
 
 
-def test_comments_stand_anywhere_and_are_no_words(tmp_path):
+def test_comments_may_be_anywhere_and_are_not_words(tmp_path):
     path = tmp_path / "a.conllu"
     path.write_bytes(f"# newdoc\n{WORD.format(1, '#')}# text = #\n{WORD.format(2, 'b')}".encode())
     assert read_conllu(path)[0] == [["#", "b"]]
 
 
 def test_multi_word_tokens_and_empty_nodes_at_the_edges(tmp_path):
-    """An empty node may come before the first word, and a range may span the sentence."""
+    """An empty node may precede the first word, and a range may span the sentence."""
     ids = [
         ("0.1", "_"),
         ("1-2", "vámonos"),
@@ -126,7 +126,7 @@ def test_multi_word_tokens_and_empty_nodes_at_the_edges(tmp_path):
     assert read_conllu(path, "id") == ([["vamos", "nos"]], [["1", "2"]])
 
 
-# Words without white space that a careless reader splits, trims, or composes anew.
+# Words without white space that a careless reader splits, trims or normalizes.
 UNUSUAL = {
     "zero-width joiner and non-joiner": "می\u200cخواهم",
     "zero-width space": "\u200ba\u200b",
@@ -151,7 +151,7 @@ def test_unusual_words_of_conllu(tmp_path, word):
     "form", ["100 000", "100\u00a0000", "giáo viên", "a\u2028b", "a\x85b", "a\x0bb", "a\u3000b"]
 )
 def test_white_space_in_a_form(tmp_path, form):
-    """It is read, for Universal Dependencies allows it; the extractor is who refuses."""
+    """It is read, as Universal Dependencies allows it, but it is not a word for the extractor."""
     path = tmp_path / "a.conllu"
     path.write_bytes((WORD.format(1, "a") + WORD.format(2, form)).encode())
     sentences, _ = read_conllu(path)
@@ -162,7 +162,7 @@ def test_white_space_in_a_form(tmp_path, form):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """Write the bytes of two files, and give their names."""
+    """Return a function that writes one or two files and returns their names."""
     monkeypatch.chdir(tmp_path)
 
     def write(*contents):
@@ -194,7 +194,7 @@ def test_two_files(files, bom, end, last):
 def test_unusual_words_and_labels(files, word):
     names = files(f"{word} b\nc", f"B {word}\nC")
     assert read_parallel(*names) == ([[word, "b"], ["c"]], [["B", word], ["C"]])
-    assert read_labelled_sentences(*files(f"{word} b\nc", f"{word}\nC")) == (
+    assert read_labeled_sentences(*files(f"{word} b\nc", f"{word}\nC")) == (
         [[word, "b"], ["c"]],
         [word, "C"],
     )
@@ -202,33 +202,34 @@ def test_unusual_words_and_labels(files, word):
 
 def test_a_label_for_each_sentence(files):
     names = files("The kettle sulked .\nGood !\n", "bad\ngood\n")
-    assert read_labelled_sentences(*names) == (
+    assert read_labeled_sentences(*names) == (
         [["The", "kettle", "sulked", "."], ["Good", "!"]],
         ["bad", "good"],
     )
     with pytest.raises(
-        ValueError, match=r"tags\.txt, line 1: expected a label a word, 4, got 1: 'bad' "
+        ValueError,
+        match=r"tags\.txt, line 1: the number of labels must be 4, one per word, got 1: 'bad' ",
     ):
         read_parallel(*names)
 
 
-# What a line may not be, and how it is told; {noun} is what stands in the file.
+# Lines that are not valid, and their error messages; {noun} is "word" or "label".
 FAULTS = {
     "": "the line is empty",
     " ": "a leading space: ' '",
     " x y": "a leading space: ' x y'",
     "x y ": "a trailing space: 'x y '",
     "x  y": "two spaces in a row: 'x  y'",
-    "x\u00a0y z": r"white space \(U\+00A0\) inside the {noun} 'x\\xa0y'; only a single space parts",
-    "\u00a0x y": r"white space \(U\+00A0\) inside the {noun} '\\xa0x'",
-    "z x\ty": r"white space \(U\+0009\) inside the {noun} 'x\\ty'",
-    "x\u2028y": r"white space \(U\+2028\) inside the {noun} 'x\\u2028y'",
-    "x\x85y": r"white space \(U\+0085\) inside the {noun} 'x\\x85y'",
-    "x\x0by": r"white space \(U\+000B\) inside the {noun} 'x\\x0by'",
-    "x\x0cy": r"white space \(U\+000C\) inside the {noun} 'x\\x0cy'",
-    "x\x1cy": r"white space \(U\+001C\) inside the {noun} 'x\\x1cy'",
-    "x\ry": r"white space \(U\+000D\) inside the {noun} 'x\\ry'",
-    "x\u3000y": r"white space \(U\+3000\) inside the {noun} 'x\\u3000y'",
+    "x\u00a0y z": r"white space \(U\+00A0\) within the {noun} 'x\\xa0y'; {noun}s must be separated by a single",
+    "\u00a0x y": r"white space \(U\+00A0\) within the {noun} '\\xa0x'",
+    "z x\ty": r"white space \(U\+0009\) within the {noun} 'x\\ty'",
+    "x\u2028y": r"white space \(U\+2028\) within the {noun} 'x\\u2028y'",
+    "x\x85y": r"white space \(U\+0085\) within the {noun} 'x\\x85y'",
+    "x\x0by": r"white space \(U\+000B\) within the {noun} 'x\\x0by'",
+    "x\x0cy": r"white space \(U\+000C\) within the {noun} 'x\\x0cy'",
+    "x\x1cy": r"white space \(U\+001C\) within the {noun} 'x\\x1cy'",
+    "x\ry": r"white space \(U\+000D\) within the {noun} 'x\\ry'",
+    "x\u3000y": r"white space \(U\+3000\) within the {noun} 'x\\u3000y'",
 }
 
 
@@ -243,13 +244,13 @@ def test_stray_white_space(files, line, message, end):
     with pytest.raises(ValueError, match=place):
         read_parallel(*names)
     names = files(good, bad)
-    for read in (read_parallel, read_labelled_sentences):
+    for read in (read_parallel, read_labeled_sentences):
         place = r"tags\.txt, line 2: " + message.format(noun="label")
         with pytest.raises(ValueError, match=place):
             read(*names)
 
 
-def test_a_long_line_is_told_where_it_is_wrong(files):
+def test_the_fault_of_a_long_line_is_shown(files):
     (name,) = files("a" * 500 + "\u00a0" + "b" * 500)
     with pytest.raises(ValueError, match=r"U\+00A0.*a{30}\\xa0b{29}'") as caught:
         read_sentences(name)
@@ -264,52 +265,58 @@ def test_an_empty_line_at_the_end_is_a_line(files):
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_no_sentence(files, content):
     names = files("a", content)
-    with pytest.raises(ValueError, match=r"tags\.txt holds no sentence"):
+    with pytest.raises(ValueError, match=r"tags\.txt does not contain any sentence"):
         read_parallel(*names)
-    with pytest.raises(ValueError, match=r"words\.txt holds no sentence"):
+    with pytest.raises(ValueError, match=r"words\.txt does not contain any sentence"):
         read_sentences(*files(content))
 
 
 def test_a_line_with_more_or_fewer_labels(files):
     names = files("a b c\nd e\nf", "A B C\nD\nF G")
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the whole message stands below
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the whole message is below
         read_parallel(*names)
     assert str(caught.value) == (
-        "2 faults:\n"
-        "  tags.txt, line 2: expected a label a word, 2, got 1: 'D' for 'd e'\n"
-        "  tags.txt, line 3: expected a label a word, 1, got 2: 'F G' for 'f'"
+        "Found 2 faults:\n"
+        "  tags.txt, line 2: the number of labels must be 2, one per word, got 1: 'D' for 'd e'\n"
+        "  tags.txt, line 3: the number of labels must be 1, one per word, got 2: 'F G' for 'f'"
     )
-    with pytest.raises(ValueError, match=r"^2 faults:\n.*line 1: expected 1 label, got 3: 'A B C'"):
-        read_labelled_sentences(*names)
+    with pytest.raises(
+        ValueError,
+        match=r"^Found 2 faults:\n.*line 1: the number of labels must be 1, got 3: 'A B C'",
+    ):
+        read_labeled_sentences(*names)
 
 
 def test_a_file_with_fewer_lines(files):
-    """The line where they part is told too, and what is wrong past the end of the other."""
+    """The lines that do not match, and those beyond the end of the other file, are also listed."""
     names = files("a b\nc\nd e\nf  g\n", "A B\nD E\nX\n")
     with pytest.raises(ValueError, match="must have the same number of lines, got 4 and 3") as e:
         read_parallel(*names)
     message = str(e.value)
-    assert message.startswith("4 faults:\n  words.txt and tags.txt must")
-    assert "tags.txt, line 2: expected a label a word, 1, got 2: 'D E' for 'c'" in message
+    assert message.startswith("Found 4 faults:\n  words.txt and tags.txt must")
+    assert (
+        "tags.txt, line 2: the number of labels must be 1, one per word, got 2: 'D E' for 'c'"
+        in message
+    )
     assert "words.txt, line 4: two spaces in a row" in message
     names = files("a b\nc\n", "A B\n")
     with pytest.raises(ValueError, match=r"^words\.txt and tags\.txt must .* got 2 and 1\.$"):
         read_parallel(*names)
 
 
-def test_faults_are_counted_and_five_are_told(files):
+def test_faults_are_counted_and_five_are_listed(files):
     names = files("a b\n" * 7, "A B\n" + "A\n" * 6)
-    with pytest.raises(ValueError, match=r"^6 faults, the first 5 are:") as caught:
+    with pytest.raises(ValueError, match=r"^Found 6 faults; the first 5 are:") as caught:
         read_parallel(*names)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()[1:]] == [
         f"  tags.txt, line {number}" for number in (2, 3, 4, 5, 6)
     ]
-    with pytest.raises(ValueError, match=r"^5 faults:"):
+    with pytest.raises(ValueError, match=r"^Found 5 faults:"):
         read_sentences(*files("a b\n" + "\n" * 5))
 
 
 def test_faults_in_both_files_of_a_line(files):
-    with pytest.raises(ValueError, match=r"^2 faults:") as caught:
+    with pytest.raises(ValueError, match=r"^Found 2 faults:") as caught:
         read_parallel(*files("a  b\n", "A \n"))
     assert "words.txt, line 1: two spaces" in str(caught.value)
     assert "tags.txt, line 1: a trailing space" in str(caught.value)

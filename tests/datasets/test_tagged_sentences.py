@@ -1,4 +1,4 @@
-"""The embedded corpus holds what is said of it."""
+"""The embedded corpus is as it is described."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_both_parts_have_all_tags(subset):
     assert part.is_train.all() == (subset == "train")
 
 
-def test_the_parts_make_the_whole(corpus):
+def test_the_parts_make_up_the_whole(corpus):
     train, test = (load_tagged_sentences(subset=subset) for subset in ("train", "test"))
     assert len(train.sentences) + len(test.sentences) == len(corpus.sentences)
     assert [

@@ -1,56 +1,79 @@
-"""Sub-words to words: never a made-up row."""
+"""From sub-words to words: rows are never made up."""
 
 import numpy as np
 import pytest
 import torch
 
+from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction import aggregate_bpe, aggregate_characters, aggregate_subwords
+from sklearn_neurox.extraction.aggregation import AGGREGATIONS
 
 IDS = [None, 0, 0, 0, 1, 2, 2, None, None]
 
 
-@pytest.mark.parametrize("how", ["first", "last", "mean"])
+@pytest.mark.parametrize("aggregation", ["first", "last", "mean"])
 @pytest.mark.parametrize("as_tensor", [False, True])
-def test_against_a_loop(how, as_tensor):
+def test_against_a_loop(aggregation, as_tensor):
     states = np.random.RandomState(0).normal(size=(2, 9, 4))
     pieces = [[i for i, word in enumerate(IDS) if word == w] for w in range(3)]
     pick = {"first": lambda p: states[:, p[0]], "last": lambda p: states[:, p[-1]]}
     pick["mean"] = lambda p: states[:, p].mean(axis=1)
-    expected = np.stack([pick[how](p) for p in pieces], axis=1)
+    expected = np.stack([pick[aggregation](p) for p in pieces], axis=1)
     before = states.copy()
     given = torch.from_numpy(states) if as_tensor else states
-    np.testing.assert_allclose(aggregate_subwords(given, IDS, how), expected)
+    np.testing.assert_allclose(aggregate_subwords(given, IDS, aggregation), expected)
     np.testing.assert_array_equal(states, before)
 
 
-def test_one_piece_a_word_is_the_state_itself():
+def test_a_word_of_one_piece_has_its_state():
     states = np.random.RandomState(0).normal(size=(3, 2)).astype(np.float16)
-    for how in ("first", "last", "mean"):
-        rows = aggregate_subwords(states, [0, 1, 2], how)
+    for aggregation in AGGREGATIONS:
+        rows = aggregate_subwords(states, [0, 1, 2], aggregation)
         assert rows.dtype == np.float16
         np.testing.assert_array_equal(rows, states)
 
 
-@pytest.mark.parametrize("how", ["first", "last", "mean"])
-def test_no_word_no_row(how):
-    assert aggregate_subwords(np.zeros((3, 2)), [None] * 3, how).shape == (0, 2)
+@pytest.mark.parametrize("aggregation", ["first", "last", "mean"])
+def test_no_rows_without_words(aggregation):
+    assert aggregate_subwords(np.zeros((3, 2)), [None] * 3, aggregation).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
-    ("ids", "how", "message"),
+    ("ids", "aggregation", "message"),
     [
         ([0, 1, 2], "average", "aggregation must be one of"),
-        ([0, 1], "last", "Got 3 states of sub-words, but 2 word_ids"),
-        ([0, 2, 2], "last", "Every word needs a sub-word; word 1 has none"),
-        ([0, 1, 0], "last", "must be neighbours"),
-        ([0, None, 0], "mean", "must be neighbours"),
-        ([0, -1, 1], "last", "word_ids must be None or from 0, got -1 at place 1"),
-        ([0, 1.0, 1], "last", "word_ids must be None or from 0, got 1.0 at place 1"),
+        ([0, 1], "last", "Got states of 3 sub-words, but 2 word_ids"),
+        ([0, 2, 2], "last", "Every word needs a sub-word, but word 1 does not have one"),
+        ([0, 1, 0], "last", "must be adjacent"),
+        ([0, None, 0], "mean", "must be adjacent"),
+        ([0, -1, 1], "last", "word_ids must be integers from 0 or None, got -1 at index 1"),
+        ([0, 1.0, 1], "last", "word_ids must be integers from 0 or None, got 1.0 at index 1"),
     ],
 )
-def test_errors(ids, how, message):
+def test_errors(ids, aggregation, message):
     with pytest.raises(ValueError, match=message):
-        aggregate_subwords(np.zeros((3, 2)), ids, how)
+        aggregate_subwords(np.zeros((3, 2)), ids, aggregation)
+
+
+def test_a_new_aggregation_is_one_entry(tiny_bert, monkeypatch):
+    """The functions and the estimator accept it."""
+
+    def middle(states, first, counts):
+        return states[..., first + counts // 2, :]
+
+    monkeypatch.setitem(AGGREGATIONS, "middle", middle)
+    states = np.arange(9.0)[:, None]
+    assert aggregate_subwords(states, IDS, "middle").ravel().tolist() == [2, 4, 6]
+    assert aggregate_bpe(states[:3], ["un@@", "like@@", "ly"], "middle")[0].tolist() == [[1]]
+    assert aggregate_characters(states[:3], list("cat"), "middle")[0].tolist() == [[1]]
+    model, tokenizer = tiny_bert
+    tokens = ActivationExtractor(model, tokenizer, aggregation="middle").extract([["sandwiches"]])
+    ids = tokenizer(["sandwiches"], is_split_into_words=True, return_tensors="pt").input_ids
+    n_pieces = ids.shape[1] - 2
+    assert n_pieces > 2
+    with torch.no_grad():
+        states = model(ids).last_hidden_state[0].numpy()
+    np.testing.assert_allclose(tokens.layer(2)[0], states[1 + n_pieces // 2], atol=1e-5)
 
 
 class TestBpe:
@@ -60,12 +83,12 @@ class TestBpe:
         with pytest.raises(ValueError, match="The last piece, '@@', ends with the marker"):
             aggregate_bpe(states, pieces, "last")
         pieces[-1] = "."
-        for how, expected in (
+        for aggregation, expected in (
             ("first", [0, 3, 4, 5]),
             ("last", [2, 3, 4, 5]),
             ("mean", [1, 3, 4, 5]),
         ):
-            found, words = aggregate_bpe(states, pieces, how)
+            found, words = aggregate_bpe(states, pieces, aggregation)
             assert words == ["unlikely", "he", "is", "."]
             np.testing.assert_array_equal(found[0, :, 0], expected)
 
@@ -79,18 +102,18 @@ class TestBpe:
 class TestCharacters:
     def test_characters_become_words(self):
         states = np.arange(6.0)[:, np.newaxis]
-        for how, expected in (("first", [0, 4]), ("last", [2, 5]), ("mean", [1, 4.5])):
-            found, words = aggregate_characters(states, list("cat is"), how)
+        for aggregation, expected in (("first", [0, 4]), ("last", [2, 5]), ("mean", [1, 4.5])):
+            found, words = aggregate_characters(states, list("cat is"), aggregation)
             assert words == ["cat", "is"]
             np.testing.assert_array_equal(found[:, 0], expected)
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            (" a", "missing before the space at place 0"),
-            ("a  b", "missing before the space at place 2"),
-            ("a ", "missing at the end"),
-            ("", "missing at the end"),
+            (" a", "There is no word before the space at index 0"),
+            ("a  b", "There is no word before the space at index 2"),
+            ("a ", "The last word is empty"),
+            ("", "The last word is empty"),
         ],
     )
     def test_spaces_out_of_place(self, text, message):

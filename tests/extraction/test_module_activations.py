@@ -1,4 +1,4 @@
-"""Layers of any network: what a hook catches is what the layers compute."""
+"""Layers of any network: rows are what the layers compute."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def mlp():
 
 @pytest.fixture(scope="module")
 def tagger():
-    """Words to a bidirectional LSTM of two layers."""
+    """Return a tagger with two bidirectional LSTM layers."""
 
     class Tagger(nn.Module):
         def __init__(self):
@@ -59,13 +59,13 @@ class TestRows:
         read = reader.fit_transform(X)
         with torch.inference_mode():
             first = torch.relu(mlp[0](torch.tensor(X, dtype=torch.float32)))
-            second = torch.relu(mlp[3](first))  # in eval mode nothing drops out
+            second = torch.relu(mlp[3](first))  # dropout is off in eval mode
         np.testing.assert_allclose(read, np.hstack([first, second]), atol=1e-5)
         assert reader.get_feature_names_out()[[0, 33]].tolist() == ["1_neuron_0", "4_neuron_1"]
         scores = layerwise_scores(LogisticRegression(max_iter=2000), read, y, n_layers=2, cv=2)
         assert scores.scores.shape == (2, 2)
 
-    def test_the_module_is_left_as_it_was(self, mlp):
+    def test_the_module_is_not_changed(self, mlp):
         mlp.train()
         mlp[3].eval()
         modes = [module.training for module in mlp.modules()]
@@ -149,8 +149,8 @@ class TestWords:
             states = tagger.first(tagger.embed(encode(["five", "six"]))[:, None])[0][:, 0]
         np.testing.assert_allclose(tokens.layer(0)[4:], states, atol=1e-6)
 
-    def test_the_directions_of_a_layer_are_told_apart(self, tagger):
-        """The forward half of the first word knows nothing of the second, the backward half does."""
+    def test_the_directions_of_a_layer(self, tagger):
+        """The second word affects the backward half of the first word, and not its forward half."""
         reader = ModuleActivations(tagger, ["first"])
         first, second = (reader.extract([["a", word]], encode=encode).X for word in ("b", "c"))
         halves = {
@@ -164,7 +164,7 @@ class TestWords:
         assert not forward.any()
         assert backward.any()
 
-    def test_arguments_by_place_and_name(self, tagger):
+    def test_positional_and_keyword_arguments(self, tagger):
         expected = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode=encode).X
         for give in (lambda w: (encode(w),), lambda w: {"ids": encode(w)}):
             read = ModuleActivations(tagger, ["second"]).extract(SENTENCES, encode=give).X
@@ -172,13 +172,14 @@ class TestWords:
 
     def test_errors(self, tagger):
         with pytest.raises(
-            ValueError, match=r"Sentence 0 has 3 words, but layer 'first' gives .*\(2, 1, 12\)"
+            ValueError,
+            match=r"Sentence 0 has 3 words, but layer 'first' has an output of shape \(2, 1, 12\)",
         ):
-            ModuleActivations(tagger, ["first"]).extract(SENTENCES, encode=lambda words: encode(words[1:]))
+            ModuleActivations(tagger, ["first"]).extract(
+                SENTENCES, encode=lambda words: encode(words[1:])
+            )
         wide = nn.Sequential(nn.Embedding(50, 4), nn.Linear(4, 5))
-        with pytest.raises(
-            ValueError, match=r"\['0', '1'\] have \[4, 5\] neurons; read layers of one"
-        ):
+        with pytest.raises(ValueError, match=r"\['0', '1'\] have different widths, \[4, 5\]"):
             ModuleActivations(wide, ["0", "1"]).extract(SENTENCES, encode=encode)
         with pytest.raises(ValueError, match="Sentence 1 is empty"):
             ModuleActivations(tagger, ["first"]).extract([["a"], []], encode=encode)
@@ -188,9 +189,11 @@ class TestWords:
         for wrong in ([1, 2], None, "ids", np.array([1, 2, 3])):
             with pytest.raises(
                 TypeError,
-                match=rf"Sentence 0: encode must give a tensor, .* {type(wrong).__name__}",
+                match=rf"Sentence 0: encode must return a tensor, .* {type(wrong).__name__}",
             ):
-                ModuleActivations(tagger, ["first"]).extract(SENTENCES, encode=lambda words, w=wrong: w)
+                ModuleActivations(tagger, ["first"]).extract(
+                    SENTENCES, encode=lambda words, w=wrong: w
+                )
         broken = nn.Sequential(nn.Embedding(50, 4))
         with torch.no_grad():
             broken[0].weight[encode(["four"])] = torch.nan
@@ -201,13 +204,25 @@ class TestWords:
 @pytest.mark.parametrize(
     ("layers", "X", "message"),
     [
-        (["7"], np.ones((2, 64)), r"got \['7'\]; Sequential has \['0', '1', '2', '3', '4', '5'\]"),
-        ([], np.ones((2, 64)), "must be different names of modules"),
-        (["1", "1"], np.ones((2, 64)), "must be different names of modules"),
-        (["1"], np.full((2, 64), np.nan), r"NaN or infinity; the first is at \(0, 0\)"),
-        (["1"], np.empty((0, 64)), "Expected numbers of shape"),
-        (["1"], [["a"]], "Expected numbers of shape"),
-        (["1"], np.ones((2, 5)), r"Sequential does not take inputs of shape \(5,\): mat1 and mat2"),
+        (
+            ["7"],
+            np.ones((2, 64)),
+            r"got '7'\. Sequential has the modules \['0', '1', '2', '3', '4', '5'\]",
+        ),
+        ([], np.ones((2, 64)), "layers is empty"),
+        (["1", "1"], np.ones((2, 64)), "Each layer can be listed only once"),
+        (
+            ["1"],
+            np.full((2, 64), np.nan),
+            r"X contains NaN or infinity\. The first is at index \(0, 0\)",
+        ),
+        (["1"], np.empty((0, 64)), r"X must contain numbers .* shape \(0, 64\)"),
+        (["1"], [["a"]], "X must contain numbers .* dtype <U1"),
+        (
+            ["1"],
+            np.ones((2, 5)),
+            r"Sequential does not accept inputs of shape \(5,\): mat1 and mat2",
+        ),
     ],
 )
 def test_bad_input(mlp, layers, X, message):
@@ -236,53 +251,8 @@ def test_activations_that_overflow():
         ModuleActivations(net, ["1"]).fit([[1.0]]).transform([[1.0], [1e5]])
 
 
-class TestRecurrence:
-    """A layer that takes the first axis for positions would mix the inputs of a batch."""
-
-    @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
-    @pytest.mark.parametrize("shape", [(5, 6, 4), (6, 6, 4), (1, 6, 4), (5, 1, 4)])
-    def test_inputs_taken_for_positions(self, kind, shape):
-        reader = ModuleActivations(nn.Sequential(nn.Identity(), kind(4, 3)), ["1"])
-        X = np.random.RandomState(0).normal(size=shape)
-        message = rf"{kind.__name__} '1' has batch_first=False and gets .* Build it with batch_fir"
-        with pytest.raises(ValueError, match=message):
-            reader.transform(X)
-        with pytest.raises(ValueError, match=message):
-            reader.fit(X)
-        fine = ModuleActivations(nn.Sequential(kind(4, 3, batch_first=True)), ["0"])
-        assert fine.fit_transform(X).shape == (shape[0], 3)
-
-    @pytest.mark.parametrize("n_inputs", [1, 5, 6])
-    def test_axes_that_are_swapped_before(self, n_inputs):
-        """Also where there are as many positions as inputs."""
-
-        class Swapping(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.lstm, self.out = nn.LSTM(4, 3), nn.Identity()
-
-            def forward(self, X):
-                return self.out(self.lstm(X.transpose(0, 1))[0].transpose(0, 1))
-
-        X = np.random.RandomState(0).normal(size=(n_inputs, 6, 4))
-        reader = ModuleActivations(Swapping(), ["out"])
-        alone = np.vstack([reader.transform(X[i : i + 1]) for i in range(n_inputs)])
-        np.testing.assert_allclose(reader.fit_transform(X), alone, atol=1e-6)
-        hooks = [len(module._forward_pre_hooks) for module in reader.module.modules()]
-        assert not any(hooks)
-
-    def test_one_sequence_without_a_batch(self):
-        """Its rows are positions, and are meant to know of each other."""
-        lstm = nn.LSTM(4, 3)
-        X = np.random.RandomState(0).normal(size=(5, 4))
-        with torch.inference_mode():
-            expected = lstm(torch.tensor(X, dtype=torch.float32))[0].numpy()
-        read = ModuleActivations(nn.Sequential(lstm), ["0"]).fit_transform(X)
-        np.testing.assert_allclose(read, expected, atol=1e-6)
-
-
 class TestUnusualModules:
-    def test_a_next_module_that_works_in_place(self):
+    def test_a_later_module_that_works_in_place(self):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True))
         X = np.random.RandomState(0).normal(size=(5, 4))
@@ -292,15 +262,15 @@ class TestUnusualModules:
         net = nn.Sequential(nn.Linear(4, 3)).bfloat16()
         assert ModuleActivations(net, ["0"]).fit_transform(np.ones((2, 4))).dtype == np.float32
 
-    def test_states_that_are_not_one_for_each_input(self):
+    def test_outputs_without_an_axis_of_inputs(self):
         net = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(0, 1), nn.Linear(4, 3))
-        with pytest.raises(ValueError, match=r"'2' gives states of shape \(4, 3\) for 1 inputs"):
+        with pytest.raises(ValueError, match=r"'2' has an output of shape \(4, 3\) for 1 inputs"):
             ModuleActivations(net, ["2"]).fit(np.zeros((3, 4), dtype=int))
 
     def test_words_along_another_axis(self):
         net = nn.Sequential(nn.Conv1d(2, 6, 1))
         reader = ModuleActivations(net, ["0"])
-        with pytest.raises(ValueError, match="expected one for each word"):
+        with pytest.raises(ValueError, match="Expected one state per word"):
             reader.extract([["a", "b", "c"]], encode=lambda words: torch.ones(1, 2, len(words)))
 
     def test_layers_of_one_unit(self):

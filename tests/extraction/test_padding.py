@@ -1,4 +1,4 @@
-"""Models that let padding into their states: each sentence has the states that it has alone."""
+"""Models in which padding affects the states: each sentence has the states that it has alone."""
 
 import warnings
 
@@ -8,14 +8,13 @@ import torch
 import transformers
 
 from sklearn_neurox import ActivationExtractor, StoreWriter
-from sklearn_neurox.extraction._padding import _leaks
 from sklearn_neurox.extraction._running import Run
 
 SMALL = dict(
     hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
     max_position_embeddings=80,
 )  # fmt: skip
-LETS_IN = "FNetModel lets padding into the states"
+WARNING = "FNetModel lets padding affect the states"
 
 
 def fnet(n):
@@ -37,8 +36,8 @@ def mobilebert(n):
     )
 
 
-def made(build, tiny_bert):
-    """A model whose weights are as large as learned ones, and the tokenizer of the tests."""
+def trained(build, tiny_bert):
+    """Return a model with weights as large as after training, and the tokenizer of the tests."""
     torch.manual_seed(0)
     model = build(len(tiny_bert[1])).eval()
     with torch.no_grad():
@@ -49,7 +48,7 @@ def made(build, tiny_bert):
 
 @pytest.fixture(scope="module")
 def leaky(tiny_bert):
-    return made(fnet, tiny_bert)
+    return trained(fnet, tiny_bert)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def sentences(corpus):
 
 
 def alone(extractor, sentences):
-    """Rows of each sentence in an extraction of its own."""
+    """Return the rows of sentences that are extracted one by one."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a sentence alone has no padding
         return np.vstack([extractor.extract([sentence]).X for sentence in sentences])
@@ -66,9 +65,9 @@ def alone(extractor, sentences):
 
 @pytest.mark.parametrize("build", [fnet, convbert, mobilebert])
 def test_rows_are_those_of_each_sentence_alone(tiny_bert, sentences, build):
-    model, tokenizer = made(build, tiny_bert)
+    model, tokenizer = trained(build, tiny_bert)
     extractor = ActivationExtractor(model, tokenizer, batch_tokens=200)
-    with pytest.warns(UserWarning, match=f"{type(model).__name__} lets padding into the states"):
+    with pytest.warns(UserWarning, match=f"{type(model).__name__} lets padding affect the states"):
         tokens = extractor.extract(sentences)
     expected = alone(extractor, sentences)
     np.testing.assert_allclose(tokens.X, expected, atol=1e-5 * np.abs(expected).max())
@@ -77,18 +76,18 @@ def test_rows_are_those_of_each_sentence_alone(tiny_bert, sentences, build):
 def test_whole_sentences_too(leaky, sentences):
     extractor = ActivationExtractor(*leaky)
     texts = [" ".join(sentence) for sentence in sentences]
-    with pytest.warns(UserWarning, match=LETS_IN):
+    with pytest.warns(UserWarning, match=WARNING):
         X = extractor.transform(texts)
     expected = np.vstack([extractor.transform([text]) for text in texts])
     np.testing.assert_allclose(X, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_store_and_its_resumption(leaky, sentences, tmp_path, monkeypatch):
-    """The first piece has no padding: whether there is a leak does not depend on where it goes on."""
+    """The first part has no padding: whether there is a leak does not depend on where it resumes."""
     monkeypatch.setattr("sklearn_neurox.extraction._batching._WORDS", 20)
     by_length = sorted(sentences, key=len)
     extractor = ActivationExtractor(*leaky)
-    with pytest.warns(UserWarning, match=LETS_IN):
+    with pytest.warns(UserWarning, match=WARNING):
         whole = extractor.extract(by_length, store=tmp_path / "whole")
     expected = alone(extractor, by_length)
     np.testing.assert_allclose(whole.X, expected, atol=1e-5 * np.abs(expected).max())
@@ -102,16 +101,16 @@ def test_a_store_and_its_resumption(leaky, sentences, tmp_path, monkeypatch):
         return append(self, X, k)
 
     monkeypatch.setattr(StoreWriter, "append", stop)
-    with pytest.warns(UserWarning, match=LETS_IN), pytest.raises(KeyboardInterrupt):
-        extractor.extract(by_length, store=tmp_path / "broken")
+    with pytest.warns(UserWarning, match=WARNING), pytest.raises(KeyboardInterrupt):
+        extractor.extract(by_length, store=tmp_path / "interrupted")
     monkeypatch.setattr(StoreWriter, "append", append)
-    with pytest.warns(UserWarning, match=LETS_IN):
-        resumed = extractor.extract(by_length, store=tmp_path / "broken")
+    with pytest.warns(UserWarning, match=WARNING):
+        resumed = extractor.extract(by_length, store=tmp_path / "interrupted")
     np.testing.assert_array_equal(resumed.X, whole.X)
 
 
 def test_layers_below_the_leak_share_batches(leaky, sentences):
-    """The embeddings know nothing of padding."""
+    """Padding does not affect the embeddings."""
     assert len(ActivationExtractor(*leaky, layers=[0]).extract(sentences))  # without a warning
 
 
@@ -131,11 +130,11 @@ def test_it_costs_two_forwards_of_one_sentence(tiny_bert, sentences):
         handle.remove()
     assert len(probes) == 2
     assert probes[0] > probes[1]  # with padding and without
-    assert [n for n, _ in shapes] == [3]  # no padding, nothing to see
+    assert [n for n, _ in shapes] == [3]  # no padding, and no check
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_rounding_is_no_leak(tiny_bert, sentences, dtype):
+def test_rounding_is_not_a_leak(tiny_bert, sentences, dtype):
     from copy import deepcopy
 
     model, tokenizer = deepcopy(tiny_bert[0]).to(getattr(torch, dtype)), tiny_bert[1]
@@ -145,12 +144,12 @@ def test_rounding_is_no_leak(tiny_bert, sentences, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_leak_is_seen_in_any_dtype(tiny_bert, sentences, dtype):
+def test_a_leak_is_detected_in_any_dtype(tiny_bert, sentences, dtype):
     from sklearn_neurox.extraction._encoding import tokenize
 
-    model, tokenizer = made(convbert, tiny_bert)
+    model, tokenizer = trained(convbert, tiny_bert)
     sentence = tokenize(tokenizer, sentences[0], 0)
     length = len(sentence.row_ids) + 1
-    for module, leaks in ((model.to(dtype), True), (tiny_bert[0], False)):
-        run = Run(module, (0, 1, 2), None, "last", 0, 100, "float32", None, False)
-        assert _leaks(run, sentence, length) is leaks
+    for module, expected in ((model.to(dtype), True), (tiny_bert[0], False)):
+        run = Run(module, (0, 1, 2), None, "last", 0, 100, "float32", None, 0)
+        assert leaks(run, sentence, length) is expected

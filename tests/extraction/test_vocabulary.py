@@ -1,4 +1,4 @@
-"""Tokenizers that know no word, or more than the model."""
+"""Tokenizers that do not know any word, or more sub-words than the model."""
 
 import shutil
 
@@ -13,16 +13,14 @@ from sklearn_neurox import ActivationExtractor
 
 @pytest.fixture
 def bare(tiny_bert_path, tmp_path):
-    """A folder with a model, and without its tokenizer."""
+    """Return a folder with a model and without its tokenizer."""
     for name in ("config.json", "model.safetensors"):
         shutil.copy(tiny_bert_path / name, tmp_path)
     return tmp_path
 
 
 def test_a_folder_without_a_tokenizer(bare, tiny_bert):
-    message = (
-        r"The tokenizer '.*' knows no word: .* only its 5 special tokens.*\(model, tokenizer\)"
-    )
+    message = r"The tokenizer '.*' does not know any word: .* only its 5 special tokens.*\(model, tokenizer\)"
     for use in ("extract", "transform"):
         with pytest.raises(ValueError, match=message):
             getattr(ActivationExtractor(bare), use)(["She ran home ."])
@@ -35,19 +33,21 @@ def test_a_folder_without_a_tokenizer(bare, tiny_bert):
 
 
 def test_t5_without_a_vocabulary(tmp_path):
-    """What stands for a space is in it, and no word."""
+    """The tokenizer contains the mark of a space, and no word."""
     config = transformers.T5Config(
         vocab_size=200, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2
     )
     transformers.T5EncoderModel(config).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="knows no word"):
+    with pytest.raises(ValueError, match="does not know any word"):
         ActivationExtractor(tmp_path).extract(["She ran home ."])
 
 
 @pytest.mark.parametrize("use", ["extract", "transform"])
 def test_most_of_the_text_is_unknown(tiny_bert, use):
     extractor = ActivationExtractor(*tiny_bert)
-    with pytest.warns(UserWarning, match=r"67% of the sub-words are '\[UNK\]', unknown to Bert"):
+    with pytest.warns(
+        UserWarning, match=r"67% of the sub-words are '\[UNK\]', that is, unknown to Bert"
+    ):
         getattr(extractor, use)(["日 本", "a"])
     assert len(getattr(extractor, use)(["日 a", "a"]))  # a third, and no warning
 
@@ -64,14 +64,14 @@ def test_a_tokenizer_larger_than_the_model(tiny_bert, use):
     assert highest == 1
     with pytest.raises(
         ValueError,
-        match=rf"Sentence 1 has the sub-word '.*' of number \d+, but BertModel has 100 embeddings, "
-        rf"and BertTokenizer {len(tokenizer)} sub-words",
+        match=rf"Sentence 1 contains the sub-word '.*' with index \d+, but BertModel has 100 embeddings "
+        rf"and BertTokenizer {len(tokenizer)} sub-words\. Use the tokenizer of this model",
     ):
         getattr(extractor, use)(["a", "the"])
-    assert len(getattr(extractor, use)(["a"]))  # as long as none is used, there is no harm
+    assert len(getattr(extractor, use)(["a"]))  # sub-words that are not used do no harm
 
 
-def test_a_token_for_padding_that_the_model_has_not(tiny_bert):
+def test_a_padding_token_without_an_embedding(tiny_bert):
     from copy import deepcopy
 
     model, tokenizer = tiny_bert[0], deepcopy(tiny_bert[1])
@@ -83,7 +83,7 @@ def test_a_token_for_padding_that_the_model_has_not(tiny_bert):
 
 
 def word_level():
-    """A tokenizer that gives each word and special token a number."""
+    """Return a tokenizer whose sub-words are words."""
     names = ["<pad>", "<unk>", "<s>", "</s>", "<mask>", "She", "ran", "<", ">", "mask"]
     words = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<unk>"))
     words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -98,7 +98,7 @@ def word_level():
 
 @pytest.mark.parametrize("kind", ["bert", "words", "byt5"])
 def test_a_special_token_in_the_text_is_text(tiny_bert, kind):
-    """In extract and in transform, which the tokenizer by itself would take for the token."""
+    """In extract and in transform, although the tokenizer alone would parse it as the token."""
     tokenizer = {
         "bert": lambda: tiny_bert[1],
         "words": word_level,

@@ -138,7 +138,9 @@ class TestAnyEncoder:
     def test_rows_are_those_of_its_own_forward(self, any_model):
         kind, _, vocabularies, model = any_model
         encode = encoder_input(vocabularies)
-        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(SENTENCES, encode=encode)
+        tokens = ModuleActivations(model.encoder, [self.LAST[kind]]).extract(
+            SENTENCES, encode=encode
+        )
         np.testing.assert_array_equal(tokens.X, own_forward(model.encoder, encode))
         assert tokens.X.shape == (sum(map(len, SENTENCES)), SIZE)
         assert tokens.words.tolist() == [word for words in SENTENCES for word in words]
@@ -169,7 +171,9 @@ class TestAnyEncoder:
         kind, _, vocabularies, model = any_model
         reader = ModuleActivations(model.encoder, [self.LAST[kind]])
         encode = encoder_input(vocabularies)
-        rows = [reader.extract([[word, "."]], encode=encode).X for word in ("nobody", "<unk>", "asked")]
+        rows = [
+            reader.extract([[word, "."]], encode=encode).X for word in ("nobody", "<unk>", "asked")
+        ]
         np.testing.assert_array_equal(rows[0], rows[1])
         assert not np.allclose(rows[0], rows[2])
 
@@ -244,7 +248,9 @@ class TestBidirectionalLSTM:
         encode = encoder_input(vocabularies)
         expected = own_forward(model.encoder, encode)
         with split(model.encoder):
-            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(SENTENCES, encode=encode)
+            tokens = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"]).extract(
+                SENTENCES, encode=encode
+            )
         np.testing.assert_allclose(tokens.X[:, SIZE:], expected, atol=1e-6)
 
     def test_halves_of_the_first_layer_have_read_one_side(self, brnn):
@@ -254,7 +260,9 @@ class TestBidirectionalLSTM:
         sentence, other_end = ["it", "is", "to", "asked", "."], ["it", "is", "to", "asked", "sul@@"]
         with split(model.encoder):
             reader = ModuleActivations(model.encoder, ["rnn.0", "rnn.1"])
-            X, X_other = (reader.extract([words], encode=encode).X[:-1] for words in (sentence, other_end))
+            X, X_other = (
+                reader.extract([words], encode=encode).X[:-1] for words in (sentence, other_end)
+            )
 
         def differs(layer, direction):
             selector = LayerSelector(layer, n_layers=2, direction=direction).fit(X)

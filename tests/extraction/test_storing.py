@@ -1,4 +1,4 @@
-"""Extraction into a store: broken off at any moment, it ends as if it had not been."""
+"""Extraction into a store: after any interruption, the result is that of an uninterrupted run."""
 
 import random
 import signal
@@ -18,7 +18,7 @@ from sklearn_neurox import (
 CHILD = """
 import sys, time
 from sklearn_neurox import ActivationExtractor, StoreWriter, load_tagged_sentences
-from sklearn_neurox.activations import _batching
+from sklearn_neurox.extraction import _batching
 _batching._WORDS = 40
 open_store, append = StoreWriter.__init__, StoreWriter.append
 
@@ -26,11 +26,11 @@ def begin(self, *args, **kwargs):
     print("begin", flush=True)
     open_store(self, *args, **kwargs)
 
-def slowly(self, X, k=None):
+def append_slowly(self, X, k=None):
     append(self, X, k)
     time.sleep(0.05)
 
-StoreWriter.__init__, StoreWriter.append = begin, slowly
+StoreWriter.__init__, StoreWriter.append = begin, append_slowly
 corpus = load_tagged_sentences()
 extractor = ActivationExtractor(sys.argv[1], device="cpu", dtype="float16")
 extractor.extract(corpus.sentences, corpus.tags, store=sys.argv[2])
@@ -49,7 +49,7 @@ def same(first, second):
     assert (first.layers, first.unit) == (second.layers, second.unit)
 
 
-def test_it_holds_what_memory_would(tiny_bert, corpus, tmp_path):
+def test_it_contains_what_is_returned_without_a_store(tiny_bert, corpus, tmp_path):
     extractor = ActivationExtractor(*tiny_bert, layers=[0, 2])
     expected = extractor.extract(corpus.sentences[:50], corpus.tags[:50])
     stored = extractor.extract(corpus.sentences[:50], corpus.tags[:50], store=tmp_path / "store")
@@ -58,14 +58,14 @@ def test_it_holds_what_memory_would(tiny_bert, corpus, tmp_path):
     same(TokenActivations.load(tmp_path / "store"), expected)
 
 
-def test_pieces_change_nothing_but_rounding(tiny_bert, corpus, tmp_path, small_pieces):
+def test_parts_change_only_the_rounding(tiny_bert, corpus, tmp_path, small_pieces):
     extractor = ActivationExtractor(*tiny_bert)
     expected = extractor.extract(corpus.sentences[:50])
     stored = extractor.extract(corpus.sentences[:50], store=tmp_path / "store")
     np.testing.assert_allclose(stored.X, expected.X, atol=1e-5)
 
 
-def test_a_run_that_failed_goes_on(tiny_bert, corpus, tmp_path, small_pieces, monkeypatch):
+def test_an_interrupted_run_is_resumed(tiny_bert, corpus, tmp_path, small_pieces, monkeypatch):
     extractor = ActivationExtractor(*tiny_bert)
     whole = extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "whole")
     append, calls = StoreWriter.append, []
@@ -78,21 +78,22 @@ def test_a_run_that_failed_goes_on(tiny_bert, corpus, tmp_path, small_pieces, mo
 
     monkeypatch.setattr(StoreWriter, "append", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "broken")
-    done = TokenActivations.describe(tmp_path / "broken")["n_done"]
+        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "interrupted")
+    done = TokenActivations.describe(tmp_path / "interrupted")["n_done"]
     assert done == sum(calls[:2])
-    assert len(TokenActivations.load(tmp_path / "broken", partial=True)) == sum(
+    assert len(TokenActivations.load(tmp_path / "interrupted", partial=True)) == sum(
         map(len, corpus.sentences[:done])
     )
     monkeypatch.setattr(StoreWriter, "append", append)
     same(
-        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "broken"), whole
+        extractor.extract(corpus.sentences[:60], corpus.tags[:60], store=tmp_path / "interrupted"),
+        whole,
     )
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tiny_bert_path, tmp_path):
-    """A real process, twenty times, with signal 9; what comes out is the same to the last bit."""
+    """A process is killed twenty times with signal 9; the result is identical to the last bit."""
 
     def begin(store):
         command = [sys.executable, "-c", CHILD, str(tiny_bert_path), str(store)]
@@ -102,16 +103,16 @@ def test_killed_at_random_moments(tiny_bert_path, tmp_path):
         return child
 
     assert begin(tmp_path / "whole").wait() == 0
-    chance, done = random.Random(0), []
+    rng, done = random.Random(0), []
     for _ in range(20):
         child = begin(tmp_path / "killed")
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(rng.uniform(0, 0.4))
         child.kill()
         assert child.wait() == -signal.SIGKILL
         if (tmp_path / "killed" / "progress.json").exists():
             done.append(TokenActivations.describe(tmp_path / "killed")["n_done"])
     assert done == sorted(done)
-    assert 0 < done[-1] < 480  # it got on, and not to the end
+    assert 0 < done[-1] < 480  # it made progress and did not finish
     assert begin(tmp_path / "killed").wait() == 0
     for name in ("X.npy", "words.json", "labels.npy", "sentence_ids.npy", "store.json"):
         first, second = ((tmp_path / which / name).read_bytes() for which in ("whole", "killed"))
@@ -128,14 +129,14 @@ def test_killed_at_random_moments(tiny_bert_path, tmp_path):
         (dict(random_weights=True, random_state=0), "weights|random"),
     ],
 )
-def test_other_parameters_are_refused(tiny_bert, corpus, tmp_path, change, message):
+def test_other_parameters_are_an_error(tiny_bert, corpus, tmp_path, change, message):
     extractor = ActivationExtractor(*tiny_bert)
     extractor.extract(corpus.sentences[:5], store=tmp_path / "store")
     with pytest.raises(ValueError, match=message):
         extractor.set_params(**change).extract(corpus.sentences[:5], store=tmp_path / "store")
 
 
-def test_another_corpus_or_model_is_refused(tiny_bert, corpus, tmp_path):
+def test_another_corpus_or_model_is_an_error(tiny_bert, corpus, tmp_path):
     import copy
 
     import torch
@@ -173,7 +174,7 @@ def test_another_label_is_named(tiny_bert, corpus, tmp_path):
         extractor.extract(corpus.sentences[:5], store=tmp_path / "store")
 
 
-def test_another_tokenizer_is_refused(tiny_bert, corpus, tmp_path):
+def test_another_tokenizer_is_an_error(tiny_bert, corpus, tmp_path):
     from copy import deepcopy
 
     from tokenizers import normalizers
@@ -186,10 +187,10 @@ def test_another_tokenizer_is_refused(tiny_bert, corpus, tmp_path):
         ActivationExtractor(model, other).extract(corpus.sentences[:5], store=tmp_path / "store")
 
 
-def test_what_no_store_can_hold(tiny_bert, corpus, tmp_path):
+def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
     for parameters, message in [
         (dict(include_special_tokens=True), "not special tokens"),
-        (dict(random_weights=True), "a random model needs an integer random_state"),
+        (dict(random_weights=True), "random weights to a store, random_state must be an integer"),
     ]:
         with pytest.raises(ValueError, match=message):
             ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
@@ -213,7 +214,7 @@ def test_save_and_load(tiny_bert, corpus, tmp_path):
     assert loaded.neuron_names[0] == "layer_1_mlp_0"
 
 
-def test_the_size_of_the_corpus_costs_no_memory(tiny_bert, corpus, tmp_path, small_pieces):
+def test_memory_does_not_grow_with_the_activations(tiny_bert, corpus, tmp_path, small_pieces):
     import tracemalloc
 
     extractor = ActivationExtractor(*tiny_bert)
@@ -226,4 +227,4 @@ def test_the_size_of_the_corpus_costs_no_memory(tiny_bert, corpus, tmp_path, sma
         tracemalloc.stop()
     assert len(tokens) == 3 * 6378
     per_word = (peak - 2**20) / len(tokens)
-    assert per_word < 1500  # words and tokens as Python objects; a row of X has 192 bytes here
+    assert per_word < 1500  # words and sub-words as Python objects; a row of X takes 192 bytes

@@ -1,0 +1,20 @@
+import pytest
+from small_models import make
+
+
+@pytest.fixture(scope="module")
+def zoo(corpus, tiny_bert):
+    """Return a function from a kind to a small model and its tokenizer."""
+    made = {}
+
+    def get(kind):
+        if kind not in made:
+            made[kind] = make(kind, corpus, tiny_bert)
+        return made[kind]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def sentences(corpus):
+    return [s for s in corpus.sentences if 2 < len(s) < 9][:12]

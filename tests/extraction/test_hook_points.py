@@ -1,0 +1,88 @@
+"""Hook points: what is read at a point is what the next module computes with."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from small_models import stack, word_ids_of
+
+from sklearn_neurox import ActivationExtractor
+from sklearn_neurox.extraction.hook_points import blocks_of, point_in_block
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama", "bart", "t5", "xlm-r"])
+def test_the_next_module_computes_with_what_was_read(zoo, sentences, kind):
+    """The matrix behind the point maps what was read there to its own output."""
+    model, tokenizer = zoo(kind)
+    for modules, width in (("attention_heads", 16), ("mlp", 24 if kind != "gpt2" else 64)):
+        inside = ActivationExtractor(model, tokenizer, modules=modules).extract(sentences)
+        assert inside.layers == (1, 2, 3)
+        assert inside.X.shape[1] == 3 * width
+        for layer in (1, 3):
+            block = blocks_of(stack(model))[layer - 1]
+            behind = point_in_block(block, modules).module
+            path = next(path for path, module in block.named_modules() if module is behind)
+            outputs = ActivationExtractor(model, tokenizer, modules=path, layers=[layer]).extract(
+                sentences
+            )
+            with torch.no_grad():
+                computed = behind(torch.from_numpy(inside.layer(layer))).numpy()
+            np.testing.assert_allclose(computed, outputs.X, atol=1e-5)
+
+
+def test_mlp_neurons_have_been_activated(zoo, sentences):
+    tokens = ActivationExtractor(*zoo("bart"), modules="mlp").extract(sentences)
+    gelu_floor = -0.17
+    assert tokens.X.min() > gelu_floor
+    assert tokens.neuron_names[0] == "layer_1_mlp_0"
+
+
+def test_the_unit_is_the_module(zoo, sentences):
+    heads = ActivationExtractor(*zoo("bert"), modules="attention_heads", layers=[2])
+    assert heads.extract(sentences).neuron_names[15] == "layer_2_attention_15"
+    path = ActivationExtractor(*zoo("bert"), modules="attention.output", layers=[2])
+    assert path.extract(sentences).neuron_names[0] == "layer_2_attention.output_0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "message"),
+    [
+        (
+            "bert",
+            dict(modules="mpl"),
+            r"modules='mpl' was not found in BertLayer\. Expected 'attention_heads' or 'mlp', or one of",
+        ),
+        (
+            "bert",
+            dict(modules="mlp", layers=[0, 1]),
+            r"layers must be between 1 \(the first block\) and 3 for this model, got \[0, 1\]",
+        ),
+        (
+            "albert",
+            dict(modules="mlp"),
+            "needs a list of blocks, but AlbertModel does not have one",
+        ),
+    ],
+)
+def test_modules_that_do_not_exist(zoo, sentences, kind, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        ActivationExtractor(*zoo(kind), **parameters).extract(sentences)
+
+
+def test_hidden_states_of_mamba_count_from_the_first_block(zoo, sentences):
+    """Layer k is the output of block k, whatever transformers numbers it."""
+    tokenizer = zoo("gpt2")[1]
+    torch.manual_seed(0)
+    config = transformers.MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=3, state_size=4
+    )
+    model = transformers.MambaModel(config).eval()
+    tokens = ActivationExtractor(model, tokenizer, aggregation="first").extract(sentences[:1])
+    ids, word_ids = word_ids_of(tokenizer, sentences[0])
+    first = [word_ids.index(word) for word in range(len(sentences[0]))]
+    with torch.no_grad():
+        states = model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        embedded = model.embeddings(torch.tensor([ids]))
+    assert len(states) == 4
+    for layer, expected in ((0, embedded), (1, states[0]), (2, states[1]), (3, states[3])):
+        np.testing.assert_allclose(tokens.layer(layer), expected[0, first], atol=1e-5)
