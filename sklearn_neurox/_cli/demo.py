@@ -94,7 +94,7 @@ def analyze(model: str, name: str) -> Analysis:
     )
 
 
-def _search_penalties(tokens: TokenActivations, layer: int) -> GridSearchCV:
+def _search_penalties(tokens: TokenActivations, layer: int | str) -> GridSearchCV:
     pipeline = Pipeline(
         [
             ("layer", LayerSelector(layer, n_layers=tokens.n_layers)),

@@ -131,7 +131,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
     return page
 
 
-def _add_penalties(page: AnalysisReport, grid: PenaltyGrid, layer: int) -> None:
+def _add_penalties(page: AnalysisReport, grid: PenaltyGrid, layer: int | str) -> None:
     page.add_section(
         "How much regularization does it need?",
         f"A grid search over both penalties on layer {layer} ({grid.n_folds} folds of whole "

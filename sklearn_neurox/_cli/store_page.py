@@ -75,7 +75,7 @@ def make_page(study: Study, name: str, description: Mapping[str, Any]) -> Analys
     return page
 
 
-def _add_labels(page: AnalysisReport, study: Study, layer: int) -> None:
+def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:
     report, n_left_out = study.report_labels(layer)
     setup = (
         f"A probe on layer {layer} was tested on {len(report.labels):,} words of sentences that "
@@ -86,7 +86,7 @@ def _add_labels(page: AnalysisReport, study: Study, layer: int) -> None:
     add_labels(page, report, setup)
 
 
-def _add_codelength(page: AnalysisReport, codes: Mapping[str, Codelength], layer: int) -> None:
+def _add_codelength(page: AnalysisReport, codes: Mapping[str, Codelength], layer: int | str) -> None:
     labels, control = codes["labels"], codes["control task"]
     page.add_card(f"{labels.compression:.1f}×", "compression relative to the uniform code")
     page.add_section(
