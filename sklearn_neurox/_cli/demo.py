@@ -69,7 +69,7 @@ def analyze(model: str, name: str) -> Analysis:
     corpus = load_tagged_sentences()
     tokens = ActivationExtractor(model, verbose=1).extract(corpus.sentences, corpus.tags)
     is_train = corpus.is_train[tokens.sentence_ids]
-    train, test = tokens[is_train], tokens[~is_train]
+    train = tokens[is_train]
     study = Study(train)
 
     _announce("2/5 Score a probe on each layer and on a control task")
@@ -87,7 +87,9 @@ def analyze(model: str, name: str) -> Analysis:
         tokens=tokens,
         layers=layers,
         grid=_summarize_search(search),
-        test=study.report_on(search.best_estimator_, test.X, test, train),
+        test=Study(tokens).report_on(
+            search.best_estimator_, tokens.X[~is_train], ~is_train, is_train
+        ),
         ranked=ranked,
         detectors=Study(tokens).find_detectors(),
         seconds=time.perf_counter() - start,

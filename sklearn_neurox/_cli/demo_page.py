@@ -116,7 +116,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
     _add_drawings(page, tokens, {tag: best[tag] for tag in _DRAWN_TAGS})
     page.add_section(
         "Run it yourself",
-        "All results were computed with scikit-learn estimators. The following lines choose the "
+        "All results were computed with scikit-learn estimators. The following code chooses the "
         "layer and the penalties for another model:",
     )
     page.add_code(_LISTING)

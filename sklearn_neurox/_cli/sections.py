@@ -1,4 +1,4 @@
-"""The sections that the pages of the demo and of a store share.
+"""Sections that the demo page and the store page share.
 
 Each function adds one section, which shows one result.
 """
@@ -46,9 +46,7 @@ def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
     place = scores.layers.index(best)
     accuracy = scores.scores[place].mean()
     page.add_card(f"{accuracy:.3f}", f"accuracy of a probe on layer {best}")
-    page.add_card(
-        f"{scores.selectivity[place].mean():+.3f}", "accuracy above a control task of random labels"
-    )
+    page.add_card(f"{scores.selectivity[place].mean():+.3f}", "above the accuracy on random labels")
     page.add_section(
         "Which layer encodes the labels?",
         "A linear probe was trained on each layer separately and tested on sentences that it had "

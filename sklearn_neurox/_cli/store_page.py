@@ -1,4 +1,4 @@
-"""The results on a store of labeled activations, as a page."""
+"""The analysis of a store of labeled activations, as a page."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def make_page(study: Study, name: str, description: Mapping[str, Any]) -> Analys
     """
     tokens = study.tokens
     n_sentences = len(np.unique(tokens.sentence_ids))
+    n_layers = "one layer" if tokens.n_layers == 1 else f"{tokens.n_layers} layers"
     page = AnalysisReport(
         f"What {name} encodes, and where",
         f"An analysis of {len(tokens):,} words in {n_sentences:,} sentences with "
-        f"{len(np.unique(tokens.y))} labels, and of {tokens.X.shape[1]:,} neurons in "
-        f"{tokens.n_layers} layers.",
+        f"{len(np.unique(tokens.y))} labels, and of {tokens.X.shape[1]:,} neurons in {n_layers}.",
     )
     _announce("1/5 Score a probe on each layer and on its controls")
     scores = study.score_layers()
@@ -82,11 +82,13 @@ def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:
         "were held out from training, although not from the choice of the layer."
     )
     if n_left_out:
-        setup += f" {n_left_out:,} words were left out because training did not have their labels."
+        setup += f" Words whose labels did not occur in training were left out ({n_left_out:,})."
     add_labels(page, report, setup)
 
 
-def _add_codelength(page: AnalysisReport, codes: Mapping[str, Codelength], layer: int | str) -> None:
+def _add_codelength(
+    page: AnalysisReport, codes: Mapping[str, Codelength], layer: int | str
+) -> None:
     labels, control = codes["labels"], codes["control task"]
     page.add_card(f"{labels.compression:.1f}×", "compression relative to the uniform code")
     page.add_section(

@@ -76,9 +76,9 @@ class RankedNeurons:
         Returns
         -------
         n_neurons : int
-            All neurons of the last point of the curve if no point retains the share.
+            The largest number on the curve if none retains the share.
         share : float
-            The share of the accuracy that they retain.
+            The share of the accuracy that they do retain.
         """
         retained = self.curve.scores["top"].mean(axis=1) / self.curve.full_scores.mean()
         enough = np.flatnonzero(retained >= share)
@@ -118,7 +118,7 @@ class Study:
         return make_control_task(words, self.tokens.y, random_state=self.settings.random_state)
 
     def score_layers(self, scoring: str | Callable[..., float] | None = None) -> LayerwiseScores:
-        """Score a probe on each layer, on a control task, and a table of the word types."""
+        """Score a probe on each layer and on a control task, and a table of the word types."""
         return layerwise_scores(
             self.make_probe(),
             _as_float32(self.tokens.X),
@@ -140,20 +140,31 @@ class Study:
         train, test = next(GroupKFold(self.settings.n_folds).split(X, y, groups))
         fitted = self.make_probe().fit(X[train], y[train])
         known = test[np.isin(y[test], fitted.classes_)]
-        report = self.report_on(fitted, X[known], self.tokens[known], self.tokens[train])
-        return report, len(test) - len(known)
+        return self.report_on(fitted, X[known], known, train), len(test) - len(known)
 
-    def report_on(
-        self, fitted: Any, X: NDArray, test: TokenActivations, train: TokenActivations
-    ) -> ProbeReport:
-        """Report on a fitted probe, where X are the activations of the test words."""
+    def report_on(self, fitted: Any, X: NDArray, test: NDArray, train: NDArray) -> ProbeReport:
+        """Report on the predictions of a fitted probe.
+
+        Parameters
+        ----------
+        fitted : estimator
+        X : ndarray of shape (n_test_words, n_neurons)
+            Activations of the test words, as the probe needs them.
+        test, train : ndarray of bool or int
+            Which of the words are test words and training words.
+
+        Returns
+        -------
+        ProbeReport
+        """
+        tokens = self.tokens
         return probe_report(
             fitted,
             X,
-            test.y,
-            words=test.words.tolist(),
-            sentence_ids=test.sentence_ids,
-            train_words=train.words.tolist(),
+            tokens.y[test],
+            words=tokens.words[test].tolist(),
+            sentence_ids=tokens.sentence_ids[test],
+            train_words=tokens.words[train].tolist(),
             random_state=self.settings.random_state,
         )
 
@@ -176,8 +187,10 @@ class Study:
         self, fractions: tuple[float, ...], layer: int | str | None = None
     ) -> RankedNeurons:
         """Rank the neurons of a layer, or of all layers, and score probes on some of them."""
-        X, neurons = _as_float32(self.tokens.X), self.tokens.neurons
-        if layer is not None:
+        neurons = self.tokens.neurons
+        if layer is None:
+            X = _as_float32(self.tokens.X)
+        else:
             X, neurons = self._layer(layer), neurons[neurons.columns(layer)]
         probe = make_sparse_probe(_RANKING_TOL)
         selector = WeightMassSelector(make_pipeline(StandardScaler(), probe))
