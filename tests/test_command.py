@@ -440,3 +440,18 @@ def test_the_fewest_neurons_that_retain_a_share():
     )
     assert ranked.find_few(0.8) == (2, pytest.approx(0.8))
     assert ranked.find_few(0.95) == (3, pytest.approx(0.85))  # the most on the curve
+
+
+def test_a_report_on_a_layer_reads_no_other_layer(store, monkeypatch):
+    """Rows of all layers of a large store do not fit into memory."""
+    from sklearn_neurox._cli.study import Settings, Study
+
+    study = Study(snx.TokenActivations.load(store), Settings(n_folds=2))
+
+    def read(tokens, rows):
+        raise AssertionError("rows of all layers are read")
+
+    monkeypatch.setattr(snx.TokenActivations, "__getitem__", read)
+    report, n_left_out = study.report_labels(1)
+    assert 0 <= n_left_out < len(report.labels)
+    assert len(report.labels) + n_left_out < len(study.tokens)
