@@ -20,7 +20,7 @@ from ..probes import LinearProbeClassifier
 from .study import RankedNeurons, Study
 
 LAMBDAS = (0.0, 1e-4, 1e-3, 1e-2)
-FRACTIONS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+FRACTIONS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _N_GRID_FOLDS = 3
 
 

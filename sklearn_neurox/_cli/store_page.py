@@ -121,7 +121,7 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
     page.add_section(
         "How redundant are the neurons?",
         "Neurons with correlated activations form clusters (average linkage, with the distance "
-        "1 − |r|).",
+        "1\u00a0−\u00a0|r|).",
     )
     if tokens.X.shape[1] == tokens.n_layers:
         page.add_text("There is nothing to cluster, because each layer has a single neuron.")
