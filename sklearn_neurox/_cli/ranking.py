@@ -1,0 +1,117 @@
+"""Rankings of the neurons of a store."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..activations import TokenActivations
+from ..neurons.ranking_selector import RANKINGS
+from .sections import list_top_words
+from .study import make_sparse_probe
+
+
+def make_selector(method: str, *, target: Any = None, **options: Any) -> Any:
+    """Make the selector of a ranking.
+
+    Parameters
+    ----------
+    method : str
+        A name in ``RANKINGS``.
+    target : label, default=None
+        The label to rank for; by default, all labels.
+    **options
+        Parameters of selectors. Those that the selector does not have are ignored.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    ValueError
+        If there is a target, but the selector does not have this parameter.
+    """
+    selector = RANKINGS[method]
+    parameters = signature(selector).parameters
+    if target is not None and "target" not in parameters:
+        raise ValueError(
+            f"--target cannot be used with --method {method}, which does not rank for a single "
+            "label."
+        )
+    options |= {"target": target}
+    if "estimator" in parameters:
+        options["estimator"] = make_sparse_probe()
+    return selector(**{name: value for name, value in options.items() if name in parameters})
+
+
+def rank_neurons(
+    tokens: TokenActivations,
+    method: str,
+    *,
+    layer: int | str | None = None,
+    n_neurons: int = 20,
+    **options: Any,
+) -> Any:
+    """Rank the neurons of one layer or of all layers.
+
+    Parameters
+    ----------
+    tokens : TokenActivations
+        With labels.
+    method : str
+        A name in ``RANKINGS``.
+    layer : int or str, default=None
+        The layer; by default, all layers.
+    n_neurons : int, default=20
+        Number of neurons to keep; all neurons if there are fewer.
+    **options
+        As in :func:`make_selector`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per neuron: its name (the index), its column among the neurons that are ranked
+        ("neuron"), its score if the ranking has scores, whether it is kept, and the top words of
+        the neurons that are kept.
+    """
+    chosen = slice(None) if layer is None else tokens.neurons.columns(layer)
+    X = tokens.X[:, chosen]
+    selector = make_selector(method, n_neurons=min(n_neurons, X.shape[1]), **options)
+    frame = selector.fit(X, tokens.y).to_frame()
+    columns = np.arange(len(tokens.neurons))[chosen][frame["neuron"]]
+    frame = frame.set_axis(tokens.neurons.names[columns]).rename_axis("name")
+    frame["top words"] = [
+        list_top_words(tokens, column) if kept else ""
+        for column, kept in zip(columns, frame["kept"], strict=True)
+    ]
+    return frame
+
+
+def find_label(text: str, y: NDArray) -> Any:
+    """Find the label that is written like this.
+
+    Parameters
+    ----------
+    text : str
+        A label as typed on the command line, where all labels are strings.
+    y : ndarray of shape (n_words,)
+        The labels of the words, of any kind.
+
+    Returns
+    -------
+    label
+        As in `y`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such label.
+    """
+    labels = {str(label): label for label in np.unique(y).tolist()}
+    if text not in labels:
+        raise ValueError(f"--target must be one of {', '.join(labels)}, got {text!r}.")
+    return labels[text]
