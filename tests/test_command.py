@@ -96,7 +96,7 @@ class TestRegistries:
 
     REGISTRIES = [
         ("extract", "--aggregation", "extraction.aggregation", "AGGREGATIONS"),
-        ("extract", "--dtype", "extraction.dtypes", "DTYPES"),
+        ("extract", "--dtype", "activations.dtypes", "DTYPES"),
         ("probe", "--metric", "evaluation.metrics", "METRICS"),
         ("rank", "--method", "neurons.ranking_selector", "RANKINGS"),
     ]

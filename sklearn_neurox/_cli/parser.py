@@ -174,7 +174,7 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     add(
         "--dtype",
         metavar="NAME",
-        choices=Choices("extraction.dtypes", "DTYPES"),
+        choices=Choices("activations.dtypes", "DTYPES"),
         default="float32",
         help="type of the stored numbers: %(choices)s (default: %(default)s)",
     )
