@@ -42,11 +42,18 @@ def is_third_party(module):
 
 
 def imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Yield what a module imports when it runs; type checkers alone see `if TYPE_CHECKING`."""
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not _is_for_type_checkers(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module
+
+
+def _is_for_type_checkers(node):
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
 
 
 def optional(path):
