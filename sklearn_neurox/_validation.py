@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import sklearn.utils.validation
 from numpy.typing import NDArray
+from sklearn.base import _fit_context
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._files import mapping_of, release
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Rows of a float16 array that are looked through at a time.
 _CHECKED_AT_ONCE = 8192
@@ -215,3 +219,27 @@ def own_copy(X) -> Any:
     if isinstance(X, np.ndarray) and not X.flags.writeable:
         return X
     return X.copy() if hasattr(X, "copy") else X
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+    """Decorate a ``fit`` method so that it validates parameters, and is undone if it fails.
+
+    It replaces ``sklearn.base._fit_context``, and adds :func:`all_or_nothing`.
+
+    Parameters
+    ----------
+    prefer_skip_nested_validation : bool
+        Whether to skip the validation of parameters inside ``fit``. False for estimators that
+        contain others.
+    """
+
+    def decorator(fit: F) -> F:
+        @wraps(fit)
+        def undone_if_it_fails(estimator: Any, *args: Any, **params: Any) -> Any:
+            with all_or_nothing(estimator):
+                return fit(estimator, *args, **params)
+
+        context = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+        return cast(F, context(undone_if_it_fails))
+
+    return decorator

@@ -20,7 +20,7 @@ from .._indices import check_indices
 from .._labels import check_y
 from .._optional import import_optional
 from .._validation import refuse_tokens
-from ..probes._layers import fit_layers, is_bankable
+from ..probes.layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
 from ._folds import (
     check_scorer,

@@ -377,8 +377,8 @@ def test_a_failed_or_interrupted_fit_changes_nothing(classification, solver, mon
 
     with pytest.raises(ValueError, match="at least 2 classes"):
         probe.fit(X[:, :5], np.ones(len(X)))
-    monkeypatch.setattr("sklearn_neurox.probes._solvers.train_epoch", interrupt)
-    monkeypatch.setattr("sklearn_neurox.probes._solvers.minimise", interrupt)
+    monkeypatch.setattr("sklearn_neurox.probes._adam_solver.train_epoch", interrupt)
+    monkeypatch.setattr("sklearn_neurox.probes._owlqn_solver.Minimization", interrupt)
     with pytest.raises(KeyboardInterrupt):
         probe.fit(X[:, :5], y)
     assert vars(probe) == before

@@ -283,7 +283,7 @@ def test_a_failed_search_changes_nothing(words, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sklearn_neurox.probes._solvers.train_epoch", interrupt)
+    monkeypatch.setattr("sklearn_neurox.probes._adam_solver.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, y)
     assert vars(search).keys() == before.keys()

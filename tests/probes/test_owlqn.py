@@ -13,8 +13,10 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
 from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV, LinearProbeRegressor
-from sklearn_neurox.probes._datafit import Moments, RowsDatafit
-from sklearn_neurox.probes._owlqn import Penalties, minimise
+from sklearn_neurox.probes._bank_objective import BankObjective
+from sklearn_neurox.probes._datafit import RowsDatafit
+from sklearn_neurox.probes._owlqn import Minimization
+from sklearn_neurox.probes._second_moments import Moments
 
 PAIRS = [(0.0, 0.05), (0.02, 0.0), (0.01, 0.03), (1e-4, 1e-4)]
 FORMS = ["norm", "squared"]
@@ -297,10 +299,6 @@ def test_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(chunks.coef_, whole.coef_, atol=1e-5)
 
 
-def never(*_):
-    return False
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_a_bank_finds_what_its_probes_find_alone(form):
     X, y, weight = problem("classes")
@@ -311,12 +309,15 @@ def test_a_bank_finds_what_its_probes_find_alone(form):
         "softmax_cross_entropy",
     )
     l1, l2 = torch.tensor([*PAIRS, (9.0, 0.0)], dtype=torch.float64).T
-    bank = minimise(datafit, Penalties(l1, l2, form), tol=1e-7, max_iter=20_000, monitor=never)
+    bank = Minimization(BankObjective(datafit, l1, l2, form), tol=1e-7, max_iter=20_000)
+    for _ in bank.steps():
+        pass
+    weight, _, objective, _ = bank.minimum()
     for k in range(len(l1)):
         alone = probe("classes", lambda_l1=l1[k].item(), lambda_l2=l2[k].item(), l2_penalty=form)
         alone.fit(X, y, weight)
-        np.testing.assert_allclose(bank.objective[k], alone.objective_, rtol=1e-7)
-    assert not bank.weight[-1].any()
+        np.testing.assert_allclose(objective[k], alone.objective_, rtol=1e-7)
+    assert not weight[-1].any()
 
 
 def test_moments_hold_all_of_a_squared_error():

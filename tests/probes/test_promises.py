@@ -228,7 +228,7 @@ class TestBadInput:
     @pytest.mark.parametrize("make", [LinearProbeClassifier, GaussianProbeClassifier])
     def test_words_without_a_label(self, make):
         with pytest.raises(
-            TypeError, match=r"of one kind, but y holds NoneType and str; .* y\[3\]"
+            TypeError, match=r"of one kind, but contains NoneType and string labels; .* y\[3\]"
         ):
             make().fit(X, [*"abc", None, *"abcd" * 36, "a", "b"])
 

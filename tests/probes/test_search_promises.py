@@ -14,7 +14,7 @@ from sklearn_neurox import (
     LinearProbeRegressorCV,
 )
 from sklearn_neurox.probes import _linear_probe_cv
-from sklearn_neurox.probes._datafit import Moments
+from sklearn_neurox.probes._second_moments import Moments
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(150, 8))

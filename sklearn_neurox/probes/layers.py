@@ -1,37 +1,43 @@
-"""Linear probes on all layers at once."""
+"""Linear probes of all layers, trained together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from ._linear_probe import LinearProbe
 from ._linear_probe_cv import LinearProbeCV
+from .solvers import SOLVERS
 
 
-def is_bankable(estimator) -> bool:
-    """Tell whether clones of this estimator can train on layers as one bank.
+def is_bankable(estimator: Any) -> bool:
+    """Return whether clones of an estimator can train on all layers as one bank.
 
-    Callbacks watch a fit of their own, and a search has a bank already.
+    Callbacks, and those in `net_params`, watch the fit of one probe. A search trains a bank of
+    its own.
     """
     return (
         isinstance(estimator, LinearProbe)
         and not isinstance(estimator, LinearProbeCV)
-        and estimator.solver == "adam"
+        and estimator.solver in SOLVERS
+        and SOLVERS[estimator.solver].trains_layers
         and not (estimator.warm_start or estimator.net_params)
         and not getattr(estimator, "_skl_callbacks", None)
     )
 
 
-def fit_layers(probes: list, X, y) -> None:
-    """Fit equal probes, each on its layer; the same as fitting one after the other.
+def fit_layers(probes: Sequence[LinearProbe], X: ArrayLike, y: ArrayLike) -> None:
+    """Fit probes with the same parameters, each on its layer, as if fitted one by one.
 
     Parameters
     ----------
     probes : list of LinearProbe
-        With the same parameters.
-    X : array-like of shape (n_words, n_layers * n_neurons)
-        Activations; a layer is a run of columns.
-    y : array-like of shape (n_words,)
+    X : array-like of shape (n_samples, n_layers * n_neurons)
+        Activations. A layer is a run of columns.
+    y : array-like of shape (n_samples,)
     """
     bank = clone(probes[0])
     bank._validate_params()
