@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
@@ -47,19 +46,17 @@ class OWLQN(Solver):
         All probes start at the same point, so that a probe of a grid ends where it would end
         alone, even where its objective is flat.
         """
-        data, lambdas = self.problem.data, self.problem.lambdas
-        datafit, l2_penalty = data.datafit, self.problem.l2_penalty
+        problem, data = self.problem, self.problem.data
+        datafit, n_pairs = data.datafit, len(problem.lambdas)
         data.check_finite(datafit.variance.tolist())
-        lambda_l1, lambda_l2 = torch.from_numpy(lambdas.T.copy()).to(datafit.mean)
         start = None
-        if self.problem.start is not None:
-            weight, bias = (as_tensor(array).to(datafit.mean) for array in self.problem.start)
-            start = weight.expand(len(lambdas), -1, -1), bias.expand(len(lambdas), -1)
-        if len(datafit.null_bias) < data.targets.shape[1]:  # one logit, of rows -w / 2 and w / 2
-            lambda_l2 = lambda_l2 * (0.5 if l2_penalty == "squared" else np.sqrt(0.5))
-            start = start and (start[0].diff(dim=1), start[1].diff(dim=1))
-        with torch_threads(len(lambdas) * data.targets.size * len(datafit.mean)):
-            objective = BankObjective(datafit, lambda_l1, lambda_l2, l2_penalty)
+        if problem.start is not None:
+            weight, bias = (as_tensor(array).to(datafit.mean) for array in problem.start)
+            start = weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1)
+            if len(datafit.null_bias) < len(weight):  # one logit, the difference of the rows
+                start = start[0].diff(dim=1), start[1].diff(dim=1)
+        with torch_threads(n_pairs * data.targets.size * len(datafit.mean)):
+            objective = BankObjective(datafit, *problem.penalties, problem.l2_penalty)
             self.minimization = Minimization(
                 objective, start=start, tol=self.tol, max_iter=self.max_iter
             )

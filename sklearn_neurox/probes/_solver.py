@@ -99,6 +99,18 @@ class Problem:
         """Shape (n_outputs, n_neurons) of the weights of one probe."""
         return self.data.targets.shape[1], self.data.X.shape[1] // self.n_layers
 
+    @property
+    def penalties(self) -> tuple[Tensor, Tensor]:
+        """lambda_l1 and lambda_l2 (n_pairs,) for the weights that the datafit takes.
+
+        The single logit w of two classes stands for the rows -w / 2 and w / 2.
+        """
+        datafit = self.data.datafit
+        lambda_l1, lambda_l2 = torch.from_numpy(self.lambdas.T.copy()).to(datafit.mean)
+        if len(datafit.null_bias) < self.shape[0]:
+            lambda_l2 = lambda_l2 * (0.5 if self.l2_penalty == "squared" else np.sqrt(0.5))
+        return lambda_l1, lambda_l2
+
     def part(self, pairs: NDArray[np.intp]) -> Problem:
         """Return the problem of some pairs of lambdas, with the same random numbers for each."""
         random_state = deepcopy(self.random_state)
