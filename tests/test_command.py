@@ -60,7 +60,7 @@ def store(tiny_bert_path, corpus, tmp_path_factory):
     return folder / "store"
 
 
-@pytest.mark.filterwarnings("ignore:.*words have labels that training had not")
+@pytest.mark.filterwarnings("ignore:.*samples have labels not seen during training")
 class TestStore:
     """From a corpus in a file to a page, in a handful of commands."""
 
@@ -159,7 +159,7 @@ class TestStore:
         assert main([name, str(store), *options]) == 1
         assert message.format(tmp_path) in capsys.readouterr().err
 
-    @pytest.mark.filterwarnings("ignore:.*labels that training had not:UserWarning")  # few words
+    @pytest.mark.filterwarnings("ignore:.*labels not seen during training:UserWarning")  # few words
     def test_probe(self, store, tmp_path, capsys):
         assert main(["probe", str(store), "--cv", "2", "--out", str(tmp_path / "scores.csv")]) == 0
         assert "best layer:" in capsys.readouterr().out
@@ -175,7 +175,7 @@ class TestStore:
         assert main([*command, "--target", "NUON"]) == 1
         assert "target='NUON' is not one of the classes" in capsys.readouterr().err
 
-    @pytest.mark.filterwarnings("ignore:.*labels that training had not:UserWarning")  # few words
+    @pytest.mark.filterwarnings("ignore:.*labels not seen during training:UserWarning")  # few words
     def test_report(self, store, tmp_path, capsys):
         page = tmp_path / "page.html"
         assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0

@@ -96,7 +96,7 @@ class TestEveryRanking:
         found = clone(selector).set_params(n_neurons=4).fit(X[:, order], y).get_support()
         np.testing.assert_array_equal(found, expected[order])
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
     @pytest.mark.parametrize("selector", BY_CLASS, ids=repr)
     def test_equal_neurons_come_by_index(self, selector, data):
         X, y = data
@@ -106,7 +106,7 @@ class TestEveryRanking:
                 ranking = clone(selector).fit(copies, y).ranking_
                 assert ranking.tolist() == list(range(n_neurons))
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
     @pytest.mark.parametrize("selector", [BY_CLASS[0], *BY_CLASS[2:4]], ids=repr)
     def test_units_and_signs_make_no_difference_to_ties(self, selector, data):
         X, y = data

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurox import GaussianProbeClassifier
-from sklearn_neurox.probes import _greedy, gaussian
+from sklearn_neurox.probes import _class_gaussians, _greedy
 
 COVARIANCES = ("map", "mean")
 
@@ -43,13 +43,13 @@ class TestParity:
         return data | {name: np.float32(data[name]) for name in ("X", "X_test")}
 
     def test_gaussians(self, data):
-        probe = GaussianProbeClassifier().fit(data["X"], data["y"])
+        probe = GaussianProbeClassifier(covariance="map").fit(data["X"], data["y"])
         np.testing.assert_allclose(probe.class_prior_, data["prior"], atol=1e-6)
         np.testing.assert_allclose(probe.means_, data["mu"], atol=1e-6)
         np.testing.assert_allclose(probe.covariances_, data["sigma"], atol=1e-6)
 
     def test_ranking_and_information(self, data):
-        probe = GaussianProbeClassifier().fit(data["X"], data["y"])
+        probe = GaussianProbeClassifier(covariance="map").fit(data["X"], data["y"])
         ordering, bits = probe.rank_neurons(len(data["greedy_order"]))
         assert ordering.tolist() == data["greedy_order"]
         share = np.bincount(data["y"]) / len(data["y"])
@@ -107,7 +107,7 @@ class TestGaussians:
         whole = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         expected = whole.rank_neurons(5)
         monkeypatch.setattr(_greedy, "_ROWS", 7)
-        monkeypatch.setattr(gaussian, "_ROWS", 7)
+        monkeypatch.setattr(_class_gaussians, "_ROWS", 7)
         monkeypatch.setattr(_greedy, "_CELLS", 100)
         pieces = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         np.testing.assert_allclose(pieces.covariances_, whole.covariances_)
@@ -238,7 +238,7 @@ class TestMutualInformation:
         np.testing.assert_allclose(scaled.mutual_information(X * scale, y), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*less than nothing")
+@pytest.mark.filterwarnings("ignore:.*less than none")
 class TestRanking:
     @pytest.mark.parametrize("scored_on", ["training words", "other words"])
     def test_each_step_is_the_best_of_all_candidates(self, words, covariance, scored_on):
@@ -258,7 +258,8 @@ class TestRanking:
     def test_all_candidates_have_the_score_of_their_set(self, words, covariance):
         X, y = words
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
-        greedy = _greedy.GreedyChoice(probe, 4, X, y, np.ones(180))
+        gaussians = probe.means_, probe.covariances_, probe.class_prior_
+        greedy = _greedy.GreedyChoice(*gaussians, 4, X, y, np.ones(180))
         for chosen in ([], [5], [5, 0], [5, 0, 11], [5, 0, 11, 3]):
             if chosen:
                 greedy.add(chosen[-1])
@@ -279,7 +280,7 @@ class TestRanking:
             np.testing.assert_allclose(bits[k - 1], expected, rtol=1e-10)
         assert bits[-1] < -100
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
     def test_more_neurons_than_words(self, covariance):
         rng = np.random.RandomState(0)
         y = np.arange(20) % 3
@@ -294,7 +295,10 @@ class TestRanking:
         y = np.arange(60) % 3
         X = rng.normal(size=(60, 50))
         probe = GaussianProbeClassifier(covariance="map").fit(X, y)
-        with pytest.warns(UserWarning, match=r"neurons tell -\d+\.\d+ bits about the very words"):
+        with pytest.warns(
+            UserWarning,
+            match=r"neurons have -\d+\.\d+ bits of information about the training samples",
+        ):
             probe.rank_neurons(50)
         probe.rank_neurons(50, X[::2], y[::2])  # of other words, less than nothing is an answer
 
@@ -358,9 +362,9 @@ class TestScores:
 
     def test_bad_neurons(self, words, covariance):
         probe = GaussianProbeClassifier(covariance=covariance).fit(*words)
-        with pytest.raises(ValueError, match="indices run from 0 to 11; got 12"):
+        with pytest.raises(ValueError, match="indices must run from 0 to 11; got 12"):
             probe.score_neurons(beside=[12])
-        with pytest.raises(ValueError, match="Give both X and y"):
+        with pytest.raises(ValueError, match="X and y must be passed together"):
             probe.score_neurons(words[0])
 
 
@@ -426,13 +430,22 @@ class TestDegenerate:
         X, y = words
         assert GaussianProbeClassifier().fit(X[:, :1], y).rank_neurons(1)[0].tolist() == [0]
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
     def test_copied_neurons_are_no_trouble(self, words, covariance):
         X, y = words
         probe = GaussianProbeClassifier(covariance=covariance).fit(X[:, [0] * 30], y)
         ordering, bits = probe.rank_neurons(30)
         assert ordering.tolist() == list(range(30))
         np.testing.assert_allclose(bits[-1], probe.mutual_information(X[:, [0] * 30], y), atol=1e-8)
+
+
+def test_a_failed_fit_changes_nothing(words):
+    X, y = words
+    probe = GaussianProbeClassifier().fit(X, y)
+    expected = probe.predict(X)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        probe.fit(X[:, :3], np.zeros(180))
+    np.testing.assert_array_equal(probe.predict(X), expected)
 
 
 class TestPickle:
@@ -445,7 +458,9 @@ class TestPickle:
         assert len(stored) < 20_000  # the words are 0.9 MB
         loaded = pickle.loads(stored) if how == "pickle" else copy.deepcopy(probe)
         np.testing.assert_array_equal(loaded.predict_proba(X), probe.predict_proba(X))
-        with pytest.raises(ValueError, match="copied or loaded, without its words: give X and y"):
+        with pytest.raises(
+            ValueError, match="copied or loaded without its training samples: pass X and y"
+        ):
             loaded.rank_neurons(2)
         np.testing.assert_array_equal(loaded.rank_neurons(2, X, y), probe.rank_neurons(2))
         clone(loaded).fit(X, y).rank_neurons(2)
@@ -506,7 +521,9 @@ class TestBadInput:
     @pytest.mark.parametrize("labels", [["D", "A", "E"], [1, 2, 3]], ids=str)
     def test_labels_unseen_in_training(self, words, probe, labels):
         unseen = [label for label in labels if label != "A"]
-        message = rf"unseen in training: \[{unseen[0]!r}, .*; known are \['A', 'B', 'C'\]"
+        message = (
+            rf"not seen during training: \[{unseen[0]!r}, .* known labels are \['A', 'B', 'C'\]"
+        )
         y = np.array(labels)[words[1]]
         with pytest.raises(ValueError, match=message):
             probe.mutual_information(words[0], y)
@@ -516,10 +533,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("neurons", "error", "message"),
         [
-            ([0, 12], ValueError, "run from 0 to 11; got 12"),
-            ([-1], ValueError, "run from 0 to 11; got -1"),
-            ([3, 1, 3], ValueError, "3 comes twice"),
-            (np.arange(12) < 3, TypeError, "of a mask, np.flatnonzero"),
+            ([0, 12], ValueError, "must run from 0 to 11; got 12"),
+            ([-1], ValueError, "must run from 0 to 11; got -1"),
+            ([3, 1, 3], ValueError, "3 is repeated"),
+            (np.arange(12) < 3, TypeError, "Use np.flatnonzero to convert a mask"),
             ([0.0, 1.0], TypeError, "dtype float64"),
             ([[0, 1]], TypeError, "2 dimension"),
             (3, TypeError, "Expected a list of neuron indices, integers from 0 to 11; got 3"),
@@ -543,5 +560,5 @@ class TestBadInput:
     def test_words_without_labels(self, words, probe):
         X, y = words
         for given in ({"X": X}, {"y": y}):
-            with pytest.raises(ValueError, match="both X and y"):
+            with pytest.raises(ValueError, match="X and y must be passed together"):
                 probe.rank_neurons(2, **given)

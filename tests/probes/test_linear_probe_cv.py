@@ -25,11 +25,24 @@ from sklearn_neurox import (
     LinearProbeRegressor,
     LinearProbeRegressorCV,
 )
+from sklearn_neurox.probes import _linear_probe_cv
 
 GRID = {"lambda_l1": [0.0, 0.003, 0.03], "lambda_l2": [0.0, 0.01]}
 LAMBDAS = {"lambdas_l1": GRID["lambda_l1"], "lambdas_l2": GRID["lambda_l2"]}
 ADAM = dict(solver="adam", max_epochs=3, learning_rate=0.01, batch_size=16, random_state=0)
 EXACT = dict(solver="owlqn", tol=1e-8, max_iter=20_000)
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(150, 8))
+Y = (X @ RNG.normal(size=(8, 3)) + RNG.gumbel(size=(150, 3))).argmax(1)
+NUMBERS = X @ RNG.normal(size=8) + RNG.normal(size=150)
+WEIGHT = RNG.uniform(0.2, 3, size=150)
+FAST = dict(max_epochs=3, random_state=0, device="cpu")
+SEARCH = dict(lambdas_l1=[0], lambdas_l2=[0], cv=2)
+
+
+def search(**params):
+    return LinearProbeClassifierCV(**(SEARCH | FAST | params))
 
 
 @pytest.fixture
@@ -156,7 +169,7 @@ def test_metadata_are_routed(words):
             params={"groups": groups, "sample_weight": weight},
         )  # fmt: skip
         assert len(result["test_score"]) == 2
-    with pytest.raises(TypeError, match=r"fit takes X, y, sample_weight and groups.*'colour'"):
+    with pytest.raises(TypeError, match=r"fit accepts X, y, sample_weight and groups.*'colour'"):
         search.fit(X, y, colour=weight)
 
 
@@ -297,6 +310,124 @@ def test_the_number_of_threads_is_put_back(words):
     assert torch.get_num_threads() == before
 
 
+class TestScores:
+    def test_one_that_is_nan_comes_last_and_is_warned_of(self):
+        def score(probe, X, y):
+            return np.nan if probe.lambda_l1 == 0 else -probe.lambda_l1
+
+        one = search(lambdas_l1=[0, 0.1, 0.01], scoring=score)
+        with pytest.warns(UserWarning, match="The scores of 2 fits are not finite"):
+            one.fit(X, Y)
+        assert one.cv_results_["rank_test_score"].tolist() == [3, 2, 1]
+        assert one.lambda_l1_ == 0.01
+
+    @pytest.mark.parametrize("score", [None, {"a": 1.0}, "0.5"])
+    def test_they_are_numbers(self, score):
+        with pytest.raises(ValueError, match="scoring must return a number, got"):
+            search(scoring=lambda *_: score).fit(X, Y)
+
+    @pytest.mark.parametrize("scoring", [None, "accuracy"])
+    def test_of_a_fitted_search_take_weights(self, scoring):
+        one = search(scoring=scoring).fit(X, Y)
+        weight = np.where(one.predict(X) == Y, 1.0, 3.0)
+        expected = accuracy_score(Y, one.predict(X), sample_weight=weight)
+        np.testing.assert_allclose(one.score(X, Y, weight), expected)
+
+    @pytest.mark.parametrize("scoring", [None, "accuracy"])
+    def test_without_a_refit_there_is_none_of_the_search(self, scoring):
+        one = search(scoring=scoring, refit=False).fit(X, Y)
+        with pytest.raises(AttributeError, match="fitted with refit=False: it has scores"):
+            one.score(X, Y)
+
+
+class TestResults:
+    def test_the_refit_takes_the_weights(self):
+        one = search(lambdas_l1=[0.01]).fit(X, Y, sample_weight=WEIGHT)
+        plain = LinearProbeClassifier(lambda_l1=0.01, **FAST).fit(X, Y, sample_weight=WEIGHT)
+        np.testing.assert_allclose(one.coef_, plain.coef_)
+
+    def test_zero_shares(self):
+        one = search(lambdas_l1=[0, 1e9], cv=3, solver="owlqn").fit(X, Y)
+        np.testing.assert_array_equal(one.zero_shares_, [[0, 0, 0], [1, 1, 1]])
+
+    def test_nothing_of_an_earlier_fit_stays(self):
+        one = search().fit(X, Y)
+        one.set_params(refit=False).fit(X, Y)
+        assert not [name for name in ("coef_", "n_iter_", "net_") if hasattr(one, name)]
+
+    def test_times_are_shares_of_what_was_spent(self, monkeypatch):
+        train = _linear_probe_cv._train
+        monkeypatch.setattr(_linear_probe_cv, "_train", lambda *a: (train(*a)[0], 1000.0))
+        results = search(lambdas_l1=[0, 1e-3]).fit(X, Y).cv_results_
+        np.testing.assert_allclose(results["mean_fit_time"], 1000 / 2)
+        assert (results["mean_score_time"] < 100).all()
+
+    def test_times_of_all_jobs_are_added_up(self, monkeypatch):
+        train = _linear_probe_cv._train
+
+        def timed(probes, *args):
+            return train(probes, *args)[0], 10.0 if probes[0].lambda_l1 == 0 else 1.0
+
+        def in_this_process(**_):
+            return lambda jobs: (job(*args, **params) for job, args, params in jobs)
+
+        monkeypatch.setattr(_linear_probe_cv, "_train", timed)
+        monkeypatch.setattr(_linear_probe_cv, "Parallel", in_this_process)
+        results = search(lambdas_l1=[0, 1], n_jobs=2).fit(X, Y).cv_results_
+        np.testing.assert_allclose(results["mean_fit_time"], 11 / 2)
+
+    def test_verbose_tells_of_each_fold(self, capsys):
+        search(verbose=1).fit(X, Y)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.partition(": 1 pairs")[0] for line in lines] == [
+            "[LinearProbeClassifierCV] fold 1 of 2", "[LinearProbeClassifierCV] fold 2 of 2"
+        ]  # fmt: skip
+
+
+class TestFolds:
+    def test_negative_weights_are_refused_before_any_training(self, monkeypatch):
+        def never(*_):
+            raise AssertionError("trained")
+
+        monkeypatch.setattr(_linear_probe_cv, "_train", never)
+        with pytest.raises(ValueError, match="Negative values"):
+            search().fit(X, Y, np.r_[-1, np.ones(149)])
+
+    @pytest.mark.filterwarnings("ignore:.* labels not seen during training")
+    def test_a_class_without_any_weight_is_no_class(self):
+        weight = (Y != 1).astype(float)
+        options = dict(solver="owlqn", lambda_l2=0.01, tol=1e-8)
+        grid = GridSearchCV(
+            LinearProbeClassifier(**options), {"lambda_l1": [0.01, 0.1]}, cv=KFold(3)
+        ).fit(X, Y, sample_weight=weight)
+        one = LinearProbeClassifierCV(
+            lambdas_l1=[0.01, 0.1], lambdas_l2=[0.01], cv=KFold(3), solver="owlqn", tol=1e-8
+        ).fit(X, Y, sample_weight=weight)
+        assert len(one.classes_) == 2
+        np.testing.assert_allclose(
+            one.score(X, Y, weight), grid.best_estimator_.score(X, Y, weight)
+        )
+
+    def test_a_best_pair_without_penalty_is_warned_of_if_classes_are_separated(self):
+        line, classes = np.r_[-1 - np.arange(10), 1 + np.arange(10)][:, None], np.repeat([0, 1], 10)
+        with pytest.warns(ConvergenceWarning, match="no minimizer") as caught:
+            search(solver="owlqn", tol=1e-3).fit(line.astype(float), classes)
+        assert {warning.filename for warning in caught} == {__file__}
+
+    def test_what_a_fold_warns_of_points_at_the_line_of_the_user(self):
+        for one in (
+            search(solver="owlqn", lambdas_l1=[0.01], max_iter=3),
+            LinearProbeRegressorCV(lambdas_l1=[0], lambdas_l2=[0], cv=2, max_epochs=1),
+        ):
+            with pytest.warns(ConvergenceWarning) as caught:
+                one.fit(X, NUMBERS > 0 if one.solver == "owlqn" else NUMBERS + 100)
+            assert {warning.filename for warning in caught} == {__file__}
+
+    def test_callbacks_of_a_search_without_a_refit(self):
+        monitor = ScoringMonitor(scoring="accuracy")
+        search(refit=False).set_callbacks(monitor).fit(X, Y)
+
+
 class TestBadInput:
     @pytest.mark.parametrize("lambdas", [[], [-1.0], [[0.1]], [np.nan], [np.inf], ["much"]])
     def test_lambdas(self, words, lambdas):
@@ -308,18 +439,18 @@ class TestBadInput:
         X, y, _, _ = words
         names = np.array(["NOUN", "VERB", "ADJ", "X"])[y]
         rest = np.flatnonzero(names != "X")
-        with pytest.raises(ValueError, match="Fold 1 has no training word of the class 'X'"):
+        with pytest.raises(ValueError, match="Fold 1 has no training sample of the class 'X'"):
             LinearProbeClassifierCV(cv=[(np.arange(150), rest), (rest, np.arange(9))]).fit(X, names)
         weight = (names != "VERB").astype(float)
         weight[0 if names[0] == "VERB" else np.flatnonzero(names == "VERB")[0]] = 1
-        with pytest.raises(ValueError, match="has no training word of the class 'VERB'"):
+        with pytest.raises(ValueError, match="has no training sample of the class 'VERB'"):
             LinearProbeClassifierCV(cv=3).fit(X, names, sample_weight=weight)
 
     def test_no_folds(self, words):
         X, y, number, _ = words
-        with pytest.raises(ValueError, match="gives no folds"):
+        with pytest.raises(ValueError, match="yields no folds"):
             LinearProbeClassifierCV(cv=[]).fit(X, y)
-        with pytest.raises(ValueError, match="gives no folds"):
+        with pytest.raises(ValueError, match="yields no folds"):
             LinearProbeRegressorCV(cv=[], solver="owlqn").fit(X, number)
 
     def test_scoring(self, words):
