@@ -95,7 +95,7 @@ def _class_moments(
     X: NDArray, codes: NDArray[np.intp], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return weight, mean, and scatter about the mean of each class, in float64."""
-    size = np.bincount(codes, weights=weight)
+    size = np.bincount(codes, weights=weight).astype(np.float64, copy=False)
     means = np.zeros((len(size), X.shape[1]))
     scatter = np.zeros((len(size), X.shape[1], X.shape[1]))
     for c in range(len(size)):

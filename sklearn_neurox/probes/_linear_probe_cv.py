@@ -57,8 +57,7 @@ class LinearProbeCV(LinearProbe):
     scoring: str | Callable[..., float] | None
     refit: bool
     n_jobs: int | None
-    lambda_l1_: float
-    lambda_l2_: float
+    best_params_: dict[str, float]
 
     def _fit_grid(
         self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None, params: dict[str, Any]
@@ -147,7 +146,7 @@ class LinearProbeCV(LinearProbe):
         self, X: NDArray, y: NDArray, sample_weight: NDArray | None, lambdas: dict[str, float]
     ) -> dict[str, Any]:
         """Train on all samples, and return the fitted attributes."""
-        best = self._make_probe(**lambdas)
+        best = self._make_probe(lambdas)
         pair = (best.lambda_l1, best.lambda_l2)
         best._set_fitted(best._fit_bank(X, y, sample_weight, [pair])[0])
         best._warn_if_separated(X, y, sample_weight)
@@ -172,7 +171,7 @@ class LinearProbeCV(LinearProbe):
         moments: list[Moments | None] = [None] * len(splits)
         if SOLVERS[self.solver].uses_moments and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
-        probes = [self._make_probe(**candidate, cold=True) for candidate in candidates]
+        probes = [self._make_probe(candidate, cold=True) for candidate in candidates]
         # Every job gets weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
@@ -204,7 +203,7 @@ class LinearProbeCV(LinearProbe):
                 scores.append(float(score))
         return scores
 
-    def _make_probe(self, *, cold: bool = False, **lambdas: float) -> LinearProbe:
+    def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
         """Return the plain probe of a pair of lambdas.
 
         A warm start of it continues from the weights of this search, unless it is `cold`.
@@ -294,7 +293,7 @@ class LinearProbeCV(LinearProbe):
         self._check_refitted()
         if self.scoring is None:
             return super().score(X, y, **weights)
-        best = self._make_probe(lambda_l1=self.lambda_l1_, lambda_l2=self.lambda_l2_)
+        best = self._make_probe(self.best_params_)
         return get_scorer(self.scoring)(best, X, y, **weights)
 
     def _outputs(self, X: ArrayLike) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,6 +23,7 @@ from ._class_gaussians import fit_gaussians, log_joint
 from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
 from ._greedy import GreedyChoice
 
+Indices = Sequence[int] | NDArray[np.integer]
 # Bits on the training samples below which the Gaussians are considered too narrow.
 _TOO_CONFIDENT = -0.1
 
@@ -48,7 +50,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     ----------
     covariance : {"mean", "map"}, default="mean"
         Mean or mode of the posterior. The mean suits any number of neurons. The mode is used in
-        [1]_ and NeuroX. It shrinks the covariance by N / (N + 2 d + 4), so that the probe is far
+        [1]_ and NeuroX. It shrinks the covariance by N / (N + 2 d + 4), which makes the probe far
         too confident unless the samples of a class far outnumber the neurons.
 
     Attributes
@@ -72,10 +74,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     Notes
     -----
-    - If a class does not vary in a neuron (it has a single sample, or its variance is less than a
-      millionth of that over all samples), L0 has the variance over all samples instead.
-    - A neuron that is constant over all samples, up to rounding, is ignored, and d counts only
-      the others. It has 0 bits of information, whatever its values on other samples.
+    If a class does not vary in a neuron (it has a single sample, or its variance is less than a
+    millionth of that over all samples), L0 has the variance over all samples instead. A neuron
+    that is constant over all samples, up to rounding, has 0 bits of information.
 
     References
     ----------
@@ -97,9 +98,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     0.89
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "covariance": [StrOptions({"map", "mean"})]
-    }
+    _parameter_constraints: ClassVar = {"covariance": [StrOptions({"map", "mean"})]}
 
     classes_: NDArray
     class_prior_: NDArray[np.float64]
@@ -134,7 +133,10 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             If X contains NaN or infinity, squares of activations overflow or underflow, lengths
             differ, y has a single class, or weights are negative.
         """
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X))
+        data, labels = validate_data(self, X, y, dtype=float_dtypes(X))
+        return self._fit(data, labels, sample_weight)
+
+    def _fit(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> Self:
         check_class_labels(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.all():
@@ -153,7 +155,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_training"}
 
-    def predict(self, X: ArrayLike, neurons: ArrayLike | None = None) -> NDArray:
+    def predict(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
         """Return the most probable label of each sample.
 
         Parameters
@@ -170,7 +172,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         best = self.predict_log_proba(X, neurons).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X: ArrayLike, neurons: ArrayLike | None = None) -> NDArray:
+    def predict_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
         """Return the probability of each label.
 
         Parameters
@@ -188,7 +190,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         """
         return np.exp(self.predict_log_proba(X, neurons))
 
-    def predict_log_proba(self, X: ArrayLike, neurons: ArrayLike | None = None) -> NDArray:
+    def predict_log_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
         """Return the natural logarithm of the probability of each label.
 
         Parameters
@@ -203,12 +205,12 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=float_dtypes(X), reset=False)
-        chosen = range(X.shape[1]) if neurons is None else neurons
-        chosen = check_indices(chosen, X.shape[1], what="neuron")
+        activations = validate_data(self, X, dtype=float_dtypes(X), reset=False)
+        every = np.arange(activations.shape[1])
+        chosen = every if neurons is None else check_indices(neurons, len(every), what="neuron")
         chosen = chosen[self._moves()[chosen]]
-        is_whole = np.array_equal(chosen, np.arange(X.shape[1]))
-        activations = X if is_whole else np.take(X, chosen, axis=1)
+        if not np.array_equal(chosen, every):
+            activations = np.take(activations, chosen, axis=1)
         joint = log_joint(
             activations,
             self.class_prior_,
@@ -218,7 +220,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         return log_softmax(joint, axis=1)
 
     def mutual_information(
-        self, X: ArrayLike, y: ArrayLike, neurons: ArrayLike | None = None
+        self, X: ArrayLike, y: ArrayLike, neurons: Indices | None = None
     ) -> float:
         """Return the information of neurons about the label, H(y) + mean_i log2 p(y_i | x_i).
 
@@ -321,7 +323,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         X: ArrayLike | None = None,
         y: ArrayLike | None = None,
         *,
-        beside: ArrayLike = (),
+        beside: Indices = (),
     ) -> NDArray[np.float64]:
         """Return the information of each neuron, alone or together with some others.
 
@@ -346,13 +348,13 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             As in :meth:`rank_neurons` and :meth:`mutual_information`.
         """
         check_is_fitted(self)
-        beside = check_indices(beside, self.n_features_in_, what="neuron")
+        chosen = check_indices(beside, self.n_features_in_, what="neuron")
         moves = self._moves()
-        beside = beside[moves[beside]]
-        greedy = self._greedy(len(beside), X, y)
-        for neuron in beside:
+        chosen = chosen[moves[chosen]]
+        greedy = self._greedy(len(chosen), X, y)
+        for neuron in chosen:
             greedy.add(neuron)
-        others = np.setdiff1d(np.flatnonzero(moves), beside)
+        others = np.setdiff1d(np.flatnonzero(moves), chosen)
         bits = np.full(len(moves), greedy.bits)
         if len(others):
             bits[others] = greedy.score(others)
@@ -362,14 +364,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         """Return the start of a choice on the given samples, or on those of ``fit``."""
         if (X is None) != (y is None):
             raise ValueError("X and y must be passed together, or not at all.")
-        if X is not None and y is not None:
-            samples = self._check_samples(X, y)
-        elif hasattr(self, "_training"):
-            samples = self._training
-        else:
+        if X is None and not hasattr(self, "_training"):
             raise ValueError(
                 "This probe was copied or loaded without its training samples: pass X and y."
             )
+        samples = self._training if X is None else self._check_samples(X, y)
         return GreedyChoice(self.means_, self.covariances_, self.class_prior_, n_chosen, *samples)
 
     def _moves(self) -> NDArray[np.bool_]:
@@ -377,11 +376,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         return self.covariances_[0].diagonal() > 0
 
     def _check_samples(
-        self, X: ArrayLike, y: ArrayLike
+        self, X: ArrayLike, y: ArrayLike | None
     ) -> tuple[NDArray, NDArray[np.intp], NDArray[np.float64]]:
         """Return X, classes (indices into ``classes_``) and weights of samples to score on."""
         check_is_fitted(self)
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
+        activations, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
         labels, inverse = np.unique(y, return_inverse=True)
         known = {label: code for code, label in enumerate(self.classes_.tolist())}
         unseen = [label for label in labels.tolist() if label not in known]
@@ -390,11 +389,12 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
                 f"y contains labels that were not seen during training: {unseen}. The known "
                 f"labels are {list(known)}."
             )
-        return X, np.array([known[label] for label in labels.tolist()])[inverse], np.ones(len(X))
+        codes = np.array([known[label] for label in labels.tolist()])[inverse]
+        return activations, codes, np.ones(len(activations))
 
     def _warn_of_narrow(self, finding: str) -> None:
         remedy = 'covariance="mean", ' if self.covariance == "map" else ""
         warn(
             f"GaussianProbeClassifier: {finding}. Its Gaussians are too narrow: use {remedy}fewer "
-            "neurons or more samples.",
+            "neurons or more samples."
         )

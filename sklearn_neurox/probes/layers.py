@@ -41,8 +41,8 @@ def fit_layers(probes: Sequence[LinearProbe], X: ArrayLike, y: ArrayLike) -> Non
     """
     bank = clone(probes[0])
     bank._validate_params()
-    X, y = bank._check(X, y)
+    data, targets = bank._check(X, y)
     lambdas = [(bank.lambda_l1, bank.lambda_l2)]
-    fitted = bank._fit_bank(X, y, None, lambdas, n_layers=len(probes))
+    fitted = bank._fit_bank(data, targets, None, lambdas, n_layers=len(probes))
     for probe, attributes in zip(probes, fitted, strict=True):
-        probe._set_fitted(attributes | {"n_features_in_": X.shape[1] // len(probes)})
+        probe._set_fitted(attributes | {"n_features_in_": data.shape[1] // len(probes)})

@@ -201,15 +201,15 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
             If "owlqn" does not reach `tol`, or the classes are linearly separable and there is no
             penalty.
         """
-        X, y = self._check(X, y)
-        self._fit(X, y, sample_weight)
-        self._warn_if_separated(X, y, sample_weight)
+        data, labels = self._check(X, y)
+        self._fit(data, labels, sample_weight)
+        self._warn_if_separated(data, labels, sample_weight)
         return self
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        X, y = validate_activations(self, X, y, reset=not self._is_warm())
-        check_class_labels(y)
-        return X, y
+        data, labels = validate_activations(self, X, y, reset=not self._is_warm())
+        check_class_labels(labels)
+        return data, labels
 
     def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
         """Warn if the weights have no finite optimum: no penalty, and no error in training."""

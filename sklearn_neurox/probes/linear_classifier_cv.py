@@ -221,8 +221,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         ValueError
             As in ``LinearProbeClassifier.fit``, and if a fold lacks a class.
         """
-        X, y = self._check(X, y)
-        return self._fit_grid(X, y, sample_weight, params)
+        return self._fit_grid(*self._check(X, y), sample_weight, params)
 
     def _check_folds(
         self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]

@@ -185,24 +185,25 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             If "adam" ends with a larger error than that of always predicting the mean of y, for
             example because y is far from 0, or if "owlqn" does not reach `tol`.
         """
-        X, y = self._check(X, y)
-        return self._fit(X, y, sample_weight)
+        return self._fit(*self._check(X, y), sample_weight)
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        X, y = validate_activations(
+        data, numbers = validate_activations(
             self, X, y, multi_output=True, y_numeric=True, reset=not self._is_warm()
         )
-        if y.dtype.kind not in "buif":
-            raise ValueError(f"y must contain numbers, got dtype {y.dtype}: {y[:3].tolist()}.")
-        y = y.astype(np.float64)
-        assert_all_finite(y, input_name="y")  # a None among objects becomes NaN only here
-        largest = np.finfo(np.result_type(X.dtype, np.float32)).max
-        if np.abs(y).max() > largest:
+        if numbers.dtype.kind not in "buif":
             raise ValueError(
-                f"y contains {np.abs(y).max():.3g}, which exceeds the range of {X.dtype}, the "
-                "dtype of X."
+                f"y must contain numbers, got dtype {numbers.dtype}: {numbers[:3].tolist()}."
             )
-        return X, y
+        numbers = numbers.astype(np.float64)
+        assert_all_finite(numbers, input_name="y")  # a None among objects becomes NaN only here
+        largest = np.finfo(np.result_type(data.dtype, np.float32)).max
+        if np.abs(numbers).max() > largest:
+            raise ValueError(
+                f"y contains {np.abs(numbers).max():.3g}, which exceeds the range of "
+                f"{data.dtype}, the dtype of X."
+            )
+        return data, numbers
 
     def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
         return y.reshape(len(y), -1), {}

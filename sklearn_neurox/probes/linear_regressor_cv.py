@@ -207,5 +207,4 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         ValueError
             As in ``LinearProbeRegressor.fit``.
         """
-        X, y = self._check(X, y)
-        return self._fit_grid(X, y, sample_weight, params)
+        return self._fit_grid(*self._check(X, y), sample_weight, params)

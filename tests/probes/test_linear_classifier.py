@@ -137,7 +137,8 @@ class TestBadInput:
     )
     def test_class_weights(self, classification, weights):
         with pytest.raises(
-            ValueError, match="class_weight must be finite, non-negative, and positive for at least one class"
+            ValueError,
+            match="class_weight must be finite, non-negative, and positive for at least one class",
         ):
             LinearProbeClassifier(class_weight=weights).fit(*classification)
 
@@ -145,7 +146,9 @@ class TestBadInput:
         X, y = classification
         probe = LinearProbeClassifier(**FAST).fit(X, y)
         expected = probe.predict(X)
-        with pytest.raises(ValueError, match=r"class_weight contains \['x'\], which are not labels of y"):
+        with pytest.raises(
+            ValueError, match=r"class_weight contains \['x'\], which are not labels of y"
+        ):
             probe.set_params(class_weight={"x": 1}).fit(X, np.array(["a", "b", "c"])[y])
         np.testing.assert_array_equal(probe.predict(X), expected)
         with pytest.raises(ValueError, match="left the range"):

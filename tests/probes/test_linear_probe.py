@@ -262,7 +262,9 @@ class TestBadInput:
             LinearProbeClassifier(**{**FAST, "learning_rate": 1e38}).fit(X.astype(np.float32), y)
         with pytest.raises(ValueError, match=r"left the range of float32"):
             LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e30 * X[:, 0])
-        with pytest.raises(ValueError, match=r"y contains .*e\+300, which exceeds the range of float32"):
+        with pytest.raises(
+            ValueError, match=r"y contains .*e\+300, which exceeds the range of float32"
+        ):
             LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e300 * X[:, 0] / abs(X[:, 0]))
 
     def test_negative_weights(self, classification):

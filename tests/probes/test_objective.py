@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sklearn_neurox.probes._adam import BankObjective, LinearProbeBank
-from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
+from sklearn_neurox.probes._adam_steps import BankAdam, make_steps
 from sklearn_neurox.probes._objective import LOSSES, penalty
 
 TORCH_LOSSES = {
@@ -71,7 +71,7 @@ def penalty_of_a_step(weight, l1, l2, l2_penalty, make):
     bank.weight.data.copy_(weight.detach())
     objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)
     steps = make(bank, objective, torch.optim.Adam(bank.parameters()))
-    return steps._penalty(), steps.weight_grad
+    return steps.penalize(), steps.weight_grad
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
@@ -85,7 +85,7 @@ def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
     by_hand = by_hand + torch.from_numpy(l2) * (norm**2 if l2_penalty == "squared" else norm)
     torch.testing.assert_close(value, by_hand)
     (expected,) = torch.autograd.grad(value.sum(), weight)
-    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty, ClosedFormAdam)
+    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty, BankAdam)
     torch.testing.assert_close(in_step, by_hand.detach())
     torch.testing.assert_close(gradient, expected)
     for k in range(3):
@@ -95,7 +95,7 @@ def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
         torch.testing.assert_close(gradient, expected[one])
 
 
-@pytest.mark.parametrize("make", [ClosedFormAdam, make_steps])
+@pytest.mark.parametrize("make", [BankAdam, make_steps])
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
 def test_gradient_at_zero_weights_is_zero(l2_penalty, make):
     """NeuroX gets NaN here."""

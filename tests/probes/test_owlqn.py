@@ -338,7 +338,9 @@ def test_what_leaves_the_range_is_an_error(kind):
 class TestWarnings:
     def test_too_few_iterations(self):
         X, y, _ = problem("classes")
-        with pytest.warns(ConvergenceWarning, match=r"stopped at max_iter=5. Increase max_iter or tol"):
+        with pytest.warns(
+            ConvergenceWarning, match=r"stopped at max_iter=5. Increase max_iter or tol"
+        ):
             fitted = probe("classes", lambda_l1=0.001, max_iter=5).fit(X, y)
         assert fitted.n_iter_ == 5
         assert fitted.optimality_ > 1e-7
