@@ -38,7 +38,7 @@ WEIGHT = RNG.uniform(0.2, 3, size=150)
 
 
 class TestNetParams:
-    def test_the_stock_step_takes_the_same_way(self, classification):
+    def test_the_stock_step_gives_the_same_weights(self, classification):
         X, y = classification
         fast = LinearProbeClassifier(lambda_l1=0.01, lambda_l2=0.01, **FAST).fit(X, y)
         stock = LinearProbeClassifier(
@@ -61,7 +61,7 @@ class TestNetParams:
         rate = probe.net_.optimizer_.param_groups[0]["lr"]
         np.testing.assert_allclose(rate, 1e-3 * 0.1**3)
 
-    def test_early_stopping_on_words_held_out(self, classification):
+    def test_early_stopping_on_samples_held_out(self, classification):
         X, y = classification
         y = np.random.RandomState(0).permutation(y)  # nothing to learn
         params = {"callbacks": [EarlyStopping(patience=2)], "train_split": ValidSplit(5)}
@@ -111,7 +111,7 @@ class TestNetParams:
             ({"device": "cpu"}, ValueError, r"\['device'\]\. Set these parameters of the probe"),
         ],
     )
-    def test_what_a_net_does_not_take(self, classification, params, error, message):
+    def test_invalid_net_params(self, classification, params, error, message):
         with pytest.raises(error, match=message):
             LinearProbeClassifier(net_params=params, **FAST).fit(*classification)
 
@@ -123,7 +123,7 @@ class TestNetParams:
 
 
 class TestNets:
-    def test_words_held_out_are_not_trained_on(self):
+    def test_samples_held_out_are_not_trained_on(self):
         seen = []
 
         class Sizes(Callback):
@@ -138,11 +138,11 @@ class TestNets:
         assert sum(size for training, size in seen if training) == 120
         assert sum(size for training, size in seen if not training) == 30
 
-    def test_each_epoch_has_an_order_of_its_own_from_the_random_state(self):
-        words = make_dataset(X, np.eye(3)[Y], np.ones(150), torch.device("cpu"))
+    def test_the_random_state_draws_an_order_for_each_epoch(self):
+        samples = make_dataset(X, np.eye(3)[Y], np.ones(150), torch.device("cpu"))
 
         def orders(seed):
-            batches = TensorBatches(words, 16, shuffle=np.random.RandomState(seed))
+            batches = TensorBatches(samples, 16, shuffle=np.random.RandomState(seed))
             return [torch.cat([batch for batch, _ in batches]) for _ in range(2)]
 
         first, second = orders(0)
@@ -158,7 +158,7 @@ class TestNets:
         with pytest.raises(KeyboardInterrupt):
             LinearProbeClassifier(net_params={"callbacks": [Interrupt()]}, **FAST).fit(X, Y)
 
-    def test_a_callback_begins_anew_in_each_fit(self):
+    def test_callbacks_are_copied_for_each_fit(self):
         class Stop(Callback):
             epochs = 0
 
@@ -172,7 +172,7 @@ class TestNets:
         assert [probe.fit(X, Y).n_iter_ for _ in range(2)] == [2, 2]
         assert stop.epochs == 0
 
-    def test_the_objective_is_that_of_the_module_as_it_predicts(self):
+    def test_the_objective_is_that_of_the_module_in_evaluation_mode(self):
         class Dropped(LinearProbeBank):
             def forward(self, X):
                 return super().forward(nn.functional.dropout(X, 0.5, self.training))
@@ -182,7 +182,7 @@ class TestNets:
         assert probe.objective_ == pytest.approx(losses.mean())
         assert not probe.net_.module_.training
 
-    def test_nothing_of_the_training_stays(self):
+    def test_no_training_state_is_kept(self):
         probe = LinearProbeClassifier(**FAST).fit(X, Y)
         assert not hasattr(probe.net_, "steps_")
         probe.set_params(solver="owlqn", lambda_l1=0.01).fit(X, Y)
@@ -197,7 +197,7 @@ class TestNets:
 
 
 class TestStart:
-    def test_a_random_one_is_that_of_torchs_linear(self):
+    def test_random_weights_are_those_of_torchs_linear(self):
         probe = LinearProbeRegressor(max_epochs=1, learning_rate=1e-12, random_state=0)
         with pytest.warns(ConvergenceWarning, match="After the last epoch"):
             probe.fit(X[:, :4], RNG.normal(size=(150, 500)) * 1e-3)
@@ -220,23 +220,23 @@ def test_a_pickle_has_no_net(classification):
 def test_an_epoch_does_not_wait_for_cuda(classification):
     X, y = classification
     probe = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)  # warm up
-    words = make_dataset(X, np.eye(3)[y], np.ones(len(y)), torch.device("cuda"))
+    samples = make_dataset(X, np.eye(3)[y], np.ones(len(y)), torch.device("cuda"))
     net = make_net(
         np.zeros((1, 3, 12)), np.zeros((1, 3)), loss="softmax_cross_entropy", lambda_l1=[0.1],
         lambda_l2=[0.1], l2_penalty="norm", batch_size=32, learning_rate=0.01, shuffle=None,
         device=torch.device("cuda"),
     )  # fmt: skip
-    train_epoch(net, words)
+    train_epoch(net, samples)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        net.steps_.train(net.get_iterator(words, training=True))
+        net.steps_.train(net.get_iterator(samples, training=True))
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert probe.score(X, y) > 0.5
 
 
 @pytest.mark.cuda
-def test_on_cuda_as_on_the_cpu(classification):
+def test_cuda_agrees_with_the_cpu(classification):
     X, y = classification
     cpu = LinearProbeClassifier(**FAST).fit(X, y)
     cuda = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)
@@ -246,7 +246,7 @@ def test_on_cuda_as_on_the_cpu(classification):
 
 @pytest.mark.filterwarnings("default:After the last epoch the squared error")
 class TestFarNumbers:
-    """Adam moves by small steps: a mean far from 0 is not reached, and that is said."""
+    """Adam takes small steps: it does not reach a mean far from 0, and warns."""
 
     def data(self, mean):
         rng = np.random.RandomState(0)
@@ -260,7 +260,7 @@ class TestFarNumbers:
             ConvergenceWarning, match="larger than the 1.* of always predicting the mean of y"
         ) as caught:
             probe.fit(X, y)
-        assert probe.score(X, y) < 0  # which is what it says
+        assert probe.score(X, y) < 0  # as the warning says
         assert caught[0].filename == __file__
 
     @pytest.mark.parametrize(
@@ -272,15 +272,15 @@ class TestFarNumbers:
                 transformer=StandardScaler(),
             ),
         ],
-        ids=["owlqn", "standardised"],
+        ids=["owlqn", "standardized"],
     )
-    def test_what_is_told_to_do_helps(self, probe):
+    def test_the_remedies_of_the_message_help(self, probe):
         X, y = self.data(mean=100)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert probe.fit(X, y).score(X, y) > 0.9
 
-    def test_a_bank_is_warned_of_if_no_layer_is_better(self):
+    def test_a_bank_warns_if_no_layer_is_better(self):
         X, y = self.data(mean=100)
         probe = LinearProbeRegressor(max_epochs=2, random_state=0)
         with pytest.warns(ConvergenceWarning, match="After the last epoch"):
@@ -289,7 +289,7 @@ class TestFarNumbers:
 
 class TestBadStarts:
     @pytest.mark.filterwarnings("error")
-    def test_one_that_is_better_than_the_mean_is_enough(self):
+    def test_one_probe_better_than_the_mean_is_enough(self):
         probe = LinearProbeRegressor(max_epochs=50, learning_rate=0.05, random_state=0)
         probe._fit_bank(X, X[:, 0], None, [(0, 0), (50.0, 50.0)])
 

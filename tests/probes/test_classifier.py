@@ -29,7 +29,7 @@ PROBES = [
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: type(probe).__name__)
 @pytest.mark.parametrize("kind", [int, str])
-def test_they_are_named_and_counted(classification, probe, kind):
+def test_unseen_labels_are_named_and_counted(classification, probe, kind):
     X, y = classification
     y = y.astype(kind)
     known = y != y[0]
@@ -53,7 +53,7 @@ def test_weights_count(classification):
 
 class TestBadInput:
     @pytest.mark.parametrize("make", [LinearProbeClassifier, GaussianProbeClassifier])
-    def test_words_without_a_label(self, make):
+    def test_samples_without_a_label(self, make):
         with pytest.raises(
             TypeError, match=r"of one kind, but contains NoneType and string labels; .* y\[3\]"
         ):

@@ -110,7 +110,7 @@ class TestWeights:
         weighted = clone(probe).fit(X, Y, (Y != 1).astype(float))
         np.testing.assert_array_equal(weighted.coef_, probe.fit(X[Y != 1], Y[Y != 1]).coef_)
 
-    def test_words_without_weight_do_not_hide_that_classes_are_separated(self):
+    def test_samples_without_weight_do_not_hide_separable_classes(self):
         line = np.r_[np.linspace(-2, -1, 10), np.linspace(1, 2, 10), 3][:, None]
         classes, weight = np.r_[np.zeros(10), np.ones(10), 0].astype(int), np.r_[np.ones(20), 0]
         with pytest.warns(ConvergenceWarning, match="no minimizer") as caught:

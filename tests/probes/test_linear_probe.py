@@ -38,7 +38,7 @@ def test_weight_zero_equals_a_removed_row(classification):
 
 class TestWeights:
     @pytest.mark.parametrize("make", [LinearProbeClassifier, LinearProbeRegressor])
-    def test_the_callers_stay_as_they_are(self, make):
+    def test_those_of_the_caller_are_not_changed(self, make):
         given = WEIGHT.copy()
         make(**FAST).fit(X, Y, given)
         np.testing.assert_array_equal(given, WEIGHT)
@@ -87,7 +87,7 @@ def test_float16_is_not_copied_to_float32(tmp_path, solver):
     finally:
         tracemalloc.stop()
     assert accuracy > 0.9
-    assert peak < X.nbytes  # half of what float32 takes
+    assert peak < X.nbytes  # half the size of float32
 
 
 def test_float16_predicts_as_float32():
@@ -104,7 +104,7 @@ def test_float16_predicts_as_float32():
     )
 
 
-def test_memory_maps_and_views_are_read_as_they_are(classification, tmp_path):
+def test_memory_maps_and_views(classification, tmp_path):
     X, y = classification
     expected = LinearProbeClassifier(**FAST).fit(X, y).coef_
     np.save(tmp_path / "X.npy", X)
@@ -116,7 +116,7 @@ def test_memory_maps_and_views_are_read_as_they_are(classification, tmp_path):
     assert np.isfinite(flipped.coef_).all()
 
 
-def test_warm_start_goes_on(classification):
+def test_warm_start_continues(classification):
     X, y = classification
     probe = LinearProbeClassifier(warm_start=True, **FAST).fit(X, y)
     first = probe.objective_
@@ -135,12 +135,12 @@ def test_warm_start_goes_on(classification):
 
 class TestStarts:
     @pytest.mark.parametrize("l2", [0.0, 0.1])
-    def test_a_warm_one_ends_at_zero_where_the_optimum_is(self, l2):
+    def test_a_warm_start_ends_at_zero_if_the_optimum_is_there(self, l2):
         probe = LinearProbeClassifier(solver="owlqn", lambda_l1=0.01, warm_start=True).fit(X, Y)
         probe.set_params(lambda_l1=1e9, lambda_l2=l2).fit(X, Y)
         assert not probe.coef_.any()
 
-    def test_a_constant_neuron_loses_the_weight_of_a_warm_one(self):
+    def test_a_constant_neuron_loses_the_weight_of_a_warm_start(self):
         constant = np.c_[X, np.full(150, 0.5)]
         probe = LinearProbeClassifier(warm_start=True, lambda_l1=0.01, **FAST).fit(constant, Y)
         assert probe.coef_[:, -1].all()

@@ -26,7 +26,7 @@ def test_regressor_reaches_ridge():
     Y = Y / Y.std(axis=0)
     lam = 0.1
     probe = LinearProbeRegressor(lambda_l2=lam, l2_penalty="squared", **LONG).fit(X, Y)
-    ridge = Ridge(alpha=lam * 3 * len(X)).fit(X, Y)  # mean over 3 outputs and n words
+    ridge = Ridge(alpha=lam * 3 * len(X)).fit(X, Y)  # mean over 3 outputs and n samples
     np.testing.assert_allclose(probe.coef_, ridge.coef_, atol=5e-3)
     assert probe.coef_.shape == (3, 10)
     np.testing.assert_allclose(probe.predict(X), ridge.predict(X), atol=0.02)
@@ -50,6 +50,6 @@ class TestBadInput:
             LinearProbeRegressor().fit(X, np.array(["b", "b", "b"])[y])
 
     @pytest.mark.parametrize("missing", [None, np.nan])
-    def test_words_without_a_number(self, missing):
+    def test_samples_without_a_number(self, missing):
         with pytest.raises(ValueError, match="Input y contains NaN"):
             LinearProbeRegressor().fit(X, [missing, *NUMBERS[1:].tolist()])

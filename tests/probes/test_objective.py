@@ -42,8 +42,8 @@ def test_loss_is_torchs(name):
     outputs, targets = outputs_and_targets(name)
     terms, gradient = LOSSES[name](outputs, targets, SHARE)
     for k in range(2):
-        of_words = [TORCH_LOSSES[name](outputs[k][:, [i]], targets[:, [i]]) for i in range(7)]
-        torch.testing.assert_close(terms[k].sum(0), torch.stack(of_words) * SHARE)
+        of_samples = [TORCH_LOSSES[name](outputs[k][:, [i]], targets[:, [i]]) for i in range(7)]
+        torch.testing.assert_close(terms[k].sum(0), torch.stack(of_samples) * SHARE)
         alone = LOSSES[name](outputs[k], targets, SHARE)
         torch.testing.assert_close((terms[k], gradient[k]), alone)
 
@@ -66,7 +66,7 @@ def test_a_sure_error_costs_a_finite_loss(name):
 
 
 def penalty_of_a_step(weight, l1, l2, l2_penalty, make):
-    """The penalties as Adam's steps have them, and their gradient in closed form."""
+    """Return the penalties as Adam's steps compute them, and their gradient in closed form."""
     bank = LinearProbeBank(*weight.shape, dtype=weight.dtype)
     bank.weight.data.copy_(weight.detach())
     objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)

@@ -1,4 +1,4 @@
-"""The exact solver finds the minimiser: the theorems that say so, and other solvers."""
+"""The exact solver finds the minimizer, according to theorems and to other solvers."""
 
 import warnings
 
@@ -23,7 +23,7 @@ KINDS = ["classes", "two classes", "numbers", "two numbers"]
 
 
 def problem(kind, n=120, d=15):
-    """Correlated neurons of sizes from 0.05 to 20, weights of words, and a target."""
+    """Correlated neurons of sizes from 0.05 to 20, weights of samples, and a target."""
     rng = np.random.RandomState(0)
     X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.5 * rng.normal(size=(d, d)) / np.sqrt(d))
     X = X * np.geomspace(0.05, 2, d) + rng.normal(size=d)
@@ -43,7 +43,7 @@ def probe(kind, **params):
 
 
 def objective_and_slope(fitted, X, y, weight):
-    """By hand: the objective, and the gradient of its loss by each row of W and b."""
+    """Return the objective, W, and the gradient of the loss by W and b, from the formula."""
     weight = weight / weight.sum()
     W, b = np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)
     if hasattr(fitted, "classes_"):
@@ -85,7 +85,7 @@ def test_optimality_conditions(kind, form, l1, l2):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_largest_lambdas_are_where_theory_has_them(kind):
+def test_the_largest_lambdas_are_those_of_the_theory(kind):
     X, y, weight = problem(kind)
     null = probe(kind, lambda_l1=1e9).fit(X, y, weight)
     _, _, slope, _ = objective_and_slope(null, X, y, weight)
@@ -106,7 +106,7 @@ def test_the_largest_lambdas_are_where_theory_has_them(kind):
     np.testing.assert_allclose(null.predict(X[:1]), above.predict(X[-1:]))
 
 
-def test_the_bias_of_a_null_probe_gives_the_frequencies():
+def test_a_null_probe_predicts_the_frequencies():
     X, y, weight = problem("classes")
     null = probe("classes", lambda_l2=1e9).fit(X, y, weight)
     shares = np.bincount(y, weights=weight) / weight.sum()
@@ -175,7 +175,7 @@ def test_scikit_learns_linear_models(l1):
     X, y, _ = problem("numbers")
     l2 = 0.05
     ours = probe("numbers", lambda_l1=l1, lambda_l2=l2, l2_penalty="squared").fit(X, y)
-    strength = l1 / 2 + l2  # theirs has half the squared error
+    strength = l1 / 2 + l2  # scikit-learn halves the squared error
     theirs = (
         ElasticNet(strength, l1_ratio=l1 / 2 / strength, tol=1e-12, max_iter=100_000)
         if l1
@@ -206,7 +206,7 @@ def test_two_runs_agree_bit_for_bit(kind, dtype):
     np.testing.assert_array_equal(runs[0].loss_curve_, runs[1].loss_curve_)
 
 
-def test_single_precision_comes_near():
+def test_single_precision_is_close():
     X, y, weight = problem("classes")
     exact = probe("classes", lambda_l1=0.01).fit(X, y, weight)
     single = probe("classes", lambda_l1=0.01, tol=1e-5).fit(X.astype(np.float32), y, weight)
@@ -227,7 +227,7 @@ def test_warm_start_at_the_optimum_stays(kind):
     np.testing.assert_allclose(warm.objective_, cold.objective_, rtol=1e-7)
 
 
-def test_adam_goes_on_from_the_optimum_and_back():
+def test_adam_starts_from_the_optimum_and_back():
     X, y, _ = problem("classes")
     fitted = probe("classes", lambda_l1=0.01, warm_start=True).fit(X, y)
     assert not hasattr(fitted, "net_")
@@ -245,7 +245,7 @@ def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
     scale = np.geomspace(1e-3, 1, 15)
     scaled = probe(kind).fit(X * scale, y, weight)
     np.testing.assert_allclose(scaled.objective_, plain.objective_, rtol=1e-6)
-    # Not the weights of classes: one of them is separable, and its weights have no end.
+    # Not the weights of classes: one class is separable, so that its weights grow without bound.
     look = "predict_proba" if kind == "classes" else "predict"
     np.testing.assert_allclose(
         getattr(scaled, look)(X * scale), getattr(plain, look)(X), atol=1e-3, rtol=1e-3
@@ -254,7 +254,7 @@ def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("l1", [0.0, 0.01])
-def test_constant_neurons_get_no_weight(kind, l1):
+def test_constant_neurons_have_weight_zero(kind, l1):
     X, y, weight = problem(kind)
     noise = np.random.RandomState(0).normal(size=len(X))
     more = np.c_[X, np.zeros(len(X)), np.full(len(X), 7.3), 1 + 1e-16 * noise, 1e-32 * noise]
@@ -265,7 +265,7 @@ def test_constant_neurons_get_no_weight(kind, l1):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_more_neurons_than_words_and_copies_of_them(kind):
+def test_more_neurons_than_samples_and_copies_of_them(kind):
     X, y, weight = problem(kind, n=40, d=60)
     fitted = probe(kind, lambda_l1=0.01).fit(np.c_[X, X], y, weight)
     alone = probe(kind, lambda_l1=0.01).fit(X, y, weight)
@@ -299,7 +299,7 @@ def test_chunks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_bank_finds_what_its_probes_find_alone(form):
+def test_a_bank_finds_the_minima_of_its_probes(form):
     X, y, weight = problem("classes")
     datafit = RowsDatafit(
         torch.from_numpy(X),
@@ -320,7 +320,7 @@ def test_a_bank_finds_what_its_probes_find_alone(form):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_leaves_the_range_is_an_error(kind):
+def test_leaving_the_range_is_an_error(kind):
     X, y, _ = problem(kind)
     X = X.astype(np.float32)
     if "classes" in kind:  # the moments of numbers are in float64
@@ -406,7 +406,13 @@ def test_a_callback_stops_without_a_warning():
             return context.task_name == "iteration" and context.task_id == 2
 
     X, y, _ = problem("classes")
-    fitted = probe("classes", lambda_l1=0.001).set_callbacks(Stop()).fit(X, y)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fitted = probe("classes", lambda_l1=0.001).set_callbacks(Stop()).fit(X, y)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
     assert fitted.n_iter_ == 4
     assert fitted.optimality_ > 1e-7
 

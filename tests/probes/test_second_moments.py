@@ -1,4 +1,4 @@
-"""Second moments hold all of a squared error, and those of folds are differences."""
+"""Second moments determine the squared error, and those of folds are differences."""
 
 import warnings
 
@@ -24,7 +24,7 @@ WEIGHT = RNG.uniform(0.2, 3, size=150)
 
 
 def problem(kind, n=120, d=15):
-    """Correlated neurons of sizes from 0.05 to 20, weights of words, and a target."""
+    """Correlated neurons of sizes from 0.05 to 20, weights of samples, and a target."""
     rng = np.random.RandomState(0)
     X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.5 * rng.normal(size=(d, d)) / np.sqrt(d))
     X = X * np.geomspace(0.05, 2, d) + rng.normal(size=d)
@@ -43,7 +43,7 @@ def probe(kind, **params):
     return make(**dict(solver="owlqn", tol=1e-7, max_iter=20_000, device="cpu") | params)
 
 
-def test_moments_hold_all_of_a_squared_error():
+def test_moments_determine_the_squared_error():
     X, y, weight = problem("two numbers")
     tensors = [torch.from_numpy(array) for array in (X, y.T.copy(), weight)]
     rows = RowsDatafit(*tensors[:2], tensors[2] / weight.sum(), "squared_error")
@@ -72,7 +72,7 @@ def test_moments_hold_all_of_a_squared_error():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("place", [0, 50])
-def test_one_word_far_from_all_others(dtype, place):
+def test_one_sample_far_from_all_others(dtype, place):
     """Moments about a bad origin, or in single precision, are not even positive."""
     X, y, _ = problem("numbers")
     X[place] = 3000
@@ -97,7 +97,7 @@ def test_targets_far_from_zero(dtype, offset):
 
 
 class TestFoldsOfMoments:
-    """A regression by owlqn takes a fold's training words as all words less the held-out ones."""
+    """The moments of training samples are those of all samples minus those of the held-out ones."""
 
     OPTIONS = dict(solver="owlqn", l2_penalty="squared", tol=1e-8, device="cpu")
 
@@ -116,7 +116,7 @@ class TestFoldsOfMoments:
             )
 
     @pytest.mark.parametrize("train", ["the rest", "part of the rest", "repeated"])
-    def test_training_words_that_are_not_the_rest(self, train):
+    def test_training_samples_that_are_not_the_rest(self, train):
         folds = [
             {
                 "the rest": (rest, test),
@@ -128,13 +128,13 @@ class TestFoldsOfMoments:
         self.assert_scores_are_those_of_fits(X, folds)
 
     @pytest.mark.parametrize("size", [1e6, 1e9, 1e100])
-    def test_words_without_weight_may_hold_anything(self, size):
+    def test_samples_without_weight_may_have_any_values(self, size):
         weight = np.where(np.arange(150) % 10, WEIGHT, 0)
         far = np.where(weight[:, None] > 0, X, size)
         self.assert_scores_are_those_of_fits(far, list(KFold(3).split(X)), weight)
 
-    def test_a_neuron_that_only_held_out_words_move(self):
-        """What is left of its variance is the rounding of theirs."""
+    def test_a_neuron_that_only_held_out_samples_move(self):
+        """Only rounding errors are left of its variance in the other samples."""
         train, test = np.arange(50, 150), np.arange(50)
         moved = np.c_[X, np.where(np.arange(150) < 50, 1e7 * X[:, 0], 0)]
         found = LinearProbeRegressorCV(lambdas_l1=[0], lambdas_l2=[0], cv=KFold(3), **self.OPTIONS)
@@ -142,12 +142,12 @@ class TestFoldsOfMoments:
         probe = LinearProbeRegressor(**self.OPTIONS).fit(moved[train], NUMBERS[train])
         np.testing.assert_allclose(scores, probe.score(moved[test], NUMBERS[test]), atol=1e-6)
 
-    def test_constant_neurons_are_no_reason_to_read_the_words_again(self, monkeypatch):
+    def test_constant_neurons_do_not_cause_another_pass(self, monkeypatch):
         read, of = [], Moments.of
 
-        def count(words, *args):
-            read.append(len(words))
-            return of(words, *args)
+        def count(samples, *args):
+            read.append(len(samples))
+            return of(samples, *args)
 
         monkeypatch.setattr(Moments, "of", count)
         constant = np.c_[X, np.full(150, 0.1), np.full(150, 1e9), np.zeros(150)]
