@@ -48,7 +48,7 @@ class LinearProbeBank(nn.Module):
         return outputs.view(*self.bias.shape, -1).permute(2, 0, 1)
 
 
-class BankObjective(nn.Module):
+class BankCriterion(nn.Module):
     """The mean loss of a batch plus the penalties, one number for each probe of a bank."""
 
     lambda_l1: Tensor
@@ -283,7 +283,7 @@ def make_net(
         "module__n_neurons": n_neurons,
         "module__dtype": dtype,
         "module__n_layers": n_layers,
-        "criterion": BankObjective,
+        "criterion": BankCriterion,
         "criterion__loss": loss,
         "criterion__lambda_l1": lambda_l1,
         "criterion__lambda_l2": lambda_l2,

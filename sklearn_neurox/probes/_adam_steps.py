@@ -22,7 +22,7 @@ def make_steps(bank: Any, objective: Any, optimizer: torch.optim.Adam) -> Closed
     Parameters
     ----------
     bank : LinearProbeBank
-    objective : BankObjective
+    objective : BankCriterion
     optimizer : torch.optim.Adam
         Provides the settings. Its state is not used.
     """

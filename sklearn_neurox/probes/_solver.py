@@ -142,7 +142,7 @@ class Solution:
     weight : ndarray of shape (n_outputs, n_neurons)
     bias : ndarray of shape (n_outputs,)
     attributes : dict
-        Such as ``objective_``, ``loss_curve_`` and ``n_iter_``.
+        At least ``objective_`` and ``n_iter_``.
     """
 
     weight: NDArray

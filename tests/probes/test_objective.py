@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_neurox.probes._adam import BankObjective, LinearProbeBank
+from sklearn_neurox.probes._adam import BankCriterion, LinearProbeBank
 from sklearn_neurox.probes._adam_steps import BankAdam, make_steps
 from sklearn_neurox.probes._objective import LOSSES, penalty
 
@@ -69,7 +69,7 @@ def penalty_of_a_step(weight, l1, l2, l2_penalty, make):
     """Return the penalties as Adam's steps compute them, and their gradient in closed form."""
     bank = LinearProbeBank(*weight.shape, dtype=weight.dtype)
     bank.weight.data.copy_(weight.detach())
-    objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)
+    objective = BankCriterion("squared_error", l1, l2, l2_penalty, weight.dtype)
     steps = make(bank, objective, torch.optim.Adam(bank.parameters()))
     return steps.penalize(), steps.weight_grad
 
