@@ -33,8 +33,6 @@ FAST = dict(max_epochs=3, random_state=0, device="cpu")
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(150, 8))
 Y = (X @ RNG.normal(size=(8, 3)) + RNG.gumbel(size=(150, 3))).argmax(1)
-NUMBERS = X @ RNG.normal(size=8) + RNG.normal(size=150)
-WEIGHT = RNG.uniform(0.2, 3, size=150)
 
 
 class TestNetParams:

@@ -20,8 +20,6 @@ LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0,
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(150, 8))
 Y = (X @ RNG.normal(size=(8, 3)) + RNG.gumbel(size=(150, 3))).argmax(1)
-NUMBERS = X @ RNG.normal(size=8) + RNG.normal(size=150)
-WEIGHT = RNG.uniform(0.2, 3, size=150)
 EACH_SOLVER = pytest.mark.parametrize("solver", ["adam", "owlqn"])
 
 

@@ -18,7 +18,6 @@ RNG = np.random.RandomState(0)
 X = RNG.normal(size=(150, 8))
 Y = (X @ RNG.normal(size=(8, 3)) + RNG.gumbel(size=(150, 3))).argmax(1)
 NUMBERS = X @ RNG.normal(size=8) + RNG.normal(size=150)
-WEIGHT = RNG.uniform(0.2, 3, size=150)
 
 
 def test_regressor_reaches_ridge():
