@@ -14,7 +14,7 @@ from _timing import command_line, interleave
 from sklearn.base import clone
 
 from sklearn_neurox import LinearProbeClassifier
-from sklearn_neurox.probes._layers import fit_layers
+from sklearn_neurox.probes.layers import fit_layers
 
 LAMBDA, EPOCHS, N_LAYERS = 1e-4, 3, 13
 PROBE = LinearProbeClassifier(

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.callback import CallbackContext
 
 
 @contextmanager
 def fit_task(
-    estimator, X, y=None, *, max_subtasks: int = 0, predicts: bool = True
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    max_subtasks: int = 0,
+    predicts: bool = True,
 ) -> Iterator[CallbackContext]:
-    """Tell the callbacks of an estimator that its fit begins, and at the end that it is done.
+    """Notify the callbacks of an estimator of the beginning and the end of its fit.
 
-    They may ask one that `predicts` for predictions then.
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like
+    y : array-like, default=None
+    max_subtasks : int, default=0
+        Largest number of subtasks of the fit.
+    predicts : bool, default=True
+        Whether callbacks may predict with the fitted estimator.
+
+    Yields
+    ------
+    CallbackContext
     """
     context = estimator._init_callback_context(max_subtasks=max_subtasks)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
@@ -24,8 +43,16 @@ def fit_task(
     )
 
 
-def fit_inside(context: CallbackContext, name: str, owner, estimator, X, y, **params):
-    """Fit an estimator as a part of the fit of its owner, whose callbacks hear of it."""
+def fit_inside(
+    context: CallbackContext,
+    name: str,
+    owner: Any,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    **params: Any,
+) -> Any:
+    """Fit an estimator as a subtask of the fit of its owner, and return it."""
     task = context.subcontext(name)
     with task.propagate_callback_context(estimator):
         task.call_on_fit_task_begin(estimator=owner, X=X, y=y)

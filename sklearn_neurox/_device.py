@@ -1,4 +1,4 @@
-"""Where the torch work runs."""
+"""Devices, conversions to tensors, and numbers of threads."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
+# Multiplications per step from which a second thread is faster.
 _THREADING_PAYS_FROM = 100_000_000
-# Rows and columns. A second thread gains nothing there, and waits long for a busy core.
+# Rows and columns up to which a second thread gains nothing, but may wait for a busy core.
 _MATRIX_FOR_ONE_THREAD = 512
-# Of a CUDA device's free memory, what activations may take.
+# Share of the free memory of a CUDA device that activations may take.
 _SHARE_OF_MEMORY = 0.7
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Turn a ``device`` parameter into a device that is there.
+    """Resolve a `device` parameter to an available device.
 
     Parameters
     ----------
     device : str or torch.device
-        "auto" (CUDA where there is a CUDA device, else the CPU), or anything that
-        ``torch.device`` takes.
+        "auto" (CUDA if a CUDA device is available, else the CPU), or anything that
+        ``torch.device`` accepts.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises
     ------
     ValueError
-        If the name is not a device's, or no such device is there.
+        If it is not the name of a device, or the device is not available.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -62,7 +63,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """View an array as a tensor; which is only read, so read-only memory maps are welcome."""
+    """View an array as a tensor that must not be written to. Read-only memory maps are allowed."""
     if any(stride < 0 for stride in array.strides):
         array = array.copy()  # torch has no negative strides
     if array.flags.writeable:
@@ -73,7 +74,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Move a tensor to the device if it fits there beside the work; else leave it where it is."""
+    """Move a tensor to the device, if there is enough memory for it and for the computation."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         if tensor.nbytes > _SHARE_OF_MEMORY * free:
@@ -82,14 +83,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def like(tensor: Tensor, other: Tensor) -> Tensor:
-    """Bring a tensor to the device and dtype of another, to CUDA through pinned memory."""
+    """Convert a tensor to the device and dtype of another, through pinned memory for CUDA."""
     if other.device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(other, non_blocking=True)
 
 
 def gram(rows: Tensor) -> Tensor:
-    """Products X'X of columns; on the CPU numpy's BLAS computes one half and mirrors it."""
+    """Return X'X. On the CPU NumPy's BLAS computes only one half of the symmetric product."""
     if rows.device.type != "cpu":
         return rows.mT @ rows
     array = rows.numpy()
@@ -103,7 +104,7 @@ def _blas() -> ThreadpoolController:
 
 @contextmanager
 def blas_threads(size: int) -> Iterator[None]:
-    """Let numpy's and scipy's products of matrices of this size use the threads they pay for."""
+    """Limit NumPy and SciPy to one thread if matrices have so few rows and columns."""
     if size > _MATRIX_FOR_ONE_THREAD:
         yield
         return
@@ -113,14 +114,14 @@ def blas_threads(size: int) -> Iterator[None]:
 
 @contextmanager
 def torch_threads(multiply_adds: int) -> Iterator[None]:
-    """Let torch use the CPU threads that steps of this size pay for, and put the number back.
+    """Limit torch to one CPU thread if steps are this small, and restore the number afterwards.
 
     Parameters
     ----------
     multiply_adds : int
-        Multiplications in one step. A small step gains little from a second thread on an idle
-        machine; on a busy one the threads wait for each other at every operation, and a training
-        thirty times slower has been seen.
+        Multiplications per step. On an idle machine a small step gains little from a second
+        thread. On a busy one the threads wait for each other at every operation, which has made
+        training thirty times slower.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if multiply_adds < _THREADING_PAYS_FROM else before)

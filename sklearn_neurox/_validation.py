@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import sklearn.utils._param_validation
 import sklearn.utils.validation
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.validation import FLOAT_DTYPES
 
@@ -237,3 +239,27 @@ def own_copy(X: Any) -> Any:
     if isinstance(X, np.ndarray) and not X.flags.writeable:
         return X
     return X.copy() if hasattr(X, "copy") else X
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Function], _Function]:
+    """Decorate a ``fit`` method so that it validates parameters, and is undone if it fails.
+
+    It replaces ``sklearn.base._fit_context``, and adds :func:`all_or_nothing`.
+
+    Parameters
+    ----------
+    prefer_skip_nested_validation : bool
+        Whether to skip the validation of parameters inside ``fit``. False for estimators that
+        contain others.
+    """
+
+    def decorator(fit: _Function) -> _Function:
+        @wraps(fit)
+        def undone_if_it_fails(estimator: Any, *args: Any, **params: Any) -> Any:
+            with all_or_nothing(estimator):
+                return fit(estimator, *args, **params)
+
+        context = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+        return cast("_Function", context(undone_if_it_fails))
+
+    return decorator

@@ -23,7 +23,7 @@ from sklearn_neurox import (
 )
 from sklearn_neurox.extraction import aggregate_subwords
 from sklearn_neurox.probes._adam import TensorBatches, make_dataset, make_net
-from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
+from sklearn_neurox.probes._adam_steps import BankAdam, make_steps
 
 CPU = torch.device("cpu")
 MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
@@ -31,7 +31,7 @@ MATRICES = ("dense_4x40", "heavy_17x120", "binary_2x30")
 
 @pytest.mark.parametrize("run", range(12))
 @pytest.mark.parametrize(("dtype", "atol"), [(np.float64, 1e-5), (np.float32, 1e-4)])
-@pytest.mark.parametrize("make", [ClosedFormAdam, make_steps])
+@pytest.mark.parametrize("make", [BankAdam, make_steps])
 def test_adam_weights_and_losses(reference, run, dtype, atol, make):
     data = reference("adam")
     run = data["runs"][run]

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval
 from .._optional import import_optional
 from .._validation import validate_params
 from ..activations.columns import Layer
-from ..probes._layers import fit_layers, is_bankable
+from ..probes.layers import fit_layers, is_bankable
 from ._baselines import majority, read_controls, word_type_table
 from ._folds import CV_CONSTRAINTS, Split, ignore_unseen_labels, make_folds
 from ._jobs import run_jobs

@@ -1,9 +1,11 @@
-"""Probes: estimators that read a property out of activations."""
+"""Probes: estimators that predict a property from activations."""
 
+from .._warnings import UnseenLabelsWarning
 from .gaussian import GaussianProbeClassifier
 from .linear_classifier import LinearProbeClassifier
-from .linear_cv import LinearProbeClassifierCV, LinearProbeRegressorCV
+from .linear_classifier_cv import LinearProbeClassifierCV
 from .linear_regressor import LinearProbeRegressor
+from .linear_regressor_cv import LinearProbeRegressorCV
 
 __all__ = [
     "GaussianProbeClassifier",
@@ -11,4 +13,5 @@ __all__ = [
     "LinearProbeClassifierCV",
     "LinearProbeRegressor",
     "LinearProbeRegressorCV",
+    "UnseenLabelsWarning",
 ]

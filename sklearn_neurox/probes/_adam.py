@@ -1,8 +1,8 @@
 """Mini-batch Adam for a bank of linear probes, through a skorch net.
 
-A bank holds probes that see the same mini-batches and differ in their penalties, or in the layer
-that they look at. Adam works weight by weight, so training the bank equals that many separate
-trainings up to rounding, at the price of one matrix product.
+A bank holds probes that see the same mini-batches and differ in their penalties or their layers.
+Adam works weight by weight. So training a bank equals training its probes separately, up to
+rounding, at the price of one matrix product.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .._files import mapping_of, release
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 
-# Elements of X that are converted, gathered or moved to the device at a time; 16 MB in float32.
+# Elements of X that are converted, gathered or moved to the device at a time: 16 MB in float32.
 _CHUNK_ELEMENTS = 1 << 22
 
 
 class LinearProbeBank(nn.Module):
-    """P linear maps: (n_words, n_layers * n_neurons) to (n_words, P, n_outputs).
+    """P linear maps from (n_samples, n_layers * n_neurons) to (n_samples, P, n_outputs).
 
-    Each layer has P / n_layers probes, one after the other.
+    Each layer has P / n_layers probes. Those of the first layer come first.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class LinearProbeBank(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_probes, n_outputs, dtype=dtype))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Apply every probe of the bank."""
+        """Return the outputs of all probes."""
         rows, bias = by_layer(self.weight, self.n_layers), by_layer(self.bias, self.n_layers)
         outputs = torch.baddbmm(bias[..., None], rows, layers_of(X, self.n_layers).mT)
         return outputs.view(*self.bias.shape, -1).permute(2, 0, 1)
 
 
-class BankObjective(nn.Module):
+class BankCriterion(nn.Module):
     """The mean loss of a batch plus the penalties, one number for each probe of a bank."""
 
     lambda_l1: Tensor
@@ -66,14 +66,22 @@ class BankObjective(nn.Module):
     def forward(
         self, outputs: Tensor, targets: Tensor, sample_weight: Tensor, weight: Tensor
     ) -> Tensor:
-        """Objective (P,) of outputs (n_words, P, n_outputs) and targets (n_words, n_outputs)."""
+        """Return the objectives (P,).
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_samples, P, n_outputs)
+        targets : Tensor of shape (n_samples, n_outputs)
+        sample_weight : Tensor of shape (n_samples,)
+        weight : Tensor of shape (P, n_outputs, n_neurons)
+        """
         share = sample_weight / len(outputs)
         terms, _ = self.loss(outputs.permute(1, 2, 0), targets.T, share)
         return terms.sum((1, 2)) + penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
 
 
-class WordDataset(TensorDataset):
-    """Words, targets and weights, and the file mapping that the words lie in, if they do."""
+class MappedDataset(TensorDataset):
+    """X, targets and weights, and the file mapping of X if it is memory-mapped."""
 
     def __init__(self, *tensors: Tensor, mapping: mmap | None = None):
         super().__init__(*tensors)
@@ -81,10 +89,10 @@ class WordDataset(TensorDataset):
 
 
 class TensorBatches:
-    """Mini-batches as slices of tensors, moved to the device and to its dtype chunk by chunk.
+    """Mini-batches as slices of tensors, converted and moved to the device chunk by chunk.
 
-    torch's DataLoader collates single rows, which costs more than a probing step. With a
-    `shuffle`, a RandomState, each pass takes the rows in a new order.
+    torch's DataLoader collates single rows, which costs more than a training step of a probe. If
+    `shuffle` is a RandomState, each pass takes the rows in a new order.
     """
 
     def __init__(
@@ -93,7 +101,7 @@ class TensorBatches:
         batch_size: int,
         shuffle: np.random.RandomState | None = None,
     ):
-        if isinstance(dataset, Subset):  # skorch splits off words for validation, if asked to
+        if isinstance(dataset, Subset):  # skorch's train_split holds out samples
             whole: Any = dataset.dataset
             self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
@@ -109,30 +117,31 @@ class TensorBatches:
                 yield X, (targets, sample_weight)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Words, targets and weights of many batches; all but the last chunk of whole ones."""
-        n_words, width = self.tensors[0].shape
-        size = min(n_words, self.batch_size * max(1, _CHUNK_ELEMENTS // (width * self.batch_size)))
+        """Yield X, targets and weights of many batches, whole ones except for the last."""
+        n_samples, width = self.tensors[0].shape
+        n_batches = max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
+        size = min(n_samples, self.batch_size * n_batches)
         move = self._mover(torch.Size((size, width)), self.tensors[-1])
         rows: Iterable[slice | Tensor]
         if self.shuffle is None:
-            rows = (slice(start, start + size) for start in range(0, n_words, size))
+            rows = (slice(start, start + size) for start in range(0, n_samples, size))
         else:
-            rows = torch.from_numpy(self.shuffle.permutation(n_words)).split(size)
+            rows = torch.from_numpy(self.shuffle.permutation(n_samples)).split(size)
         for some in rows:
             X, targets, sample_weight = (_take(tensor, some) for tensor in self.tensors)
             yield move(X), targets, sample_weight
             release(self.mapping)
 
     def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return what brings a chunk of X to the device and dtype of the other tensors."""
+        """Return a function that converts a chunk of X to the device and dtype of `target`."""
         X = self.tensors[0]
         if X.device == target.device and X.dtype == target.dtype:
             return lambda chunk: chunk
         if target.device.type == "cuda":
             return lambda chunk: like(chunk, target)
-        # One place for all chunks: allocated one by one, they leave holes that nothing else fits.
-        place = target.new_empty(shape)
-        return lambda chunk: place[: len(chunk)].copy_(chunk)
+        # All chunks share one buffer: allocating each would fragment the memory.
+        buffer = target.new_empty(shape)
+        return lambda chunk: buffer[: len(chunk)].copy_(chunk)
 
 
 class LinearProbeNet(NeuralNet):
@@ -141,24 +150,36 @@ class LinearProbeNet(NeuralNet):
     Parameters
     ----------
     closed_form : bool, default=True
-        Train with closed-form gradients. `get_loss` states the same objective for autograd, so
-        skorch's stock training step gives the same weights, only slower, and takes any
-        optimizer, module and callbacks.
+        Whether to train with closed-form gradients. `get_loss` is the same objective for
+        autograd: skorch's own training step gives the same weights, more slowly, and works with
+        any optimizer, module and callbacks.
     """
 
     def __init__(self, *args: Any, closed_form: bool = True, **kwargs: Any):
         self.closed_form = closed_form
         super().__init__(*args, **kwargs)
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Sum of the objectives: the probes share no weight, so each gets its own gradient."""
+    def get_loss(
+        self, y_pred: Tensor, y_true: tuple[Tensor, Tensor], X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Return the sum of the objectives.
+
+        The probes share no weight, so that each gets the gradient of its own objective.
+        """
         return self.criterion_(y_pred, *y_true, self.module_.weight).sum()
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Train on every batch once, without waiting for the device in between."""
+    def run_single_epoch(
+        self,
+        iterator: Iterable[Any],
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., Any],
+        **fit_params: Any,
+    ) -> None:
+        """Train on every batch once, without synchronizing with the device in between."""
         if not self.closed_form:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-            if training:  # skorch leaves it to a callback
+            if training:  # in skorch, a callback does this
                 names = f"{prefix}_loss", f"{prefix}_batch_size"
                 losses, sizes = zip(*self.history[-1, "batches", :, names], strict=True)
                 self.history.record(f"{prefix}_loss", float(np.average(losses, weights=sizes)))
@@ -167,8 +188,8 @@ class LinearProbeNet(NeuralNet):
                 self.steps_ = make_steps(self.module_, self.criterion_, self.optimizer_)
             self.history.record(f"{prefix}_loss", self.steps_.train(iterator).tolist())
 
-    def notify(self, method_name, **kwargs):
-        """Take a KeyboardInterrupt of a callback as skorch does: training is to end here."""
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Notify the callbacks. As in skorch, a KeyboardInterrupt after an epoch ends training."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt:
@@ -177,40 +198,40 @@ class LinearProbeNet(NeuralNet):
             self.stopped_ = True
 
     def objective(self, dataset: TensorDataset, batch_size: int = 8192) -> list[float]:
-        """Objective of each probe on all words, as the weights stand."""
+        """Return the objective of each probe on all samples, with the current weights."""
 
         def evaluate(X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
             return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)
 
-        self.module_.eval()  # skorch's steps set it as they need it
+        self.module_.eval()  # skorch's training step sets the mode it needs
         return _mean_over(TensorBatches(dataset, batch_size), evaluate)
 
     def finish(self) -> None:
-        """Leave nothing on the device, so that the net loads where there is none."""
+        """Move the net to the CPU, so that it loads on machines without the device."""
         self.device = "cpu"
         self.module_.to("cpu").zero_grad()
         self.criterion_.to("cpu")
-        self.optimizer_.state.clear()  # moments of a finished training, twice the weights' size
+        self.optimizer_.state.clear()  # Adam's moments, twice the size of the weights
         self.__dict__.pop("steps_", None)
 
 
 def make_dataset(
     X: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray, device: torch.device
 ) -> TensorDataset:
-    """Put the training data on the device, X only if it fits; on the CPU X is a view, not a copy.
+    """Move the training data to the device, X only if it fits. On the CPU X is not copied.
 
     Parameters
     ----------
-    X : ndarray of shape (n_words, n_neurons), of a floating dtype
-    targets : ndarray of shape (n_words, n_outputs)
-        One-hot classes or real values, shared by the probes.
-    sample_weight : ndarray of shape (n_words,), with mean 1
+    X : ndarray of shape (n_samples, n_neurons), of a floating dtype
+    targets : ndarray of shape (n_samples, n_outputs)
+        One-hot classes or numbers, shared by the probes.
+    sample_weight : ndarray of shape (n_samples,), with mean 1
         In the dtype to train in, float32 or float64.
     device : torch.device
     """
     dtype = sample_weight.dtype
     small = (torch.from_numpy(array.astype(dtype)).to(device) for array in (targets, sample_weight))
-    return WordDataset(to_device(as_tensor(X), device), *small, mapping=mapping_of(X))
+    return MappedDataset(to_device(as_tensor(X), device), *small, mapping=mapping_of(X))
 
 
 def make_net(
@@ -228,7 +249,7 @@ def make_net(
     n_layers: int = 1,
     net_params: dict[str, Any] | None = None,
 ) -> LinearProbeNet:
-    """Build the net of a bank of P probes that starts at the given weights.
+    """Return the net of a bank of P probes, with the given weights.
 
     Parameters
     ----------
@@ -240,18 +261,18 @@ def make_net(
     batch_size : int
     learning_rate : float
     shuffle : RandomState or None
-        Draws a new order of the words for each epoch; None keeps theirs.
+        Draws a new order of the samples for each epoch. None keeps the order of X.
     device : torch.device
     n_layers : int, default=1
-        Layers that the words have; each gets P / n_layers of the probes.
+        Number of layers of X. Each has P / n_layers of the probes.
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace these; with any, skorch's stock training
-        step is taken.
+        Parameters of ``skorch.NeuralNet`` that replace these. If any are given, skorch's own
+        training step is used.
 
     Returns
     -------
     LinearProbeNet
-        Initialized; train it with :func:`train_epoch`.
+        The initialized net. Train it with :func:`train_epoch`.
     """
     n_probes, n_outputs, n_neurons = weight.shape
     dtype = torch.from_numpy(weight).dtype
@@ -262,7 +283,7 @@ def make_net(
         "module__n_neurons": n_neurons,
         "module__dtype": dtype,
         "module__n_layers": n_layers,
-        "criterion": BankObjective,
+        "criterion": BankCriterion,
         "criterion__loss": loss,
         "criterion__lambda_l1": lambda_l1,
         "criterion__lambda_l2": lambda_l2,
@@ -279,9 +300,9 @@ def make_net(
         "device": str(device),
         "verbose": 0,
     }
-    net_params = deepcopy(net_params or {})  # callbacks remember what they saw
+    net_params = deepcopy(net_params or {})  # callbacks have state
     if own := sorted({"device", "max_epochs"} & net_params.keys()):
-        raise ValueError(f"net_params has {own}: set these parameters of the probe instead.")
+        raise ValueError(f"net_params contains {own}. Set these parameters of the probe instead.")
     params |= {**net_params, "closed_form": not net_params}
     if params["batch_size"] < 1:
         raise ValueError(
@@ -297,8 +318,8 @@ def make_net(
         shape = tuple(getattr(getattr(net.module_, name, None), "shape", ()))
         if shape != array.shape:
             raise ValueError(
-                f"A module in net_params needs a parameter `{name}` of shape {array.shape}, as "
-                f"LinearProbeBank has it; {type(net.module_).__name__} has {shape or 'none'}."
+                f"A module in net_params must have a parameter `{name}` of shape {array.shape}, "
+                f"like LinearProbeBank. {type(net.module_).__name__} has {shape or 'none'}."
             )
         with torch.no_grad():
             getattr(net.module_, name).copy_(torch.from_numpy(array))
@@ -306,13 +327,13 @@ def make_net(
 
 
 def train_epoch(net: LinearProbeNet, dataset: TensorDataset) -> list[float]:
-    """Train one pass over the words.
+    """Train for one pass over the samples.
 
     Returns
     -------
     list of P floats
-        The objective of each probe, averaged over the epoch while the weights move; their sum
-        where skorch's stock step trains.
+        The objective of each probe, averaged over the epoch while the weights move. With
+        skorch's own training step, their sum.
     """
     multiply_adds = min(net.batch_size, len(dataset)) * net.module_.weight.numel()
     with torch_threads(multiply_adds):
@@ -322,7 +343,7 @@ def train_epoch(net: LinearProbeNet, dataset: TensorDataset) -> list[float]:
 
 @torch.inference_mode()
 def _mean_over(batches: Iterable, objective: Callable[..., Tensor]) -> list[float]:
-    """Mean of the objectives (P,) of batches, each with the weight of its words."""
+    """Return the mean of the objectives (P,) over the samples of all batches."""
     values, sizes = [], []
     for X, (targets, sample_weight) in batches:
         values.append(objective(X, targets, sample_weight))

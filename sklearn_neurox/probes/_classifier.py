@@ -3,45 +3,75 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
 
+from .._labels import check_one_kind
 from .._warnings import UnseenLabelsWarning, warn
 
 
 class ProbeClassifierMixin(ClassifierMixin):
-    """A classifier that tells of labels which it cannot know."""
+    """Mixin whose ``score`` warns about labels that were not seen during training."""
 
-    def score(self, X, y, sample_weight=None):
-        """Accuracy.
+    classes_: NDArray
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
             Activations.
-        y : array-like of shape (n_words,)
+        y : array-like of shape (n_samples,)
             Labels.
-        sample_weight : array-like of shape (n_words,), default=None
-            Weights of the words.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
         float
-            Share of the words whose label is predicted.
+            Share of the samples whose label is predicted.
 
         Warns
         -----
-        UserWarning
-            If y has labels that training had not: their words count as wrong.
+        UnseenLabelsWarning
+            If y has labels that were not seen during training. Their samples are scored as
+            errors.
         """
         score = super().score(X, y, sample_weight)  # first, as it checks y
         labels = np.unique(np.asarray(y))
         unseen = labels[~np.isin(labels, self.classes_)].tolist()
         if unseen:
-            n_words = int(np.isin(y, unseen).sum())
+            n_samples = int(np.isin(y, unseen).sum())
             warn(
-                f"{n_words} of {len(np.asarray(y))} words have labels that training had not, "
-                f"{', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}: they count as "
-                "wrong. Leave rare labels out, or see to it that training has them.",
+                f"{n_samples} of {len(np.asarray(y))} samples have labels not seen during "
+                f"training, {', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}: they "
+                "are scored as errors. Remove rare labels, or make sure that the training samples "
+                "contain them.",
                 UnseenLabelsWarning,
             )
         return score
+
+
+def check_class_labels(y: NDArray) -> None:
+    """Raise if labels of different kinds are mixed, or are continuous values."""
+    check_one_kind(y, name="y")
+    check_classification_targets(y)
+
+
+def encode_classes(y: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
+    """Return the classes of `y`, sorted, and the class of each sample as an index.
+
+    Raises
+    ------
+    ValueError
+        If there is a single class.
+    """
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"A probe requires at least 2 classes, got 1 class: all {len(y)} samples with a "
+            f"positive weight have the label {classes.tolist()[0]!r}."
+        )
+    return classes, codes

@@ -1,50 +1,48 @@
-r"""The smooth part of a probe's objective: the mean loss on a training set, and its gradient.
+"""The smooth part of a probe's objective: the mean loss on a training set, and its gradient.
 
-A datafit is what the exact solver minimises, penalties apart. Each takes a bank of K probes and
-sees the neurons centred at their weighted means, which the free bias makes up for: it costs two
-small products and no copy of X, and spares the solver a direction along which all neurons move.
+A datafit is what the exact solver minimizes, apart from the penalties. It evaluates a bank of K
+probes on neurons that are centered at their weighted means, which the free bias makes up for.
+Centering costs two small products and no copy of X, and spares the solver a direction along which
+all neurons move.
 
-:class:`RowsDatafit` goes through the words at every evaluation. :class:`GramDatafit` goes through
-them once: a squared error depends on them only through X'X and X'y.
+:class:`RowsDatafit` reads the samples in every evaluation. :class:`GramDatafit` reads them once: a
+squared error depends on them only through X'X and X'y.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .._device import gram, like, to_device
+from .._device import like, to_device
 from ._objective import LOSSES
 
-# Of a sum of squares, what must be left of it by subtraction; its rounding is 1e-16.
-_LEAST_SHARE = 1e-6
 # Elements of the largest temporary array, 64 MB in float32.
 _CHUNK_ELEMENTS = 1 << 24
 
 
 class Datafit(Protocol):
-    """The mean loss of a bank on centred neurons.
+    """The mean loss of a bank on centered neurons.
 
     Attributes
     ----------
     mean : Tensor of shape (n_neurons,)
-        What the neurons are centred at.
+        The means that are subtracted from the neurons.
     variance : Tensor of shape (n_neurons,)
         0 where a neuron is constant up to rounding.
     curvature : Tensor of shape (n_outputs,)
-        Second derivative of the loss by each bias, roughly; by a weight it is this times the
+        Approximate second derivative of the loss by each bias. By a weight it is this times the
         variance of the neuron.
     null_bias : Tensor of shape (n_outputs,)
-        The best bias where all weights are 0.
+        The best bias if all weights are 0.
     magnitude : float
-        Size of what adds up to the mean loss, where that is larger than the loss.
+        Size of the terms that add up to the mean loss, if it is larger than the loss.
     lever : float
-        Largest mean of a neuron, in standard deviations where these are below 1; at least 1.
+        Largest mean of a neuron, in standard deviations where these are below 1. At least 1.
     """
 
     mean: Tensor
@@ -55,22 +53,30 @@ class Datafit(Protocol):
     lever: float
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean loss (K,) in float64, its gradient by weight (K, C, d) and by bias (K, C)."""
+        """Return the mean loss (K,) in float64, and its gradients by weight and by bias.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (K, n_outputs, n_neurons)
+        bias : Tensor of shape (K, n_outputs)
+            For centered neurons.
+        """
 
     def restrict(self, neurons: Tensor) -> Datafit:
-        """Return the same on some of the neurons."""
+        """Return the datafit on some of the neurons."""
 
 
 class RowsDatafit:
-    """The mean loss on words, chunk by chunk.
+    """The mean loss on samples, computed chunk by chunk.
 
     Parameters
     ----------
-    X : Tensor of shape (n_words, n_neurons)
-        In any floating dtype and on any device; chunks of it are moved to those of `share`.
-    targets : Tensor of shape (n_outputs, n_words)
-    share : Tensor of shape (n_words,)
-        Weights of the words, with sum 1.
+    X : Tensor of shape (n_samples, n_neurons)
+        In any floating dtype and on any device. Chunks are moved to the device and dtype of
+        `share`.
+    targets : Tensor of shape (n_outputs, n_samples)
+    share : Tensor of shape (n_samples,)
+        Weights of the samples, with sum 1.
     loss : key of LOSSES
     """
 
@@ -85,9 +91,9 @@ class RowsDatafit:
         mean = total.to(share.dtype)
         rest, squares = torch.zeros_like(total), torch.zeros_like(total)
         for part, _, weight in self._chunks():
-            centred = part - mean
-            rest += weight @ centred  # what rounding has left in the mean
-            squares += weight @ centred.square_()
+            centered = part - mean
+            rest += weight @ centered  # the rounding error of the mean
+            squares += weight @ centered.square_()
         self.mean = (mean + rest).to(share.dtype)
         self.variance = _without_rounding((squares - rest**2).to(share.dtype), self.mean)
         self.lever = _lever(self.mean, self.variance)
@@ -118,87 +124,15 @@ class RowsDatafit:
         return part
 
     def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Words, targets and shares such that neither words nor `width` outputs grow large."""
+        """Yield X, targets and shares of as many samples as `width` outputs fit into a chunk."""
         size = max(1, _CHUNK_ELEMENTS // max(width, self.X.shape[1]))
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
             yield like(self.X[rows], self.share), self.targets[:, rows], self.share[rows]
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Sums over words of products of neurons and targets; sums over parts add and subtract.
-
-    Parameters
-    ----------
-    products : Tensor of shape (1 + n_neurons + n_outputs, 1 + n_neurons + n_outputs), float64
-        Weighted sum of the outer products of the rows (1, neurons, targets), each column less
-        its origin.
-    origin : Tensor of shape (n_neurons + n_outputs,), float64
-        Near the means, so that no variance is lost to rounding.
-    n_outputs : int
-    """
-
-    products: Tensor
-    origin: Tensor
-    n_outputs: int
-
-    @classmethod
-    def of(
-        cls, X: Tensor, targets: Tensor, weight: Tensor, origin: Tensor | None = None
-    ) -> Moments:
-        """Go through the words (n_words, n_neurons), targets (n_outputs, n_words) in float64.
-
-        The means are the origin, if none is given.
-        """
-        targets, weight = targets.double(), weight.double()
-        width = 1 + X.shape[1] + len(targets)
-        size = max(1, _CHUNK_ELEMENTS // width)
-        chunks = [slice(start, start + size) for start in range(0, len(X), size)]
-        if origin is None:
-            total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
-            origin = torch.cat([total, targets @ weight]) / weight.sum()
-        products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
-        for rows in chunks:
-            part = weight.new_ones(len(X[rows]), width)
-            words = X[rows].to(weight.device)
-            torch.sub(words, origin[: X.shape[1]], out=part[:, 1 : 1 + X.shape[1]])
-            part[:, 1 + X.shape[1] :] = targets[:, rows].T - origin[X.shape[1] :]
-            products += gram(part.mul_(weight[rows, None].sqrt()))
-        return cls(products, origin, len(targets))
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.products + other.products, self.origin, self.n_outputs)
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.products - other.products, self.origin, self.n_outputs)
-
-    def is_lost_in(self, total: Moments) -> bool:
-        """Tell whether a variance is so small that rounding of the total is seen in it."""
-        n_words = self.products[0, 0]
-        scatter = (self.products.diagonal() - self.products[0] ** 2 / n_words)[1:]
-        whole = total.products.diagonal()[1:]
-        rounding = 16 * torch.finfo(torch.float64).eps * self.origin
-        moves = whole > total.products[0, 0] * rounding**2
-        return bool((moves & (scatter < _LEAST_SHARE * whole)).any())
-
-    def datafit(self) -> GramDatafit:
-        """Mean squared error on these words."""
-        mean = self.products[0] / self.products[0, 0]
-        covariance = (self.products / self.products[0, 0]).addr_(mean, mean, alpha=-1)[1:, 1:]
-        n = len(self.origin) - self.n_outputs
-        means = self.origin + mean[1:]
-        return GramDatafit(
-            gram=covariance[:n, :n],
-            cross=covariance[n:, :n],
-            target_variance=covariance.diagonal()[n:],
-            mean=means[:n],
-            target_mean=means[n:],
-        )
-
-
 class GramDatafit:
-    """The mean squared error, from the second moments of the words; in float64.
+    """The mean squared error, computed from the second moments of the samples in float64.
 
     Parameters
     ----------
@@ -243,7 +177,7 @@ class GramDatafit:
 
 
 def _null_model(loss: str, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """Best bias without any weight, and the curvature of the loss there."""
+    """Return the best bias if all weights are 0, and the curvature of the loss there."""
     if loss == "softmax_cross_entropy":
         return mean.log(), mean * (1 - mean)
     if loss == "logistic":
@@ -252,13 +186,12 @@ def _null_model(loss: str, mean: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _lever(mean: Tensor, variance: Tensor) -> float:
-    """Largest mean, in standard deviations where these are below 1; at least 1."""
     unit = variance.sqrt().clamp_max(1)
     return max(1.0, (mean.abs() / torch.where(unit > 0, unit, torch.inf)).max().item())
 
 
 def _without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
-    """Set the variances to 0 that are no larger than the rounding of numbers of this size."""
+    """Set a variance to 0 if it is no larger than the rounding of numbers of this size."""
     eps = torch.finfo(variance.dtype).eps
     floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
     return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

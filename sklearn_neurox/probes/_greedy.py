@@ -1,51 +1,76 @@
-"""Greedy choice of neurons by what Gaussians read from them."""
+"""Greedy choice of neurons by the information that Gaussians extract from them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import entr, logsumexp
 from sklearn.utils import gen_batches
+from tqdm.auto import tqdm
 
-_ROWS = 512  # words in one piece of work
-_CELLS = 2**17  # classes x neurons x words in one piece: 1 MB, as a core's cache holds
+_ROWS = 512  # samples per chunk
+_CELLS = 2**17  # classes x neurons x samples per chunk: 1 MB, which fits into a core's cache
 _LEAST = -600.0  # exp is slow below -700, where numbers are subnormal or 0
 
 
 class GreedyChoice:
-    """Neurons chosen so far, and what each other neuron would tell beside them.
+    """The neurons chosen so far, and the information of each other neuron together with them.
 
-    In the Gaussian of a class, a neuron given the chosen ones has a mean linear in z, the chosen
-    neurons whitened by the Cholesky factor of their covariance, and a variance of its own. A
-    chosen neuron adds one row to the factor and one to z: nothing is ever refitted. `codes` are
-    the classes of the words as indices, `n_chosen` says how many neurons will be chosen.
+    In the Gaussian of a class, a neuron given the chosen ones has a mean that is linear in z, the
+    chosen neurons whitened by the Cholesky factor of their covariance, and a variance that is
+    constant. A chosen neuron adds one row to the factor and one to z, and nothing is refitted.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_classes, n_neurons)
+    covariances : ndarray of shape (n_classes, n_neurons, n_neurons)
+    class_prior : ndarray of shape (n_classes,)
+    n_chosen : int
+        Number of neurons that will be chosen.
+    X : ndarray of shape (n_samples, n_neurons)
+    codes : ndarray of shape (n_samples,)
+        Class of each sample, as an index.
+    weight : ndarray of shape (n_samples,)
     """
 
-    def __init__(self, probe, n_chosen, X, codes, weight):
-        n_classes, n_neurons = probe.means_.shape
+    def __init__(
+        self,
+        means: NDArray[np.float64],
+        covariances: NDArray[np.float64],
+        class_prior: NDArray[np.float64],
+        n_chosen: int,
+        X: NDArray,
+        codes: NDArray[np.intp],
+        weight: NDArray[np.float64],
+    ):
+        n_classes, n_neurons = means.shape
         self.X = X
         self.weight = weight / weight.sum()
-        self.own = np.zeros((n_classes, len(X)))  # weight of a word, in the row of its class
+        self.own = np.zeros((n_classes, len(X)))  # weight of each sample, in the row of its class
         self.own[codes, np.arange(len(X))] = self.weight
-        self.covariances = probe.covariances_
-        self.variance = np.einsum("cjj->cj", self.covariances).copy()  # given the chosen neurons
-        # Coefficients of each neuron on z, after its mean, which goes with a row of ones.
+        self.covariances = covariances
+        self.variance = np.einsum("cjj->cj", covariances).copy()  # given the chosen neurons
+        # Coefficients of each neuron on z. The first is its mean, which belongs to a row of ones.
         self.factor = np.empty((n_classes, n_neurons, 1 + n_chosen))
-        self.factor[:, :, 0] = probe.means_
+        self.factor[:, :, 0] = means
         self.z = np.ones((n_classes, 1 + n_chosen, len(X)))
         self.size = 1  # columns in use
-        # Log p(class, chosen neurons), but for a number the same for all classes.
-        log_prior = np.log(probe.class_prior_)
+        # Log p(class, chosen neurons), up to a number that is the same for all classes.
+        log_prior = np.log(class_prior)
         self.log_joint = np.tile((log_prior - log_prior.max())[:, np.newaxis], len(X))
         self.entropy = entr(self.own.sum(axis=1)).sum()
 
     @property
-    def bits(self):
-        """What the chosen neurons tell."""
+    def bits(self) -> float:
+        """Information of the chosen neurons."""
         log_proba = (self.own * self.log_joint).sum()
         log_proba -= logsumexp(self.log_joint, axis=0) @ self.weight
         return (self.entropy + log_proba) / np.log(2)
 
-    def add(self, neuron):
+    def add(self, neuron: int) -> None:
         """Choose a neuron."""
         k = self.size
         row = self.factor[:, neuron, :k]
@@ -59,18 +84,47 @@ class GreedyChoice:
         self.log_joint -= self.log_joint.max(axis=0)
         self.size += 1
 
-    def score(self, candidates):
-        """Bits of the chosen neurons together with each of the candidates."""
+    def choose(
+        self, n_neurons: int, candidates: NDArray[np.intp], *, verbose: int = 0
+    ) -> tuple[list[int], list[float]]:
+        """Choose neurons one by one, each the one with most information.
+
+        Parameters
+        ----------
+        n_neurons : int
+        candidates : ndarray of int
+            Neurons to choose from, sorted.
+        verbose : int, default=0
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        ordering : list of n_neurons ints
+        bits : list of n_neurons + 1 floats
+            Information before any choice, and after each.
+        """
+        left, ordering, bits = candidates, [], [self.bits]
+        for _ in tqdm(range(n_neurons), unit="neuron", desc="rank", disable=not verbose):
+            scores = self.score(left)
+            best = scores.max()
+            # Equal neurons differ by rounding, and the lowest index is to come first.
+            chosen = np.flatnonzero(scores >= best - 1e-10 * max(1, abs(best)))[0]
+            ordering.append(int(left[chosen]))
+            bits.append(float(scores[chosen]))
+            self.add(ordering[-1])
+            left = np.delete(left, chosen)
+        return ordering, bits
+
+    def score(self, candidates: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the information of the chosen neurons together with each candidate, in bits."""
         n_together = max(1, _CELLS // (len(self.factor) * _ROWS))
-        with np.errstate():  # restores the buffer
-            # numpy copies what it broadcasts where the buffer is longer than a row of words.
-            np.setbufsize(256)
+        with _short_buffer():
             pieces = gen_batches(len(candidates), n_together)
             log_proba = [self._log_proba(candidates[piece]) for piece in pieces]
         return (self.entropy + np.concatenate(log_proba)) / np.log(2)
 
-    def _log_proba(self, neurons):
-        """Mean over the words of log p(own class | chosen neurons and each of `neurons`)."""
+    def _log_proba(self, neurons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the mean over the samples of log p(own class | chosen neurons, each neuron)."""
         factor = self.factor[:, neurons, : self.size]
         variance = self.variance[:, neurons]
         rate = -0.5 / variance[:, :, np.newaxis]
@@ -88,11 +142,26 @@ class GreedyChoice:
         return total
 
 
-def _log_sum(log_joint, log_scale):
-    """Log of the sum over the classes of exp(log_joint) * exp(log_scale), both at most 1."""
+@contextmanager
+def _short_buffer() -> Iterator[None]:
+    """Let NumPy read broadcast operands in place.
+
+    NumPy copies a broadcast operand into its buffer, of 8,192 elements by default, if the rows of
+    the operand are shorter than the buffer. With a buffer shorter than the `_ROWS` columns of an
+    operand, scoring takes 5 to 15 % less time.
+    """
+    size = np.setbufsize(256)
+    try:
+        yield
+    finally:
+        np.setbufsize(size)
+
+
+def _log_sum(log_joint: NDArray[np.float64], log_scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log of the sum over classes of exp(log_joint + log_scale), both at most 0."""
     clipped = np.maximum(log_joint, _LEAST) if log_joint.min() < _LEAST else log_joint
     joint = np.exp(clipped)
     total = (np.exp(log_scale).T[:, np.newaxis] @ joint.swapaxes(0, 1))[:, 0]
-    if total.min() > np.exp(_LEAST + 100):  # what was raised to the least is lost in the sum
+    if total.min() > np.exp(_LEAST + 100):  # the clipped terms are below the rounding of the sum
         return np.log(total)
     return logsumexp(log_joint + log_scale[:, :, np.newaxis], axis=0)

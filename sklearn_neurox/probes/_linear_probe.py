@@ -1,16 +1,18 @@
-"""What the linear probes share: from words and labels to solvers, and back to ``coef_``."""
+"""The base class of the linear probes: from samples to a solver, and back to ``coef_``."""
 
 from __future__ import annotations
 
-import itertools
 from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -18,12 +20,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._validation import validate_activations
-from .._warnings import warn
-from ._objective import penalty
-from ._solvers import TrainingSet, solve_adam, solve_owlqn
+from ._second_moments import Moments
+from ._solver import as_array
+from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 
-# What the last fit has left behind, and the next one may not.
-_FITTED = (
+# Fitted attributes, cleared before each fit.
+FITTED = (
     "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_", "net_"
 )  # fmt: skip
 # Rows of float16 activations that are predicted on at a time.
@@ -31,13 +33,13 @@ _PREDICTED_AT_ONCE = 8192
 
 
 class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
-    """A linear map from the activations of a word to outputs, trained on an objective."""
+    """A linear map from the activations of a sample to outputs, trained on an objective."""
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "lambda_l1": [Interval(Real, 0, None, closed="left")],
         "lambda_l2": [Interval(Real, 0, None, closed="left")],
         "l2_penalty": [StrOptions({"norm", "squared"})],
-        "solver": [StrOptions({"adam", "owlqn"})],
+        "solver": [StrOptions(SOLVERS.keys())],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -50,172 +52,215 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-    _loss: str
-    classes_: np.ndarray
+    _loss: ClassVar[str]
+
+    lambda_l1: float
+    lambda_l2: float
+    l2_penalty: str
+    solver: str
+    net_params: dict[str, Any] | None
+    warm_start: bool
+    device: str | torch.device
+    random_state: int | np.random.RandomState | None
+    verbose: int
+    classes_: NDArray
+    coef_: NDArray
+    intercept_: NDArray
 
     @abstractmethod
-    def _encode(self, y):
-        """Turn y into targets (n_words, n_outputs), and a dict of attributes to turn them back."""
-
-    def _weigh(self, y, sample_weight):
-        """Weigh the words by what they are."""
-        return sample_weight
-
-    def _warn_if_separated(self, X, y, sample_weight):
-        """Warn of words of training that leave the objective without a minimiser."""
-
-    def _goes_on(self):
-        """Tell whether training goes on from the last fit."""
-        return self.warm_start and hasattr(self, "coef_")
+    def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Validate X and y, and return them as arrays."""
 
     @abstractmethod
-    def _as_coef(self, weight, bias, y):
+    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+        """Return the targets (n_samples, n_outputs), and fitted attributes to decode them with."""
+
+    @abstractmethod
+    def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         """Shape W (n_outputs, n_neurons) and b (n_outputs,) as ``coef_`` and ``intercept_``."""
 
     @abstractmethod
-    def _get_coef(self):
+    def _get_weights(self) -> tuple[NDArray, NDArray]:
         """Return a W and b that predict as ``coef_`` and ``intercept_`` do."""
 
-    def _fit(self, X, y, sample_weight):
-        is_adam = self.solver == "adam"
-        name, at_most = ("epoch", self.max_epochs) if is_adam else ("iteration", self.max_iter)
+    def _weigh(self, y: NDArray, sample_weight: NDArray) -> NDArray:
+        """Multiply the weights of the samples by those of their targets."""
+        return sample_weight
+
+    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
+        """Warn if the training samples leave the objective without a minimizer."""
+
+    def _is_warm(self) -> bool:
+        """Return whether training starts from the last fit."""
+        return self.warm_start and hasattr(self, "coef_")
+
+    def _fit(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> Self:
+        solver_class = SOLVERS[self.solver]
+        name, at_most = solver_class.step_name, getattr(self, solver_class.max_steps)
         with fit_task(self, X, y, max_subtasks=at_most) as context:
-            count = itertools.count(1)
-
-            def monitor(objective, fitted):
-                step = context.subcontext(name).call_on_fit_task_begin(estimator=self, X=X, y=y)
-                if self.verbose:
-                    print(f"[{type(self).__name__}] {name} {next(count)}: {objective:.6g}")
-                return step.call_on_fit_task_end(
-                    estimator=self, X=X, y=y, reconstruction_attributes=fitted
-                )
-
             lambdas = [(self.lambda_l1, self.lambda_l2)]
-            (fitted,) = self._fit_bank(X, y, sample_weight, lambdas, monitor=monitor)
+            training = self._prepare(X, y, sample_weight, lambdas)
+            solver, stopped = training.solver, False
+            for count, step in enumerate(solver.steps(), start=1):
+                task = context.subcontext(name).call_on_fit_task_begin(estimator=self, X=X, y=y)
+                if self.verbose:
+                    print(f"[{type(self).__name__}] {name} {count}: {step.objective[0]:.6g}")
+                stopped = task.call_on_fit_task_end(
+                    estimator=self,
+                    X=X,
+                    y=y,
+                    reconstruction_attributes=training.fitted_at(step),
+                )
+                if stopped:
+                    break
+            solutions = solver.solutions()
+            solver.warn(solutions, stopped=stopped)
+            (fitted,) = map(training.fitted_by, solutions)
             self._set_fitted(fitted)
         return self
 
-    def _fit_bank(self, X, y, sample_weight, lambdas, *, monitor=None, n_layers=1, moments=None):
-        """Train a probe for each layer and each pair of lambdas on the same words.
+    def _fit_bank(
+        self,
+        X: NDArray,
+        y: NDArray,
+        sample_weight: ArrayLike | None,
+        lambdas: Sequence[tuple[float, float]],
+        *,
+        n_layers: int = 1,
+        moments: Moments | None = None,
+    ) -> list[dict[str, Any]]:
+        """Train a probe for each layer and each pair of lambdas on the same samples.
 
         Parameters
         ----------
         X, y : ndarray, validated
         sample_weight : array-like or None
         lambdas : list of (lambda_l1, lambda_l2)
-        monitor : callable, default=None
-            For a single probe; called after each step with the objective and a dict of what is
-            fitted so far, returns whether to stop.
         n_layers : int, default=1
-            Layers of X, runs of columns.
+            Number of layers of X, each a run of columns.
         moments : Moments, default=None
-            Of the words, if they are known and the loss is the squared error.
+            Second moments of the samples, if they are known.
 
         Returns
         -------
         list of dict
-            Fitted attributes: for each layer one for each pair.
+            Fitted attributes, for each layer one for each pair.
         """
-        if self.net_params and self.solver != "adam":
-            raise ValueError(f'net_params are for solver="adam"; {self.solver!r} has no net.')
+        training = self._prepare(X, y, sample_weight, lambdas, n_layers=n_layers, moments=moments)
+        return [training.fitted_by(solution) for solution in training.solver.run()]
+
+    def _prepare(
+        self,
+        X: NDArray,
+        y: NDArray,
+        sample_weight: ArrayLike | None,
+        lambdas: Sequence[tuple[float, float]],
+        *,
+        n_layers: int = 1,
+        moments: Moments | None = None,
+    ) -> _Training:
+        """Return the training of a bank. The parameters are those of :meth:`_fit_bank`."""
+        solver_class = SOLVERS[self.solver]
+        self._check_net_params(solver_class)
         device = resolve_device(self.device)
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
-        sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        X, y, sample_weight = _without_weightless(X, y, sample_weight)
-        X, y, sample_weight = _without_weightless(X, y, self._weigh(y, sample_weight))
-        previous = self._get_coef() if self._goes_on() else None
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        X, y, weight = _without_weightless(X, y, weight)
+        X, y, weight = _without_weightless(X, y, self._weigh(y, weight))
+        previous = self._get_weights() if self._is_warm() else None
         targets, labels = self._encode(y)
-        shape = (targets.shape[1], X.shape[1] // n_layers)
-        _check_start(previous, shape)
-        sample_weight /= sample_weight.max()  # the mean of large weights would overflow
-        sample_weight = (sample_weight / sample_weight.mean()).astype(dtype)
-        words = TrainingSet(X, targets, sample_weight, self._loss, device, moments)
+        weight /= weight.max()  # the mean of large weights would overflow
+        weight = (weight / weight.mean()).astype(dtype)
+        problem = Problem(
+            TrainingSet(X, targets, weight, self._loss, device, moments),
+            np.array(lambdas, dtype=np.float64),
+            self.l2_penalty,
+            previous,
+            random_state,
+            n_layers,
+        )
+        _check_start(previous, problem.shape)
+        params = {name: getattr(self, name) for name in solver_class.parameters()}
+        return _Training(self, solver_class(problem, **params), labels, y)
 
-        def as_fitted(weight, bias):
-            coef, intercept = self._as_coef(weight, bias, y)
-            return labels | {"coef_": coef, "intercept_": intercept}
-
-        def monitor_weights(objective, weight, bias):
-            return monitor(objective, as_fitted(weight, bias))
-
-        lambdas = np.array(lambdas, dtype=np.float64)
-        watch = monitor and monitor_weights
-        if self.solver == "owlqn":
-            solutions = solve_owlqn(self, words, lambdas, previous, monitor=watch)
-        else:
-            start = _random_start(shape, random_state) if previous is None else previous
-            start = tuple(array.astype(dtype) for array in start)
-            solutions = solve_adam(
-                self, words, lambdas, start, random_state, monitor=watch, n_layers=n_layers
-            )
-            if self._loss == "squared_error":
-                self._warn_of_bad_start(solutions, np.tile(lambdas, (n_layers, 1)), words)
-        return [as_fitted(each.weight, each.bias) | each.attributes for each in solutions]
-
-    def _warn_of_bad_start(self, solutions, lambdas, words):
-        """Warn if all that was trained has a greater error than the mean of the targets."""
-        mean = np.average(words.targets, axis=0, weights=words.sample_weight)
-        squares = (words.targets - mean) ** 2
-        of_mean = np.average(squares, axis=0, weights=words.sample_weight).mean()
-        weights = torch.from_numpy(np.stack([each.weight for each in solutions])).double()
-        lambda_l1, lambda_l2 = torch.from_numpy(lambdas.T)
-        penalties = penalty(weights, lambda_l1, lambda_l2, self.l2_penalty).numpy()
-        best = np.min([each.attributes["objective_"] for each in solutions] - penalties)
-        if best > (1 + 1e-3) * of_mean > 0:  # strong penalties leave the mean, and some jitter
-            warn(
-                f"After the last epoch the squared error is {best:.3g}, but that of always saying "
-                f"the mean of y is {of_mean:.3g}. Adam's steps are small for such numbers: "
-                "standardise y (TransformedTargetRegressor does), raise learning_rate or "
-                'max_epochs, or take solver="owlqn".',
-                ConvergenceWarning,
+    def _check_net_params(self, solver_class: type[Solver]) -> None:
+        if self.net_params and "net_params" not in solver_class.parameters():
+            names = [name for name, each in SOLVERS.items() if "net_params" in each.parameters()]
+            raise ValueError(
+                f"net_params requires solver={' or '.join(map(repr, names))}, got "
+                f"solver={self.solver!r}, which does not train a net."
             )
 
-    def _set_fitted(self, attributes):
-        for name in _FITTED:
+    def _set_fitted(self, attributes: Mapping[str, Any]) -> None:
+        for name in FITTED:
             self.__dict__.pop(name, None)
         for name, value in attributes.items():
             setattr(self, name, value)
 
-    def _outputs(self, X):
+    def _outputs(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)
         return self._apply(validate_activations(self, X, reset=False))
 
-    def _apply(self, X):
+    def _apply(self, X: NDArray) -> NDArray:
         if X.dtype != np.float16:
             return X @ self.coef_.T + self.intercept_
         batches = gen_batches(len(X), _PREDICTED_AT_ONCE)
         parts = [X[rows].astype(np.float32) @ self.coef_.T for rows in batches]
         return np.concatenate(parts) + self.intercept_
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # Prediction does not need the net, and no format but pickle could hold it.
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "net_"}
 
 
-def _without_weightless(X, y, sample_weight):
-    """Leave out the words of weight 0: they equal removed rows, also in the mini-batches."""
+@dataclass(frozen=True)
+class _Training:
+    """A solver at work for a probe, and how its weights become fitted attributes.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+    solver : Solver
+    labels : dict
+        Fitted attributes to decode targets with.
+    y : ndarray
+        The targets as they were given.
+    """
+
+    probe: LinearProbe
+    solver: Solver
+    labels: dict[str, NDArray]
+    y: NDArray
+
+    def fitted_at(self, step: Step) -> dict[str, Any]:
+        """Return the fitted attributes of a single probe after a step."""
+        dtype = self.solver.problem.data.sample_weight.dtype
+        return self._fitted(as_array(step.weight[0], dtype), as_array(step.bias[0], dtype))
+
+    def fitted_by(self, solution: Solution) -> dict[str, Any]:
+        """Return the fitted attributes of a solution."""
+        return self._fitted(solution.weight, solution.bias) | solution.attributes
+
+    def _fitted(self, weight: NDArray, bias: NDArray) -> dict[str, Any]:
+        coef, intercept = self.probe._as_coef(weight, bias, self.y)
+        return self.labels | {"coef_": coef, "intercept_": intercept}
+
+
+def _without_weightless(
+    X: NDArray, y: NDArray, sample_weight: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Drop the samples of weight 0. They equal removed rows, in the mini-batches too."""
     if sample_weight.all():
         return X, y, sample_weight.copy()
     kept = np.flatnonzero(sample_weight)
     return X[kept], y[kept], sample_weight[kept]
 
 
-def _random_start(shape, random_state):
-    """First weights, uniform as in ``torch.nn.Linear``."""
-    bound = 1 / np.sqrt(shape[1])
-    return (
-        random_state.uniform(-bound, bound, size=shape),
-        random_state.uniform(-bound, bound, size=shape[0]),
-    )
-
-
-def _check_start(previous, shape):
+def _check_start(previous: tuple[NDArray, NDArray] | None, shape: tuple[int, int]) -> None:
     if previous is not None and previous[0].shape != shape:
         raise ValueError(
-            f"warm_start=True goes on from the last fit and needs as many outputs: expected "
-            f"{len(previous[0])}, got {shape[0]}."
+            "warm_start=True continues from the last fit and requires the same number of outputs: "
+            f"expected {len(previous[0])}, got {shape[0]}."
         )

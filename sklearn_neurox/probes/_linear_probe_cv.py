@@ -1,18 +1,21 @@
-"""Cross-validation of linear probes: the whole grid on every fold in one pass."""
+"""The base class of the cross-validated linear probes: the whole grid on every fold in one pass."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy, deepcopy
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
+from sklearn.callback import CallbackContext
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import Bunch
@@ -28,17 +31,18 @@ from sklearn.utils.validation import _check_method_params, _check_sample_weight,
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._warnings import warn
-from ._datafit import Moments
-from ._linear_probe import _FITTED, LinearProbe
-from ._solvers import moments_of_folds
+from ._linear_probe import FITTED, LinearProbe
+from ._second_moments import Moments, moments_of_folds
+from .solvers import SOLVERS
 
+LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
 _GRID = ("lambda_l1", "lambda_l2")
 
 
 class LinearProbeCV(LinearProbe):
-    """What the cross-validated probes share; each derives from its plain probe too."""
+    """Base class of the cross-validated probes, each of which derives from its plain probe too."""
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{k: v for k, v in LinearProbe._parameter_constraints.items() if k not in _GRID},
         "lambdas_l1": ["array-like"],
         "lambdas_l2": ["array-like"],
@@ -47,16 +51,25 @@ class LinearProbeCV(LinearProbe):
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
     }
-    _probe_class: type[LinearProbe]
+    _probe_class: ClassVar[type[LinearProbe]]
 
-    def _fit_grid(self, X, y, sample_weight, params):
+    cv: Any
+    scoring: str | Callable[..., float] | None
+    refit: bool
+    n_jobs: int | None
+    best_params_: dict[str, float]
+
+    def _fit_grid(
+        self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None, params: dict[str, Any]
+    ) -> Self:
         resolve_device(self.device)
         grid = {"lambda_l1": self._check_lambdas("lambdas_l1")}
         grid["lambda_l2"] = self._check_lambdas("lambdas_l2")
         candidates = list(ParameterGrid(grid))
+        weight = None
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        routed = self._route(sample_weight, params)
+            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        routed = self._route(weight, params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
         rows = np.arange(len(X))
         splits = [
@@ -64,40 +77,52 @@ class LinearProbeCV(LinearProbe):
             for train, test in splitter.split(X, y, **routed.splitter.split)
         ]
         if not splits:
-            raise ValueError(f"cv={self.cv!r} gives no folds.")
-        self._check_folds(y, sample_weight, splits)
+            raise ValueError(f"cv={self.cv!r} yields no folds.")
+        self._check_folds(y, weight, splits)
 
         n_tasks = len(splits) + self.refit
         with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
             scores, zeros, times = self._cross_validate(
-                X, y, sample_weight, candidates, splits, routed.scorer.score, context
+                X, y, weight, candidates, splits, routed.scorer.score, context
             )
             if not np.isfinite(scores).all():
                 warn(
-                    f"Scores of {np.sum(~np.isfinite(scores))} fits are not finite; a pair of "
-                    "lambdas with such a score comes last.",
+                    f"The scores of {np.sum(~np.isfinite(scores))} fits are not finite. Pairs of "
+                    "lambdas with such a score are ranked last."
                 )
-            fitted = _summarise(candidates, scores, times) | {"zero_shares_": zeros.T}
+            fitted = _summarize(candidates, scores, times) | {"zero_shares_": zeros.T}
             if self.refit:
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
-                fitted |= self._refit(X, y, sample_weight, fitted["best_params_"])
+                fitted |= self._refit(X, y, weight, fitted["best_params_"])
                 task.call_on_fit_task_end(
                     estimator=self, X=X, y=y, reconstruction_attributes=fitted
                 )
             self._set_fitted(fitted)
         return self
 
-    def _cross_validate(self, X, y, sample_weight, candidates, splits, score_params, context):
+    def _cross_validate(
+        self,
+        X: NDArray,
+        y: NDArray,
+        sample_weight: NDArray | None,
+        candidates: list[dict[str, float]],
+        splits: list[tuple[NDArray, NDArray]],
+        score_params: Mapping[str, Any],
+        context: CallbackContext,
+    ) -> tuple[NDArray, NDArray, NDArray]:
         """Train and score the grid on each fold.
 
         Returns
         -------
-        scores, zeros : ndarray of shape (n_folds, n_candidates)
-            And the shares of the weights that are 0.
+        scores : ndarray of shape (n_folds, n_candidates)
+        zeros : ndarray of shape (n_folds, n_candidates)
+            Shares of the weights that are 0.
         times : ndarray of shape (n_folds, 2)
             Seconds of training and of scoring.
         """
-        times, scores, zeros = [], [], []
+        times: list[tuple[float, float]] = []
+        scores: list[list[float]] = []
+        zeros: list[list[float]] = []
         folds = self._fit_folds(X, y, sample_weight, candidates, splits)
         for (_, test), (probes, fit_time) in zip(splits, folds, strict=True):
             task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -117,27 +142,37 @@ class LinearProbeCV(LinearProbe):
             )
         return np.array(scores), np.array(zeros), np.array(times)
 
-    def _refit(self, X, y, sample_weight, lambdas):
-        """Train on all words; returns what is fitted."""
-        best = self._make_probe(**lambdas)
-        best._set_fitted(best._fit_bank(X, y, sample_weight, [tuple(map(lambdas.get, _GRID))])[0])
+    def _refit(
+        self, X: NDArray, y: NDArray, sample_weight: NDArray | None, lambdas: dict[str, float]
+    ) -> dict[str, Any]:
+        """Train on all samples, and return the fitted attributes."""
+        best = self._make_probe(lambdas)
+        pair = (best.lambda_l1, best.lambda_l2)
+        best._set_fitted(best._fit_bank(X, y, sample_weight, [pair])[0])
         best._warn_if_separated(X, y, sample_weight)
-        return {name: vars(best)[name] for name in _FITTED if hasattr(best, name)}
+        return {name: vars(best)[name] for name in FITTED if hasattr(best, name)}
 
-    def _fit_folds(self, X, y, sample_weight, candidates, splits) -> Iterator[tuple[list, float]]:
+    def _fit_folds(
+        self,
+        X: NDArray,
+        y: NDArray,
+        sample_weight: NDArray | None,
+        candidates: list[dict[str, float]],
+        splits: list[tuple[NDArray, NDArray]],
+    ) -> Iterator[tuple[list[LinearProbe], float]]:
         """Train the grid on each fold.
 
         Yields
         ------
         probes : list of fitted plain probes, in the order of the candidates
         seconds : float
-            What their training took.
+            Time of their training.
         """
         moments: list[Moments | None] = [None] * len(splits)
-        if self.solver == "owlqn" and self._loss == "squared_error":
+        if SOLVERS[self.solver].uses_moments and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
-        probes = [self._make_probe(**candidate, cold=True) for candidate in candidates]
-        # Every job gets some of the grid, weak and strong penalties alike.
+        probes = [self._make_probe(candidate, cold=True) for candidate in candidates]
+        # Every job gets weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
             delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
@@ -146,16 +181,18 @@ class LinearProbeCV(LinearProbe):
         )
         results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
         for _ in splits:
-            trained, seconds = [None] * len(probes), 0.0
+            trained, seconds = probes.copy(), 0.0
             for part in range(n_parts):
                 trained[part::n_parts], took = next(results)
                 seconds += took
             yield trained, seconds
 
-    def _score_fold(self, probes, X, y, params) -> list[float]:
-        """Score probes on held-out words."""
+    def _score_fold(
+        self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
+    ) -> list[float]:
+        """Score probes on held-out samples."""
         scorer, scores = check_scoring(probes[0], self.scoring), []
-        with config_context(assume_finite=True):  # as `fit` has checked X
+        with config_context(assume_finite=True):  # `fit` has checked X
             for probe in probes:
                 score = scorer(probe, X, y, **params)
                 score = score.item() if hasattr(score, "item") else score
@@ -166,8 +203,11 @@ class LinearProbeCV(LinearProbe):
                 scores.append(float(score))
         return scores
 
-    def _make_probe(self, *, cold=False, **lambdas):
-        """Make the plain probe of a pair of lambdas; a warm start goes on from this one."""
+    def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
+        """Return the plain probe of a pair of lambdas.
+
+        A warm start of it continues from the weights of this search, unless it is `cold`.
+        """
         names = set(self._probe_class._get_param_names()) - set(_GRID)
         params = {name: getattr(self, name) for name in names}
         probe = clone(self._probe_class(**params, **lambdas))
@@ -181,27 +221,28 @@ class LinearProbeCV(LinearProbe):
                 setattr(probe, name, getattr(self, name))
         return probe
 
-    def _check_lambdas(self, name):
+    def _check_lambdas(self, name: str) -> list[float]:
         lambdas = np.asarray(getattr(self, name))
         is_list = lambdas.ndim == 1 and len(lambdas) and lambdas.dtype.kind in "biuf"
         if not is_list or not (np.isfinite(lambdas) & (lambdas >= 0)).all():
             raise ValueError(
-                f"{name} must be a list of numbers that are not negative, got "
-                f"{getattr(self, name)!r}."
+                f"{name} must be a list of non-negative numbers, got {getattr(self, name)!r}."
             )
         return lambdas.astype(float).tolist()
 
-    def _check_folds(self, y, sample_weight, splits):
-        """Refuse folds that cannot be trained on."""
+    def _check_folds(
+        self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]
+    ) -> None:
+        """Raise if a fold cannot be trained on."""
 
-    def _route(self, sample_weight, params):
+    def _route(self, sample_weight: NDArray | None, params: dict[str, Any]) -> Bunch:
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         if not _routing_enabled():
             unknown = set(params) - {"groups"}
             if unknown:
                 raise TypeError(
-                    f"{type(self).__name__}.fit takes X, y, sample_weight and groups; got "
-                    f"{sorted(unknown)}. Other metadata need "
+                    f"{type(self).__name__}.fit accepts X, y, sample_weight and groups, got "
+                    f"{sorted(unknown)}. Other metadata require "
                     "sklearn.set_config(enable_metadata_routing=True)."
                 )
             split = {"groups": None} | params
@@ -210,8 +251,8 @@ class LinearProbeCV(LinearProbe):
             return Bunch(splitter=Bunch(split=split), scorer=Bunch(score=weights))
         return process_routing(self, "fit", **params, **weights)
 
-    def get_metadata_routing(self):
-        """Tell which metadata go where: to this probe, to `cv`, and to `scoring`.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return which metadata are passed to this probe, to `cv`, and to `scoring`.
 
         Returns
         -------
@@ -223,7 +264,7 @@ class LinearProbeCV(LinearProbe):
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         probe = self._probe_class()
-        if hasattr(self, "_metadata_request"):  # what was asked for by set_score_request
+        if hasattr(self, "_metadata_request"):  # the requests of set_score_request
             probe._metadata_request = deepcopy(self._metadata_request)
         router.add(
             scorer=check_scoring(probe, self.scoring),
@@ -231,14 +272,17 @@ class LinearProbeCV(LinearProbe):
         )
         return router
 
-    def score(self, X, y, sample_weight=None):
-        """Score by `scoring`, of the probe with the best lambdas.
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the score, as defined by `scoring`, of the probe with the best lambdas.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-        y : array-like of shape (n_words,)
-        sample_weight : array-like of shape (n_words,), default=None
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
@@ -249,15 +293,15 @@ class LinearProbeCV(LinearProbe):
         self._check_refitted()
         if self.scoring is None:
             return super().score(X, y, **weights)
-        best = self._make_probe(lambda_l1=self.lambda_l1_, lambda_l2=self.lambda_l2_)
+        best = self._make_probe(self.best_params_)
         return get_scorer(self.scoring)(best, X, y, **weights)
 
-    def _outputs(self, X):
+    def _outputs(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)
         self._check_refitted()
         return super()._outputs(X)
 
-    def _check_refitted(self):
+    def _check_refitted(self) -> None:
         if not hasattr(self, "coef_"):
             raise AttributeError(
                 f"This {type(self).__name__} was fitted with refit=False: it has scores and "
@@ -265,8 +309,15 @@ class LinearProbeCV(LinearProbe):
             )
 
 
-def _train(probes, X, y, sample_weight, train, moments):
-    """Train some probes of the grid on a fold; returns them, and the seconds that it took."""
+def _train(
+    probes: list[LinearProbe],
+    X: NDArray,
+    y: NDArray,
+    sample_weight: NDArray | None,
+    train: NDArray,
+    moments: Moments | None,
+) -> tuple[list[LinearProbe], float]:
+    """Train some probes of the grid on a fold, and return them with the time in seconds."""
     start = time.perf_counter()
     pairs = [(probe.lambda_l1, probe.lambda_l2) for probe in probes]
     weight = None if sample_weight is None else sample_weight[train]
@@ -277,19 +328,26 @@ def _train(probes, X, y, sample_weight, train, moments):
     return trained, time.perf_counter() - start
 
 
-def _accepts_weights(scorer):
+def _accepts_weights(scorer: Callable[..., float]) -> bool:
     if hasattr(scorer, "_accept_sample_weight"):
         return scorer._accept_sample_weight()
     return "sample_weight" in signature(scorer).parameters
 
 
-def _summarise(candidates, scores, times):
-    """Fitted attributes as GridSearchCV has them, from (n_folds, n_candidates) scores.
+def _summarize(
+    candidates: list[dict[str, float]], scores: NDArray, times: NDArray
+) -> dict[str, Any]:
+    """Return the fitted attributes of GridSearchCV.
 
-    Times are (n_folds, 2), to train and to score the whole grid; each candidate gets its share.
+    Parameters
+    ----------
+    candidates : list of dict
+    scores : ndarray of shape (n_folds, n_candidates)
+    times : ndarray of shape (n_folds, 2)
+        Seconds to train and to score the whole grid. Every candidate gets an equal share.
     """
     means = scores.mean(axis=0)
-    results = {}
+    results: dict[str, Any] = {}
     for kind, seconds in zip(("fit", "score"), times.T / len(candidates), strict=True):
         results[f"mean_{kind}_time"] = np.full(len(candidates), seconds.mean())
         results[f"std_{kind}_time"] = np.full(len(candidates), seconds.std())

@@ -1,14 +1,14 @@
 r"""The objective of linear probes: losses, penalties and their gradients.
 
-Arrays in, arrays out. Everything is written for a *bank* of K probes with n_outputs outputs each,
-and each probe minimises
+All functions take and return tensors of a *bank* of K probes with n_outputs outputs each. Each
+probe minimizes
 
     mean_i w_i * loss_i(W x_i + b) + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
-with P(W) = ||W||_F ("norm", as NeuroX trains) or ||W||_F^2 ("squared", as Dalvi et al. 2019
-write); the bias b is free. Gradients are in closed form because at the size of a probing step
-autograd's bookkeeping costs more than the arithmetic. Words come last: W X' is the cheapest
-product, and elementwise work runs along the words.
+with P(W) = ||W||_F ("norm", which NeuroX trains with) or ||W||_F^2 ("squared", as in Dalvi et al.
+2019). The bias b is not penalized. Gradients are in closed form, because the bookkeeping of
+autograd costs more than the arithmetic of a step. Samples are the last dimension: W X' is the
+cheapest product, and elementwise operations run along the samples.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from torch import Tensor, nn
 
 
 def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of a softmax and its gradient with respect to the logits.
+    """Return the cross-entropy of a softmax, and its gradient by the logits.
 
     Parameters
     ----------
-    logits : Tensor of shape (..., n_classes, n_words)
-    targets : Tensor of shape (n_classes, n_words)
+    logits : Tensor of shape (..., n_classes, n_samples)
+    targets : Tensor of shape (n_classes, n_samples)
         One-hot columns.
-    share : Tensor of shape (n_words,)
-        Weights of the words.
+    share : Tensor of shape (n_samples,)
+        Weights of the samples.
 
     Returns
     -------
-    terms : Tensor of shape (..., n_classes, n_words), in nats
-        Their sum over classes is the loss of a word times its share.
-    gradient : Tensor of shape (..., n_classes, n_words)
-        That of the sum of all terms.
+    terms : Tensor of shape (..., n_classes, n_samples), in nats
+        Their sum over the classes is the loss of a sample times its share.
+    gradient : Tensor of shape (..., n_classes, n_samples)
+        Gradient of the sum of all terms.
     """
     log_proba = torch.log_softmax(logits, -2)
     mass = targets * -share
-    # What autograd calls: softmax and difference in one pass.
+    # As in autograd: softmax and difference in one pass.
     gradient = torch._log_softmax_backward_data(
         mass.expand_as(log_proba), log_proba, -2, log_proba.dtype
     )
@@ -45,41 +45,41 @@ def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tup
 
 
 def logistic(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of one logit for two classes, and its gradient with respect to the logits.
+    """Return the cross-entropy of one logit for two classes, and its gradient by the logits.
 
-    Equal to the softmax cross-entropy of the rows (-logit / 2, logit / 2).
+    It equals the softmax cross-entropy of the rows (-logit / 2, logit / 2).
 
     Parameters
     ----------
-    logits : Tensor of shape (..., 1, n_words)
-    targets : Tensor of shape (1, n_words)
+    logits : Tensor of shape (..., 1, n_samples)
+    targets : Tensor of shape (1, n_samples)
         1 for the second class, 0 for the first.
-    share : Tensor of shape (n_words,)
-        Weights of the words.
+    share : Tensor of shape (n_samples,)
+        Weights of the samples.
 
     Returns
     -------
-    terms, gradient : Tensor of shape (..., 1, n_words)
-        As those of :func:`softmax_cross_entropy`.
+    terms, gradient : Tensor of shape (..., 1, n_samples)
+        As in :func:`softmax_cross_entropy`.
     """
     losses = -nn.functional.logsigmoid(-logits) - targets * logits
     return losses.mul_(share), logits.sigmoid().sub_(targets).mul_(share)
 
 
 def squared_error(outputs: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared error, averaged over the outputs, and its gradient with respect to the outputs.
+    """Return the squared error, averaged over the outputs, and its gradient by the outputs.
 
     Parameters
     ----------
-    outputs : Tensor of shape (..., n_outputs, n_words)
-    targets : Tensor of shape (n_outputs, n_words)
-    share : Tensor of shape (n_words,)
-        Weights of the words.
+    outputs : Tensor of shape (..., n_outputs, n_samples)
+    targets : Tensor of shape (n_outputs, n_samples)
+    share : Tensor of shape (n_samples,)
+        Weights of the samples.
 
     Returns
     -------
-    terms, gradient : Tensor of shape (..., n_outputs, n_words)
-        As those of :func:`softmax_cross_entropy`.
+    terms, gradient : Tensor of shape (..., n_outputs, n_samples)
+        As in :func:`softmax_cross_entropy`.
     """
     difference = outputs - targets
     weighted = difference * (share / len(targets))
@@ -94,7 +94,7 @@ LOSSES = {
 
 
 def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor, Tensor]:
-    """L2 penalty of each probe of a bank, and the factor of W in its gradient.
+    """Return the L2 penalty of each probe of a bank, and the factor of W in its gradient.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor,
     Returns
     -------
     value, factor : Tensor of shape (K,)
-        The factor of the un-squared norm is 0 at W = 0, where it has a kink.
+        The factor of the un-squared norm is 0 at W = 0, where it is not differentiable.
     """
     norm = torch.linalg.vector_norm(weight, dim=(1, 2))
     if l2_penalty == "squared":
@@ -114,6 +114,6 @@ def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor,
 
 
 def penalty(weight: Tensor, lambda_l1: Tensor, lambda_l2: Tensor, l2_penalty: str) -> Tensor:
-    """Penalty (K,) of each probe of a bank, of the parameters that :func:`l2_term` takes."""
+    """Return the penalty (K,) of each probe of a bank. See :func:`l2_term` for the parameters."""
     l2, _ = l2_term(weight, lambda_l2, l2_penalty)
     return l2 + lambda_l1 * torch.linalg.vector_norm(weight, ord=1, dim=(1, 2))

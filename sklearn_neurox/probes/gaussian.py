@@ -1,87 +1,82 @@
-"""Gaussian probe: one Gaussian per class, from which any subset of neurons can be read."""
+"""Gaussian probe: one Gaussian per class, which covers every subset of neurons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, log_softmax
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_scalar, gen_batches
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
-from tqdm.auto import tqdm
 
 from .._callbacks import fit_task
-from .._device import blas_threads
 from .._indices import check_indices
-from .._labels import check_one_kind
-from .._moments import neuron_std
-from .._validation import all_or_nothing, float_dtypes, validate_data
+from .._validation import fit_context, float_dtypes, validate_data
 from .._warnings import warn
-from ._classifier import ProbeClassifierMixin
+from ._class_gaussians import fit_gaussians, log_joint
+from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
 from ._greedy import GreedyChoice
 
-# A class whose variance is a smaller share of the variance over all words does not vary.
-_NO_VARIANCE = 1e-6
-# Bits about the words of training that say that the Gaussians are too narrow.
-_TOO_SURE = -0.1
-_ROWS = 512  # words in one piece of work
+Indices = Sequence[int] | NDArray[np.integer]
+# Bits on the training samples below which the Gaussians are considered too narrow.
+_TOO_CONFIDENT = -0.1
 
 
 class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEstimator):
-    """Gaussian classifier that tells how much any subset of neurons knows about a property.
+    """Gaussian classifier that measures the information of any subset of neurons.
 
     Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons is a
-    part of it, the sub-vector of the mean and the sub-matrix of the covariance, so that one fit
-    answers for every subset: :meth:`mutual_information` in bits, and :meth:`rank_neurons`, which
-    adds the neuron that tells most beside those already chosen.
+    part of it: the sub-vector of the mean and the sub-matrix of the covariance. So one fit serves
+    every subset. :meth:`mutual_information` measures the information of a subset in bits, and
+    :meth:`rank_neurons` adds, one by one, the neuron that increases it most.
 
-    A class of N words and d neurons has a normal-inverse-Wishart prior, centred on its mean, with
-    d + 2 degrees of freedom and the diagonal scale L0 of its unbiased variances. With the scatter
-    S = sum_i (x_i - mean)(x_i - mean)' its covariance is ::
+    A class of N samples and d neurons has a normal-inverse-Wishart prior that is centered at its
+    mean and has d + 2 degrees of freedom. Its scale L0 is the diagonal of the unbiased variances
+    of the class. With the scatter S = sum_i (x_i - mean)(x_i - mean)' the covariance is ::
 
-        (L0 + S) / (N + 2 d + 4)        covariance="map"
         (L0 + S) / (N + 1)              covariance="mean"
+        (L0 + S) / (N + 2 d + 4)        covariance="map"
 
-    Both stay positive definite with fewer words than neurons, and follow a neuron's scale: what
-    is read does not change when neurons are shifted or rescaled.
+    Both are positive definite even with fewer samples than neurons, and predictions do not change
+    when neurons are shifted or rescaled.
 
     Parameters
     ----------
-    covariance : {"map", "mean"}, default="map"
-        Mode or mean of the posterior. The mode is what [1]_ and NeuroX use; it narrows each class
-        by N / (N + 2 d + 4), so that the probe is far too sure of itself unless the words of a
-        class outnumber the neurons many times. The mean suits any number of neurons.
+    covariance : {"mean", "map"}, default="mean"
+        Mean or mode of the posterior. The mean suits any number of neurons. The mode is used in
+        [1]_ and NeuroX. It shrinks the covariance by N / (N + 2 d + 4), which makes the probe far
+        too confident unless the samples of a class far outnumber the neurons.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        The distinct labels, sorted.
     class_prior_ : ndarray of shape (n_classes,)
-        Shares of the training words.
+        Shares of the training samples.
     means_ : ndarray of shape (n_classes, n_neurons)
         Mean of each class, in float64.
     covariances_ : ndarray of shape (n_classes, n_neurons, n_neurons)
-        Covariance of each class, in float64. Rows and columns of a constant neuron are 0.
+        Covariance of each class, in float64. Rows and columns of constant neurons are 0.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons, if X has names.
 
     See Also
     --------
-    LinearProbeClassifier : Linear probe; retrained for each subset of neurons.
+    LinearProbeClassifier : Linear probe, which is trained again for each subset of neurons.
 
     Notes
     -----
-    - Where a class has no variance in a neuron (a single word, or less than a millionth of the
-      neuron's variance over all words), the variance over all words takes its place in L0.
-    - A neuron that is constant over all words up to rounding is left out, and d counts the
-      others: it tells 0 bits and changes nothing, whatever it does on other words.
+    If a class does not vary in a neuron (it has a single sample, or its variance is less than a
+    millionth of that over all samples), L0 has the variance over all samples instead. A neuron
+    that is constant over all samples, up to rounding, has 0 bits of information.
 
     References
     ----------
@@ -93,7 +88,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_neurox import GaussianProbeClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> probe = GaussianProbeClassifier(covariance="mean").fit(X, y)
+    >>> probe = GaussianProbeClassifier().fit(X, y)
     >>> neurons, bits = probe.rank_neurons(3)
     >>> neurons
     array([26, 43, 10])
@@ -103,23 +98,30 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     0.89
     """
 
-    _parameter_constraints: dict = {"covariance": [StrOptions({"map", "mean"})]}
+    _parameter_constraints: ClassVar = {"covariance": [StrOptions({"map", "mean"})]}
 
-    def __init__(self, *, covariance="map"):
+    classes_: NDArray
+    class_prior_: NDArray[np.float64]
+    means_: NDArray[np.float64]
+    covariances_: NDArray[np.float64]
+    n_features_in_: int
+
+    def __init__(self, *, covariance: Literal["mean", "map"] = "mean"):
         self.covariance = covariance
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate the Gaussian of each class.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
             Activations. A reference to them is kept for :meth:`rank_neurons`, but not pickled.
-        y : array-like of shape (n_words,)
+        y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
-        sample_weight : array-like of shape (n_words,), default=None
-            A word of weight 2 counts as two words, one of weight 0 as none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A weight of 2 equals a repeated row, a weight of 0 a removed
+            row.
 
         Returns
         -------
@@ -128,129 +130,112 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Raises
         ------
         ValueError
-            For NaN or infinity, activations whose squares overflow or underflow, lengths that
-            differ, a single class, or negative weights.
+            If X contains NaN or infinity, squares of activations overflow or underflow, lengths
+            differ, y has a single class, or weights are negative.
         """
-        with all_or_nothing(self):
-            return self._fit(X, y, sample_weight)
+        data, labels = validate_data(self, X, y, dtype=float_dtypes(X))
+        return self._fit(data, labels, sample_weight)
 
-    def _fit(self, X, y, sample_weight):
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X))
-        check_one_kind(y, name="y")
-        check_classification_targets(y)
+    def _fit(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> Self:
+        check_class_labels(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.all():
             X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with "
-                f"a positive weight have the label {classes.tolist()[0]!r}."
-            )
+        self.classes_, codes = encode_classes(y)
         with fit_task(self, X, y):
-            with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
-                size, means, scatter = _class_moments(X, codes, weight)
-            constant = neuron_std(X) == 0
-            means[:, constant] = X[0, constant]
-            scatter[:, constant] = scatter[:, :, constant] = 0
-            n_moving = X.shape[1] - constant.sum()
-            divisor = size + (2 * n_moving + 4 if self.covariance == "map" else 1)
-            variance = np.einsum("cjj->cj", scatter)
-            variance += _prior_scale(size, means, scatter)
-            if (variance[:, ~constant] < np.finfo(np.float64).tiny).any():
-                j = np.flatnonzero(~constant)[variance[:, ~constant].min(axis=0).argmin()]
-                raise ValueError(
-                    f"The squares of the activations of neuron {j} underflow: max|x| is "
-                    f"{np.abs(X[:, j]).max()}. Rescale the neurons."
-                )
-            scatter /= divisor[:, np.newaxis, np.newaxis]
-            self.classes_, self.class_prior_ = classes, size / size.sum()
-            self.means_, self.covariances_ = means, scatter
-            self._words = (X, codes, weight)
+            size, self.means_, self.covariances_ = fit_gaussians(
+                X, codes, weight, covariance=self.covariance
+            )
+            self.class_prior_ = size / size.sum()
+            self._training = (X, codes, weight)
         return self
 
-    def __getstate__(self):
-        # A pickled probe holds what was learned, not the words.
-        return {name: value for name, value in super().__getstate__().items() if name != "_words"}
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickled probe contains its parameters, but not the training samples.
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_training"}
 
-    def predict(self, X, neurons=None):
-        """Most probable label of each word.
+    def predict(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
+        """Return the most probable label of each sample.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
         neurons : array-like of int, default=None
             As in :meth:`predict_proba`.
 
         Returns
         -------
-        ndarray of shape (n_words,)
+        ndarray of shape (n_samples,)
         """
         best = self.predict_log_proba(X, neurons).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X, neurons=None):
-        """Probability of each label.
+    def predict_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
+        """Return the probability of each label.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            All neurons, also where only some are read.
+        X : array-like of shape (n_samples, n_neurons)
+            Activations of all neurons, even if only some are used.
         neurons : array-like of int, default=None
-            Neurons to read; None reads all. With none at all, every word gets ``class_prior_``.
+            Neurons to use. None uses all. If the list is empty, every sample has the
+            probabilities ``class_prior_``.
 
         Returns
         -------
-        ndarray of shape (n_words, n_classes)
-            Rows sum to 1; columns as in ``classes_``.
+        ndarray of shape (n_samples, n_classes)
+            Rows sum to 1. The columns are those of ``classes_``.
         """
         return np.exp(self.predict_log_proba(X, neurons))
 
-    def predict_log_proba(self, X, neurons=None):
-        """Natural logarithm of the probability of each label.
+    def predict_log_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
+        """Return the natural logarithm of the probability of each label.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
         neurons : array-like of int, default=None
             As in :meth:`predict_proba`.
 
         Returns
         -------
-        ndarray of shape (n_words, n_classes)
+        ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=float_dtypes(X), reset=False)
-        neurons = range(X.shape[1]) if neurons is None else neurons
-        neurons = check_indices(neurons, X.shape[1], what="neuron")
-        neurons = neurons[self._moves()[neurons]]
-        every = np.array_equal(neurons, np.arange(X.shape[1]))
-        words = X if every else np.take(X, neurons, axis=1)
-        joint = np.tile(np.log(self.class_prior_), (len(X), 1))  # but for a number per word
-        with blas_threads(len(neurons)):
-            for c, mean in enumerate(self.means_[:, neurons]):
-                factor = cholesky(self.covariances_[c][np.ix_(neurons, neurons)], lower=True)
-                joint[:, c] -= np.log(factor.diagonal()).sum()
-                for rows in gen_batches(len(X), _ROWS):
-                    centred = (words[rows] - mean).T
-                    white = solve_triangular(factor, centred, lower=True, check_finite=False)
-                    joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
+        activations = validate_data(self, X, dtype=float_dtypes(X), reset=False)
+        every = np.arange(activations.shape[1])
+        chosen = every if neurons is None else check_indices(neurons, len(every), what="neuron")
+        chosen = chosen[self._moves()[chosen]]
+        if not np.array_equal(chosen, every):
+            activations = np.take(activations, chosen, axis=1)
+        joint = log_joint(
+            activations,
+            self.class_prior_,
+            self.means_[:, chosen],
+            self.covariances_[:, chosen[:, np.newaxis], chosen],
+        )
         return log_softmax(joint, axis=1)
 
-    def mutual_information(self, X, y, neurons=None):
-        """Bits that neurons tell about the label of a word: H(y) + mean_i log2 p(y_i | x_i).
+    def mutual_information(
+        self, X: ArrayLike, y: ArrayLike, neurons: Indices | None = None
+    ) -> float:
+        """Return the information of neurons about the label, H(y) + mean_i log2 p(y_i | x_i).
 
-        It is a lower bound that gets tight as the Gaussians get true. On words of training it
-        says too much; on other words it is negative where the probe is sure of wrong labels.
+        It is a lower bound, and the tighter the closer the classes are to Gaussians. On the
+        training samples it is too large. On other samples it is negative if the probe is
+        confident of wrong labels.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            All neurons.
-        y : array-like of shape (n_words,)
-            Labels; H(y) is the entropy of their frequencies. Not all classes must be there.
+        X : array-like of shape (n_samples, n_neurons)
+            Activations of all neurons.
+        y : array-like of shape (n_samples,)
+            Labels. H(y) is the entropy of their frequencies. Classes may be missing.
         neurons : array-like of int, default=None
-            Neurons to read; None reads all.
+            Neurons to use. None uses all.
 
         Returns
         -------
@@ -260,173 +245,156 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Raises
         ------
         ValueError
-            For a label unseen in training, or a neuron that is not there or comes twice.
+            If a label was not seen during training, or a neuron does not exist or is repeated.
 
         Warns
         -----
         UserWarning
-            If the neurons tell less than nothing.
+            If the information is clearly negative.
         """
-        _, codes, _ = self._check_words(X, y)
+        _, codes, _ = self._check_samples(X, y)
         log_proba = self.predict_log_proba(X, neurons)[np.arange(len(codes)), codes]
         share = np.bincount(codes) / len(codes)
         bits = float((entr(share).sum() + log_proba.mean()) / np.log(2))
-        if bits < _TOO_SURE:
-            self._warn_of_narrow(f"The neurons tell {bits:.2f} bits, less than nothing")
+        if bits < _TOO_CONFIDENT:
+            self._warn_of_narrow(f"The neurons have {bits:.2f} bits of information, less than none")
         return bits
 
-    def rank_neurons(self, n_neurons, X=None, y=None, *, verbose=False):
-        """Choose neurons one by one, each the one that tells most beside those chosen before.
+    def rank_neurons(
+        self,
+        n_neurons: int,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        verbose: int = 0,
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Choose neurons one by one, each the one that adds most information to those before.
 
         Parameters
         ----------
         n_neurons : int
-            How many to choose.
-        X : array-like of shape (n_words, n_neurons), default=None
-            Words to score the neurons on; None takes the words of ``fit``, with their weights.
-        y : array-like of shape (n_words,), default=None
-            Their labels.
-        verbose : bool, default=False
-            Show a progress bar.
+            Number of neurons to choose.
+        X : array-like of shape (n_samples, n_neurons), default=None
+            Samples to score the neurons on. None uses those of ``fit``, with their weights.
+        y : array-like of shape (n_samples,), default=None
+            Labels of X.
+        verbose : int, default=0
+            Whether to show a progress bar.
 
         Returns
         -------
         ordering : ndarray of int of shape (n_neurons,)
-            Neurons, the first chosen first. Of neurons that tell the same, the one with the lower
-            index comes first; constant neurons come last.
+            Neurons, in the order in which they are chosen. Of neurons with equal information, the
+            one with the lowest index comes first. Constant neurons come last.
         bits : ndarray of shape (n_neurons,)
             Mutual information of each neuron together with those before it.
 
         Raises
         ------
         ValueError
-            If there are fewer than `n_neurons` neurons; if one of X and y is missing, or both of
-            a probe that was copied or loaded, which leaves out the words of ``fit``; and as
-            :meth:`mutual_information` says.
+            If X has fewer than `n_neurons` neurons, only one of X and y is given, both are
+            missing for a probe that was copied or loaded (which has no training samples), and as
+            in :meth:`mutual_information`.
 
         Warns
         -----
         UserWarning
-            If neurons tell less than nothing about the words of ``fit``.
+            If the information about the training samples is clearly negative.
         """
         check_is_fitted(self)
         check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
         if n_neurons > self.n_features_in_:
             raise ValueError(f"n_neurons={n_neurons}, but X has {self.n_features_in_} neurons.")
-        words = self._words_or(X, y)
         moves = self._moves()
-        left, ordering = np.flatnonzero(moves), []
-        n_moving = min(n_neurons, len(left))
-        greedy = GreedyChoice(self, n_moving, *words)
-        bits = [greedy.bits]
-        for _ in tqdm(range(n_moving), unit="neuron", desc="rank", disable=not verbose):
-            scores = greedy.score(left)
-            best = scores.max()
-            # Equal neurons differ by rounding, and the lower index is to come first.
-            chosen = np.flatnonzero(scores >= best - 1e-10 * max(1, abs(best)))[0]
-            ordering.append(left[chosen])
-            bits.append(scores[chosen])
-            greedy.add(left[chosen])
-            left = np.delete(left, chosen)
-        if X is None and min(bits) < _TOO_SURE:
+        n_moving = min(n_neurons, int(moves.sum()))
+        greedy = self._greedy(n_moving, X, y)
+        ordering, bits = greedy.choose(n_moving, np.flatnonzero(moves), verbose=verbose)
+        if X is None and min(bits) < _TOO_CONFIDENT:
             self._warn_of_narrow(
-                f"{np.argmin(bits)} neurons tell {min(bits):.2f} bits about the very words of fit, "
-                "so the ranking is not to be trusted"
+                f"{np.argmin(bits)} neurons have {min(bits):.2f} bits of information about the "
+                "training samples themselves, so the ranking is unreliable"
             )
         ordering += np.flatnonzero(~moves).tolist()[: n_neurons - n_moving]
         bits += [bits[-1]] * (n_neurons - n_moving)
         return np.array(ordering, dtype=np.intp), np.array(bits[1:])
 
-    def _warn_of_narrow(self, what):
-        remedy = 'covariance="mean", ' if self.covariance == "map" else ""
-        warn(
-            f"GaussianProbeClassifier: {what}. Its Gaussians are too narrow: take {remedy}fewer "
-            "neurons or more words.",
-        )
-
-    def score_neurons(self, X=None, y=None, *, beside=()):
-        """Bits that each neuron tells together with some others.
+    def score_neurons(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        beside: Indices = (),
+    ) -> NDArray[np.float64]:
+        """Return the information of each neuron, alone or together with some others.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons), default=None
-            Words to score the neurons on; None takes the words of ``fit``, with their weights.
-        y : array-like of shape (n_words,), default=None
-            Their labels.
+        X : array-like of shape (n_samples, n_neurons), default=None
+            Samples to score the neurons on. None uses those of ``fit``, with their weights.
+        y : array-like of shape (n_samples,), default=None
+            Labels of X.
         beside : array-like of int, default=()
-            Neurons that are read with each of the others; by default each is read alone.
+            Neurons to use together with each of the others. By default each is used alone.
 
         Returns
         -------
         ndarray of shape (n_neurons,)
-            Mutual information. A constant neuron, or one of `beside`, has that of `beside`.
+            Mutual information in bits. That of a constant neuron, or of one of `beside`, is the
+            information of `beside`.
 
         Raises
         ------
         ValueError
-            As :meth:`rank_neurons` and :meth:`mutual_information` say.
+            As in :meth:`rank_neurons` and :meth:`mutual_information`.
         """
         check_is_fitted(self)
-        beside = check_indices(beside, self.n_features_in_, what="neuron")
+        chosen = check_indices(beside, self.n_features_in_, what="neuron")
         moves = self._moves()
-        beside = beside[moves[beside]]
-        greedy = GreedyChoice(self, len(beside), *self._words_or(X, y))
-        for neuron in beside:
+        chosen = chosen[moves[chosen]]
+        greedy = self._greedy(len(chosen), X, y)
+        for neuron in chosen:
             greedy.add(neuron)
-        others = np.setdiff1d(np.flatnonzero(moves), beside)
+        others = np.setdiff1d(np.flatnonzero(moves), chosen)
         bits = np.full(len(moves), greedy.bits)
         if len(others):
             bits[others] = greedy.score(others)
         return bits
 
-    def _words_or(self, X, y):
-        """Words to score on: those given, or those of ``fit``."""
+    def _greedy(self, n_chosen: int, X: ArrayLike | None, y: ArrayLike | None) -> GreedyChoice:
+        """Return the start of a choice on the given samples, or on those of ``fit``."""
         if (X is None) != (y is None):
-            raise ValueError("Give both X and y to score the neurons on, or neither.")
-        words = getattr(self, "_words", None) if X is None else self._check_words(X, y)
-        if words is None:
-            raise ValueError("This probe was copied or loaded, without its words: give X and y.")
-        return words
+            raise ValueError("X and y must be passed together, or not at all.")
+        if X is None and not hasattr(self, "_training"):
+            raise ValueError(
+                "This probe was copied or loaded without its training samples: pass X and y."
+            )
+        samples = self._training if X is None else self._check_samples(X, y)
+        return GreedyChoice(self.means_, self.covariances_, self.class_prior_, n_chosen, *samples)
 
-    def _moves(self):
-        """Mask of the neurons that are not constant."""
+    def _moves(self) -> NDArray[np.bool_]:
+        """Return the mask of the neurons that are not constant."""
         return self.covariances_[0].diagonal() > 0
 
-    def _check_words(self, X, y):
-        """X, classes (indices into ``classes_``) and weights of words to score on."""
+    def _check_samples(
+        self, X: ArrayLike, y: ArrayLike | None
+    ) -> tuple[NDArray, NDArray[np.intp], NDArray[np.float64]]:
+        """Return X, classes (indices into ``classes_``) and weights of samples to score on."""
         check_is_fitted(self)
-        X, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
+        activations, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
         labels, inverse = np.unique(y, return_inverse=True)
         known = {label: code for code, label in enumerate(self.classes_.tolist())}
         unseen = [label for label in labels.tolist() if label not in known]
         if unseen:
-            raise ValueError(f"y has labels unseen in training: {unseen}; known are {list(known)}.")
-        return X, np.array([known[label] for label in labels.tolist()])[inverse], np.ones(len(X))
+            raise ValueError(
+                f"y contains labels that were not seen during training: {unseen}. The known "
+                f"labels are {list(known)}."
+            )
+        codes = np.array([known[label] for label in labels.tolist()])[inverse]
+        return activations, codes, np.ones(len(activations))
 
-
-def _class_moments(X, codes, weight):
-    """Weight of the words, mean, and scatter about the mean of each class, in float64."""
-    size = np.bincount(codes, weights=weight)
-    means = np.zeros((len(size), X.shape[1]))
-    scatter = np.zeros((len(size), X.shape[1], X.shape[1]))
-    for c in range(len(size)):
-        words = np.flatnonzero(codes == c)
-        batches = [words[rows] for rows in gen_batches(len(words), _ROWS)]
-        means[c] = sum(weight[batch] @ X[batch].astype(np.float64) for batch in batches) / size[c]
-        for batch in batches:
-            centred = (X[batch] - means[c]) * np.sqrt(weight[batch])[:, np.newaxis]
-            scatter[c] += centred.T @ centred
-    if not np.isfinite(scatter).all():
-        raise ValueError(f"The squares of the activations overflow: max|X| is {np.abs(X).max()}.")
-    return size, means, scatter
-
-
-def _prior_scale(size, means, scatter):
-    """Diagonals (n_classes, n_neurons) of the prior scale: the unbiased class variances."""
-    sums = np.einsum("cjj->cj", scatter)
-    # n / 2 keeps words of small weight, less than two in all, from a variance without bound.
-    within = sums / np.maximum(size - 1, size / 2)[:, np.newaxis]
-    share = size / size.sum()
-    between = share @ (means - share @ means) ** 2
-    overall = sums.sum(axis=0) / size.sum() + between
-    return np.where(within > _NO_VARIANCE * overall, within, overall)
+    def _warn_of_narrow(self, finding: str) -> None:
+        remedy = 'covariance="mean", ' if self.covariance == "map" else ""
+        warn(
+            f"GaussianProbeClassifier: {finding}. Its Gaussians are too narrow: use {remedy}fewer "
+            "neurons or more samples."
+        )

@@ -1,32 +1,35 @@
-"""The linear probe of labels: from labels to targets, and from weights to predictions."""
+"""The linear probe of labels."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
 import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 
-from .._labels import check_one_kind
-from .._validation import all_or_nothing, validate_activations
+from .._validation import fit_context, validate_activations
 from .._warnings import warn
-from ._classifier import ProbeClassifierMixin
+from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
 from ._linear_probe import LinearProbe
+from .solvers import SOLVERS
 
 
 class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
-    """Linear classifier that reads a property of words out of their activations.
+    """Linear classifier that predicts a property from activations.
 
-    With one-hot classes and W of shape (n_classes, n_neurons) it minimises ::
+    For one-hot classes and W of shape (n_classes, n_neurons) it minimizes ::
 
         mean_i w_i * cross_entropy(softmax(W x_i + b), y_i) + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
-    where the bias b is free. This is the probe of Dalvi et al. [1]_, the elastic net keeping
-    both focused and distributed neurons. The weights feed :class:`WeightMassSelector` and the
-    functions of ``ranking``.
+    where the bias b is not penalized. This is the probe of Dalvi et al. [1]_, whose elastic net
+    keeps both focused and distributed neurons. The weights are the input of
+    :class:`WeightMassSelector` and of the functions of weight mass.
 
     Parameters
     ----------
@@ -35,71 +38,75 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     lambda_l2 : float, default=0.0
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
-        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" the ||W||_F^2
-        that [1]_ writes.
+        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
+        ||W||_F^2 of [1]_.
     solver : {"adam", "owlqn"}, default="adam"
-        "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
-        the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
-        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
-        in every run.
+        "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
+        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
+        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
+        0, and gives the same result in every run.
     max_epochs : int, default=10
-        Passes over the training words ("adam").
+        Number of passes over the training samples ("adam").
     batch_size : int, default=32
-        Words per step; the last, shorter batch of an epoch is a step too ("adam").
+        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
     learning_rate : float, default=1e-3
-        Adam's step size ("adam").
+        Step size of Adam ("adam").
     shuffle : bool, default=False
-        Draw a new order of the words for each epoch; otherwise they come as in X ("adam").
+        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
+        of X ("adam").
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace those of the probe's own net, such as
-        ``callbacks``, ``optimizer`` or a ``module`` that derives from that of ``net_``. With any,
-        skorch's stock training step is taken, which is slower ("adam").
+        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
+        given, skorch's own training step is used, which is slower ("adam").
     max_iter : int, default=1000
-        Iterations at most; past them there is a ``ConvergenceWarning`` ("owlqn").
+        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
+        ("owlqn").
     tol : float, default=1e-5
-        Largest violation of the optimality conditions to end with ("owlqn").
+        Largest violation of the optimality conditions at the end ("owlqn").
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
+        Weights of the classes, as in scikit-learn. They multiply `sample_weight`.
     warm_start : bool, default=False
-        Start the next ``fit`` from ``coef_`` and ``intercept_`` instead of random weights.
+        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
+        random weights ("adam") or W = 0 ("owlqn").
     device : str or torch.device, default="auto"
-        Where to train: "auto" is CUDA where there is a CUDA device, else the CPU.
+        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Draws the first weights, and the order of the words if `shuffle`.
+        Determines the first weights, and the order of the samples if `shuffle` ("adam").
     verbose : int, default=0
-        Print the objective of each epoch.
+        Whether to print the objective after each epoch or iteration.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
-        Weights, of X's dtype. Two classes are trained as a softmax over two rows, like any other
-        number; ``coef_`` is then the difference of the rows, as scikit-learn has it.
+        Weights, in the dtype of X. Two classes are trained as a softmax over two rows, like any
+        other number of classes. As in scikit-learn, ``coef_`` is then the difference of the rows.
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Bias.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        The distinct labels, sorted.
     objective_ : float
-        The objective on the training words at the end, in nats.
+        The objective on the training samples at the end, in nats.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient is from
-        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
-        ("owlqn").
+        Largest violation of the optimality conditions: the distance of the smallest subgradient
+        from 0. Weights count per standard deviation of their neuron where that is below 1, and
+        the violation by the bias is added ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
-        start and after each step ("owlqn").
+        start and after each iteration ("owlqn").
     n_iter_ : int
-        Epochs run, or points visited.
+        Number of epochs, or of points visited.
     net_ : skorch.NeuralNet
-        The trained net, on the CPU ("adam"). Prediction does not need it, and pickles leave it
-        out.
+        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
+        ("adam").
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons, if X has names.
 
     See Also
     --------
-    LinearProbeRegressor : The same for a number per word.
+    LinearProbeClassifierCV : Chooses the lambdas by cross-validation.
+    LinearProbeRegressor : Predicts numbers.
     WeightMassSelector : Selects neurons by the weights of a probe.
 
     References
@@ -122,7 +129,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LinearProbe._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
@@ -131,22 +138,22 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     def __init__(
         self,
         *,
-        lambda_l1=0.0,
-        lambda_l2=0.0,
-        l2_penalty="norm",
-        solver="adam",
-        max_epochs=10,
-        batch_size=32,
-        learning_rate=1e-3,
-        shuffle=False,
-        net_params=None,
-        max_iter=1000,
-        tol=1e-5,
-        class_weight=None,
-        warm_start=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
+        lambda_l1: float = 0.0,
+        lambda_l2: float = 0.0,
+        l2_penalty: Literal["norm", "squared"] = "norm",
+        solver: str = "adam",
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        shuffle: bool = False,
+        net_params: dict[str, Any] | None = None,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.lambda_l1 = lambda_l1
         self.lambda_l2 = lambda_l2
@@ -165,18 +172,18 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the probe.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            Activations; float32 and float64 are kept, float16 arrays are trained in float32.
-        y : array-like of shape (n_words,)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+        y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
-        sample_weight : array-like of shape (n_words,), default=None
-            Weights of the words; a weight of 0 equals a removed row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A weight of 0 equals a removed row.
 
         Returns
         -------
@@ -185,138 +192,142 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         Raises
         ------
         ValueError
-            For NaN or infinity, also those that training runs into; lengths that differ, a
-            single class, negative weights, or a device that is not there.
+            If X contains NaN or infinity, training runs into them, lengths differ, y has a single
+            class, weights are negative, or the device is not available.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If "owlqn" does not reach `tol`, or the classes are linearly separable and there is no
+            penalty.
         """
-        with all_or_nothing(self):
-            X, y = self._check(X, y)
-            self._fit(X, y, sample_weight)
-            self._warn_if_separated(X, y, sample_weight)
+        data, labels = self._check(X, y)
+        self._fit(data, labels, sample_weight)
+        self._warn_if_separated(data, labels, sample_weight)
         return self
 
-    def _check(self, X, y):
-        X, y = validate_activations(self, X, y, reset=not self._goes_on())
-        check_one_kind(y, name="y")
-        check_classification_targets(y)
-        return X, y
+    def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        data, labels = validate_activations(self, X, y, reset=not self._is_warm())
+        check_class_labels(labels)
+        return data, labels
 
-    def _warn_if_separated(self, X, y, sample_weight):
-        """Without penalty, the weights of a probe that makes no mistake grow without end."""
-        if self.solver != "owlqn" or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
+    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
+        """Warn if the weights have no finite optimum: no penalty, and no error in training."""
+        is_exact = SOLVERS[self.solver].is_exact
+        if not is_exact or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
         if sample_weight is not None:
-            weighs = np.asarray(sample_weight) > 0
-            X, y = X[weighs], y[weighs]
+            has_weight = np.asarray(sample_weight) > 0
+            X, y = X[has_weight], y[has_weight]
         best = self._as_logits(self._apply(X)).argmax(axis=1)
         if np.array_equal(self.classes_[best], y):
             warn(
-                "A linear map separates the classes of the training words without a mistake, and "
-                "lambda_l1 = lambda_l2 = 0: the objective has no minimiser, its weights grow "
-                f"without end. The fit stopped where the gradient fell below tol={self.tol:g}; "
-                "set a lambda.",
+                "The classes of the training samples are linearly separable, and lambda_l1 = "
+                "lambda_l2 = 0: the objective has no minimizer, as its weights grow without "
+                f"bound. The fit stopped where the gradient fell below tol={self.tol:g}. Set "
+                "lambda_l1 or lambda_l2.",
                 ConvergenceWarning,
             )
 
-    def _weigh(self, y, sample_weight):
+    def _weigh(self, y: NDArray, sample_weight: NDArray) -> NDArray:
         classes, codes = np.unique(y, return_inverse=True)
         named = self.class_weight if isinstance(self.class_weight, dict) else classes
         missing = [label for label in classes.tolist() if label not in named]
         if missing and (unknown := [label for label in named if label not in classes.tolist()]):
             raise ValueError(
-                f"class_weight has {unknown}, which are no labels of y, and not {missing}."
+                f"class_weight contains {unknown}, which are not labels of y, but not {missing}."
             )
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )
         if not (np.isfinite(class_weight) & (class_weight >= 0)).all() or not class_weight.any():
             raise ValueError(
-                "class_weight must be finite, not negative, and not 0 for all classes; got "
-                f"{dict(zip(classes.tolist(), class_weight.tolist(), strict=True))}."
+                "class_weight must be finite, non-negative, and positive for at least one class, "
+                f"got {dict(zip(classes.tolist(), class_weight.tolist(), strict=True))}."
             )
         return sample_weight * class_weight[codes]
 
-    def _encode(self, y):
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
+    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+        classes, codes = encode_classes(y)
+        if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
-                f"A probe needs words of at least 2 classes, got 1 class: all {len(y)} words with "
-                f"a positive weight have the label {classes.tolist()[0]!r}."
-            )
-        if self._goes_on() and classes.tolist() != self.classes_.tolist():
-            raise ValueError(
-                "warm_start=True goes on from the last fit and needs the same classes: expected "
-                f"{self.classes_.tolist()}, got {classes.tolist()}."
+                "warm_start=True continues from the last fit and requires the same classes: "
+                f"expected {self.classes_.tolist()}, got {classes.tolist()}."
             )
         return np.eye(len(classes))[codes], {"classes_": classes}
 
-    def _as_coef(self, weight, bias, y):
+    def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         if len(weight) != 2:
             return weight, bias
         return weight[1:] - weight[:1], bias[1:] - bias[:1]
 
-    def _get_coef(self):
+    def _get_weights(self) -> tuple[NDArray, NDArray]:
         if len(self.coef_) > 1:
             return self.coef_, self.intercept_
         halves = np.array([[-0.5], [0.5]])  # the smallest rows with this difference
         return halves * self.coef_, halves[:, 0] * self.intercept_
 
-    def decision_function(self, X):
-        """Logits of the classes.
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Return the logits of the classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
 
         Returns
         -------
-        ndarray of shape (n_words, n_classes), or (n_words,) for two classes
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
         outputs = self._outputs(X)
         return outputs.ravel() if len(self.classes_) == 2 else outputs
 
-    def predict(self, X):
-        """Most probable label of each word.
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the most probable label of each sample.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
 
         Returns
         -------
-        ndarray of shape (n_words,)
+        ndarray of shape (n_samples,)
         """
         best = self._logits(X).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X):
-        """Probability of each label.
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        """Return the probability of each label.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
 
         Returns
         -------
-        ndarray of shape (n_words, n_classes)
-            Rows sum to 1; columns as in ``classes_``.
+        ndarray of shape (n_samples, n_classes)
+            Rows sum to 1. The columns are those of ``classes_``.
         """
         return softmax(self._logits(X), axis=1)
 
-    def predict_log_proba(self, X):
-        """Natural logarithm of the probability of each label.
+    def predict_log_proba(self, X: ArrayLike) -> NDArray:
+        """Return the natural logarithm of the probability of each label.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
 
         Returns
         -------
-        ndarray of shape (n_words, n_classes)
+        ndarray of shape (n_samples, n_classes)
         """
         return log_softmax(self._logits(X), axis=1)
 
-    def _logits(self, X):
+    def _logits(self, X: ArrayLike) -> NDArray:
         return self._as_logits(self._outputs(X))
 
-    def _as_logits(self, outputs):
+    def _as_logits(self, outputs: NDArray) -> NDArray:
         return outputs if len(self.classes_) > 2 else np.hstack([np.zeros_like(outputs), outputs])

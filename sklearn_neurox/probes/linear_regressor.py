@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import assert_all_finite
+from typing import Any, Literal, Self
 
-from .._validation import all_or_nothing, validate_activations
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags, assert_all_finite
+
+from .._validation import fit_context, validate_activations
 from ._linear_probe import LinearProbe
 
 
 class LinearProbeRegressor(RegressorMixin, LinearProbe):
-    """Linear regressor that reads a number out of the activations of words.
+    """Linear regressor that predicts a number from activations.
 
-    It minimises ::
+    It minimizes ::
 
         mean_i w_i * mean_j (W_j x_i + b_j - y_ij)^2 + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
-    where the bias b is free. Adam moves a weight by at most about `learning_rate` a step:
-    standardise y, or raise `learning_rate`, when y is of another size than 1.
+    where the bias b is not penalized. Adam moves a weight by at most about `learning_rate` per
+    step. If the size of y is far from 1, standardize y or raise `learning_rate`.
 
     Parameters
     ----------
@@ -27,70 +31,75 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     lambda_l2 : float, default=0.0
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
-        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is ||W||_F^2.
+        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
+        ||W||_F^2 of [1]_.
     solver : {"adam", "owlqn"}, default="adam"
-        "adam" is mini-batch Adam with torch's defaults for `max_epochs`. With the same start,
-        the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" goes to the
-        optimum on all words at once, by orthant-wise L-BFGS [2]_: with exact zeros, and the same
-        in every run.
+        "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
+        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
+        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
+        0, and gives the same result in every run.
     max_epochs : int, default=10
-        Passes over the training words ("adam").
+        Number of passes over the training samples ("adam").
     batch_size : int, default=32
-        Words per step; the last, shorter batch of an epoch is a step too ("adam").
+        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
     learning_rate : float, default=1e-3
-        Adam's step size ("adam").
+        Step size of Adam ("adam").
     shuffle : bool, default=False
-        Draw a new order of the words for each epoch; otherwise they come as in X ("adam").
+        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
+        of X ("adam").
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace those of the probe's own net, such as
-        ``callbacks``, ``optimizer`` or a ``module`` that derives from that of ``net_``. With any,
-        skorch's stock training step is taken, which is slower ("adam").
+        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
+        given, skorch's own training step is used, which is slower ("adam").
     max_iter : int, default=1000
-        Iterations at most; past them there is a ``ConvergenceWarning`` ("owlqn").
+        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
+        ("owlqn").
     tol : float, default=1e-5
-        Largest violation of the optimality conditions to end with ("owlqn").
+        Largest violation of the optimality conditions at the end ("owlqn").
     warm_start : bool, default=False
-        Start the next ``fit`` from ``coef_`` and ``intercept_`` instead of random weights.
+        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
+        random weights ("adam") or W = 0 ("owlqn").
     device : str or torch.device, default="auto"
-        Where to train: "auto" is CUDA where there is a CUDA device, else the CPU.
+        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Draws the first weights, and the order of the words if `shuffle`.
+        Determines the first weights, and the order of the samples if `shuffle` ("adam").
     verbose : int, default=0
-        Print the objective of each epoch.
+        Whether to print the objective after each epoch or iteration.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_neurons,), or (n_outputs, n_neurons) where y has two dimensions
-        Weights, of X's dtype.
+    coef_ : ndarray of shape (n_neurons,), or (n_outputs, n_neurons) if y has two dimensions
+        Weights, in the dtype of X.
     intercept_ : float, or ndarray of shape (n_outputs,)
         Bias.
     objective_ : float
-        The objective on the training words at the end, in squared units of y.
+        The objective on the training samples at the end, in squared units of y.
     optimality_ : float
-        Largest violation of the optimality conditions: how far the smallest subgradient is from
-        0, by a weight per standard deviation of its neuron where that is below 1, plus by the bias
-        ("owlqn").
+        Largest violation of the optimality conditions: the distance of the smallest subgradient
+        from 0. Weights count per standard deviation of their neuron where that is below 1, and
+        the violation by the bias is added ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
         Mean objective of each epoch while the weights move ("adam"), or the objective at the
-        start and after each step ("owlqn").
+        start and after each iteration ("owlqn").
     n_iter_ : int
-        Epochs run, or points visited.
+        Number of epochs, or of points visited.
     net_ : skorch.NeuralNet
-        The trained net, on the CPU ("adam"). Prediction does not need it, and pickles leave it
-        out.
+        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
+        ("adam").
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, where X had any.
+        Names of the neurons, if X has names.
 
     See Also
     --------
-    LinearProbeClassifier : The same for labels.
+    LinearProbeRegressorCV : Chooses the lambdas by cross-validation.
+    LinearProbeClassifier : Predicts labels.
 
     References
     ----------
-    .. [1] F. Dalvi, A. Nortonsmith, A. Bau, Y. Belinkov, H. Sajjad, N. Durrani and J. Glass
-       (2019). NeuroX: A Toolkit for Analyzing Individual Neurons in Neural Networks. AAAI.
+    .. [1] F. Dalvi, N. Durrani, H. Sajjad, Y. Belinkov, A. Bau and J. Glass (2019). What Is One
+       Grain of Sand in the Desert? Analyzing Individual Neurons in Deep NLP Models. AAAI.
 
     .. [2] G. Andrew and J. Gao (2007). Scalable Training of L1-Regularized Log-Linear Models.
        ICML.
@@ -110,21 +119,21 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     def __init__(
         self,
         *,
-        lambda_l1=0.0,
-        lambda_l2=0.0,
-        l2_penalty="norm",
-        solver="adam",
-        max_epochs=10,
-        batch_size=32,
-        learning_rate=1e-3,
-        shuffle=False,
-        net_params=None,
-        max_iter=1000,
-        tol=1e-5,
-        warm_start=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
+        lambda_l1: float = 0.0,
+        lambda_l2: float = 0.0,
+        l2_penalty: Literal["norm", "squared"] = "norm",
+        solver: str = "adam",
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        shuffle: bool = False,
+        net_params: dict[str, Any] | None = None,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.lambda_l1 = lambda_l1
         self.lambda_l2 = lambda_l2
@@ -142,23 +151,23 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the probe.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
-            Activations; float32 and float64 are kept, float16 arrays are trained in float32.
-        y : array-like of shape (n_words,) or (n_words, n_outputs)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers.
-        sample_weight : array-like of shape (n_words,), default=None
-            Weights of the words; a weight of 0 equals a removed row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A weight of 0 equals a removed row.
 
         Returns
         -------
@@ -167,52 +176,54 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Raises
         ------
         ValueError
-            For NaN or infinity, also those that training runs into; lengths that differ,
-            negative weights, or a device that is not there.
+            If X or y contain NaN or infinity, training runs into them, lengths differ, weights are
+            negative, or the device is not available.
 
         Warns
         -----
         ConvergenceWarning
-            If what Adam has reached is worse than to always say the mean of y, as where y is far
-            from 0; or if owlqn has not reached `tol`.
+            If "adam" ends with a larger error than that of always predicting the mean of y, for
+            example because y is far from 0, or if "owlqn" does not reach `tol`.
         """
-        with all_or_nothing(self):
-            X, y = self._check(X, y)
-            return self._fit(X, y, sample_weight)
+        return self._fit(*self._check(X, y), sample_weight)
 
-    def _check(self, X, y):
-        X, y = validate_activations(
-            self, X, y, multi_output=True, y_numeric=True, reset=not self._goes_on()
+    def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        data, numbers = validate_activations(
+            self, X, y, multi_output=True, y_numeric=True, reset=not self._is_warm()
         )
-        if y.dtype.kind not in "buif":
+        if numbers.dtype.kind not in "buif":
             raise ValueError(
-                f"A regressor needs numbers, got y of dtype {y.dtype}: {y[:3].tolist()}."
+                f"y must contain numbers, got dtype {numbers.dtype}: {numbers[:3].tolist()}."
             )
-        y = y.astype(np.float64)
-        assert_all_finite(y, input_name="y")  # None among objects becomes NaN here only
-        largest = np.finfo(np.result_type(X.dtype, np.float32)).max
-        if np.abs(y).max() > largest:
-            raise ValueError(f"y reaches {np.abs(y).max():.3g}, past the range of X's {X.dtype}.")
-        return X, y
+        numbers = numbers.astype(np.float64)
+        assert_all_finite(numbers, input_name="y")  # a None among objects becomes NaN only here
+        largest = np.finfo(np.result_type(data.dtype, np.float32)).max
+        if np.abs(numbers).max() > largest:
+            raise ValueError(
+                f"y contains {np.abs(numbers).max():.3g}, which exceeds the range of "
+                f"{data.dtype}, the dtype of X."
+            )
+        return data, numbers
 
-    def _encode(self, y):
+    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
         return y.reshape(len(y), -1), {}
 
-    def _as_coef(self, weight, bias, y):
+    def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         return (weight[0], bias[0]) if y.ndim == 1 else (weight, bias)
 
-    def _get_coef(self):
+    def _get_weights(self) -> tuple[NDArray, NDArray]:
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
-    def predict(self, X):
-        """Predicted numbers.
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the predicted numbers.
 
         Parameters
         ----------
-        X : array-like of shape (n_words, n_neurons)
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
 
         Returns
         -------
-        ndarray of shape (n_words,) or (n_words, n_outputs), as y in ``fit``
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), as y in ``fit``
         """
         return self._outputs(X)

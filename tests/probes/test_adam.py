@@ -1,4 +1,4 @@
-"""The bank equals its probes trained apart, and the fast step equals skorch's."""
+"""A bank equals its probes trained separately, and the fast steps equal skorch's."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_bank_equals_separate_probes(data, loss, l2_penalty):
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
-def test_layers_equal_probes_of_their_own(data, l2_penalty):
+def test_layers_equal_separate_probes(data, l2_penalty):
     """Three layers of two neurons, each with two pairs of lambdas."""
     l1, l2 = L1[1:], L2[1:]
     bank = net(l1 * 3, l2 * 3, n_neurons=2, n_layers=3, l2_penalty=l2_penalty)
@@ -79,7 +79,7 @@ def test_the_closed_form_equals_skorchs_stock_step(data, n_layers, l1, l2):
 
 
 def test_the_epoch_loss_is_the_mean_over_rows(data):
-    """With a step of nearly nothing it is the objective on all words."""
+    """With a tiny step it is the objective on all samples."""
     for lambdas in ([1e-3], [1e-2]), (L1, L2):
         still = net(*lambdas, learning_rate=1e-15)
         expected = still.objective(data)
@@ -106,12 +106,12 @@ def test_shuffling_visits_every_row_once(data):
     torch.testing.assert_close(rows.sort(0).values, data.tensors[0].sort(0).values)
 
 
-def test_the_number_of_threads_is_put_back(data):
+def test_the_number_of_threads_is_restored(data):
     before = torch.get_num_threads()
     train_epoch(net([0.0], [0.0]), data)
     assert torch.get_num_threads() == before
     with pytest.raises(ZeroDivisionError), torch_threads(1):
-        1 / 0  # noqa: B018 -- any error will do
+        1 / 0  # noqa: B018 -- any error serves
     assert torch.get_num_threads() == before
 
 

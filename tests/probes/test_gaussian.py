@@ -1,4 +1,4 @@
-"""The Gaussian probe: what NeuroX computes, the densities of scipy, and a greedy search without short cuts."""
+"""The Gaussian probe: what NeuroX computes, the densities of scipy, and a greedy search without shortcuts."""
 
 import copy
 import pickle
@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurox import GaussianProbeClassifier
-from sklearn_neurox.probes import _greedy, gaussian
+from sklearn_neurox.probes import _class_gaussians, _greedy
 
 COVARIANCES = ("map", "mean")
 
@@ -22,8 +22,8 @@ def covariance(request):
 
 
 @pytest.fixture
-def words():
-    """Correlated neurons, and classes of 40 to 80 words."""
+def samples():
+    """Correlated neurons, and classes of 40 to 80 samples."""
     rng = np.random.RandomState(0)
     y = np.repeat([0, 1, 2], [40, 60, 80])
     X = rng.normal(size=(180, 12)) @ rng.normal(size=(12, 12))
@@ -43,13 +43,13 @@ class TestParity:
         return data | {name: np.float32(data[name]) for name in ("X", "X_test")}
 
     def test_gaussians(self, data):
-        probe = GaussianProbeClassifier().fit(data["X"], data["y"])
+        probe = GaussianProbeClassifier(covariance="map").fit(data["X"], data["y"])
         np.testing.assert_allclose(probe.class_prior_, data["prior"], atol=1e-6)
         np.testing.assert_allclose(probe.means_, data["mu"], atol=1e-6)
         np.testing.assert_allclose(probe.covariances_, data["sigma"], atol=1e-6)
 
     def test_ranking_and_information(self, data):
-        probe = GaussianProbeClassifier().fit(data["X"], data["y"])
+        probe = GaussianProbeClassifier(covariance="map").fit(data["X"], data["y"])
         ordering, bits = probe.rank_neurons(len(data["greedy_order"]))
         assert ordering.tolist() == data["greedy_order"]
         share = np.bincount(data["y"]) / len(data["y"])
@@ -66,8 +66,8 @@ class TestParity:
 
 
 class TestGaussians:
-    def test_the_formula(self, words, covariance):
-        X, y = words
+    def test_the_formula(self, samples, covariance):
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         for c, (mean, matrix) in enumerate(zip(probe.means_, probe.covariances_, strict=True)):
             rows = X[y == c]
@@ -78,8 +78,8 @@ class TestGaussians:
         np.testing.assert_allclose(probe.class_prior_, np.bincount(y) / len(y))
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_densities_of_any_subset_are_those_of_scipy(self, words, covariance, seed):
-        X, y = words
+    def test_densities_of_any_subset_are_those_of_scipy(self, samples, covariance, seed):
+        X, y = samples
         rng = np.random.RandomState(seed)
         neurons = rng.permutation(12)[: rng.randint(1, 13)]
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
@@ -96,18 +96,18 @@ class TestGaussians:
         np.testing.assert_allclose(probe.predict_proba(X, neurons), np.exp(log_proba))
         np.testing.assert_array_equal(probe.predict(X, neurons), joint.argmax(axis=1))
 
-    def test_no_neuron_leaves_the_prior(self, words):
-        X, y = words
+    def test_no_neuron_leaves_the_prior(self, samples):
+        X, y = samples
         probe = GaussianProbeClassifier().fit(X, y)
         np.testing.assert_allclose(probe.predict_proba(X[:2], neurons=[]), [probe.class_prior_] * 2)
         assert abs(probe.mutual_information(X, y, neurons=[])) < 1e-12
 
-    def test_many_words_are_taken_in_pieces(self, words, covariance, monkeypatch):
-        X, y = words
+    def test_chunks_change_nothing(self, samples, covariance, monkeypatch):
+        X, y = samples
         whole = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         expected = whole.rank_neurons(5)
         monkeypatch.setattr(_greedy, "_ROWS", 7)
-        monkeypatch.setattr(gaussian, "_ROWS", 7)
+        monkeypatch.setattr(_class_gaussians, "_ROWS", 7)
         monkeypatch.setattr(_greedy, "_CELLS", 100)
         pieces = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         np.testing.assert_allclose(pieces.covariances_, whole.covariances_)
@@ -117,17 +117,17 @@ class TestGaussians:
         np.testing.assert_allclose(bits, expected[1])
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float16])
-    def test_small_floats_are_computed_in_float64(self, words, dtype):
-        X, y = words
+    def test_small_floats_are_computed_in_float64(self, samples, dtype):
+        X, y = samples
         small = GaussianProbeClassifier().fit(X.astype(dtype), y)
         assert small.means_.dtype == small.covariances_.dtype == np.float64
         same = GaussianProbeClassifier().fit(X.astype(dtype).astype(np.float64), y)
         np.testing.assert_allclose(small.covariances_, same.covariances_, rtol=1e-12)
         np.testing.assert_allclose(small.rank_neurons(3)[1], same.rank_neurons(3)[1])
 
-    def test_names_of_neurons(self, words):
+    def test_names_of_neurons(self, samples):
         pandas = pytest.importorskip("pandas")
-        X, y = words
+        X, y = samples
         frame = pandas.DataFrame(X, columns=[f"neuron_{i}" for i in range(12)])
         probe = GaussianProbeClassifier().fit(frame, y)
         bits = probe.mutual_information(frame, y, [3])  # a warning is an error
@@ -136,8 +136,8 @@ class TestGaussians:
 
 
 class TestWeights:
-    def test_a_weight_of_two_is_two_words(self, words, covariance):
-        X, y = words
+    def test_a_weight_of_two_equals_two_samples(self, samples, covariance):
+        X, y = samples
         times = np.random.RandomState(0).randint(4, size=len(y))
         weighted = GaussianProbeClassifier(covariance=covariance).fit(X, y, times)
         repeated = GaussianProbeClassifier(covariance=covariance)
@@ -148,29 +148,29 @@ class TestWeights:
         np.testing.assert_array_equal(ordering, repeated.rank_neurons(12)[0])
         np.testing.assert_allclose(bits, repeated.rank_neurons(12)[1])
 
-    def test_small_weights_do_not_blow_up_the_variance(self, words):
-        """At a weight of 1.001 in a class, n - 1 in the unbiased variance would."""
-        X, y = words
+    def test_small_weights_do_not_blow_up_the_variance(self, samples):
+        """With a weight of 1.001 in a class, n - 1 in the unbiased variance would."""
+        X, y = samples
         probe = GaussianProbeClassifier(covariance="mean").fit(X, y, np.full(180, 1.001 / 40))
         variance = probe.covariances_[0].diagonal() / X[y == 0].var(axis=0)
         assert ((variance > 0.5) & (variance < 2)).all()
 
-    def test_a_class_of_weight_zero_is_removed(self, words):
-        X, y = words
+    def test_a_class_of_weight_zero_is_removed(self, samples):
+        X, y = samples
         probe = GaussianProbeClassifier().fit(X, y, (y != 1).astype(float))
         assert probe.classes_.tolist() == [0, 2]
 
 
 class TestMutualInformation:
-    def test_independent_labels(self, words):
-        """Nothing on words of training but what chance gives, and nothing on others."""
+    def test_independent_labels(self, samples):
+        """Close to 0 on training samples, up to chance, and not positive on others."""
         rng = np.random.RandomState(0)
         X, y = rng.normal(size=(4000, 5)), rng.randint(3, size=4000)
         probe = GaussianProbeClassifier().fit(X[:2000], y[:2000])
         assert 0 < probe.mutual_information(X[:2000], y[:2000]) < 0.03
         assert -0.03 < probe.mutual_information(X[2000:], y[2000:]) < 0
 
-    def test_separated_labels_tell_their_entropy(self):
+    def test_the_information_of_separated_classes_is_their_entropy(self):
         y = np.repeat([0, 1, 2, 3], 50)
         X = 100.0 * y[:, None] + np.random.RandomState(0).normal(size=(200, 1))
         probe = GaussianProbeClassifier().fit(X, y)
@@ -187,9 +187,9 @@ class TestMutualInformation:
         probe = GaussianProbeClassifier().fit(X, y)
         np.testing.assert_allclose(probe.mutual_information(X, y), expected, atol=0.005)
 
-    def test_classes_are_counted_by_index(self, words):
-        """NeuroX counts labels over their range: without class 0 they land in the wrong class."""
-        X, y = words
+    def test_classes_are_counted_by_index(self, samples):
+        """NeuroX counts labels over their range, so that without class 0 they are shifted."""
+        X, y = samples
         probe = GaussianProbeClassifier().fit(X, y)
         kept = y > 0
         share = np.bincount(y[kept])[1:] / kept.sum()
@@ -198,8 +198,8 @@ class TestMutualInformation:
         np.testing.assert_allclose(probe.mutual_information(X[kept], y[kept]), expected)
 
     @pytest.mark.parametrize("labels", [["b", "a", "c"], [-5, 2, 0], [0.0, 2.0, 1.0]], ids=str)
-    def test_labels_of_any_kind(self, words, labels):
-        X, y = words
+    def test_labels_of_any_kind(self, samples, labels):
+        X, y = samples
         labels = np.array(labels)
         expected = GaussianProbeClassifier().fit(X, y)
         probe = GaussianProbeClassifier().fit(X, labels[y])
@@ -207,16 +207,16 @@ class TestMutualInformation:
         mi = probe.mutual_information(X, labels[y].astype(object))
         np.testing.assert_allclose(mi, expected.mutual_information(X, y))
 
-    def test_the_order_of_neurons_does_not_matter(self, words):
-        X, y = words
+    def test_the_order_of_neurons_does_not_matter(self, samples):
+        X, y = samples
         probe = GaussianProbeClassifier().fit(X, y)
         turned = GaussianProbeClassifier().fit(X[:, ::-1], y)
         expected = probe.mutual_information(X, y, [1, 4, 7])
         np.testing.assert_allclose(probe.mutual_information(X, y, [7, 1, 4]), expected)
         np.testing.assert_allclose(turned.mutual_information(X[:, ::-1], y, [4, 7, 10]), expected)
 
-    def test_shift_and_scale_of_neurons_do_not_matter(self, words, covariance):
-        X, y = words
+    def test_shift_and_scale_of_neurons_do_not_matter(self, samples, covariance):
+        X, y = samples
         rng = np.random.RandomState(0)
         scale = 10.0 ** rng.randint(-6, 7, size=12) * rng.choice([-1, 1], size=12)
         other = X * scale + rng.normal(size=12) * np.abs(scale) * 10
@@ -228,9 +228,9 @@ class TestMutualInformation:
         np.testing.assert_allclose(bits, probe.rank_neurons(12)[1], atol=1e-9)
 
     @pytest.mark.parametrize("scale", [1e-90, 1e90])
-    def test_tiny_and_huge_activations(self, words, covariance, scale):
-        """Densities of 1e90 a neuron overflow; none is computed."""
-        X, y = words
+    def test_tiny_and_huge_activations(self, samples, covariance, scale):
+        """Densities of 1e90 per neuron would overflow, but none is computed."""
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         scaled = GaussianProbeClassifier(covariance=covariance).fit(X * scale, y)
         np.testing.assert_allclose(scaled.rank_neurons(12)[1], probe.rank_neurons(12)[1], atol=1e-9)
@@ -238,14 +238,14 @@ class TestMutualInformation:
         np.testing.assert_allclose(scaled.mutual_information(X * scale, y), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*less than nothing")
+@pytest.mark.filterwarnings("ignore:.*less than none")
 class TestRanking:
-    @pytest.mark.parametrize("scored_on", ["training words", "other words"])
-    def test_each_step_is_the_best_of_all_candidates(self, words, covariance, scored_on):
+    @pytest.mark.parametrize("scored_on", ["training samples", "other samples"])
+    def test_each_step_is_the_best_of_all_candidates(self, samples, covariance, scored_on):
         """Every candidate from scratch, at every step, up to all neurons."""
-        X, y = words
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X[::2], y[::2])
-        given = (X[1::2], y[1::2]) if scored_on == "other words" else ()
+        given = (X[1::2], y[1::2]) if scored_on == "other samples" else ()
         ordering, bits = probe.rank_neurons(12, *given)
         assert sorted(ordering) == list(range(12))
         X, y = given or (X[::2], y[::2])
@@ -255,10 +255,11 @@ class TestRanking:
             assert ordering[k] == left[np.argmax(scores)]
             np.testing.assert_allclose(bits[k], max(scores), atol=1e-8)
 
-    def test_all_candidates_have_the_score_of_their_set(self, words, covariance):
-        X, y = words
+    def test_all_candidates_have_the_score_of_their_set(self, samples, covariance):
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
-        greedy = _greedy.GreedyChoice(probe, 4, X, y, np.ones(180))
+        gaussians = probe.means_, probe.covariances_, probe.class_prior_
+        greedy = _greedy.GreedyChoice(*gaussians, 4, X, y, np.ones(180))
         for chosen in ([], [5], [5, 0], [5, 0, 11], [5, 0, 11, 3]):
             if chosen:
                 greedy.add(chosen[-1])
@@ -266,9 +267,9 @@ class TestRanking:
             scores = [probe.mutual_information(X, y, [*chosen, j]) for j in left]
             np.testing.assert_allclose(greedy.score(left), scores, atol=1e-8)
 
-    def test_words_far_from_all_classes(self, words, covariance):
-        """Their densities underflow, all of them in some words and some of them in others."""
-        X, y = words
+    def test_samples_far_from_all_classes(self, samples, covariance):
+        """All densities of some samples underflow, and some densities of others."""
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         far = X.copy()
         far[::5, 2] += 300 * X[:, 2].std()
@@ -279,8 +280,8 @@ class TestRanking:
             np.testing.assert_allclose(bits[k - 1], expected, rtol=1e-10)
         assert bits[-1] < -100
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
-    def test_more_neurons_than_words(self, covariance):
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
+    def test_more_neurons_than_samples(self, covariance):
         rng = np.random.RandomState(0)
         y = np.arange(20) % 3
         X = rng.normal(size=(20, 50)) + y[:, None]
@@ -294,12 +295,17 @@ class TestRanking:
         y = np.arange(60) % 3
         X = rng.normal(size=(60, 50))
         probe = GaussianProbeClassifier(covariance="map").fit(X, y)
-        with pytest.warns(UserWarning, match=r"neurons tell -\d+\.\d+ bits about the very words"):
+        with pytest.warns(
+            UserWarning,
+            match=r"neurons have -\d+\.\d+ bits of information about the training samples",
+        ):
             probe.rank_neurons(50)
-        probe.rank_neurons(50, X[::2], y[::2])  # of other words, less than nothing is an answer
+        probe.rank_neurons(
+            50, X[::2], y[::2]
+        )  # no warning: about other samples, negative information is a result
 
-    def test_equal_neurons_come_by_index(self, words):
-        X, y = words
+    def test_equal_neurons_are_ordered_by_index(self, samples):
+        X, y = samples
         doubled = np.hstack([X, -3 * X + 1, X])
         ordering, _ = GaussianProbeClassifier().fit(doubled, y).rank_neurons(12)
         position = {neuron: k for k, neuron in enumerate(ordering)}
@@ -308,35 +314,35 @@ class TestRanking:
             copies = [position.get(neuron + shift, 99) for shift in (0, 12, 24)]
             assert copies == sorted(copies)
 
-    def test_none_and_all(self, words):
-        X, y = words
+    def test_none_and_all(self, samples):
+        X, y = samples
         probe = GaussianProbeClassifier().fit(X, y)
         ordering, bits = probe.rank_neurons(0)
         assert ordering.shape == bits.shape == (0,)
         assert ordering.dtype == np.intp
         np.testing.assert_array_equal(probe.rank_neurons(12)[0][:5], probe.rank_neurons(5)[0])
 
-    def test_verbose_shows_a_bar(self, words, capsys):
-        probe = GaussianProbeClassifier().fit(*words)
+    def test_verbose_shows_a_bar(self, samples, capsys):
+        probe = GaussianProbeClassifier().fit(*samples)
         probe.rank_neurons(2)
         assert capsys.readouterr().err == ""
         probe.rank_neurons(2, verbose=True)
         assert "2/2" in capsys.readouterr().err
 
-    def test_numpy_keeps_its_buffer(self, words):
+    def test_the_buffer_of_numpy_is_restored(self, samples):
         with np.errstate():
             np.setbufsize(4096)
-            GaussianProbeClassifier().fit(*words).rank_neurons(2)
+            GaussianProbeClassifier().fit(*samples).rank_neurons(2)
             assert np.getbufsize() == 4096
 
 
 class TestScores:
-    """`score_neurons` says of every neuron what `mutual_information` says of its set."""
+    """`score_neurons` agrees with `mutual_information` on every set of neurons."""
 
     @pytest.mark.parametrize("beside", [[], [4], [7, 2, 9]])
-    @pytest.mark.parametrize("scored_on", ["training", "other words"])
-    def test_each_is_the_information_of_its_set(self, words, covariance, beside, scored_on):
-        X, y = words
+    @pytest.mark.parametrize("scored_on", ["training", "other samples"])
+    def test_each_is_the_information_of_its_set(self, samples, covariance, beside, scored_on):
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         if scored_on == "training":
             bits = probe.score_neurons(beside=beside)
@@ -348,27 +354,27 @@ class TestScores:
             expected = probe.mutual_information(X, y, neurons=together)
             np.testing.assert_allclose(bits[neuron], expected, atol=1e-8)
 
-    def test_constant_neurons_add_nothing(self, words, covariance):
-        X, y = words
+    def test_constant_neurons_add_nothing(self, samples, covariance):
+        X, y = samples
         X = np.column_stack([X, np.ones(180)])
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
         assert abs(probe.score_neurons()[12]) < 1e-12
         bits = probe.score_neurons(beside=[3, 12])
         np.testing.assert_allclose(bits[[3, 12]], probe.mutual_information(X, y, neurons=[3]))
 
-    def test_bad_neurons(self, words, covariance):
-        probe = GaussianProbeClassifier(covariance=covariance).fit(*words)
-        with pytest.raises(ValueError, match="indices run from 0 to 11; got 12"):
+    def test_bad_neurons(self, samples, covariance):
+        probe = GaussianProbeClassifier(covariance=covariance).fit(*samples)
+        with pytest.raises(ValueError, match="indices must run from 0 to 11; got 12"):
             probe.score_neurons(beside=[12])
-        with pytest.raises(ValueError, match="Give both X and y"):
-            probe.score_neurons(words[0])
+        with pytest.raises(ValueError, match="X and y must be passed together"):
+            probe.score_neurons(samples[0])
 
 
 class TestDegenerate:
     @pytest.mark.parametrize("value", [0.0, 0.1, -1e6, np.pi])
     @pytest.mark.parametrize("noise", [0.0, 2e-16])
-    def test_a_constant_neuron_tells_nothing(self, words, covariance, value, noise):
-        X, y = words
+    def test_a_constant_neuron_has_no_information(self, samples, covariance, value, noise):
+        X, y = samples
         column = np.full((180, 1), value) * (1 + noise * (np.arange(180)[:, None] % 3))
         wide = np.hstack([X[:, :3], column, X[:, 3:]])
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
@@ -378,7 +384,7 @@ class TestDegenerate:
         assert ordering[-1] == 3
         np.testing.assert_allclose(bits[:-1], probe.rank_neurons(12)[1], rtol=1e-12)
         assert bits[-1] == bits[-2]
-        wide[:, 3] = 1e12 * np.arange(180)  # it moves on other words
+        wide[:, 3] = 1e12 * np.arange(180)  # it varies on other samples
         np.testing.assert_allclose(other.predict_proba(wide), probe.predict_proba(X), atol=1e-12)
 
     def test_all_neurons_constant(self):
@@ -389,9 +395,9 @@ class TestDegenerate:
         np.testing.assert_allclose(bits, 0, atol=1e-12)
 
     @pytest.mark.parametrize("noise", [0.0, 1e-9])
-    def test_a_neuron_constant_in_a_class(self, words, covariance, noise):
-        """As of a ReLU: the variance over all words stands in for one word."""
-        X, y = words
+    def test_a_neuron_constant_in_a_class(self, samples, covariance, noise):
+        """As after a ReLU: L0 has the variance over all samples, with the weight of one sample."""
+        X, y = samples
         X = X.copy()
         X[y == 0, 1] = 2 + noise * X[y == 0, 1]
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
@@ -408,8 +414,8 @@ class TestDegenerate:
         assert ordering[0] == 1
         np.testing.assert_allclose(bits[0], 1.0)
 
-    def test_a_class_of_one_word(self, words, covariance):
-        X, y = words
+    def test_a_class_of_one_sample(self, samples, covariance):
+        X, y = samples
         y = y.copy()
         y[0] = 3
         probe = GaussianProbeClassifier(covariance=covariance).fit(X, y)
@@ -418,77 +424,88 @@ class TestDegenerate:
         np.testing.assert_allclose(probe.covariances_[3], np.diag(X.var(axis=0)) / divisor)
         assert np.isfinite(probe.mutual_information(X, y))
 
-    def test_only_classes_of_one_word(self):
+    def test_only_classes_of_one_sample(self):
         probe = GaussianProbeClassifier().fit([[0.0], [1.0], [3.0]], ["a", "b", "c"])
         assert probe.predict([[0.1], [2.9]]).tolist() == ["a", "c"]
 
-    def test_one_neuron(self, words):
-        X, y = words
+    def test_one_neuron(self, samples):
+        X, y = samples
         assert GaussianProbeClassifier().fit(X[:, :1], y).rank_neurons(1)[0].tolist() == [0]
 
-    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons tell")
-    def test_copied_neurons_are_no_trouble(self, words, covariance):
-        X, y = words
+    @pytest.mark.filterwarnings("ignore:GaussianProbeClassifier. .* neurons have")
+    def test_copied_neurons(self, samples, covariance):
+        X, y = samples
         probe = GaussianProbeClassifier(covariance=covariance).fit(X[:, [0] * 30], y)
         ordering, bits = probe.rank_neurons(30)
         assert ordering.tolist() == list(range(30))
         np.testing.assert_allclose(bits[-1], probe.mutual_information(X[:, [0] * 30], y), atol=1e-8)
 
 
+def test_a_failed_fit_changes_nothing(samples):
+    X, y = samples
+    probe = GaussianProbeClassifier().fit(X, y)
+    expected = probe.predict(X)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        probe.fit(X[:, :3], np.zeros(180))
+    np.testing.assert_array_equal(probe.predict(X), expected)
+
+
 class TestPickle:
     @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
-    def test_the_words_stay_behind(self, words, how):
-        X, y = words
+    def test_the_training_samples_are_not_pickled(self, samples, how):
+        X, y = samples
         X, y = np.repeat(X, 50, axis=0), np.repeat(y, 50)
         probe = GaussianProbeClassifier().fit(X, y)
         stored = pickle.dumps(probe)
-        assert len(stored) < 20_000  # the words are 0.9 MB
+        assert len(stored) < 20_000  # the samples are 0.9 MB
         loaded = pickle.loads(stored) if how == "pickle" else copy.deepcopy(probe)
         np.testing.assert_array_equal(loaded.predict_proba(X), probe.predict_proba(X))
-        with pytest.raises(ValueError, match="copied or loaded, without its words: give X and y"):
+        with pytest.raises(
+            ValueError, match="copied or loaded without its training samples: pass X and y"
+        ):
             loaded.rank_neurons(2)
         np.testing.assert_array_equal(loaded.rank_neurons(2, X, y), probe.rank_neurons(2))
         clone(loaded).fit(X, y).rank_neurons(2)
 
 
-def test_progress_bar(words, capsys):
+def test_progress_bar(samples, capsys):
     from sklearn.callback import ProgressBar
 
-    GaussianProbeClassifier().set_callbacks(ProgressBar()).fit(*words)
+    GaussianProbeClassifier().set_callbacks(ProgressBar()).fit(*samples)
     assert "GaussianProbeClassifier - fit" in capsys.readouterr().out
 
 
 class TestBadInput:
     @pytest.fixture
-    def probe(self, words):
-        return GaussianProbeClassifier().fit(words[0], np.array(["A", "B", "C"])[words[1]])
+    def probe(self, samples):
+        return GaussianProbeClassifier().fit(samples[0], np.array(["A", "B", "C"])[samples[1]])
 
-    def test_one_class(self, words):
+    def test_one_class(self, samples):
         with pytest.raises(ValueError, match=r"at least 2 classes, got 1 class: all 180 .* 'NOUN'"):
-            GaussianProbeClassifier().fit(words[0], ["NOUN"] * 180)
+            GaussianProbeClassifier().fit(samples[0], ["NOUN"] * 180)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_not_finite(self, words, probe, value):
-        X, y = words[0].copy(), words[1]
+    def test_not_finite(self, samples, probe, value):
+        X, y = samples[0].copy(), samples[1]
         X[3, 4] = value
         for use in (lambda: GaussianProbeClassifier().fit(X, y), lambda: probe.predict(X)):
             with pytest.raises(ValueError, match=r"contains NaN|contains infinity"):
                 use()
 
-    def test_squares_that_overflow(self, words):
-        X, y = words
+    def test_squares_that_overflow(self, samples):
+        X, y = samples
         with pytest.raises(ValueError, match=r"squares of the activations overflow: max\|X\| is"):
             GaussianProbeClassifier().fit(1e200 * X, y)
 
-    def test_squares_that_underflow(self, words):
-        X, y = words
+    def test_squares_that_underflow(self, samples):
+        X, y = samples
         with pytest.raises(
             ValueError, match=r"The squares of the activations of neuron \d+ underflow"
         ):
             GaussianProbeClassifier().fit(X * 1e-160, y)
 
-    def test_lengths_and_widths(self, words, probe):
-        X, y = words
+    def test_lengths_and_widths(self, samples, probe):
+        X, y = samples
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             GaussianProbeClassifier().fit(X, y[:-1])
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -496,38 +513,40 @@ class TestBadInput:
         with pytest.raises(ValueError, match="X has 5 features, but"):
             probe.predict(X[:, :5], neurons=[0])
 
-    def test_negative_weights_and_parameters(self, words):
-        X, y = words
+    def test_negative_weights_and_parameters(self, samples):
+        X, y = samples
         with pytest.raises(ValueError, match="Negative values"):
             GaussianProbeClassifier().fit(X, y, -np.ones(180))
         with pytest.raises(ValueError, match="The 'covariance' parameter"):
             GaussianProbeClassifier(covariance="mode").fit(X, y)
 
     @pytest.mark.parametrize("labels", [["D", "A", "E"], [1, 2, 3]], ids=str)
-    def test_labels_unseen_in_training(self, words, probe, labels):
+    def test_labels_unseen_in_training(self, samples, probe, labels):
         unseen = [label for label in labels if label != "A"]
-        message = rf"unseen in training: \[{unseen[0]!r}, .*; known are \['A', 'B', 'C'\]"
-        y = np.array(labels)[words[1]]
+        message = (
+            rf"not seen during training: \[{unseen[0]!r}, .* known labels are \['A', 'B', 'C'\]"
+        )
+        y = np.array(labels)[samples[1]]
         with pytest.raises(ValueError, match=message):
-            probe.mutual_information(words[0], y)
+            probe.mutual_information(samples[0], y)
         with pytest.raises(ValueError, match=message):
-            probe.rank_neurons(1, words[0], y)
+            probe.rank_neurons(1, samples[0], y)
 
     @pytest.mark.parametrize(
         ("neurons", "error", "message"),
         [
-            ([0, 12], ValueError, "run from 0 to 11; got 12"),
-            ([-1], ValueError, "run from 0 to 11; got -1"),
-            ([3, 1, 3], ValueError, "3 comes twice"),
-            (np.arange(12) < 3, TypeError, "of a mask, np.flatnonzero"),
+            ([0, 12], ValueError, "must run from 0 to 11; got 12"),
+            ([-1], ValueError, "must run from 0 to 11; got -1"),
+            ([3, 1, 3], ValueError, "3 is repeated"),
+            (np.arange(12) < 3, TypeError, "Use np.flatnonzero to convert a mask"),
             ([0.0, 1.0], TypeError, "dtype float64"),
             ([[0, 1]], TypeError, "2 dimension"),
             (3, TypeError, "Expected a list of neuron indices, integers from 0 to 11; got 3"),
             ("3", TypeError, "dtype <U1"),
         ],
     )
-    def test_neurons(self, words, probe, neurons, error, message):
-        X = words[0]
+    def test_neurons(self, samples, probe, neurons, error, message):
+        X = samples[0]
         for method in (probe.predict, probe.predict_proba, probe.predict_log_proba):
             with pytest.raises(error, match=message):
                 method(X, neurons=neurons)
@@ -540,8 +559,8 @@ class TestBadInput:
         with pytest.raises(TypeError, match="n_neurons must be an instance of"):
             probe.rank_neurons(2.0)
 
-    def test_words_without_labels(self, words, probe):
-        X, y = words
+    def test_samples_without_labels(self, samples, probe):
+        X, y = samples
         for given in ({"X": X}, {"y": y}):
-            with pytest.raises(ValueError, match="both X and y"):
+            with pytest.raises(ValueError, match="X and y must be passed together"):
                 probe.rank_neurons(2, **given)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_neurox.probes._adam import BankObjective, LinearProbeBank
-from sklearn_neurox.probes._adam_steps import ClosedFormAdam, make_steps
+from sklearn_neurox.probes._adam import BankCriterion, LinearProbeBank
+from sklearn_neurox.probes._adam_steps import BankAdam, make_steps
 from sklearn_neurox.probes._objective import LOSSES, penalty
 
 TORCH_LOSSES = {
@@ -42,8 +42,8 @@ def test_loss_is_torchs(name):
     outputs, targets = outputs_and_targets(name)
     terms, gradient = LOSSES[name](outputs, targets, SHARE)
     for k in range(2):
-        of_words = [TORCH_LOSSES[name](outputs[k][:, [i]], targets[:, [i]]) for i in range(7)]
-        torch.testing.assert_close(terms[k].sum(0), torch.stack(of_words) * SHARE)
+        of_samples = [TORCH_LOSSES[name](outputs[k][:, [i]], targets[:, [i]]) for i in range(7)]
+        torch.testing.assert_close(terms[k].sum(0), torch.stack(of_samples) * SHARE)
         alone = LOSSES[name](outputs[k], targets, SHARE)
         torch.testing.assert_close((terms[k], gradient[k]), alone)
 
@@ -66,12 +66,12 @@ def test_a_sure_error_costs_a_finite_loss(name):
 
 
 def penalty_of_a_step(weight, l1, l2, l2_penalty, make):
-    """The penalties as Adam's steps have them, and their gradient in closed form."""
+    """Return the penalties as Adam's steps compute them, and their gradient in closed form."""
     bank = LinearProbeBank(*weight.shape, dtype=weight.dtype)
     bank.weight.data.copy_(weight.detach())
-    objective = BankObjective("squared_error", l1, l2, l2_penalty, weight.dtype)
+    objective = BankCriterion("squared_error", l1, l2, l2_penalty, weight.dtype)
     steps = make(bank, objective, torch.optim.Adam(bank.parameters()))
-    return steps._penalty(), steps.weight_grad
+    return steps.penalize(), steps.weight_grad
 
 
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
@@ -85,7 +85,7 @@ def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
     by_hand = by_hand + torch.from_numpy(l2) * (norm**2 if l2_penalty == "squared" else norm)
     torch.testing.assert_close(value, by_hand)
     (expected,) = torch.autograd.grad(value.sum(), weight)
-    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty, ClosedFormAdam)
+    in_step, gradient = penalty_of_a_step(weight, l1, l2, l2_penalty, BankAdam)
     torch.testing.assert_close(in_step, by_hand.detach())
     torch.testing.assert_close(gradient, expected)
     for k in range(3):
@@ -95,7 +95,7 @@ def test_penalty_is_the_formula_and_its_gradient_autograds(l2_penalty):
         torch.testing.assert_close(gradient, expected[one])
 
 
-@pytest.mark.parametrize("make", [ClosedFormAdam, make_steps])
+@pytest.mark.parametrize("make", [BankAdam, make_steps])
 @pytest.mark.parametrize("l2_penalty", ["norm", "squared"])
 def test_gradient_at_zero_weights_is_zero(l2_penalty, make):
     """NeuroX gets NaN here."""

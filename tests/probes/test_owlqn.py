@@ -1,4 +1,4 @@
-"""The exact solver finds the minimiser: the theorems that say so, and other solvers."""
+"""The exact solver finds the minimizer, according to theorems and to other solvers."""
 
 import warnings
 
@@ -13,8 +13,9 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
 from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV, LinearProbeRegressor
-from sklearn_neurox.probes._datafit import Moments, RowsDatafit
-from sklearn_neurox.probes._owlqn import Penalties, minimise
+from sklearn_neurox.probes._bank_objective import BankObjective
+from sklearn_neurox.probes._datafit import RowsDatafit
+from sklearn_neurox.probes._owlqn import Minimization
 
 PAIRS = [(0.0, 0.05), (0.02, 0.0), (0.01, 0.03), (1e-4, 1e-4)]
 FORMS = ["norm", "squared"]
@@ -22,7 +23,7 @@ KINDS = ["classes", "two classes", "numbers", "two numbers"]
 
 
 def problem(kind, n=120, d=15):
-    """Correlated neurons of sizes from 0.05 to 20, weights of words, and a target."""
+    """Correlated neurons of sizes from 0.05 to 20, weights of samples, and a target."""
     rng = np.random.RandomState(0)
     X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.5 * rng.normal(size=(d, d)) / np.sqrt(d))
     X = X * np.geomspace(0.05, 2, d) + rng.normal(size=d)
@@ -42,7 +43,7 @@ def probe(kind, **params):
 
 
 def objective_and_slope(fitted, X, y, weight):
-    """By hand: the objective, and the gradient of its loss by each row of W and b."""
+    """Return the objective, W, and the gradient of the loss by W and b, from the formula."""
     weight = weight / weight.sum()
     W, b = np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)
     if hasattr(fitted, "classes_"):
@@ -84,7 +85,7 @@ def test_optimality_conditions(kind, form, l1, l2):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_largest_lambdas_are_where_theory_has_them(kind):
+def test_the_largest_lambdas_are_those_of_the_theory(kind):
     X, y, weight = problem(kind)
     null = probe(kind, lambda_l1=1e9).fit(X, y, weight)
     _, _, slope, _ = objective_and_slope(null, X, y, weight)
@@ -105,7 +106,7 @@ def test_the_largest_lambdas_are_where_theory_has_them(kind):
     np.testing.assert_allclose(null.predict(X[:1]), above.predict(X[-1:]))
 
 
-def test_the_bias_of_a_null_probe_gives_the_frequencies():
+def test_a_null_probe_predicts_the_frequencies():
     X, y, weight = problem("classes")
     null = probe("classes", lambda_l2=1e9).fit(X, y, weight)
     shares = np.bincount(y, weights=weight) / weight.sum()
@@ -174,7 +175,7 @@ def test_scikit_learns_linear_models(l1):
     X, y, _ = problem("numbers")
     l2 = 0.05
     ours = probe("numbers", lambda_l1=l1, lambda_l2=l2, l2_penalty="squared").fit(X, y)
-    strength = l1 / 2 + l2  # theirs has half the squared error
+    strength = l1 / 2 + l2  # scikit-learn halves the squared error
     theirs = (
         ElasticNet(strength, l1_ratio=l1 / 2 / strength, tol=1e-12, max_iter=100_000)
         if l1
@@ -205,7 +206,7 @@ def test_two_runs_agree_bit_for_bit(kind, dtype):
     np.testing.assert_array_equal(runs[0].loss_curve_, runs[1].loss_curve_)
 
 
-def test_single_precision_comes_near():
+def test_single_precision_is_close():
     X, y, weight = problem("classes")
     exact = probe("classes", lambda_l1=0.01).fit(X, y, weight)
     single = probe("classes", lambda_l1=0.01, tol=1e-5).fit(X.astype(np.float32), y, weight)
@@ -226,7 +227,7 @@ def test_warm_start_at_the_optimum_stays(kind):
     np.testing.assert_allclose(warm.objective_, cold.objective_, rtol=1e-7)
 
 
-def test_adam_goes_on_from_the_optimum_and_back():
+def test_adam_starts_from_the_optimum_and_back():
     X, y, _ = problem("classes")
     fitted = probe("classes", lambda_l1=0.01, warm_start=True).fit(X, y)
     assert not hasattr(fitted, "net_")
@@ -244,7 +245,7 @@ def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
     scale = np.geomspace(1e-3, 1, 15)
     scaled = probe(kind).fit(X * scale, y, weight)
     np.testing.assert_allclose(scaled.objective_, plain.objective_, rtol=1e-6)
-    # Not the weights of classes: one of them is separable, and its weights have no end.
+    # Not the weights of classes: one class is separable, so that its weights grow without bound.
     look = "predict_proba" if kind == "classes" else "predict"
     np.testing.assert_allclose(
         getattr(scaled, look)(X * scale), getattr(plain, look)(X), atol=1e-3, rtol=1e-3
@@ -253,7 +254,7 @@ def test_the_unit_of_a_neuron_does_not_matter_without_penalty(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("l1", [0.0, 0.01])
-def test_constant_neurons_get_no_weight(kind, l1):
+def test_constant_neurons_have_weight_zero(kind, l1):
     X, y, weight = problem(kind)
     noise = np.random.RandomState(0).normal(size=len(X))
     more = np.c_[X, np.zeros(len(X)), np.full(len(X), 7.3), 1 + 1e-16 * noise, 1e-32 * noise]
@@ -264,7 +265,7 @@ def test_constant_neurons_get_no_weight(kind, l1):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_more_neurons_than_words_and_copies_of_them(kind):
+def test_more_neurons_than_samples_and_copies_of_them(kind):
     X, y, weight = problem(kind, n=40, d=60)
     fitted = probe(kind, lambda_l1=0.01).fit(np.c_[X, X], y, weight)
     alone = probe(kind, lambda_l1=0.01).fit(X, y, weight)
@@ -297,12 +298,8 @@ def test_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(chunks.coef_, whole.coef_, atol=1e-5)
 
 
-def never(*_):
-    return False
-
-
 @pytest.mark.parametrize("form", FORMS)
-def test_a_bank_finds_what_its_probes_find_alone(form):
+def test_a_bank_finds_the_minima_of_its_probes(form):
     X, y, weight = problem("classes")
     datafit = RowsDatafit(
         torch.from_numpy(X),
@@ -311,69 +308,19 @@ def test_a_bank_finds_what_its_probes_find_alone(form):
         "softmax_cross_entropy",
     )
     l1, l2 = torch.tensor([*PAIRS, (9.0, 0.0)], dtype=torch.float64).T
-    bank = minimise(datafit, Penalties(l1, l2, form), tol=1e-7, max_iter=20_000, monitor=never)
+    bank = Minimization(BankObjective(datafit, l1, l2, form), tol=1e-7, max_iter=20_000)
+    for _ in bank.steps():
+        pass
+    weights, _, objective, _ = bank.minimum()
     for k in range(len(l1)):
         alone = probe("classes", lambda_l1=l1[k].item(), lambda_l2=l2[k].item(), l2_penalty=form)
         alone.fit(X, y, weight)
-        np.testing.assert_allclose(bank.objective[k], alone.objective_, rtol=1e-7)
-    assert not bank.weight[-1].any()
-
-
-def test_moments_hold_all_of_a_squared_error():
-    X, y, weight = problem("two numbers")
-    tensors = [torch.from_numpy(array) for array in (X, y.T.copy(), weight)]
-    rows = RowsDatafit(*tensors[:2], tensors[2] / weight.sum(), "squared_error")
-    origin = torch.cat([tensors[0][3], tensors[1][:, 3]])
-    gram = Moments.of(*tensors, origin).datafit()
-    torch.testing.assert_close(Moments.of(*tensors).datafit().gram, gram.gram)
-    generator = torch.Generator().manual_seed(0)
-    W = torch.randn(3, 2, 15, dtype=torch.float64, generator=generator)
-    b = torch.randn(3, 2, dtype=torch.float64, generator=generator)
-    for ours, expected in zip(gram.evaluate(W, b), rows.evaluate(W, b), strict=True):
-        torch.testing.assert_close(ours, expected)
-    some = torch.tensor([0, 4, 7])
-    for ours, expected in zip(
-        gram.restrict(some).evaluate(W[..., some], b),
-        rows.restrict(some).evaluate(W[..., some], b),
-        strict=True,
-    ):
-        torch.testing.assert_close(ours, expected)
-    part = slice(0, 50)
-    rest = Moments.of(*tensors, origin) - Moments.of(
-        tensors[0][part], tensors[1][:, part], tensors[2][part], origin
-    )
-    left = Moments.of(tensors[0][50:], tensors[1][:, 50:], tensors[2][50:], origin)
-    torch.testing.assert_close(rest.products, left.products)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("place", [0, 50])
-def test_one_word_far_from_all_others(dtype, place):
-    """Moments about a bad origin, or in single precision, are not even positive."""
-    X, y, _ = problem("numbers")
-    X[place] = 3000
-    X = X.astype(dtype).astype(float)  # what the probe is given
-    best = np.linalg.lstsq(np.c_[X, np.ones(len(X))], y, rcond=None)[0]
-    error = np.square(X @ best[:-1] + best[-1] - y).mean()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = probe("numbers", tol=1e-6, max_iter=3000).fit(X.astype(dtype), y)
-    np.testing.assert_allclose(fitted.objective_, error, rtol=1e-3)
-    np.testing.assert_allclose(np.square(fitted.predict(X) - y).mean(), error, rtol=2e-3)
-
-
-@pytest.mark.parametrize("offset", [1e3, 1e5])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_targets_far_from_zero(dtype, offset):
-    X, y, _ = problem("numbers")
-    X = X.astype(dtype)
-    near, far = (probe("numbers", tol=1e-5).fit(X, y + shift) for shift in (0, offset))
-    np.testing.assert_allclose(far.objective_, near.objective_, rtol=1e-6)
-    np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(objective[k], alone.objective_, rtol=1e-7)
+    assert not weights[-1].any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_leaves_the_range_is_an_error(kind):
+def test_leaving_the_range_is_an_error(kind):
     X, y, _ = problem(kind)
     X = X.astype(np.float32)
     if "classes" in kind:  # the moments of numbers are in float64
@@ -391,20 +338,33 @@ def test_what_leaves_the_range_is_an_error(kind):
 class TestWarnings:
     def test_too_few_iterations(self):
         X, y, _ = problem("classes")
-        with pytest.warns(ConvergenceWarning, match=r"stopped at max_iter=5; raise it, or tol"):
+        with pytest.warns(
+            ConvergenceWarning, match=r"stopped at max_iter=5. Increase max_iter or tol"
+        ):
             fitted = probe("classes", lambda_l1=0.001, max_iter=5).fit(X, y)
         assert fitted.n_iter_ == 5
         assert fitted.optimality_ > 1e-7
 
+    def test_the_worst_probe_of_a_bank_is_named(self):
+        X, Y, _ = problem("classes")
+        probe = LinearProbeClassifier(solver="owlqn", max_iter=5, device="cpu")
+        with pytest.warns(ConvergenceWarning) as caught:
+            fitted = probe._fit_bank(X, Y, None, [(1e-2, 1e-3), (1e-2, 1e-1)])
+        worst = max(fitted, key=lambda each: each["optimality_"])
+        pair = [1e-3, 1e-1][fitted.index(worst)]
+        assert f"by {worst['optimality_']:.1e} at lambda_l1=0.01, lambda_l2={pair:g}, and" in str(
+            caught[0].message
+        )
+
     def test_rounding(self):
         X, y, _ = problem("classes")
-        with pytest.warns(ConvergenceWarning, match="rounding in float32"):
+        with pytest.warns(ConvergenceWarning, match="rounding of float32"):
             probe("classes", lambda_l2=0.001, tol=1e-12).fit(X.astype(np.float32), y)
 
     @pytest.mark.parametrize("kind", ["classes", "two classes"])
     def test_separable_classes_without_penalty(self, kind):
         X, y, _ = problem(kind, n=30, d=40)
-        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+        with pytest.warns(ConvergenceWarning, match="no minimizer"):
             probe(kind, tol=1e-4).fit(X, y)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -414,12 +374,12 @@ class TestWarnings:
         pandas = pytest.importorskip("pandas")
         X, y, _ = problem("classes", n=30, d=40)
         X = pandas.DataFrame(X, columns=[f"neuron_{i}" for i in range(40)])
-        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+        with pytest.warns(ConvergenceWarning, match="no minimizer"):
             probe("classes", tol=1e-4).fit(X, y)
         search = LinearProbeClassifierCV(
             lambdas_l1=[0], lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=KFold(2)
         )
-        with pytest.warns(ConvergenceWarning, match="no minimiser"):
+        with pytest.warns(ConvergenceWarning, match="no minimizer"):
             search.fit(np.tile(X, (2, 1)), np.tile(y, 2))
 
     def test_classes_that_overlap_have_a_minimiser(self):
@@ -446,7 +406,13 @@ def test_a_callback_stops_without_a_warning():
             return context.task_name == "iteration" and context.task_id == 2
 
     X, y, _ = problem("classes")
-    fitted = probe("classes", lambda_l1=0.001).set_callbacks(Stop()).fit(X, y)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fitted = probe("classes", lambda_l1=0.001).set_callbacks(Stop()).fit(X, y)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
     assert fitted.n_iter_ == 4
     assert fitted.optimality_ > 1e-7
 

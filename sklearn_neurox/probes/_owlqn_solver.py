@@ -1,0 +1,115 @@
+"""The solver "owlqn": orthant-wise L-BFGS, to the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from .._device import as_tensor, torch_threads
+from .._warnings import warn
+from ._bank_objective import BankObjective
+from ._datafit import GramDatafit
+from ._owlqn import Minimization
+from ._solver import Solution, Solver, Step, as_array
+
+
+@dataclass
+class OWLQN(Solver):
+    """Orthant-wise L-BFGS from W = 0, until the optimality conditions hold within `tol`."""
+
+    max_iter: int
+    tol: float
+
+    step_name = "iteration"
+    max_steps = "max_iter"
+    uses_moments = True
+    is_exact = True
+
+    def banks(self) -> list[NDArray[np.intp]]:
+        """Divide the pairs by lambda_l1.
+
+        Sparse probes work on few neurons, but a bank on those of all its probes. On second
+        moments a step costs so little that one bank is fastest.
+        """
+        if isinstance(self.problem.data.datafit, GramDatafit):
+            return super().banks()
+        lambda_l1 = self.problem.lambdas[:, 0]
+        return [np.flatnonzero(lambda_l1 == value) for value in np.unique(lambda_l1)]
+
+    def steps(self) -> Iterator[Step]:
+        """Minimize the objectives together.
+
+        All probes start at the same point, so that a probe of a grid ends where it would end
+        alone, even where its objective is flat.
+        """
+        problem, data = self.problem, self.problem.data
+        datafit, n_pairs = data.datafit, len(problem.lambdas)
+        data.check_finite(datafit.variance.tolist())
+        start = None
+        if problem.start is not None:
+            weight, bias = (as_tensor(array).to(datafit.mean) for array in problem.start)
+            start = weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1)
+            if len(datafit.null_bias) < len(weight):  # one logit, the difference of the rows
+                start = start[0].diff(dim=1), start[1].diff(dim=1)
+        with torch_threads(n_pairs * data.targets.size * len(datafit.mean)):
+            objective = BankObjective(datafit, *problem.penalties, problem.l2_penalty)
+            self.minimization = Minimization(
+                objective, start=start, tol=self.tol, max_iter=self.max_iter
+            )
+            for step in self.minimization.steps():
+                yield Step(*step)
+
+    def solutions(self) -> list[Solution]:
+        """Return where the minimization is."""
+        data = self.problem.data
+        weights, biases, objectives, optimalities = self.minimization.minimum()
+        data.check_finite(objectives.tolist())
+        dtype = data.sample_weight.dtype
+        return [
+            Solution(
+                as_array(weight, dtype),
+                as_array(bias, dtype),
+                {
+                    "objective_": objective,
+                    "optimality_": optimality,
+                    "loss_curve_": np.array(curve),
+                    "n_iter_": len(curve),
+                },
+            )
+            for weight, bias, objective, optimality, curve in zip(
+                weights,
+                biases,
+                objectives.tolist(),
+                optimalities.tolist(),
+                self.minimization.curves,
+                strict=True,
+            )
+        ]
+
+    def warn(self, solutions: list[Solution], *, stopped: bool = False) -> None:
+        """Warn if the optimality conditions do not hold within `tol`."""
+        late = [
+            (each.attributes["optimality_"], each.attributes["n_iter_"], pair)
+            for each, pair in zip(solutions, self.problem.lambdas.tolist(), strict=True)
+            if each.attributes["optimality_"] > self.tol
+        ]
+        if stopped or not late:
+            return
+        optimality, n_iter, (l1, l2) = max(late)
+        others = f", and those of {len(late) - 1} more pairs of lambdas" if len(late) > 1 else ""
+        cause = (
+            f"stopped at max_iter={self.max_iter}. Increase max_iter or tol."
+            if n_iter >= self.max_iter
+            else f"stopped after {n_iter} iterations, as the rounding of "
+            f"{self.problem.data.sample_weight.dtype} hides any further decrease. Increase tol, "
+            "scale X, or pass float64."
+        )
+        warn(
+            f"The optimality conditions are violated by {optimality:.1e} at lambda_l1={l1:g}, "
+            f"lambda_l2={l2:g}{others}, more than tol={self.tol:g}: the solver {cause}",
+            ConvergenceWarning,
+        )

@@ -1,0 +1,233 @@
+"""What a solver is: a problem to solve, a sequence of steps, and the solutions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from .._device import as_tensor, to_device
+from ._datafit import Datafit, RowsDatafit
+from ._second_moments import Moments, moments_pay
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Samples that are ready to train on.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_layers * n_neurons), of a floating dtype
+    targets : ndarray of shape (n_samples, n_outputs), float64
+        One-hot classes or numbers.
+    sample_weight : ndarray of shape (n_samples,), with mean 1
+        In the dtype to train in.
+    loss : {"softmax_cross_entropy", "squared_error"}
+    device : torch.device
+    moments : Moments, default=None
+        Second moments of these samples, if they are known. A squared error depends on nothing
+        else.
+    """
+
+    X: NDArray
+    targets: NDArray[np.float64]
+    sample_weight: NDArray
+    loss: str
+    device: torch.device
+    moments: Moments | None = None
+
+    @cached_property
+    def datafit(self) -> Datafit:
+        """Mean loss of the samples, with a single logit if there are two classes."""
+        if self.moments is not None:
+            return self.moments.datafit()
+        X = as_tensor(self.X)
+        weight = torch.from_numpy(self.sample_weight).to(self.device)
+        targets = torch.from_numpy(self.targets.T.copy()).to(self.device)
+        if self.loss == "squared_error" and moments_pay(*X.shape):
+            return Moments.of(X, targets, weight).datafit()
+        loss, targets = self.loss, targets.to(weight)
+        if loss == "softmax_cross_entropy" and len(targets) == 2:
+            loss, targets = "logistic", targets[1:]
+        return RowsDatafit(to_device(X, self.device), targets, weight / len(X), loss)
+
+    def check_finite(self, numbers: ArrayLike) -> None:
+        """Raise if a number that was computed from these samples is NaN or infinite."""
+        if not np.isfinite(numbers).all():
+            raise ValueError(
+                f"Training left the range of {self.sample_weight.dtype}. Scale X and y to about "
+                "unit size, or lower the lambdas or learning_rate."
+            )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The objectives to minimize: those of a bank of probes on the same samples.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    lambdas : ndarray of shape (n_pairs, 2)
+        lambda_l1 and lambda_l2 of each probe.
+    l2_penalty : {"norm", "squared"}
+    start : tuple of ndarray of shape (n_outputs, n_neurons) and (n_outputs,), default=None
+        W and b to start every probe at. None leaves the start to the solver.
+    random_state : RandomState
+    n_layers : int, default=1
+        Number of layers of X, each a run of columns. Every layer has a probe for every pair of
+        lambdas.
+    """
+
+    data: TrainingSet
+    lambdas: NDArray[np.float64]
+    l2_penalty: str
+    start: tuple[NDArray, NDArray] | None
+    random_state: np.random.RandomState
+    n_layers: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape (n_outputs, n_neurons) of the weights of one probe."""
+        return self.data.targets.shape[1], self.data.X.shape[1] // self.n_layers
+
+    @property
+    def penalties(self) -> tuple[Tensor, Tensor]:
+        """lambda_l1 and lambda_l2 (n_pairs,) for the weights that the datafit takes.
+
+        The single logit w of two classes stands for the rows -w / 2 and w / 2.
+        """
+        datafit = self.data.datafit
+        lambda_l1, lambda_l2 = torch.from_numpy(self.lambdas.T.copy()).to(datafit.mean)
+        if len(datafit.null_bias) < self.shape[0]:
+            lambda_l2 = lambda_l2 * (0.5 if self.l2_penalty == "squared" else np.sqrt(0.5))
+        return lambda_l1, lambda_l2
+
+    def part(self, pairs: NDArray[np.intp]) -> Problem:
+        """Return the problem of some pairs of lambdas, with the same random numbers for each."""
+        random_state = deepcopy(self.random_state)
+        return replace(self, lambdas=self.lambdas[pairs], random_state=random_state)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The state of K probes after a step. The tensors may change in the next step.
+
+    Parameters
+    ----------
+    objective : list of K floats
+    weight : Tensor of shape (K, n_outputs, n_neurons)
+    bias : Tensor of shape (K, n_outputs)
+    """
+
+    objective: list[float]
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weights of one probe, and the fitted attributes that depend on the solver.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_outputs, n_neurons)
+    bias : ndarray of shape (n_outputs,)
+    attributes : dict
+        At least ``objective_`` and ``n_iter_``.
+    """
+
+    weight: NDArray
+    bias: NDArray
+    attributes: dict[str, Any]
+
+
+@dataclass
+class Solver(ABC):
+    """A solver at work on a problem.
+
+    A subclass is a dataclass. Its fields are named after the parameters of the probes that it
+    uses, and hold their values. It iterates in :meth:`steps`, which may be left after any step,
+    and returns what it has reached in :meth:`solutions`.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Attributes
+    ----------
+    step_name : str
+        Name of a step, for callbacks and messages.
+    max_steps : str
+        Name of the parameter that limits the number of steps.
+    trains_layers : bool
+        Whether the problem may have several layers.
+    uses_moments : bool
+        Whether a squared error is minimized on second moments, which cross-validation can then
+        compute for all folds in one pass.
+    is_exact : bool
+        Whether the solver stops at the optimum, within `tol`.
+    """
+
+    problem: Problem
+
+    step_name: ClassVar[str]
+    max_steps: ClassVar[str]
+    trains_layers: ClassVar[bool] = False
+    uses_moments: ClassVar[bool] = False
+    is_exact: ClassVar[bool] = False
+
+    @classmethod
+    def parameters(cls) -> tuple[str, ...]:
+        """Names of the parameters of the probes that this solver uses."""
+        return tuple(field.name for field in fields(cls) if field.name != "problem")
+
+    @abstractmethod
+    def steps(self) -> Iterator[Step]:
+        """Yield the state of the probes after each step."""
+
+    @abstractmethod
+    def solutions(self) -> list[Solution]:
+        """Return where the probes are, for each layer one for each pair of lambdas."""
+
+    def banks(self) -> list[NDArray[np.intp]]:
+        """Divide the pairs of lambdas into the banks that are trained together."""
+        return [np.arange(len(self.problem.lambdas))]
+
+    def warn(  # noqa: B027 -- not every solver has something to warn about
+        self, solutions: list[Solution], *, stopped: bool = False
+    ) -> None:
+        """Warn about solutions that are not what the user expects.
+
+        Parameters
+        ----------
+        solutions : list of Solution
+        stopped : bool, default=False
+            Whether a callback stopped the solver.
+        """
+
+    def run(self) -> list[Solution]:
+        """Solve the problem bank by bank, and return the solutions of all its probes."""
+        found: dict[tuple[int, int], Solution] = {}
+        for pairs in self.banks():
+            bank = replace(self, problem=self.problem.part(pairs))
+            for _ in bank.steps():
+                pass
+            keys = product(range(self.problem.n_layers), pairs.tolist())
+            found |= dict(zip(keys, bank.solutions(), strict=True))
+        solutions = [found[key] for key in sorted(found)]
+        self.warn(solutions)
+        return solutions
+
+
+def as_array(tensor: Tensor, dtype: np.dtype) -> NDArray:
+    """Copy a tensor to an array."""
+    return tensor.detach().to("cpu", copy=True).numpy().astype(dtype, copy=False)

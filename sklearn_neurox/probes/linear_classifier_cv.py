@@ -1,0 +1,238 @@
+"""The linear probe of labels that chooses its lambdas by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from .._validation import fit_context
+from ._linear_probe_cv import LAMBDAS, LinearProbeCV
+from .linear_classifier import LinearProbeClassifier
+
+
+class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
+    """Linear classifier that chooses lambda_l1 and lambda_l2 by cross-validation.
+
+    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeClassifier` finds, in
+    less time: the probes of a grid see the same samples, and are trained together.
+
+    Parameters
+    ----------
+    lambdas_l1, lambdas_l2 : array-like, default=(0, 1e-5, 1e-4, 1e-3, 1e-2)
+        The grid: every lambda_l1 is combined with every lambda_l2.
+    cv : int, splitter, iterable or None, default=None
+        Folds as in ``GridSearchCV``. Keep the words of a sentence together, for example with a
+        ``GroupKFold`` and the sentences as `groups` of ``fit``.
+    scoring : str, callable or None, default=None
+        As in ``GridSearchCV``. None is the score of the plain probe: accuracy or R².
+    refit : bool, default=True
+        Whether to train on all samples with the best lambdas in the end. Prediction requires it.
+    n_jobs : int, default=None
+        Number of processes that share the folds and the grid, as in ``GridSearchCV``. None means
+        1: the whole grid of a fold trains as one bank.
+    l2_penalty : {"norm", "squared"}, default="norm"
+        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
+        ||W||_F^2 of [1]_.
+    solver : {"adam", "owlqn"}, default="adam"
+        "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
+        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
+        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
+        0, and gives the same result in every run.
+    max_epochs : int, default=10
+        Number of passes over the training samples ("adam").
+    batch_size : int, default=32
+        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
+    learning_rate : float, default=1e-3
+        Step size of Adam ("adam").
+    shuffle : bool, default=False
+        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
+        of X ("adam").
+    net_params : dict, default=None
+        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
+        given, skorch's own training step is used, which is slower ("adam").
+    max_iter : int, default=1000
+        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
+        ("owlqn").
+    tol : float, default=1e-5
+        Largest violation of the optimality conditions at the end ("owlqn").
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn. They multiply `sample_weight`.
+    warm_start : bool, default=False
+        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
+        random weights ("adam") or W = 0 ("owlqn").
+    device : str or torch.device, default="auto"
+        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Determines the first weights, and the order of the samples if `shuffle` ("adam").
+    verbose : int, default=0
+        Whether to print the scores of each fold.
+
+    Attributes
+    ----------
+    lambda_l1_, lambda_l2_ : float
+        The best pair.
+    best_score_ : float
+        Mean score of the best pair over the folds.
+    best_params_ : dict
+        The best pair by name.
+    best_index_ : int
+        Index of the best pair in ``cv_results_``.
+    cv_results_ : dict of arrays
+        As in ``GridSearchCV``. Times are equal shares of the time of the whole grid.
+    zero_shares_ : ndarray of shape (n_candidates, n_folds)
+        Share of the weights that are exactly 0, for each pair on each fold.
+    n_splits_ : int
+        Number of folds.
+    coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
+        Weights, in the dtype of X. Two classes are trained as a softmax over two rows, like any
+        other number of classes. As in scikit-learn, ``coef_`` is then the difference of the rows.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Bias.
+    classes_ : ndarray of shape (n_classes,)
+        The distinct labels, sorted.
+    objective_ : float
+        The objective on the training samples at the end, in nats.
+    optimality_ : float
+        Largest violation of the optimality conditions: the distance of the smallest subgradient
+        from 0. Weights count per standard deviation of their neuron where that is below 1, and
+        the violation by the bias is added ("owlqn").
+    loss_curve_ : ndarray of shape (n_points,)
+        Mean objective of each epoch while the weights move ("adam"), or the objective at the
+        start and after each iteration ("owlqn").
+    n_iter_ : int
+        Number of epochs, or of points visited.
+    net_ : skorch.NeuralNet
+        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
+        ("adam").
+    n_features_in_ : int
+        Number of neurons seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_neurons,)
+        Names of the neurons, if X has names.
+
+    See Also
+    --------
+    LinearProbeClassifier : The probe for given lambdas.
+
+    References
+    ----------
+    .. [1] F. Dalvi, N. Durrani, H. Sajjad, Y. Belinkov, A. Bau and J. Glass (2019). What Is One
+       Grain of Sand in the Desert? Analyzing Individual Neurons in Deep NLP Models. AAAI.
+
+    .. [2] G. Andrew and J. Gao (2007). Scalable Training of L1-Regularized Log-Linear Models.
+       ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.preprocessing import scale
+    >>> from sklearn_neurox import LinearProbeClassifierCV
+    >>> X, y = load_digits(return_X_y=True)
+    >>> lambdas = [1e-4, 1e-3, 1e-2]
+    >>> search = LinearProbeClassifierCV(
+    ...     lambdas_l1=lambdas, lambdas_l2=[1e-3], solver="owlqn", tol=1e-3, cv=3
+    ... )
+    >>> search.fit(scale(X), y).lambda_l1_
+    0.001
+    >>> search.cv_results_["mean_test_score"].round(2)
+    array([0.93, 0.93, 0.91])
+    """
+
+    _parameter_constraints = {
+        **LinearProbeCV._parameter_constraints,
+        "class_weight": LinearProbeClassifier._parameter_constraints["class_weight"],
+    }
+    _probe_class = LinearProbeClassifier
+
+    def __init__(
+        self,
+        *,
+        lambdas_l1: ArrayLike = LAMBDAS,
+        lambdas_l2: ArrayLike = LAMBDAS,
+        cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        l2_penalty: Literal["norm", "squared"] = "norm",
+        solver: str = "adam",
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        shuffle: bool = False,
+        net_params: dict[str, Any] | None = None,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.lambdas_l1 = lambdas_l1
+        self.lambdas_l2 = lambdas_l2
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.l2_penalty = l2_penalty
+        self.solver = solver
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.shuffle = shuffle
+        self.net_params = net_params
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Cross-validate the grid, and train on all samples with the best lambdas.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_neurons)
+            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+        y : array-like of shape (n_samples,)
+            Labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in training and, as in ``GridSearchCV``, in scoring. With
+            metadata routing they are used in scoring if the scorer requests them. In training a
+            weight of 0 equals a removed row.
+        **params : dict
+            `groups` for `cv`. With metadata routing, everything that `cv` and `scoring` request.
+
+        Returns
+        -------
+        self : LinearProbeClassifierCV
+
+        Raises
+        ------
+        ValueError
+            As in ``LinearProbeClassifier.fit``, and if a fold lacks a class.
+        """
+        return self._fit_grid(*self._check(X, y), sample_weight, params)
+
+    def _check_folds(
+        self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]
+    ) -> None:
+        classes = np.unique(y if sample_weight is None else y[sample_weight > 0])
+        for fold, (train, _) in enumerate(splits):
+            rows = train if sample_weight is None else train[sample_weight[train] > 0]
+            missing = np.setdiff1d(classes, y[rows])
+            if len(missing):
+                raise ValueError(
+                    f"Fold {fold} has no training sample of the class {missing.tolist()[0]!r}"
+                    f"{' and of others' if len(missing) > 1 else ''}. Choose another cv, or remove "
+                    "the rare classes."
+                )
