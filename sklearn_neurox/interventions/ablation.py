@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import StrOptions
@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from .._callbacks import fit_task
 from .._indices import index_mask
-from .._validation import all_or_nothing, validate_data
+from .._validation import fit_context, validate_data
 from ..activations.columns import find_columns
 
 
@@ -105,7 +105,7 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         tags.non_deterministic = self.mode == "resample"
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Compute the values that replace the ablated neurons.
 
@@ -129,17 +129,16 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If X does not contain a neuron, a neuron is listed twice, or X contains NaN or
             infinity.
         """
-        with all_or_nothing(self):
-            activations = validate_data(self, X, dtype=FLOAT_DTYPES)
-            with fit_task(self, activations):
-                names, size = getattr(self, "feature_names_in_", None), activations.shape[1]
-                neurons = find_columns(self.neurons, names, size)
-                self.ablated_ = index_mask(neurons, size, invert=self.invert)
-                if self.mode == "mean":
-                    self.fill_ = activations[:, self.ablated_].mean(axis=0, dtype=np.float64)
-                elif self.mode == "resample":
-                    self.fill_ = activations[:, self.ablated_]
-                    self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        activations = validate_data(self, X, dtype=FLOAT_DTYPES)
+        with fit_task(self, activations):
+            names, size = getattr(self, "feature_names_in_", None), activations.shape[1]
+            neurons = find_columns(self.neurons, names, size)
+            self.ablated_ = index_mask(neurons, size, invert=self.invert)
+            if self.mode == "mean":
+                self.fill_ = activations[:, self.ablated_].mean(axis=0, dtype=np.float64)
+            elif self.mode == "resample":
+                self.fill_ = activations[:, self.ablated_]
+                self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:

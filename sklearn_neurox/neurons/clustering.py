@@ -13,7 +13,6 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_array, check_random_state, gen_batches
@@ -21,7 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
-from .._validation import all_or_nothing, naming_the_cell, validate_activations
+from .._validation import fit_context, naming_the_cell, validate_activations
 from .._warnings import warn
 from ._clusters import add_constant_neurons, draw, medoids, number_clusters
 from ._correlation import UnitNeurons, correlation_distances, correlations_with
@@ -145,7 +144,7 @@ class CorrelationClustering(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Cluster the neurons.
 
@@ -173,11 +172,10 @@ class CorrelationClustering(
             If there are so few samples that unrelated neurons are clustered: fewer than about
             2 ln(n_neurons) / (1 - distance_threshold)^2.
         """
-        with all_or_nothing(self):
-            activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
-            _warn_of_few_samples(activations.shape, self.distance_threshold)
-            with fit_task(self, activations):
-                self._fit(activations)
+        activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
+        _warn_of_few_samples(activations.shape, self.distance_threshold)
+        with fit_task(self, activations):
+            self._fit(activations)
         return self
 
     def _fit(self, X: NDArray) -> None:

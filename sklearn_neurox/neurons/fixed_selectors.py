@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
-from .._validation import all_or_nothing, validate_data
+from .._validation import fit_context, validate_data
 from ..activations.columns import Neurons, check_layers, find_columns, neurons_of
 
 
 class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
     """Base class for selectors that use only the number and the names of the columns of X."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Find the columns to keep.
 
@@ -47,11 +47,10 @@ class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         ValueError
             If X does not contain a neuron or layer, or one is listed twice.
         """
-        with all_or_nothing(self):
-            activations = validate_data(self, X)
-            with fit_task(self, activations):
-                names = getattr(self, "feature_names_in_", None)
-                self.support_ = self._find_support(names, activations.shape[1])
+        activations = validate_data(self, X)
+        with fit_task(self, activations):
+            names = getattr(self, "feature_names_in_", None)
+            self.support_ = self._find_support(names, activations.shape[1])
         return self
 
     @abstractmethod

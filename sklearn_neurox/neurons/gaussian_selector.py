@@ -7,13 +7,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from .._labels import check_target, encode_labels
 from .._moments import neuron_std
-from .._validation import float_dtypes, validate_data
+from .._validation import fit_context, float_dtypes, validate_data
 from ..probes import GaussianProbeClassifier
 from .ranking_selector import FitCall, RankingSelector
 
@@ -108,7 +107,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         self.order = order
         self.target = target
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Choose and rank the neurons.
 

@@ -7,14 +7,14 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
-from .._validation import all_or_nothing, validate_activations
+from .._validation import fit_context, validate_activations
 from .clustering import CorrelationClustering
 
 
@@ -93,7 +93,7 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
         self.pick = pick
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Cluster the neurons and choose one neuron of each cluster.
 
@@ -114,12 +114,11 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
         ValueError
             If there are fewer than two samples or neurons, or X contains NaN or infinity.
         """
-        with all_or_nothing(self):
-            activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
-            with fit_task(self, activations):
-                self.clustering_ = CorrelationClustering(**self.get_params()).fit(activations)
-                kept = self.clustering_.representatives_
-                self.support_ = index_mask(kept, activations.shape[1])
+        activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
+        with fit_task(self, activations):
+            self.clustering_ = CorrelationClustering(**self.get_params()).fit(activations)
+            kept = self.clustering_.representatives_
+            self.support_ = index_mask(kept, activations.shape[1])
         return self
 
     def _get_support_mask(self) -> NDArray[np.bool_]:

@@ -8,10 +8,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils import Tags, check_random_state, check_scalar
 
-from .._validation import validate_data
+from .._validation import fit_context, validate_data
 from ._checks import check_share
 from .ranking_selector import FitCall, RankingSelector
 
@@ -76,7 +75,7 @@ class RandomSelector(RankingSelector, ranking="random"):
         tags.target_tags.required = False
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Draw the ranking.
 

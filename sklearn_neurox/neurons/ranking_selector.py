@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext, CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from .._callbacks import fit_task
 from .._indices import index_mask
 from .._optional import import_optional
-from .._validation import all_or_nothing, validate_activations
+from .._validation import fit_context, validate_activations
 
 _ROUNDING = 1e-12  # relative to the largest score
 
@@ -76,7 +76,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         tags.target_tags.required = True
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Rank the neurons.
 
@@ -138,12 +138,11 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         n_fits : int, default=0
             Number of inner estimators that ``_rank`` fits.
         """
-        with all_or_nothing(self):
-            activations, y = self._validate(X, y)
-            self._check_counts(activations.shape[1])
-            with fit_task(self, activations, y, max_subtasks=n_fits) as task:
-                self.ranking_ = self._rank(activations, y, FitCall(X, params or {}, task))
-                self.support_ = self._support(self.ranking_)
+        activations, y = self._validate(X, y)
+        self._check_counts(activations.shape[1])
+        with fit_task(self, activations, y, max_subtasks=n_fits) as task:
+            self.ranking_ = self._rank(activations, y, FitCall(X, params or {}, task))
+            self.support_ = self._support(self.ranking_)
         return self
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import (
@@ -22,7 +22,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from .._callbacks import fit_inside
 from .._moments import neuron_std
-from .._validation import validate_activations
+from .._validation import fit_context, validate_activations
 from .ranking_selector import FitCall, RankingSelector, rank
 from .voting import vote_points
 
@@ -148,7 +148,7 @@ class VotingSelector(RankingSelector, _BaseComposition):
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Fit the selectors and count their votes.
 

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
-    _fit_context,
     clone,
     is_classifier,
 )
@@ -30,7 +29,7 @@ from .._callbacks import fit_inside
 from .._indices import index_mask
 from .._labels import check_target
 from .._moments import neuron_std
-from .._validation import float_dtypes, own_copy, validate_data
+from .._validation import fit_context, float_dtypes, own_copy, validate_data
 from .._warnings import warn
 from ..probes import LinearProbeClassifier
 from ._estimator_contents import (
@@ -176,7 +175,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Train the linear model and rank the neurons by its weights.
 

@@ -97,7 +97,7 @@ class TestRegistry:
             "weight-mass": WeightMassSelector,
         } == PACKAGED
 
-    @pytest.mark.parametrize("name", [*PACKAGED, *REGISTERED])
+    @pytest.mark.parametrize("name", [*PACKAGED, *sorted(REGISTERED)])
     def test_a_ranking_is_constructed_by_name(self, name, data):
         ranking = {**PACKAGED, **REGISTERED}[name]
         target = {"target": "b"} if "target" in inspect.signature(ranking).parameters else {}
