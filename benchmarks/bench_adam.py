@@ -65,7 +65,7 @@ def compare(X, y, epochs, repeats):
     shape = (*X.shape, y.max() + 1)
     steps = epochs * -(-len(X) // 32)
     print("{:,} samples x {:,} neurons, {} classes".format(*shape), end=", ")
-    print(f"{epochs} epochs, {steps} steps; {floor(*shape, passes=epochs)}")
+    print(f"{epochs} epoch{'s' * (epochs > 1)}, {steps} steps; {floor(*shape, passes=epochs)}")
     sides = {
         "LinearProbeClassifier": lambda: ours(X, y, epochs),
         "NeuroX's loop": lambda: neurox(X, y, epochs),
