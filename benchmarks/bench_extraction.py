@@ -142,7 +142,7 @@ def compare(model, tokenizer, sentences, floor, repeats):
     reference = sentence_by_sentence(model, tokenizer, sentences)
     print(
         f"{len(sentences)} sentences, {len(reference):,} words x {reference.shape[1]:,} neurons; "
-        f"{torch.get_num_threads()} threads"
+        f"threads: {torch.get_num_threads()}"
     )
     sides = {
         "ActivationExtractor": extract,
