@@ -1,4 +1,4 @@
-"""Interleaved timing: all sides run in turn in one process, so that a slow minute affects all."""
+"""Interleaved timing: all sides run in turn in one process, so that a slowdown affects each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def interleave(
     first = times[next(iter(sides))]
     for name, seconds in times.items():
         ratio = statistics.median(b / a for a, b in zip(first, seconds, strict=True))
-        part = f"; a part is timed, x {scale[name]:g}" if name in scale else ""
+        part = f"; timed in part, scaled by {scale[name]:g}" if name in scale else ""
         print(
             f"  {name:44} {statistics.median(seconds):8.3f} s  x{ratio:6.2f}   "
             f"{reports[name]}{part}",

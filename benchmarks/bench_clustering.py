@@ -1,9 +1,9 @@
 """Clusters of correlated neurons: time and memory, compared with np.corrcoef and SciPy's linkage.
 
 All sides compute average linkage on 1 - |r|, cut at a distance of 0.5. For the time, they run
-interleaved in one process. For the memory, each runs in a separate process, which reports the peak
-of anonymous memory minus that before the fit, when X is already loaded. One more process fits
-on a float16 memory map of X.
+interleaved in one process. For the memory, each runs in a separate process, which loads X and then
+reports by how much the anonymous memory grows at its peak. One more process fits on a float16
+memory map of X.
 Run: python benchmarks/bench_clustering.py [--samples 20000] [--neurons 9984] [--repeats 3]
 """
 

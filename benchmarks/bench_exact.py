@@ -36,8 +36,8 @@ class Problem:
         probe = self.probe(tol=1e-6, max_iter=20_000).fit(X.astype("float64"), y)
         self.best = self.value(probe.coef_, probe.intercept_)
         print(
-            f"  optimum {self.best:.6f}, {(probe.coef_ == 0).mean():.1%} of the weights are 0 ("
-            f"float64, violation {probe.optimality_:.0e}, {time.perf_counter() - start:.1f} s)",
+            f"  optimum {self.best:.6f}, {(probe.coef_ == 0).mean():.1%} of the weights are 0 "
+            f"(float64, violation {probe.optimality_:.0e}, {time.perf_counter() - start:.1f} s)",
             flush=True,
         )
 

@@ -26,7 +26,7 @@ def make_data():
 
 
 def mutual_information(X, y, means, covariances, log_prior, neurons):
-    """Return the bits of one set of neurons, from a new factorization of its covariances."""
+    """Return the mutual information of some neurons, in bits; factorize their covariances again."""
     selected = X[:, neurons]
     factors = np.linalg.cholesky(covariances[:, neurons][:, :, neurons])
     joint = np.empty((len(X), len(means)))

@@ -1,8 +1,7 @@
 """Peak memory and time of one epoch on activations in a large file.
 
 A child process fits a probe on a float16 memory map and monitors its own memory. The process needs
-its anonymous pages. Pages of the file are cache, which the operating system can reclaim at any
-time.
+its anonymous pages. The pages of the file are cache, which the system can reclaim at any time.
 Run: python benchmarks/bench_memory.py [--gigabytes 4]
 """
 

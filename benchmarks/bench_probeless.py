@@ -1,7 +1,7 @@
 """Probeless scores of all classes, compared with one sum over X and with loops over samples.
 
-Sides that can use several threads use their default number. X.sum(0) adds in float32 and ignores
-the classes. NeuroX lists the samples of each class, computes the mean of each list in float32, and
+Sides that can use several threads use two, as by default. X.sum(0) adds in float32 and ignores the
+classes. NeuroX lists the samples of each class, computes the mean of each list in float32, and
 compares all pairs of classes. The other loop is faster: it adds the samples one by one in float64.
 Run: python benchmarks/bench_probeless.py [--samples 50000] [--repeats 5]
 """

@@ -1,7 +1,7 @@
 """A grid of 5 x 5 exact regressions on 3 folds on one thread, compared with 75 fits of NeuroX.
 
-Only three of the 75 fits of NeuroX are timed, those of one pair of lambdas. All 75 take the
-same number of steps.
+Only three of the 75 fits of NeuroX are timed, those of one pair of lambdas. All 75 take the same
+number of steps.
 Run: python benchmarks/bench_regression.py [--repeats 5]
 """
 

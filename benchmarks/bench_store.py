@@ -1,7 +1,7 @@
 """Opening activations on disk: a memory-mapped store, compared with an HDF5 file of sentences.
 
 The data are 6,000 words x 2,688 neurons (7 layers of 384), and both files are in the page cache.
-Opening is timed alone, because a memory map reads nothing else, and together with reading every
+A memory map needs only to be opened, so that opening is timed alone, and then with reading every
 number. With --layouts, the script compares three layouts of a store: it reads one layer of 13 x 768
 for 100,000 words (8 GB of disk).
 Run: python benchmarks/bench_store.py [--repeats 5] [--layouts]
