@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but Python >= 3.11 and make: they build .venv first.
+# `make demo` and `make test` need only Python >= 3.11 and make: they build .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .PHONY: demo test test-docs test-slow lint format docs bench clean
 
-# torch comes first, at its pinned version, so that no later package asks for another build of it.
+# torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
@@ -16,11 +16,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
-# The unit tests and the examples in docstrings.
+# Runs the unit tests and the examples in docstrings.
 test: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
 
-# The code on the pages, the gallery, the notebook and the site.
+# Runs the code on the pages, the gallery and the notebook, and builds the site.
 test-docs: $(STAMP)
 	$(BIN)/python -m pytest -m docs --durations=10 tests/docs
 

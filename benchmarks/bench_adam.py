@@ -1,6 +1,6 @@
-"""One probe by Adam, on one thread: against NeuroX's loop, and against skorch as it comes.
+"""One probe trained by Adam on one thread, compared with NeuroX's loop and with stock skorch.
 
-All sides take the same steps of 32 words from the same start, with both penalties.
+All sides take the same steps on batches of 32 samples, from the same start, with both penalties.
 Run: python benchmarks/bench_adam.py [--repeats 5]
 """
 
@@ -10,7 +10,7 @@ import warnings
 
 import _neurox
 import torch
-from _data import draw_start, floor, make_words, objective
+from _data import draw_start, floor, make_data, objective
 from _timing import command_line, interleave
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -37,7 +37,7 @@ def neurox(X, y, epochs):
     return report(weight, bias, X, y)
 
 
-class PenalisedNet(NeuralNetClassifier):
+class PenalizedNet(NeuralNetClassifier):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         weight = self.module_.weight
         penalty = LAMBDA * weight.abs().sum() + LAMBDA * weight.norm()
@@ -53,7 +53,7 @@ class PenalisedNet(NeuralNetClassifier):
 
 
 def skorch(X, y, epochs):
-    net = PenalisedNet(
+    net = PenalizedNet(
         nn.Linear, module__in_features=X.shape[1], module__out_features=y.max() + 1,
         criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=1e-3, max_epochs=epochs,
         batch_size=32, train_split=None, verbose=0,
@@ -64,12 +64,12 @@ def skorch(X, y, epochs):
 def compare(X, y, epochs, repeats):
     shape = (*X.shape, y.max() + 1)
     steps = epochs * -(-len(X) // 32)
-    print("{:,} words x {:,} neurons, {} classes".format(*shape), end=", ")
-    print(f"{epochs} epochs, {steps} steps; {floor(*shape, passes=epochs)}")
+    print("{:,} samples x {:,} neurons, {} classes".format(*shape), end=", ")
+    print(f"{epochs} epoch{'s' * (epochs > 1)}, {steps} steps; {floor(*shape, passes=epochs)}")
     sides = {
         "LinearProbeClassifier": lambda: ours(X, y, epochs),
         "NeuroX's loop": lambda: neurox(X, y, epochs),
-        "skorch as it comes": lambda: skorch(X, y, epochs),
+        "stock skorch": lambda: skorch(X, y, epochs),
     }
     interleave(sides, repeats=repeats)
 
@@ -79,8 +79,8 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     _neurox.check()
-    compare(*make_words(), epochs=10, repeats=args.repeats)
-    compare(*make_words(50_000, 2304), epochs=1, repeats=min(args.repeats, 3))
+    compare(*make_data(), epochs=10, repeats=args.repeats)
+    compare(*make_data(50_000, 2304), epochs=1, repeats=min(args.repeats, 3))
 
 
 if __name__ == "__main__":

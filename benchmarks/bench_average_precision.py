@@ -1,25 +1,26 @@
-"""Average precision of each neuron and class: one sort a neuron, or scikit-learn pair by pair.
+"""Average precision of each neuron and class: one sort per neuron, compared with scikit-learn.
 
-scikit-learn scores one neuron and class a call, and -x apart from x where low activations count
-too; it is timed on a few neurons, with all classes, and its time scaled to all neurons.
+A call of scikit-learn scores one neuron for one class, and a second call scores -x if low
+activations count too. scikit-learn is timed on a few neurons with all classes, and its time is
+scaled to all neurons.
 Run: python benchmarks/bench_average_precision.py [--repeats 5]
 """
 
 from __future__ import annotations
 
 import numpy as np
-from _data import make_words
+from _data import make_data
 from _timing import command_line, interleave
 from sklearn.metrics import average_precision_score
 
 from sklearn_neurox import average_precision_scores
 
-N_WORDS, N_NEURONS, N_CLASSES = 20_000, 768, 17
-FEW = 12  # neurons that scikit-learn is timed on
+N_SAMPLES, N_NEURONS, N_CLASSES = 20_000, 768, 17
+FEW = 12  # neurons on which scikit-learn is timed
 
 
 def pair_by_pair(X, y, *, signed):
-    """Score the neurons with scikit-learn, each in memory of its own."""
+    """Score the neurons with scikit-learn, each from a contiguous array."""
     scores = np.empty((y.max() + 1, X.shape[1]))
     for neuron, activations in enumerate(np.ascontiguousarray(X.T)):
         for label in range(len(scores)):
@@ -33,13 +34,13 @@ def pair_by_pair(X, y, *, signed):
 
 def main():
     args = command_line(__doc__).parse_args()
-    X, y = make_words(N_WORDS, N_NEURONS, N_CLASSES)
+    X, y = make_data(N_SAMPLES, N_NEURONS, N_CLASSES)
     chosen = np.linspace(0, N_NEURONS - 1, FEW, dtype=int)
     few = X[:, chosen]
     for signed in (True, False):
         print(
-            f"{N_WORDS:,} words x {N_NEURONS} neurons, {N_CLASSES} classes, signed={signed}: floor "
-            f"{X.nbytes / 1e6:.0f} MB of words read once, {N_NEURONS} sorts of {N_WORDS:,} numbers"
+            f"{N_SAMPLES:,} samples x {N_NEURONS} neurons, {N_CLASSES} classes, signed={signed}: "
+            f"floor {X.nbytes / 1e6:.0f} MB read once, {N_NEURONS} sorts of {N_SAMPLES:,} numbers"
         )
         found = {}
 

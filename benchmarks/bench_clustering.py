@@ -1,9 +1,10 @@
-"""Clusters of correlated neurons: against numpy's correlations and scipy's linkage; time, memory.
+"""Clusters of correlated neurons: time and memory, compared with np.corrcoef and SciPy's linkage.
 
-Both sides cut average linkage over 1 - |r| at 0.5. They run interleaved in one process for the
-time, and each in a process of its own for the memory: the peak of anonymous memory above what
-there was with X in place. A third process fits on a float16 memory map of X.
-Run: python benchmarks/bench_clustering.py [--words 20000] [--neurons 9984] [--repeats 3]
+All sides compute average linkage on 1 - |r|, cut at a distance of 0.5. For the time, they run
+interleaved in one process. For the memory, each runs in a separate process, which loads X and then
+reports by how much the anonymous memory grows at its peak. One more process fits on a float16
+memory map of X.
+Run: python benchmarks/bench_clustering.py [--samples 20000] [--neurons 9984] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn_neurox import CorrelationClustering
 
 THRESHOLD, GROUP = 0.5, 8  # neurons that share a factor
-CHUNK = 1000  # words
+CHUNK = 1000  # samples
 
 
-def make_activations(n_words, n_neurons):
-    """Make groups of neurons that share a factor by 0.4 to 1 of their length, of either sign."""
+def make_activations(n_samples, n_neurons):
+    """Generate groups of neurons, each with an absolute correlation of 0.4 to 1 with one factor."""
     rng = np.random.default_rng(0)
     n_groups = max(1, n_neurons // GROUP)
     groups = rng.integers(n_groups, size=n_neurons)
     share = rng.uniform(0.4, 1, size=n_neurons).astype(np.float32)
     sign = rng.choice(np.array([-1, 1], dtype=np.float32), size=n_neurons)
-    X = np.empty((n_words, n_neurons), dtype=np.float32)
-    for first in range(0, n_words, CHUNK):
-        words = X[first : first + CHUNK]
-        rng.standard_normal(dtype=np.float32, out=words)
-        words *= np.sqrt(1 - share**2)
-        factors = rng.standard_normal((len(words), n_groups), dtype=np.float32)
-        words += factors[:, groups] * (sign * share)
+    X = np.empty((n_samples, n_neurons), dtype=np.float32)
+    for first in range(0, n_samples, CHUNK):
+        rows = X[first : first + CHUNK]
+        rng.standard_normal(dtype=np.float32, out=rows)
+        rows *= np.sqrt(1 - share**2)
+        factors = rng.standard_normal((len(rows), n_groups), dtype=np.float32)
+        rows += factors[:, groups] * (sign * share)
     return X
 
 
@@ -62,22 +63,23 @@ def with_scipy_in_float32(X):
 
 SIDES = {
     "CorrelationClustering": ours,
-    "np.corrcoef, scipy's linkage": with_scipy,
-    "np.corrcoef(dtype=float32), scipy's linkage": with_scipy_in_float32,
+    "np.corrcoef, SciPy's linkage": with_scipy,
+    "np.corrcoef(dtype=float32), SciPy's linkage": with_scipy_in_float32,
 }
-CHILDREN = {  # the side, the file, and whether it is read into memory
+CHILDREN = {  # function, file, mmap_mode of np.load
     "CorrelationClustering": (ours, "X.npy", None),
-    "np.corrcoef, scipy's linkage": (with_scipy, "X.npy", None),
-    "np.corrcoef(dtype=float32), scipy's linkage": (with_scipy_in_float32, "X.npy", None),
+    "np.corrcoef, SciPy's linkage": (with_scipy, "X.npy", None),
+    "np.corrcoef(dtype=float32), SciPy's linkage": (with_scipy_in_float32, "X.npy", None),
     "CorrelationClustering, float16 memory map": (ours, "half.npy", "r"),
 }
 
 
 def child(name, folder):
-    """Cluster, and print as JSON how much memory it took."""
+    """Cluster the neurons and print the memory that this took, as JSON."""
     cluster, file, mode = CHILDREN[name]
     X = np.load(folder / file, mmap_mode=mode)
-    cluster(np.random.default_rng(0).standard_normal((1000, 50), dtype=np.float32))  # late imports
+    small = np.random.default_rng(0).standard_normal((1000, 50), dtype=np.float32)
+    cluster(small)  # triggers late imports
     watch = Watch()
     watch.start()
     start = time.perf_counter()
@@ -89,7 +91,7 @@ def child(name, folder):
 
 
 def measure_memory(X, reference):
-    """Print the memory each side takes in a process of its own."""
+    """Print the memory that each side takes in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "X.npy"), X)
         np.save(Path(folder, "half.npy"), X.astype(np.float16))
@@ -108,27 +110,27 @@ def measure_memory(X, reference):
 
 
 def agreement(first, second):
-    """Say whether two partitions are the same."""
+    """Describe whether two partitions are the same."""
     index = adjusted_rand_score(first, second)
-    return "the same" if index == 1 else f"differ, adjusted Rand index {index:.6f}"
+    return "the same" if index == 1 else f"different, adjusted Rand index {index:.6f}"
 
 
 def main():
     parser = command_line(__doc__)
     parser.set_defaults(repeats=3)
-    parser.add_argument("--words", type=int, default=20_000)
+    parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--neurons", type=int, default=9984)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         child(args.child[0], Path(args.child[1]))
         return
-    X = make_activations(args.words, args.neurons)
+    X = make_activations(args.samples, args.neurons)
     pairs = args.neurons * (args.neurons - 1) // 2
     print(
-        f"{args.words:,} words x {args.neurons:,} neurons: floor "
-        f"{2 * args.words * pairs / 1e9:,.0f} GFLOP for the products, {X.nbytes / 1e6:,.0f} MB of "
-        f"words read once"
+        f"{args.samples:,} samples x {args.neurons:,} neurons: floor "
+        f"{2 * args.samples * pairs / 1e9:,.0f} GFLOP for the products, {X.nbytes / 1e6:,.0f} MB "
+        "read once"
     )
     found = {}
 
@@ -139,10 +141,10 @@ def main():
     sides = {name: partial(timed, name, cluster) for name, cluster in SIDES.items()}
     interleave(sides, repeats=args.repeats)
     first, *others = found.values()
-    print(f"  partitions {[agreement(first, other) for other in others]}")
+    print(f"  partitions compared with the first: {[agreement(first, other) for other in others]}")
     print(
-        f"anonymous memory beside X (float32: {X.nbytes / 2**20:,.0f} MB): floor "
-        f"{8 * pairs / 2**20:,.0f} MB of distances, twice that with scipy's linkage"
+        f"anonymous memory in addition to X (float32: {X.nbytes / 2**20:,.0f} MB): floor "
+        f"{8 * pairs / 2**20:,.0f} MB of distances, twice that with SciPy's linkage"
     )
     measure_memory(X, first)
 

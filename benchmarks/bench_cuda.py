@@ -1,8 +1,9 @@
-"""On a CUDA device: one probe, a grid and the optimum, beside the time of one look at the words.
+"""One probe, a grid and the exact solver on a CUDA device, and the time of one pass over X.
 
-Against NeuroX's loop on the device, and scikit-learn's LogisticRegression(lbfgs) on the same
-tensors through the array API. Where there is no CUDA device it says so and ends.
-Run: SCIPY_ARRAY_API=1 python benchmarks/bench_cuda.py [--rows 100000] [--neurons 9984]
+They are compared with NeuroX's loop on the device, and with scikit-learn's
+LogisticRegression(lbfgs) on the same tensors through the array API. Without a CUDA device, the
+script prints a message and exits.
+Run: SCIPY_ARRAY_API=1 python benchmarks/bench_cuda.py [--samples 100000] [--neurons 9984]
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV
 LAMBDA, N_CLASSES = 1e-4, 17
 
 
-def make_words(n_words, n_neurons):
-    """Classes with means of their own in noise, made in pieces of a few megabytes."""
+def make_data(n_samples, n_neurons):
+    """Generate classes with different means plus noise, in chunks of a few megabytes."""
     rng = np.random.default_rng(0)
-    y = rng.integers(N_CLASSES, size=n_words)
+    y = rng.integers(N_CLASSES, size=n_samples)
     means = 0.05 * rng.standard_normal((N_CLASSES, n_neurons), dtype=np.float32)
-    X = np.empty((n_words, n_neurons), dtype=np.float32)
-    for rows in np.array_split(np.arange(n_words), max(1, n_words // 1000)):
+    X = np.empty((n_samples, n_neurons), dtype=np.float32)
+    for rows in np.array_split(np.arange(n_samples), max(1, n_samples // 1000)):
         X[rows] = rng.standard_normal((len(rows), n_neurons), dtype=np.float32) + means[y[rows]]
     return X, y
 
@@ -39,8 +40,8 @@ def synchronize(device):
         torch.cuda.synchronize(device)
 
 
-def one_look(X):
-    """Seconds of one sum over the words."""
+def time_of_a_pass(X):
+    """Return the seconds of one sum over X."""
     X.sum()
     synchronize(X.device)
     start = time.perf_counter()
@@ -68,7 +69,7 @@ def by_neurox(X, y, device):
     _, _, losses = _neurox.train(
         X, y, 0.0, LAMBDA, epochs=1, batch_size=1024, start=start, device=device
     )
-    return f"mean loss {1024 * losses[-1]:.5f} while training, with the norm as penalty"
+    return f"mean loss {1024 * losses[-1]:.5f} during training, with the un-squared norm as penalty"
 
 
 def by_scikit_learn(X, y):
@@ -81,7 +82,7 @@ def by_scikit_learn(X, y):
 
 def main():
     parser = command_line(__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--neurons", type=int, default=9_984)
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args()
@@ -90,11 +91,11 @@ def main():
     if device.type == "cuda" and not torch.cuda.is_available():
         print("There is no CUDA device on this machine.")
         return
-    X, y = make_words(args.rows, args.neurons)
+    X, y = make_data(args.samples, args.neurons)
     on_device, labels = torch.from_numpy(X).to(device), torch.from_numpy(y).to(device)
     print(
-        f"{len(X):,} words x {X.shape[1]:,} neurons, {X.nbytes / 1e9:.1f} GB on {device}; "
-        f"one look {1e3 * one_look(on_device):.1f} ms"
+        f"{len(X):,} samples x {X.shape[1]:,} neurons, {X.nbytes / 1e9:.1f} GB on {device}; "
+        f"one pass {1e3 * time_of_a_pass(on_device):.1f} ms"
     )
     adam = {"max_epochs": 1, "batch_size": 1024}
     interleave(

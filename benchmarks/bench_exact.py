@@ -1,8 +1,8 @@
-"""To the optimum of one probe, on one thread: against NeuroX's 10 epochs, saga and lbfgs.
+"""The optimum of one probe on one thread, compared with NeuroX's 10 epochs, saga and lbfgs.
 
-A gap is how far an objective lies above the best one known, as a share of that: of the un-squared
-norm (NeuroX's penalty) and of the squared one, which scikit-learn has. Each side gets the loosest
-tolerance, or the fewest iterations, that reach the gap of 1e-3.
+The gap is the relative distance of an objective from the lowest one known. The penalty is the
+un-squared norm, as in NeuroX, or the squared one, as in scikit-learn. Each side uses the loosest
+tolerance, or the fewest iterations, with which it reaches a gap of 1e-3.
 Run: python benchmarks/bench_exact.py [--repeats 5] [--cap 60]
 """
 
@@ -13,7 +13,7 @@ import warnings
 
 import _neurox
 import torch
-from _data import draw_start, floor, load_real_words, make_words, objective
+from _data import draw_start, floor, load_real_data, make_data, objective
 from _timing import command_line, interleave
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -26,7 +26,7 @@ TOLS_LBFGS = (1e-1, 5e-2, 2e-2, *TOLS, 5e-5, 2e-5, 1e-5, 1e-6)
 
 
 class Problem:
-    """An objective on some words, and the least value of it that is known."""
+    """An objective on given data, and its lowest known value."""
 
     def __init__(self, X, y, lambda_l1, lambda_l2, l2_penalty):
         self.X, self.y = X, y
@@ -36,8 +36,8 @@ class Problem:
         probe = self.probe(tol=1e-6, max_iter=20_000).fit(X.astype("float64"), y)
         self.best = self.value(probe.coef_, probe.intercept_)
         print(
-            f"  optimum {self.best:.6f}, {(probe.coef_ == 0).mean():.1%} of the weights 0 (float64,"
-            f" violation {probe.optimality_:.0e}, {time.perf_counter() - start:.1f} s)",
+            f"  optimum {self.best:.6f}, {(probe.coef_ == 0).mean():.1%} of the weights are 0 "
+            f"(float64, violation {probe.optimality_:.0e}, {time.perf_counter() - start:.1f} s)",
             flush=True,
         )
 
@@ -54,7 +54,7 @@ class Problem:
         return self.value(weight, bias) / self.best - 1
 
     def loosest(self, make, tols):
-        """Return the estimator with the loosest tolerance that reaches the gap, and its report."""
+        """Return the estimator with the loosest tolerance that reaches the gap, and a report."""
         for tol in tols:
             estimator = make(tol=tol).fit(self.X, self.y)
             gap = self.gap(estimator.coef_, estimator.intercept_)
@@ -63,7 +63,7 @@ class Problem:
         return estimator, f"gap {gap:.1e} (tol={tol:g}, {int(iterations(estimator))} iterations)"
 
     def side(self, make, tols):
-        """Return what to time for an estimator."""
+        """Return a function that fits the estimator and reports the gap."""
         estimator, report = self.loosest(make, tols)
 
         def timed():
@@ -74,7 +74,7 @@ class Problem:
 
 
 def iterations(estimator):
-    """Return the iterations of an estimator, which scikit-learn keeps in an array."""
+    """Return the number of iterations, which scikit-learn stores in an array."""
     return getattr(estimator.n_iter_, "max", lambda: estimator.n_iter_)()
 
 
@@ -91,7 +91,7 @@ def against_neurox(X, y, repeats):
 
 
 def against_saga(X, y, repeats, cap):
-    """Raise saga's iterations until it reaches the gap, or the next try would exceed the cap."""
+    """Increase the iterations of saga until it reaches the gap or would exceed the time limit."""
     problem = Problem(X, y, LAMBDA, LAMBDA, "squared")
     ours = interleave({"owlqn": problem.side(problem.probe, TOLS)}, repeats=repeats)["owlqn"]
     strength = LAMBDA + 2 * LAMBDA
@@ -106,7 +106,7 @@ def against_saga(X, y, repeats, cap):
         model.fit(X, y)
         seconds = time.perf_counter() - start
         gap = problem.gap(model.coef_, model.intercept_)
-    end = "" if gap <= GAP else f"; the gap is not reached, cut at {cap:g} s"
+    end = "" if gap <= GAP else f"; stopped at the limit of {cap:g} s, the gap is not reached"
     print(
         f"  {'saga, one run':44} {seconds:8.3f} s  x{seconds / ours:6.2f}   gap {gap:.1e} ", end=""
     )
@@ -129,15 +129,15 @@ def against_lbfgs(X, y, repeats):
 
 def main():
     parser = command_line(__doc__)
-    parser.add_argument("--cap", type=float, default=60, help="seconds for saga")
+    parser.add_argument("--cap", type=float, default=60, help="time limit for saga in seconds")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     _neurox.check()
-    for name, (X, y) in {"synthetic": make_words(), "real": load_real_words()}.items():
+    for name, (X, y) in {"synthetic": make_data(), "real": load_real_data()}.items():
         shape = (*X.shape, y.max() + 1)
-        print("{}: {:,} words x {:,} neurons, {} classes".format(name, *shape), end="; ")
-        print(f"one look at the words: {floor(*shape, passes=1)}")
+        print("{}: {:,} samples x {:,} neurons, {} classes".format(name, *shape), end="; ")
+        print(f"one pass over X: {floor(*shape, passes=1)}")
         print(f" norm penalty, lambda_l1 = lambda_l2 = {LAMBDA:g}")
         against_neurox(X, y, args.repeats)
         print(f" squared penalty, lambda_l1 = lambda_l2 = {LAMBDA:g}")

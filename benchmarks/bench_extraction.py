@@ -1,10 +1,10 @@
-"""Extraction from the bundled MiniLM: against a sentence a forward and plain batches; memory.
+"""Extraction from MiniLM: speed, compared with single sentences and plain batches, and memory.
 
-All sides get the same loaded model and tokenizer, so that loading is timed on none, and give one
-row per word: the states of its last sub-word in all 7 layers. One side does as NeuroX does, a
-sentence at a time, and finds the sub-words of a word by tokenizing it again by itself; the other
-takes 32 sentences in file order, and `word_ids`. For the memory, child processes extract into a
-store, and watch themselves.
+All sides use the same loaded model and tokenizer, so that no time includes loading. They return
+one row per word: the states of its last sub-word in all 7 layers. One side follows NeuroX: it runs
+one sentence per forward pass and finds the sub-words of each word by tokenizing it again. Another
+runs batches of 32 sentences in file order and finds the words by `word_ids`. For the memory, child
+processes extract into a store and monitor their own memory.
 Run: python benchmarks/bench_extraction.py [--corpus FILE.conllu] [--sentences 300]
      [--words 100000] [--repeats 5]
 """
@@ -36,7 +36,7 @@ TOLERANCE = 1e-5
 
 
 def load():
-    """Load the model, ready to run, and its tokenizer."""
+    """Load the model in evaluation mode, and its tokenizer."""
     disable_progress_bar()
     path = str(get_model_path())
     return AutoModel.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
@@ -47,13 +47,14 @@ def extract(model, tokenizer, sentences, layers="all"):
 
 
 def sentence_by_sentence(model, tokenizer, sentences):
-    """Forward each sentence alone; count the sub-words of each word by tokenizing it again."""
+    """Run each sentence alone; count the sub-words of each word by tokenizing it again."""
     special = {tokenizer.cls_token_id, tokenizer.sep_token_id}
     rows = []
     for words in sentences:
         counts = []
         for place, word in enumerate(words):
-            # A letter in front, for tokenizers that see the space; it is one sub-word.
+            # Tokenizers may treat a word after a space differently, so a letter comes first. It is
+            # one sub-word, which is subtracted.
             ids = tokenizer.encode(f"a {word}" if place else word)
             counts.append(sum(i not in special for i in ids) - (place > 0))
         ids = tokenizer.encode(" ".join(words))
@@ -71,7 +72,7 @@ def sentence_by_sentence(model, tokenizer, sentences):
 
 
 def file_order_batches(model, tokenizer, sentences):
-    """Forward 32 sentences as they come, padded to the longest; take words by `word_ids`."""
+    """Run batches of 32 sentences in file order, padded to the longest; use `word_ids`."""
     rows = []
     for first in range(0, len(sentences), BATCH):
         batch = sentences[first : first + BATCH]
@@ -80,15 +81,15 @@ def file_order_batches(model, tokenizer, sentences):
             output = model(**inputs, output_hidden_states=True)
         states = torch.cat(output.hidden_states, dim=2)
         for i in range(len(batch)):
-            places = {word: place for place, word in enumerate(inputs.word_ids(i))}  # the last
+            places = {word: place for place, word in enumerate(inputs.word_ids(i))}  # last sub-word
             rows.append(states[i, [places[word] for word in range(len(batch[i]))]].numpy())
     return np.concatenate(rows)
 
 
 class Floor:
-    """What extraction costs at least, at the speed of this machine's matmul and memory.
+    """Least cost of extraction, given the speed of matrix products and memory on this machine.
 
-    The speed is the best there was: while other processes run, that of a moment is a third of it.
+    The speed is the highest one measured, because other processes can reduce it to a third.
     """
 
     def __init__(self, model, tokenizer):
@@ -102,13 +103,13 @@ class Floor:
         speed = 2 * n**3 / min(timed(torch.mm, A, B, out=out) for _ in range(repeats))
         self.speed = max(self.speed, speed)
 
-    def say(self, sentences, n_blocks, n_layers, itemsize=4):
-        """Print the least time of a forward without padding and of one write of the rows."""
+    def report(self, sentences, n_blocks, n_layers, itemsize=4):
+        """Print the least time for a forward pass without padding and for writing the rows once."""
         self.measure_speed()
         ids = self.tokenizer(sentences, is_split_into_words=True)["input_ids"]
         lengths = np.array([len(one) for one in ids])
         flops = 2 * self.per_block * lengths.sum()
-        flops += 4 * self.config.hidden_size * (lengths**2).sum()  # of attention: QK' and AV
+        flops += 4 * self.config.hidden_size * (lengths**2).sum()  # attention: QK' and AV
         flops = int(flops) * n_blocks
         shape = (sum(map(len, sentences)), n_layers * self.config.hidden_size)
         size = shape[0] * shape[1] * itemsize
@@ -131,21 +132,21 @@ def timed(function, *args, **kwargs):
 
 
 def difference(X, reference):
-    """Say how far two arrays of activations are apart."""
+    """Describe the largest difference between two arrays of activations."""
     largest = np.abs(X - reference).max()
     return f"largest difference {largest:.1e}{'' if largest <= TOLERANCE else ', TOO LARGE'}"
 
 
 def compare(model, tokenizer, sentences, floor, repeats):
-    """Time all layers, extracted in three ways."""
+    """Time the extraction of all layers in three ways."""
     reference = sentence_by_sentence(model, tokenizer, sentences)
     print(
         f"{len(sentences)} sentences, {len(reference):,} words x {reference.shape[1]:,} neurons; "
-        f"{torch.get_num_threads()} threads"
+        f"threads: {torch.get_num_threads()}"
     )
     sides = {
         "ActivationExtractor": extract,
-        "a sentence a forward (aim 4)": sentence_by_sentence,
+        "one sentence per forward pass (aim 4)": sentence_by_sentence,
         f"batches of {BATCH} in file order (aim 2)": file_order_batches,
     }
     medians = interleave(
@@ -155,17 +156,21 @@ def compare(model, tokenizer, sentences, floor, repeats):
         },
         repeats=repeats,
     )
-    least = floor.say(sentences, model.config.num_hidden_layers, model.config.num_hidden_layers + 1)
-    print(f"  ActivationExtractor takes {medians['ActivationExtractor'] / least:.2f} times that")
+    least = floor.report(
+        sentences, model.config.num_hidden_layers, model.config.num_hidden_layers + 1
+    )
+    print(
+        f"  ActivationExtractor takes {medians['ActivationExtractor'] / least:.2f} times the floor"
+    )
 
 
 def compare_layers(model, tokenizer, sentences, floor, repeats, layer=2):
-    """Time one low layer against all."""
+    """Time the extraction of one low layer and of all layers."""
     width = model.config.hidden_size
     columns = slice(layer * width, (layer + 1) * width)
     reference = extract(model, tokenizer, sentences)[:, columns]
     n_blocks = model.config.num_hidden_layers
-    print(f"layers=[{layer}]: {layer} of {n_blocks} blocks are needed")
+    print(f"layers=[{layer}] needs {layer} of {n_blocks} blocks")
     name = f"layers=[{layer}]"
     medians = interleave(
         {
@@ -176,12 +181,12 @@ def compare_layers(model, tokenizer, sentences, floor, repeats, layer=2):
         },
         repeats=repeats,
     )
-    least = floor.say(sentences, layer, 1)
-    print(f"  {name} takes {medians[name] / least:.2f} times that")
+    least = floor.report(sentences, layer, 1)
+    print(f"  {name} takes {medians[name] / least:.2f} times the floor")
 
 
 def repeat_sentences(n_words):
-    """Take sentences of the corpus, again and again, up to a number of words."""
+    """Repeat the sentences of the corpus until they have at least `n_words` words."""
     sentences, n = [], 0
     for words in cycle(load_tagged_sentences().sentences):
         if n >= n_words:
@@ -191,7 +196,7 @@ def repeat_sentences(n_words):
 
 
 def child(n_words, folder):
-    """Extract into a store, and print as JSON what it took."""
+    """Extract into a store, and print the time and memory that this took, as JSON."""
     model, tokenizer = load()
     sentences = repeat_sentences(n_words)
     extractor = ActivationExtractor(model, tokenizer, layers=STORED, dtype="float16")
@@ -204,11 +209,12 @@ def child(n_words, folder):
 
 
 def measure_memory(model, tokenizer, floor, n_words):
-    """Extract so many words, and twice as many, in processes of their own."""
+    """Extract `n_words` words, and then twice as many, in separate processes."""
     corpus = load_tagged_sentences().sentences
     reference = extract(model, tokenizer, corpus, STORED)
     print(
-        f"layers={STORED}, float16, into a store: anonymous memory beside the model (aim 1,000 MB)"
+        f"layers={STORED}, float16, into a store: anonymous memory in addition to the model "
+        "(aim 1,000 MB)"
     )
     extra = []
     for n in (n_words, 2 * n_words):
@@ -231,15 +237,17 @@ def measure_memory(model, tokenizer, floor, n_words):
             flush=True,
         )
     grown = (extra[1] - extra[0]) * 2**20 / n_words
-    print(f"  grows by {grown:.0f} bytes a word, whose row has {2 * reference.shape[1]}")
-    floor.say(repeat_sentences(n_words), STORED[-1], len(STORED), itemsize=2)
+    print(f"  grows by {grown:.0f} bytes per word; a row has {2 * reference.shape[1]} bytes")
+    floor.report(repeat_sentences(n_words), STORED[-1], len(STORED), itemsize=2)
 
 
 def main():
     parser = command_line(__doc__)
     parser.add_argument("--sentences", type=int, default=300)
-    parser.add_argument("--words", type=int, default=100_000, help="to store; then twice as many")
-    parser.add_argument("--corpus", metavar="FILE.conllu", help="instead of the embedded one")
+    parser.add_argument(
+        "--words", type=int, default=100_000, help="words to store, then twice as many"
+    )
+    parser.add_argument("--corpus", metavar="FILE.conllu", help="default: the embedded corpus")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:

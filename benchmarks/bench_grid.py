@@ -1,7 +1,8 @@
-"""A grid of 5 x 5 lambdas on 3 folds, on two cores: against one fit after the other.
+"""A grid of 5 x 5 lambdas on 3 folds, on two cores, compared with 75 separate fits.
 
-Only a part of the 75 fits of the others is timed, and the time multiplied: 3 fits by NeuroX, 6 by
-GridSearchCV over skorch, 25 (a fold) by the plain exact probe. Every Adam fit takes as many steps.
+For the other sides only a part of the 75 fits is timed and the time is scaled: 3 fits of NeuroX, 6
+of GridSearchCV over skorch, and 25 (one fold) of the exact probe. All fits by Adam take the same
+number of steps.
 Run: python benchmarks/bench_grid.py [--repeats 5]
 """
 
@@ -12,9 +13,9 @@ import warnings
 import _neurox
 import numpy as np
 import torch
-from _data import accuracy, draw_start, floor, make_words
+from _data import accuracy, draw_start, floor, make_data
 from _timing import command_line, interleave
-from bench_adam import PenalisedNet
+from bench_adam import PenalizedNet
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 from torch import nn
@@ -23,7 +24,7 @@ from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV
 
 N_THREADS, TOL = 2, 1e-4
 LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
-PAIR = (1e-3, 1e-4)  # of lambdas, whose three fits stand for all 75
+PAIR = (1e-3, 1e-4)  # the lambdas of the three fits that are timed
 
 
 def grid(X, y, **params):
@@ -46,8 +47,8 @@ def three_by_neurox(X, y, n_threads=N_THREADS):
     return f"accuracy {np.mean(scores):.4f} at {PAIR}"
 
 
-class GridNet(PenalisedNet):
-    """A plain skorch net whose penalties are parameters, as a grid search needs them."""
+class GridNet(PenalizedNet):
+    """Plain skorch net with the penalties as parameters, as a grid search requires."""
 
     def __init__(self, *args, lambda_l1=0.0, lambda_l2=0.0, **kwargs):
         super().__init__(*args, **kwargs)
@@ -57,7 +58,7 @@ class GridNet(PenalisedNet):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         weight = self.module_.weight
         penalty = self.lambda_l1 * weight.abs().sum() + self.lambda_l2 * weight.norm()
-        return super(PenalisedNet, self).get_loss(y_pred, y_true, X, training) + penalty
+        return super(PenalizedNet, self).get_loss(y_pred, y_true, X, training) + penalty
 
 
 def six_by_skorch(X, y):
@@ -72,22 +73,22 @@ def six_by_skorch(X, y):
 
 
 def exact_scores(X, y, n_folds=3):
-    """Accuracies (n_folds, 5, 5) of one exact probe after the other."""
+    """Return the accuracies of exact probes fitted one by one, of shape (n_folds, 5, 5)."""
     scores = np.zeros((n_folds, len(LAMBDAS), len(LAMBDAS)))
     folds = list(StratifiedKFold(3).split(X, y))[:n_folds]
     for fold, (train, test) in enumerate(folds):
-        words, labels = X[train], y[train]
+        X_train, y_train = X[train], y[train]
         for i, lambda_l1 in enumerate(LAMBDAS):
             for j, lambda_l2 in enumerate(LAMBDAS):
                 probe = LinearProbeClassifier(
                     lambda_l1=lambda_l1, lambda_l2=lambda_l2, solver="owlqn", tol=TOL, device="cpu"
-                ).fit(words, labels)
+                ).fit(X_train, y_train)
                 scores[fold, i, j] = probe.score(X[test], y[test])
     return scores
 
 
 def one_by_one(X, y):
-    """Return what to time: the fits of the first of three folds; all are made once, to report."""
+    """Return a function that fits the first of three folds, and reports the scores of all three."""
     means = exact_scores(X, y).mean(axis=0)
     i, j = np.unravel_index(means.argmax(), means.shape)
     of_pair = means[LAMBDAS.index(PAIR[0]), LAMBDAS.index(PAIR[1])]
@@ -103,7 +104,7 @@ def one_by_one(X, y):
 
 def compare_adam(X, y, repeats):
     floor_of_all = floor(*X.shape, y.max() + 1, passes=500)
-    print(f"adam, 75 probes, 10 epochs on 2/3 of the words; {floor_of_all} if read probe by probe")
+    print(f"adam, 75 probes, 10 epochs on 2/3 of the samples; {floor_of_all} if each probe reads X")
     sides = {
         "LinearProbeClassifierCV, n_jobs=2": lambda: grid(X, y, n_jobs=2),
         "LinearProbeClassifierCV": lambda: grid(X, y),
@@ -116,7 +117,7 @@ def compare_adam(X, y, repeats):
 
 
 def compare_owlqn(X, y, repeats):
-    print(f"owlqn, tol={TOL:g}, the same words and grid")
+    print(f"owlqn, tol={TOL:g}, the same data and grid")
     name = "75 fits of LinearProbeClassifier"
     sides = {
         "LinearProbeClassifierCV": lambda: grid(X, y, solver="owlqn", tol=TOL),
@@ -131,8 +132,8 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(N_THREADS)
     _neurox.check()
-    X, y = make_words()
-    print("{:,} words x {:,} neurons, {} classes".format(*X.shape, y.max() + 1))
+    X, y = make_data()
+    print("{:,} samples x {:,} neurons, {} classes".format(*X.shape, y.max() + 1))
     compare_adam(X, y, args.repeats)
     compare_owlqn(X, y, args.repeats)
 

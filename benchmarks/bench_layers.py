@@ -1,4 +1,4 @@
-"""A probe for each of 13 layers by Adam, on one thread: trained as one bank, or one by one.
+"""A probe for each of 13 layers, trained by Adam on one thread: as one bank or one by one.
 
 All sides take the same steps from the same start, with both penalties.
 Run: python benchmarks/bench_layers.py [--repeats 5]
@@ -23,7 +23,7 @@ PROBE = LinearProbeClassifier(
 
 
 def report(fitted, layers, y):
-    """Mean objective and accuracy of the layers, given a weight and bias for each."""
+    """Report the mean objective and accuracy of the layers, given a weight and bias for each."""
     values = [
         (objective(*some, X, y, LAMBDA, LAMBDA), accuracy(*some, X, y))
         for some, X in zip(fitted, layers, strict=True)
@@ -58,7 +58,7 @@ def main():
     layers = np.split(np.hstack(layers), N_LAYERS, axis=1)
     shape = (len(y), N_LAYERS * N_NEURONS, y.max() + 1)
     print(
-        f"{len(y):,} words x {N_LAYERS} layers of {N_NEURONS} neurons, {y.max() + 1} classes, "
+        f"{len(y):,} samples x {N_LAYERS} layers of {N_NEURONS} neurons, {y.max() + 1} classes, "
         f"{EPOCHS} epochs; {floor(*shape, passes=EPOCHS)}"
     )
     sides = {

@@ -1,7 +1,7 @@
-"""One epoch on activations in a file, larger than one would load: peak memory and time.
+"""Peak memory and time of one epoch on activations in a large file.
 
-A child process fits a probe on a float16 memory map and watches its own memory: anonymous pages
-are what the process needs, pages of the file are cache, which the system takes back at will.
+A child process fits a probe on a float16 memory map and monitors its own memory. The process needs
+its anonymous pages. The pages of the file are cache, which the system can reclaim at any time.
 Run: python benchmarks/bench_memory.py [--gigabytes 4]
 """
 
@@ -21,17 +21,17 @@ import torch
 from _data import floor
 
 N_NEURONS, N_CLASSES = 2048, 17
-CHUNK = 8192  # words
+CHUNK = 8192  # samples
 
 
-def write(folder, n_words):
-    """Write classes that are Gaussian around their means, chunk by chunk."""
+def write(folder, n_samples):
+    """Write classes that are Gaussian around their means, in chunks."""
     rng = np.random.default_rng(0)
-    y = rng.integers(N_CLASSES, size=n_words)
+    y = rng.integers(N_CLASSES, size=n_samples)
     means = 0.1 * rng.standard_normal((N_CLASSES, N_NEURONS), dtype=np.float32)
-    shape = (n_words, N_NEURONS)
+    shape = (n_samples, N_NEURONS)
     X = np.lib.format.open_memmap(folder / "X.npy", mode="w+", dtype=np.float16, shape=shape)
-    for first in range(0, n_words, CHUNK):
+    for first in range(0, n_samples, CHUNK):
         labels = y[first : first + CHUNK]
         X[first : first + CHUNK] = means[labels] + rng.standard_normal(
             (len(labels), N_NEURONS), dtype=np.float32
@@ -41,7 +41,7 @@ def write(folder, n_words):
 
 
 def read(path):
-    """Read the file once, into one buffer; return the seconds."""
+    """Read the file once into one buffer, and return the seconds."""
     buffer = bytearray(1 << 24)
     start = time.perf_counter()
     with path.open("rb", buffering=0) as file:
@@ -51,14 +51,14 @@ def read(path):
 
 
 def memory():
-    """Resident memory of this process in MB: anonymous, of files, and the most there was."""
+    """Return the resident memory of this process in MB: anonymous, of files, and the peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     values = dict(line.split(":", 1) for line in lines)
     return {name: int(values[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile", "VmHWM")}
 
 
 class Watch(threading.Thread):
-    """Keep the peaks of anonymous and file-backed memory."""
+    """Thread that records the peaks of anonymous and file-backed memory."""
 
     def __init__(self, interval=0.01):
         super().__init__(daemon=True)
@@ -77,7 +77,7 @@ class Watch(threading.Thread):
 
 
 def child(folder):
-    """Fit, and print as JSON what it took."""
+    """Fit a probe, and print the time and memory that this took, as JSON."""
     from sklearn_neurox import LinearProbeClassifier
 
     torch.set_num_threads(1)
@@ -85,7 +85,7 @@ def child(folder):
     probe = LinearProbeClassifier(
         lambda_l1=1e-5, lambda_l2=1e-5, max_epochs=1, random_state=0, device="cpu"
     )
-    probe.fit(np.array(X[:64]), y[:64] % 2)  # what is imported late
+    probe.fit(np.array(X[:64]), y[:64] % 2)  # triggers late imports
     watch = Watch()
     watch.start()
     start = time.perf_counter()
@@ -105,21 +105,24 @@ def main():
     if args.child:
         child(args.child)
         return
-    n_words = round(args.gigabytes * 1e9 / (2 * N_NEURONS))
+    n_samples = round(args.gigabytes * 1e9 / (2 * N_NEURONS))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder, n_words)
+        write(folder, n_samples)
         before = read(folder / "X.npy")
         command = [sys.executable, __file__, "--child", name]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         after = read(folder / "X.npy")
     result = json.loads(output.splitlines()[-1])
     print(
-        f"{n_words:,} words x {N_NEURONS} neurons, float16, {2 * n_words * N_NEURONS / 1e9:.2f} GB"
+        f"{n_samples:,} samples x {N_NEURONS} neurons, float16, "
+        f"{2 * n_samples * N_NEURONS / 1e9:.2f} GB"
     )
-    print(f"  {floor(n_words, N_NEURONS, N_CLASSES, passes=1, itemsize=2)}")
-    print(f"  fit {result['seconds']:.2f} s; one read of the file {before:.2f} s", end=", ")
-    print(f"{after:.2f} s afterwards")
+    print(f"  {floor(n_samples, N_NEURONS, N_CLASSES, passes=1, itemsize=2)}")
+    print(
+        f"  fit {result['seconds']:.2f} s; one read of the file {before:.2f} s before", end=" and "
+    )
+    print(f"{after:.2f} s after the fit")
     for key, label in {"RssAnon": "anonymous", "RssFile": "of files", "VmHWM": "all"}.items():
         before, peak = result["before"][key], result["peaks"][key]
         print(f"  {label:10} peak {peak:8.0f} MB, {peak - before:8.0f} MB more than before the fit")

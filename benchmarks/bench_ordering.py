@@ -1,10 +1,12 @@
 """Ordering of all neurons by weight mass: in closed form, or one selection per mass as in NeuroX.
 
-The selections take, for each of the masses 0 %, 1 %, ..., 100 % and each class, the fewest largest
-weights that reach the mass, and append what is new in their union. At 0 % that is one neuron of
-each class there and none here; from 1 % on both select the same sets. Within a set, NeuroX's order
-is that of Python's sets, ours by mass. A probe gives float32, where some of so many
-weights are equal, and we sort a second time to break ties by index. Both add in float64.
+For each mass 0 %, 1 %, ..., 100 % and each class, a selection contains the fewest neurons with the
+largest weights that reach the mass. The ordering appends the new neurons of the union of the
+classes. At 0 % NeuroX selects one neuron per class and `weight_mass_ordering` selects no neuron.
+From 1 % on both select the same sets. Within a set, NeuroX uses the order of Python's sets, and
+`weight_mass_ordering` orders by mass. The weights of a probe are float32, and some of so many
+weights are equal, so that `weight_mass_ordering` sorts twice to break ties by index. Both sides add
+in float64.
 Run: python benchmarks/bench_ordering.py [--repeats 5]
 """
 
@@ -22,14 +24,14 @@ N_NEURONS, N_CLASSES = 9984, (17, 200)
 
 
 def select(row, mass):
-    """Find the fewest neurons that hold the share of one class's weight."""
+    """Return the fewest neurons that hold a share `mass` of the weight of one class."""
     weights = np.abs(row)
     ranks = np.argsort(-weights)
     cumulative = np.cumsum(weights[ranks], dtype=np.float64)
     return ranks[: np.searchsorted(cumulative, mass * cumulative[-1]) + 1]
 
 
-def mass_by_mass(coef):
+def one_selection_per_mass(coef):
     ordering, cutoffs, known = [], [], set()
     for p in range(101):
         union = set()
@@ -42,7 +44,7 @@ def mass_by_mass(coef):
 
 
 def in_common(ours, theirs):
-    """Say in how many bins the cutoffs, and the neurons up to them, are the same."""
+    """Describe in how many bins the cutoffs, and the neurons up to them, are the same."""
     (a, to), (b, until) = ours, theirs
     bins = range(1, 101)
     cutoffs = sum(to[p] == until[p] for p in bins)
@@ -56,9 +58,13 @@ def main():
         coef = np.random.default_rng(0).standard_t(3, size=(n_classes, N_NEURONS)).astype(dtype)
         print(
             f"{N_NEURONS:,} neurons, {n_classes} classes, {dtype}: floor {coef.nbytes / 1e6:.1f} "
-            f"MB of weights read once, {n_classes} sorts; mass by mass {101 * n_classes:,} sorts"
+            f"MB of weights read once, {n_classes} sorts; one selection per mass: "
+            f"{101 * n_classes:,} sorts"
         )
-        sides = {"weight_mass_ordering": weight_mass_ordering, "mass by mass": mass_by_mass}
+        sides = {
+            "weight_mass_ordering": weight_mass_ordering,
+            "one selection per mass": one_selection_per_mass,
+        }
         found = {name: order(coef) for name, order in sides.items()}
         reports = {
             name: f"{cutoffs[1]} neurons at 1 %, {cutoffs[10]} at 10 %, {cutoffs[-1]} at 100 %"

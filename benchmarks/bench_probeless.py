@@ -1,9 +1,9 @@
-"""Probeless scores of all classes: against reading X once, and loops over words and pairs.
+"""Probeless scores of all classes, compared with one sum over X and with loops over samples.
 
-Two threads, as by default, where a side knows how. X.sum(0) adds in float32 and tells nothing of
-classes. NeuroX's way lists the words of each class, takes the mean of each list in float32, and
-compares all pairs. The other loop, faster, adds words up in float64 one by one.
-Run: python benchmarks/bench_probeless.py [--words 50000] [--repeats 5]
+Sides that can use several threads use two, as by default. X.sum(0) adds in float32 and ignores the
+classes. NeuroX lists the samples of each class, computes the mean of each list in float32, and
+compares all pairs of classes. The other loop is faster: it adds the samples one by one in float64.
+Run: python benchmarks/bench_probeless.py [--samples 50000] [--repeats 5]
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from _timing import command_line, interleave
 
 from sklearn_neurox import mean_difference_scores
 
-N_WORDS, N_NEURONS, N_CLASSES = 50_000, 9984, (17, 200)
-CHUNK = 5000  # words
+N_SAMPLES, N_NEURONS, N_CLASSES = 50_000, 9984, (17, 200)
+CHUNK = 5000  # samples
 
 
-def make_activations(n_words):
+def make_activations(n_samples):
     rng = np.random.default_rng(0)
-    X = np.empty((n_words, N_NEURONS), dtype=np.float32)
-    for first in range(0, n_words, CHUNK):
+    X = np.empty((n_samples, N_NEURONS), dtype=np.float32)
+    for first in range(0, n_samples, CHUNK):
         rng.standard_normal(dtype=np.float32, out=X[first : first + CHUNK])
     return X
 
 
 def means_of_lists(X, y):
-    words_of = {}
-    for words, label in zip(X, y.tolist(), strict=True):
-        words_of.setdefault(label, []).append(words)
-    return np.array([np.mean(words, axis=0) for _, words in sorted(words_of.items())])
+    rows_of = {}
+    for row, label in zip(X, y.tolist(), strict=True):
+        rows_of.setdefault(label, []).append(row)
+    return np.array([np.mean(rows, axis=0) for _, rows in sorted(rows_of.items())])
 
 
 def means_of_sums(X, y):
     sums = np.zeros((y.max() + 1, X.shape[1]))
-    for words, label in zip(X, y, strict=True):
-        sums[label] += words
+    for row, label in zip(X, y, strict=True):
+        sums[label] += row
     return sums / np.bincount(y)[:, np.newaxis]
 
 
 def compare_pairs(means):
-    """Add the differences of each pair of classes to the scores of both."""
+    """Return the overall scores: each pair of classes adds its differences to both."""
     per_class = np.zeros_like(means)
     for i in range(len(means)):
         for j in range(i):
@@ -55,14 +55,14 @@ def compare_pairs(means):
 
 def main():
     parser = command_line(__doc__)
-    parser.add_argument("--words", type=int, default=N_WORDS)
+    parser.add_argument("--samples", type=int, default=N_SAMPLES)
     args = parser.parse_args()
-    X = make_activations(args.words)
+    X = make_activations(args.samples)
     for n_classes in N_CLASSES:
         y = draw_labels(len(X), n_classes)
         print(
-            f"{len(X):,} words x {N_NEURONS:,} neurons, {n_classes} classes: floor "
-            f"{X.nbytes / 1e6:,.0f} MB of words read once, {X.size / 1e9:.2f} GFLOP"
+            f"{len(X):,} samples x {N_NEURONS:,} neurons, {n_classes} classes: floor "
+            f"{X.nbytes / 1e6:,.0f} MB read once, {X.size / 1e9:.2f} GFLOP"
         )
         found = {}
 
@@ -71,7 +71,7 @@ def main():
             return f"best neuron {found['ours'].argmax()}"
 
         def one_sum():
-            return f"mean of all {X.sum(0).mean() / len(X):.1e}"
+            return f"overall mean {X.sum(0).mean() / len(X):.1e}"
 
         def by_loop(class_means, y=y, found=found):
             overall = compare_pairs(class_means(X, y))
@@ -81,8 +81,8 @@ def main():
         sides = {
             "mean_difference_scores": ours,
             "X.sum(0)": one_sum,
-            "as NeuroX: lists of words, all pairs": partial(by_loop, means_of_lists),
-            "sums word by word, all pairs": partial(by_loop, means_of_sums),
+            "as NeuroX: lists of samples, all pairs": partial(by_loop, means_of_lists),
+            "sums sample by sample, all pairs": partial(by_loop, means_of_sums),
         }
         interleave(sides, repeats=args.repeats)
 

@@ -1,6 +1,7 @@
-"""A grid of 5 x 5 regressions on 3 folds, to the optimum, on one thread: against NeuroX's fits.
+"""A grid of 5 x 5 exact regressions on 3 folds on one thread, compared with 75 fits of NeuroX.
 
-NeuroX is timed for three of its 75 fits, those of one pair of lambdas; all take the same steps.
+Only three of the 75 fits of NeuroX are timed, those of one pair of lambdas. All 75 take the same
+number of steps.
 Run: python benchmarks/bench_regression.py [--repeats 5]
 """
 
@@ -11,7 +12,7 @@ import warnings
 import _neurox
 import numpy as np
 import torch
-from _data import draw_start, floor, make_words
+from _data import draw_start, floor, make_data
 from _timing import command_line, interleave
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold
@@ -19,11 +20,11 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_neurox import LinearProbeRegressorCV
 
-PAIR = (1e-3, 1e-3)  # of lambdas, whose three fits stand for all 75
+PAIR = (1e-3, 1e-3)  # the lambdas of the three fits that are timed
 
 
-def make_numbers(X, *, seed=0, noise=0.5):
-    """Make a number per word that a tenth of the neurons tell, with noise, of unit variance."""
+def make_targets(X, *, seed=0, noise=0.5):
+    """Generate a noisy linear function of a tenth of the neurons, with unit variance."""
     rng = np.random.default_rng(seed)
     weight = rng.standard_normal(X.shape[1]) * (rng.uniform(size=X.shape[1]) < 0.1)
     signal = X @ weight
@@ -53,11 +54,11 @@ def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     _neurox.check()
-    X, _ = make_words()
-    y = make_numbers(X)
+    X, _ = make_data()
+    y = make_targets(X)
     moments = 2 * X.shape[0] * X.shape[1] ** 2
     print(
-        f"{X.shape[0]:,} words x {X.shape[1]} neurons, 75 probes; floor of the moments "
+        f"{X.shape[0]:,} samples x {X.shape[1]} neurons, 75 probes; floor of the moments: "
         f"{moments / 1e9:.1f} GFLOP, {X.nbytes / 1e6:.0f} MB read once; of NeuroX's 10 epochs: "
         f"{floor(*X.shape, 1, passes=500)}"
     )

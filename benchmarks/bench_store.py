@@ -1,9 +1,11 @@
-"""Activations from disk: a store that is mapped, against an hdf5 file of sentences in a list.
+"""Opening activations on disk: a memory-mapped store, compared with an HDF5 file of sentences.
 
-6,000 words x 2,688 neurons (7 layers of 384), both files in the page cache. Opening is all that a
-map needs, so it is timed alone, and with reading every number. --layouts measures what decided how
-a store lies on disk: one layer of 13 x 768 of 100,000 words, from three layouts (8 GB of disk).
-Run: python benchmarks/bench_store.py [--repeats 5] [--layouts]   (needs h5py, and zarr for layouts)
+The data are 6,000 words x 2,688 neurons (7 layers of 384), and both files are in the page cache.
+A memory map needs only to be opened, so that opening is timed alone, and then with reading every
+number. With --layouts, the script compares three layouts of a store: it reads one layer of 13 x 768
+for 100,000 words (8 GB of disk).
+Run: python benchmarks/bench_store.py [--repeats 5] [--layouts]
+It needs h5py, and zarr for --layouts.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ from _timing import command_line, interleave
 
 from sklearn_neurox import StoreWriter, TokenActivations
 
-N_WORDS, N_LAYERS, WIDTH, LENGTH = 6000, 7, 384, 20  # words of a sentence
+N_WORDS, N_LAYERS, WIDTH, LENGTH = 6000, 7, 384, 20  # LENGTH: words per sentence
 LARGE, LAYERS, HIDDEN, LAYER = 100_000, 13, 768, 6
 
 
 def write(folder):
-    """Write the same numbers as a store and as an hdf5 file."""
+    """Write the same numbers as a store and as an HDF5 file."""
     import h5py
 
     n_sentences = N_WORDS // LENGTH
@@ -58,23 +60,25 @@ def total(arrays):
 def compare(folder, repeats):
     write(folder)
     store, hdf5 = folder / "store", folder / "sentences.hdf5"
-    # Sums of what each side opens; told here, because to compute them is another work.
+    # Computed before the timing, because opening a file does not include reading it.
     sums = {"store": total([TokenActivations.load(store).X]), "hdf5": total(from_hdf5(hdf5))}
 
     def opened(name, load):
         load()
         return f"sum {sums[name]:.6f}"
 
-    print(f"{N_WORDS:,} words x {N_LAYERS * WIDTH:,} neurons, float32: opened")
+    print(f"{N_WORDS:,} words x {N_LAYERS * WIDTH:,} neurons, float32: open")
     interleave(
         {
             "TokenActivations.load": lambda: opened("store", lambda: TokenActivations.load(store)),
             "h5py, sentences in a list": lambda: opened("hdf5", lambda: from_hdf5(hdf5)),
-            "h5py, and made one array": lambda: opened("hdf5", lambda: np.vstack(from_hdf5(hdf5))),
+            "h5py, sentences in one array": lambda: opened(
+                "hdf5", lambda: np.vstack(from_hdf5(hdf5))
+            ),
         },
         repeats=repeats,
     )
-    print("opened, and every number read")
+    print("open, and read every number")
     interleave(
         {
             "TokenActivations.load": lambda: f"sum {total([TokenActivations.load(store).X]):.6f}",
@@ -83,11 +87,11 @@ def compare(folder, repeats):
         repeats=repeats,
     )
     size = (store / "X.npy").stat().st_size
-    print(f"  on disk: store {size / 1e6:.1f} MB, hdf5 {hdf5.stat().st_size / 1e6:.1f} MB")
+    print(f"  on disk: store {size / 1e6:.1f} MB, HDF5 {hdf5.stat().st_size / 1e6:.1f} MB")
 
 
 def write_layouts(folder):
-    """Write one array, one array per layer, and zarr 3."""
+    """Write the data as one array, as one array per layer, and with zarr 3."""
     import zarr
 
     shape = (LARGE, LAYERS * HIDDEN)
@@ -109,11 +113,11 @@ def write_layouts(folder):
             layer[rows] = X[:, i * HIDDEN : (i + 1) * HIDDEN]
     for array in (one, *layers):
         array.flush()
-    os.sync()  # pages that are not on disk cannot be dropped
+    os.sync()  # only pages that are on disk can be dropped from the cache
 
 
 def drop(folder):
-    """Take the files out of the page cache."""
+    """Drop the files from the page cache."""
     for path in filter(Path.is_file, folder.rglob("*")):
         file = os.open(path, os.O_RDONLY)
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -121,7 +125,7 @@ def drop(folder):
 
 
 def read_bytes():
-    """Bytes that this process had the disk read."""
+    """Return the number of bytes that this process has read from the disk."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("read_bytes")).split()[1])
 
@@ -136,12 +140,12 @@ def compare_layouts(folder, repeats):
         "one array per layer": lambda: np.load(folder / f"layer{LAYER}.npy", mmap_mode="r"),
         "zarr 3, uncompressed": lambda: zarr.open_array(folder / "zarr", mode="r")[:, columns],
     }
-    print(f"layer {LAYER} of {LAYERS} x {HIDDEN}, {LARGE:,} words, float16, into memory")
+    print(f"layer {LAYER} of {LAYERS} x {HIDDEN}, {LARGE:,} words, float16, read into memory")
     for name, load in layouts.items():
         times = {"cold": [], "cached": []}
         for _ in range(repeats):
             drop(folder)
-            for state, taken in times.items():  # the second time it is cached
+            for state, taken in times.items():  # the second read is cached
                 before, start = read_bytes(), time.perf_counter()
                 X = np.array(load())
                 taken.append(time.perf_counter() - start)
@@ -156,10 +160,10 @@ def compare_layouts(folder, repeats):
 
 def main():
     parser = command_line(__doc__)
-    parser.add_argument("--layouts", action="store_true", help="measure the layouts instead")
+    parser.add_argument("--layouts", action="store_true", help="compare layouts of a store instead")
     args = parser.parse_args()
     try:
-        import h5py  # noqa: F401 -- to say so before the work
+        import h5py  # noqa: F401 -- fails before any work is done
     except ImportError:
         print("bench_store.py needs h5py: pip install h5py")
         return

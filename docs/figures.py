@@ -1,6 +1,6 @@
 """Print the figures that the guide quotes: python docs/figures.py [CORPUS.conllu].
 
-The default is the embedded corpus. It takes some minutes.
+The default corpus is the embedded one. The script takes several minutes.
 """
 
 import sys
@@ -57,7 +57,7 @@ def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFram
 
 
 def rankings(tokens: TokenActivations) -> pd.DataFrame:
-    """Score new probes on the first neurons of rankings, on a fifth of the sentences."""
+    """Score new probes on the first neurons of each ranking, on a fifth of the sentences."""
     X, y = tokens.X, tokens.y
     split = GroupShuffleSplit(1, test_size=0.2, random_state=0).split(X, groups=tokens.sentence_ids)
     train, test = next(split)
@@ -81,8 +81,8 @@ def rankings(tokens: TokenActivations) -> pd.DataFrame:
         few = np.random.RandomState(0).choice(train, min(6000, len(train)), replace=False)
         rows = few if name == "Gaussian" else train
         ranking = selector.fit(X[rows], y[rows]).ranking_
-        scores[name] = [_score(X[:, ranking[:k]], y, train, test) for k in SIZES]
-    return pd.DataFrame(scores, index=pd.Index(SIZES, name="k")).T
+        scores[name] = [_score(X[:, ranking[:n]], y, train, test) for n in SIZES]
+    return pd.DataFrame(scores, index=pd.Index(SIZES, name="n_neurons")).T
 
 
 def _score(X, y, train, test) -> float:

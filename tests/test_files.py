@@ -1,4 +1,4 @@
-"""Mapped files release their pages without losing anything; a replaced file is the old or the new one."""
+"""Released pages of a mapped file keep their content, and files are replaced atomically."""
 
 import mmap
 import os
@@ -16,7 +16,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
-def test_pages_come_back(path, mode):
+def test_released_pages_are_read_again(path, mode):
     mapped = np.memmap(path, np.float32, mode).reshape(100, 100)
     if mode == "r+":
         mapped[3] = -1
@@ -27,14 +27,14 @@ def test_pages_come_back(path, mode):
     np.testing.assert_array_equal(mapped, before)
 
 
-def test_what_was_written_to_a_private_mapping_stays(path):
+def test_a_private_mapping_is_not_released(path):
     mapped = np.memmap(path, np.float32, "c")
     mapped[:5000] = -1
     assert mapping_of(np.asarray(mapped)[5:]) is None
 
 
-def test_memory_that_no_file_holds_is_not_released():
-    """Given back, the pages of an anonymous mapping would be zeros."""
+def test_anonymous_memory_is_not_released():
+    """After a release, the pages of an anonymous mapping would contain zeros."""
     anonymous = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     cells = np.ndarray((1024,), np.float32, buffer=anonymous)
     cells[:] = 3
@@ -74,12 +74,12 @@ class TestReplacing:
         assert target.read_text() == "old"
         assert os.listdir(tmp_path) == ["a"]
 
-    def test_bytes_or_a_function_that_writes(self, tmp_path):
+    def test_content_is_bytes_or_a_function_that_writes_them(self, tmp_path):
         replace_file(tmp_path / "a", b"bytes")
         replace_file(tmp_path / "b", lambda file: file.write(b"bytes"))
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"bytes"
 
-    def test_content_is_on_the_disk_before_the_name(self, tmp_path, monkeypatch):
+    def test_content_is_on_disk_before_the_file_is_replaced(self, tmp_path, monkeypatch):
         steps = []
         monkeypatch.setattr(
             os, "fsync", lambda number, fsync=os.fsync: (steps.append("fsync"), fsync(number))
@@ -90,4 +90,4 @@ class TestReplacing:
             lambda *paths, replace=os.replace: (steps.append("replace"), replace(*paths)),
         )
         replace_file(tmp_path / "a", b"bytes")
-        assert steps == ["fsync", "replace", "fsync"]  # the last one is that of the folder
+        assert steps == ["fsync", "replace", "fsync"]  # the last call syncs the folder

@@ -178,7 +178,7 @@ def test_average_precision_of_both_signs(reference):
     np.testing.assert_allclose(average_precision_scores(X, y)[1], best["scores"], atol=1e-8)
     ranking = AveragePrecisionSelector(target=1).fit(X, y).ranking_
     assert ranking.tolist() == best["ordering"]
-    assert ranking[0] == data["negative_detector"]  # which NeuroX ranks last
+    assert ranking[0] == data["negative_detector"]  # NeuroX ranks it last
 
 
 @pytest.mark.parametrize("run", range(18))
@@ -206,7 +206,7 @@ def test_layer_filters(reference):
         if len(set(layers)) < len(layers):
             with pytest.raises(ValueError, match="Each layer can be listed only once"):
                 selector.fit(X)
-        else:  # NeuroX returns columns in the order of the request, a selector in that of X
+        else:  # NeuroX returns the columns in the requested order, a selector in the order of X
             support = selector.fit(X).get_support(indices=True)
             assert support.tolist() == sorted(case["columns"])
 
@@ -265,8 +265,10 @@ def test_subword_aggregation(reference):
     word_ids = np.concatenate(
         [[i] * (case["end_inclusive"] + 1 - case["start"]) for i, case in enumerate(cases)]
     ).tolist()
-    for how, key in {"first": "first", "last": "last", "mean": "average"}.items():
+    for aggregation, key in {"first": "first", "last": "last", "mean": "average"}.items():
         expected = np.float32([case[key] for case in cases]).transpose(1, 0, 2)
-        np.testing.assert_allclose(aggregate_subwords(states, word_ids, how), expected, atol=1e-6)
-        as_tensor = aggregate_subwords(torch.from_numpy(states), word_ids, how)
+        np.testing.assert_allclose(
+            aggregate_subwords(states, word_ids, aggregation), expected, atol=1e-6
+        )
+        as_tensor = aggregate_subwords(torch.from_numpy(states), word_ids, aggregation)
         np.testing.assert_allclose(as_tensor, expected, atol=1e-6)

@@ -1,4 +1,4 @@
-"""A warning points at the first line outside of the package and of the libraries that call it back."""
+"""A warning points at the first line outside the package and the libraries that call back into it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SKLEARN = Path(sklearn.__file__).parent
 
 
 def called_from(*paths):
-    """Chain calls whose lines are in these files, the outermost first, to a call of `warn`."""
+    """Return a function that calls `warn` through one function in each file, outermost first."""
     scope = {"function": warn}
     for path in reversed(paths):
         exec(compile("def call(message): function(message)", str(path), "exec"), scope)
@@ -37,6 +37,6 @@ def test_a_warning_points_at_the_line_of_the_user(paths, expected):
     assert [Path(each.filename).name for each in caught] == [Path(expected).name]
 
 
-def test_the_category_is_that_of_the_caller():
+def test_the_category_is_the_one_passed():
     with pytest.warns(UnseenLabelsWarning, match="here"):
         warn("here", UnseenLabelsWarning)
