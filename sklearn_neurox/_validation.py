@@ -8,11 +8,11 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import sklearn.utils._param_validation
 import sklearn.utils.validation
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import assert_all_finite, check_array, gen_batches
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._files import mapping_of, release
@@ -36,9 +36,7 @@ def validate_params(constraints: Mapping[str, list[Any]]) -> Callable[[_Function
     callable
         Decorator. The parameters of estimators that the function receives are validated as well.
     """
-    return sklearn.utils._param_validation.validate_params(
-        constraints, prefer_skip_nested_validation=False
-    )
+    return _validate_params(constraints, prefer_skip_nested_validation=False)
 
 
 def float_dtypes(X: Any) -> Any:

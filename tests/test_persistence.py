@@ -375,7 +375,9 @@ class TestCannotBeSaved:
         with pytest.raises(TypeError, match=r"Cannot save the parameter tokenizer of .*Tokenizer"):
             snx.save(extractor, path)
 
-    @pytest.mark.parametrize("value", [object(), np.matrix([1]), print, sys], ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        "value", [object(), np.matrix([1]), print, sys], ids=lambda value: type(value).__name__
+    )
     def test_attributes(self, classification, path, value):
         fitted = probe().fit(*classification)
         fitted.results_ = {"a": [value]}

@@ -296,3 +296,51 @@ class TestScikitLearn:
 class LogisticLike:
     def fit(self):
         """Exist."""
+
+
+class TestAttributes:
+    """Private attributes of objects, which the scan of imports cannot find."""
+
+    def test_hasher_of_joblib_asks_its_dispatch_table(self):
+        from joblib.hashing import Hasher
+
+        class Value:
+            pass
+
+        Hasher.dispatch[Value] = lambda hasher, value: hasher.save("the same")
+        try:
+            assert Hasher("md5").hash(Value()) == Hasher("md5").hash("the same")
+        finally:
+            del Hasher.dispatch[Value]
+
+    def test_hooks_of_torch_modules_are_in_dicts(self):
+        module = torch.nn.Linear(2, 2)
+        before = module.register_forward_pre_hook(lambda module, args: None)
+        after = module.register_forward_hook(lambda module, args, output: None)
+        assert before.id in module._forward_pre_hooks
+        assert after.id in module._forward_hooks
+
+    def test_hooks_of_transformers_are_noted(self, tiny_bert):
+        from transformers.utils import output_capturing
+
+        model, tokenizer = tiny_bert
+        model(**tokenizer("a", return_tensors="pt"), output_hidden_states=True)
+        assert model._output_capturing_hooks_installed
+        hooks = [hook for module in model.modules() for hook in module._forward_hooks.values()]
+        assert output_capturing.__name__ in {hook.__module__ for hook in hooks}
+
+    def test_scorers_of_scikit_learn_know_their_metric(self):
+        from sklearn.metrics import accuracy_score, get_scorer
+
+        assert get_scorer("accuracy")._score_func is accuracy_score
+
+    def test_metadata_requests_and_callbacks_are_attributes(self):
+        from sklearn import config_context
+        from sklearn.callback import ProgressBar
+
+        from sklearn_neurox import LinearProbeClassifier
+
+        probe = LinearProbeClassifier().set_callbacks(ProgressBar())
+        with config_context(enable_metadata_routing=True):
+            probe.set_fit_request(sample_weight=True)
+        assert {"_metadata_request", "_skl_callbacks"} <= set(vars(probe))

@@ -378,19 +378,19 @@ def fail(number):
 
 
 class Full:
-    """A file that takes so many bytes, and then no more."""
+    """A file that accepts this many bytes, and then no more."""
 
-    def __init__(self, file, room):
-        self.file, self.room = file, room
+    def __init__(self, file, n_bytes):
+        self.file, self.n_bytes = file, n_bytes
 
     def __getattr__(self, name):
         return getattr(self.file, name)
 
     def write(self, part):
-        if not self.room:
+        if not self.n_bytes:
             fail(errno.ENOSPC)()
-        n = self.file.write(part[: min(7, self.room)])  # a part at a time, as a system may
-        self.room -= n
+        n = self.file.write(part[: min(7, self.n_bytes)])  # a part at a time, as a system may
+        self.n_bytes -= n
         return n
 
 
@@ -415,7 +415,7 @@ def test_a_full_disk_keeps_whole_sentences(tmp_path, monkeypatch, where):
         np.testing.assert_array_equal(
             TokenActivations.load(path, partial=True, verify=True).X, rows()[:3]
         )
-        writer.append(rows()[3:6])  # there is room again
+        writer.append(rows()[3:6])  # there is space again
     with StoreWriter(path, **about()) as writer:
         assert writer.n_done == 3
         writer.append(rows()[6:])
@@ -654,7 +654,7 @@ def test_damage_of_every_file_is_told(copied, name):
         if in_rows and content_[:128] == raw[:128]:
             TokenActivations.load(
                 copied
-            )  # a number like another; only the checksum of all of them tells
+            )  # a number like another; only the checksum of all of them differs
         for options in ({"partial": True, "verify": True}, {"verify": True}):
             with pytest.raises(ValueError, match=f"damaged.*{name}") as caught:
                 TokenActivations.load(copied, **options)

@@ -285,7 +285,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("make", [LinearProbeClassifier, GaussianProbeClassifier])
     def test_text_for_activations(self, make):
-        with pytest.raises(ValueError, match=r"X holds text, where numbers are expected: .*NOUN"):
+        with pytest.raises(ValueError, match=r"X must contain numbers, but contains text: .*NOUN"):
             make().fit([["NOUN", "VERB"]] * 150, Y)
 
     def test_tokens_for_their_activations(self):
@@ -298,7 +298,10 @@ class TestBadInput:
             GaussianProbeClassifier().fit,
             lambda X, y: layerwise_scores(LinearProbeClassifier(), X, y, n_layers=2),
         ):
-            with pytest.raises(TypeError, match="X is a Tokens: give its activations, its X"):
+            with pytest.raises(
+                TypeError,
+                match="X must be an array, got Tokens. Pass its attribute X, the activations",
+            ):
                 use(Tokens(), Y)
 
 
