@@ -300,7 +300,7 @@ class TestBadInput:
         ):
             with pytest.raises(
                 TypeError,
-                match="X must be an array, got Tokens. Pass its attribute X, the activations",
+                match=r"X must be an array, got Tokens\. Pass its attribute X, the activations",
             ):
                 use(Tokens(), Y)
 
