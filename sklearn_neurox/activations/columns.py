@@ -128,15 +128,14 @@ class Neurons:
         if not listed or None in parsed:
             example = f"got {listed[parsed.index(None)]!r}" if listed else "got none"
             raise ValueError(f"Expected column names such as 'layer_3_neuron_17', {example}.")
-        places = [place for place in parsed if place is not None]
-        repeated = [place for place, count in Counter(places).items() if count > 1]
-        if repeated:
-            name = listed[places.index(repeated[0])]
-            raise ValueError(f"The column name {name!r} is repeated.")
-        return cls._of_places(places)
+        return cls._of_places([place for place in parsed if place is not None])
 
     @classmethod
     def _of_places(cls, places: list[Place]) -> Neurons:
+        if len(set(places)) < len(places):
+            (layer, unit, number), _ = Counter(places).most_common(1)[0]
+            name = names_of_layer(layer, unit, number + 1)[-1]
+            raise ValueError(f"The column name {name!r} is repeated.")
         units = sorted({place.unit for place in places})
         if len(units) > 1:
             raise ValueError(
@@ -294,8 +293,9 @@ def neurons_of(
         If names and `n_layers` are both missing or disagree, or `n_layers` does not divide the
         number of columns.
     """
-    if names is not None and len(names) and None not in parse_names(names):
-        neurons = Neurons.from_names(names)
+    places = [] if names is None else [each for each in parse_names(names) if each is not None]
+    if names is not None and len(places) == len(names) > 0:
+        neurons = Neurons._of_places(places)
         if n_layers not in (None, len(neurons.layers)):
             shown = ", ".join(map(repr, neurons.layers))
             raise ValueError(
