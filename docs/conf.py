@@ -54,7 +54,7 @@ def api_page():
     ]
     for package in sklearn_neurox._PACKAGES:
         module = import_module(f"sklearn_neurox.{package}")
-        summary = module.__doc__.partition(": ")[2].strip()
+        summary = module.__doc__.splitlines()[0].partition(": ")[2].strip()
         lines += ["", f"## `sklearn_neurox.{package}`", "", summary[0].upper() + summary[1:]]
         lines += ["", "```{eval-rst}", ".. autosummary::", "   :toctree: api", ""]
         lines += [f"   {name}" for name in module.__all__]

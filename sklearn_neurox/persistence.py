@@ -1,4 +1,4 @@
-"""Save estimators as skops files, and load them without running code from the file."""
+"""Persistence: save estimators as skops files, and load them without running code from the file."""
 
 from __future__ import annotations
 

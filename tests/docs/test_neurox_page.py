@@ -355,6 +355,8 @@ def help_of(command):
 
 
 def parameters(owner):
+    if inspect.isclass(owner) and issubclass(owner, Warning):
+        return set()
     found = set(inspect.signature(owner).parameters)
     if inspect.isclass(owner) and hasattr(owner, "fit"):
         found |= {"X", "y"}
