@@ -49,8 +49,8 @@ from sklearn_neurox import ProbeReportDisplay
 ProbeReportDisplay.from_result(reports)
 
 # %%
-# If two confidence intervals overlap, the difference between the scores may be random. The
-# intervals of rare tags are wide.
+# If two confidence intervals overlap, the difference between the scores may be due to random
+# variation. The intervals of rare tags are wide.
 ProbeReportDisplay.from_result({name: reports[name] for name in ("layer 0", "layer 3", "layer 6")})
 
 # %%
