@@ -1,6 +1,6 @@
 """
-How many neurons does it take?
-==============================
+How many neurons are needed?
+============================
 
 This example scores probes on the top, random and bottom neurons of a ranking. The neurons are
 ranked inside each fold, once by ``|coef| * std(X)`` and once by ``|coef|`` alone.
@@ -16,8 +16,8 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 
 # %%
 # We rank all 2,688 neurons in two ways, by the weights of the same probe. The activations are not
-# standardized, so the scale differs from neuron to neuron. With ``scaled=False``, the selector
-# warns about this; we ignore the warning, since the difference is what we want to show.
+# standardized, so the neurons differ in scale. With ``scaled=False``, the selector issues a
+# warning. We ignore the warning here, because the effect of the scale is what this example shows.
 import warnings
 
 from matplotlib import pyplot as plt
@@ -49,6 +49,6 @@ for ax, scaled in zip(axes, (True, False), strict=True):
     print("scaled" if scaled else "raw", curve.to_frame().round(3), sep="\n")
 
 # %%
-# By the raw weights, the "top" neurons are about as good as random ones, or worse: a neuron whose
-# activation barely varies needs a large weight to have any effect. This is why ``scaled=True`` is
-# the default of the selector.
+# With the ranking by raw weights, the "top" neurons are about as good as random neurons, or worse:
+# a neuron whose activation barely varies needs a large weight to have any effect. This is why
+# ``scaled=True`` is the default of the selector.

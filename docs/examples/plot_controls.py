@@ -1,10 +1,10 @@
 """
-Is it more than memory?
-=======================
+Is it more than memorization?
+=============================
 
-Selectivity measures how much of a score is due to memorized words, and description length how
-quickly a probe learns. We compute both for activations, and for a table of words that uses no
-activations.
+The selectivity of a probe measures how much of its score is not due to memorized words. The
+description length measures how quickly it learns. We compute both for probes on activations, and
+for a model that only uses the words.
 """
 
 # %%
@@ -28,9 +28,9 @@ inputs = {f"layer {layer}": (probe, tokens.layer(layer)) for layer in tokens.lay
 inputs["words alone"] = (table, words)
 
 # %%
-# On the same folds, each model is trained once on the tags, and once on a control task: random
-# labels of the word types. The table of words does nearly as well on the random labels as on the
-# tags.
+# Each model is trained on the tags and, with the same folds, on a control task, which assigns a
+# random label to each word type. The model that only uses the words learns the random labels nearly
+# as well as the tags.
 from sklearn_neurox import SelectivityDisplay, selectivity_score
 
 options = {"groups": tokens.sentence_ids, "cv": 3, "random_state": 0}
@@ -41,7 +41,8 @@ results = {
 SelectivityDisplay.from_result(results)
 
 # %%
-# Does less capacity help? Reducing the number of neurons hurts memorization more than the task.
+# Does less capacity help? Reducing the number of neurons lowers the score on the control task more
+# than the score on the tags.
 from sklearn_neurox import ProbelessSelector, SelectivityCurveDisplay
 
 few = make_pipeline(ProbelessSelector(), probe)
@@ -56,8 +57,9 @@ SelectivityCurveDisplay.from_estimator(
 )
 
 # %%
-# The description length is the cost of sending the labels in growing blocks. From layer 2, the tags
-# are learned from few words; the table has to see every word first.
+# The description length is the number of bits that are needed to encode the labels in blocks of
+# increasing size, with a probe that is trained on all previous blocks. From layer 2, the tags are
+# learned from few words, whereas the model that only uses the words must see every word first.
 from sklearn_neurox import CodelengthDisplay, codelength
 
 codes = {

@@ -1,9 +1,9 @@
 """
-How many bits do a few neurons know?
-====================================
+How much information do a few neurons carry?
+============================================
 
-A Gaussian probe measures in bits how much the best neurons of a layer say about the part of speech.
-It is fitted once for all subsets of neurons.
+A Gaussian probe measures, in bits, how much information the best neurons of a layer carry about the
+part of speech. It is fitted only once for all subsets of neurons.
 """
 
 # %%
@@ -19,9 +19,10 @@ split = GroupShuffleSplit(1, test_size=0.3, random_state=0).split(X, y, tokens.s
 train, test = next(split)
 
 # %%
-# After a single fit, neurons are chosen greedily: each adds the most information to those before
-# it. The covariance is the mean of its posterior. The mode would be too narrow with the 384 neurons
-# of the layer, and the probe so overconfident that the mutual information is negative.
+# After a single fit, neurons are selected greedily: in each step, we add the neuron that increases
+# the mutual information most. The estimate of the covariance is the mean of its posterior. With the
+# 384 neurons of the layer, the mode of the posterior would be too narrow, and the probe would be so
+# overconfident that the mutual information is negative.
 from sklearn_neurox import GaussianProbeClassifier
 
 probe = GaussianProbeClassifier(covariance="mean").fit(X[train], y[train])
@@ -30,8 +31,9 @@ for neuron, bits in zip(chosen[:5], train_bits, strict=False):
     print(f"neuron {neuron:3}: {bits:.2f} bits in total")
 
 # %%
-# We compute the same on held-out sentences, and compare with neurons in random order. The dotted
-# line is the entropy of the tags, the most that neurons can say.
+# We compute the mutual information on held-out sentences as well, and compare the selected neurons
+# with neurons in random order. The dotted line is the entropy of the tags, which is the maximum of
+# the mutual information.
 import numpy as np
 from matplotlib import pyplot as plt
 
@@ -52,5 +54,6 @@ ax.legend()
 plt.show()
 
 # %%
-# On both training and test words, the chosen neurons carry more information than random ones. Where
-# the test curve falls behind, the Gaussians and the ranking begin to overfit the training words.
+# On training words as well as on test words, the selected neurons carry more information than
+# random neurons. Where the curve for the test words falls behind, the Gaussians and the ranking
+# begin to overfit the training words.

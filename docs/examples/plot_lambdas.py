@@ -1,8 +1,8 @@
 """
-How much regularization?
-========================
+How much regularization is best?
+================================
 
-This example searches both penalties of a probe in a Pipeline that selects and scales a layer.
+This example tunes both penalties of a probe in a Pipeline that selects and scales a layer.
 """
 
 # %%
@@ -40,7 +40,7 @@ print(grid.best_params_, f"test accuracy: {grid.score(tokens.X[~train], tokens.y
 
 # %%
 # ``GridSearchCV`` varies the last parameter, ``lambda_l2``, fastest, so the scores of all
-# candidates form a matrix with one row for each ``lambda_l1``.
+# candidates form a matrix with one row for each value of ``lambda_l1``.
 from matplotlib import pyplot as plt
 
 scores = grid.cv_results_["mean_test_score"].reshape(len(lambdas), len(lambdas))

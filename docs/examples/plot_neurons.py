@@ -2,8 +2,8 @@
 What does a neuron respond to?
 ==============================
 
-This example finds the neurons with the largest weights for each tag, and shows the top words of one
-of them and its activations over text.
+This example finds the neurons with the largest weights for each tag. For one of these neurons, it
+shows the top words and the activations over text.
 """
 
 # %%
@@ -18,7 +18,8 @@ X = StandardScaler().fit_transform(tokens.X)
 probe = LinearProbeClassifier(lambda_l1=1e-3, random_state=0).fit(X, tokens.y)
 
 # %%
-# For each tag, we select the neurons that hold a tenth of its weight mass.
+# For each tag, we select the neurons that hold a tenth of the weight mass of the tag, that is, of
+# the sum of its absolute weights.
 from sklearn_neurox import top_neurons
 
 union, per_class = top_neurons(probe.coef_, mass=0.1)
@@ -27,8 +28,9 @@ for tag, neurons in zip(probe.classes_, per_class, strict=True):
 print(len(union), "different neurons")
 
 # %%
-# Which words move the first neuron of numerals furthest from its mean? We consider words that occur
-# at least three times. A negative score marks words that push the activation down.
+# For which words is the activation of the first neuron of numerals furthest from its mean? We only
+# consider words that occur at least three times. A negative score indicates words with low
+# activations.
 import numpy as np
 
 from sklearn_neurox import top_words

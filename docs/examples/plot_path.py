@@ -2,8 +2,9 @@
 How many neurons does a probe need?
 ===================================
 
-At the optimum, the L1 penalty sets weights to exactly 0. Along a path of penalties, the accuracy on
-held-out sentences shows how much information the remaining neurons hold.
+At the optimum, the L1 penalty sets some weights to exactly 0. For a sequence of decreasing
+penalties, this example shows the number of neurons with nonzero weights and the accuracy on
+held-out sentences.
 """
 
 # %%
@@ -24,8 +25,8 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 X, y = StandardScaler().fit_transform(tokens.layer(3)), tokens.y
 
 # %%
-# A single search trains all penalties on every fold. To count the neurons, one probe follows the
-# path from its sparse end, and each fit starts from the previous one.
+# A single search trains probes with all penalties on every fold. To count the neurons, we train
+# another probe on all words with decreasing penalties, where each fit starts from the previous one.
 lambdas = np.geomspace(1e-3, 0.1, 9)
 search = LinearProbeClassifierCV(
     lambdas_l1=lambdas, lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=GroupKFold(3)

@@ -2,8 +2,9 @@
 Pitfall: accuracy without a control
 ===================================
 
-Most words have a single tag, so a probe that recognizes words and remembers their tags is often
-right. A table of words, an untrained network and random labels show how often.
+Most words have a single tag, so a probe that recognizes words and memorizes their tags is often
+right. This example compares its accuracy with that of a table of words, of an untrained network,
+and on random labels.
 """
 
 # %%
@@ -19,8 +20,8 @@ untrained = ActivationExtractor(path, random_weights=True, random_state=0).extra
 )
 
 # %%
-# The control task assigns a random tag to each word type. Probes are trained on both tasks, on the
-# same folds.
+# The control task assigns a random tag to each word type. Probes are trained on both tasks, with
+# the same folds.
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -40,7 +41,8 @@ for name, result in results.items():
     print(name, result.to_frame()[["score", "control", "selectivity"]].round(2), sep="\n")
 
 # %%
-# The table of words does not use the network at all: it has one column for each word type.
+# The table of words does not use the network at all: it is a linear model with one column for each
+# word type.
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
@@ -52,8 +54,8 @@ memory = selectivity_score(table, column, y, words, groups=sentences, cv=3, rand
 print(f"table: task {memory.task.mean():.2f}, control {memory.control.mean():.2f}")
 
 # %%
-# Memory does not help on new word types. We split by word type, ignoring case, so that no type is
-# both in the training and in the test set.
+# Memorization does not help with new word types. We split by word type, ignoring case, so that no
+# type is both in the training set and in the test set.
 types = np.char.lower(words.astype(str))
 new_words = {
     name: layerwise_scores(probe, tokens.X, y, n_layers=tokens.n_layers, groups=types, cv=3)

@@ -2,9 +2,9 @@
 Pitfall: correlated neurons, unstable lists
 ===========================================
 
-Among neurons that repeat each other, an L1 penalty selects one, and on other data it selects
-another. This example measures how many of fifty selected neurons are found again, and how accurate
-a probe on them is.
+Among neurons that carry the same information, an L1 penalty selects one, and on other data it
+selects another. This example measures how many of fifty selected neurons are found again on other
+data, and how accurate a probe on these neurons is.
 """
 
 # %%
@@ -21,8 +21,8 @@ clusters = CorrelationClustering(distance_threshold=0.5).fit(X).labels_
 print(f"{X.shape[1]:,} neurons in {clusters.max() + 1} clusters, correlated by .5 on average")
 
 # %%
-# Each ranking is computed twice, on the even and on the odd sentences. All rankings but Adam's are
-# deterministic, so their lists differ only because the words differ.
+# Each ranking is computed twice, on the even and on the odd sentences. All rankings except the one
+# by Adam are deterministic, so their lists differ only because the words differ.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -52,9 +52,9 @@ rankings = {
 rankings["random"] = [RandomSelector(random_state=i).fit(X, y).ranking_ for i in (0, 1)]
 
 # %%
-# For the first 50 neurons of each pair of lists we print the share that is in both lists, the share
-# that has a neuron of the same cluster in the other list, the accuracy of a new probe on the other
-# half of the sentences, and the number of clusters that the 50 neurons come from.
+# For the first 50 neurons of each pair of lists, we print the share that is in both lists, the
+# share that has a neuron of the same cluster in the other list, the accuracy of a new probe on the
+# other half of the sentences, and the number of clusters that the 50 neurons belong to.
 from sklearn_neurox import NeuronSelector, ranking_overlap
 
 k = 50
@@ -81,10 +81,10 @@ for name, pair in rankings.items():
     )
 
 # %%
-# The most stable list is the least informative: Probeless scores each neuron separately, and so
-# selects whole clusters. L1 selects one neuron of each cluster. Its neurons are the most
-# informative, but more than half of the list is not found again; some of the lost neurons are
-# replaced by another one of their cluster. The elastic net is in between.
+# The most stable list is the least informative: Probeless scores each neuron separately, and
+# therefore selects whole clusters. The L1 penalty selects one neuron of each cluster. Its neurons
+# are the most informative, but more than half of the list is not found again; some of the lost
+# neurons are replaced with another neuron of their cluster. The elastic net is in between.
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")

@@ -2,9 +2,9 @@
 Pitfall: encoded does not mean used
 ===================================
 
-A probe finds neurons that encode the part of speech. Does reading the tag depend on them, and does
-the network depend on them? We ablate neurons in the activations, and in the forward pass of the
-network itself.
+A probe finds neurons that encode the part of speech. Does a probe need these neurons to predict the
+tag, and does the network need them? We ablate neurons in the activations, and in the forward pass
+of the network itself.
 """
 
 # %%
@@ -41,9 +41,9 @@ rankings["largest std"] = np.argsort(-X[train].std(axis=0), kind="stable")
 rankings["random"] = np.random.RandomState(0).permutation(X.shape[1])
 
 # %%
-# First question: does reading the tag depend on the first k neurons? A probe trained with them
-# loses much accuracy, but one trained without them loses little: other neurons hold the same
-# information.
+# First question: does a probe need the first k neurons to predict the tag? The accuracy of a probe
+# that was trained with these neurons decreases considerably, but a probe that was trained without
+# them loses little: other neurons carry the same information.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -60,10 +60,12 @@ for k in sizes:
     print(f"{k:3} ablated: original probe {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
 
 # %%
-# Second question: does the network depend on them? A forward hook sets neurons of layer 3 to their
-# mean on all words of a sentence, and the change of the sentence embedding (the mean of the last
-# layer) measures the effect. The special tokens are left unchanged: on them, some neurons are far
-# from their mean on words, and replacing those values would break more than we ask about.
+# Second question: does the network need the first k neurons? In layer 3, a forward hook replaces
+# the activations of neurons at all words of a sentence with their mean over the training words. We
+# measure the effect by the change of the sentence embedding, which is the mean of the last layer.
+# The special tokens are not changed: at these tokens, the activations of some neurons are far from
+# their mean over words, so ablating them there would have effects that are unrelated to our
+# question.
 lengths = np.array(
     [len(ids) for ids in tokenizer([" ".join(s) for s in corpus.sentences])["input_ids"]]
 )
@@ -81,7 +83,7 @@ def embed(neurons):
     hook = model.encoder.layer[2].register_forward_hook(ablate)
     try:
         embeddings = model(**batch).last_hidden_state.mean(dim=1)
-    finally:  # an error must not leave the hook in the model
+    finally:  # remove the hook even if an error is raised
         hook.remove()
     return torch.nn.functional.normalize(embeddings, dim=1)
 
@@ -98,10 +100,12 @@ for name, ranking in rankings.items():
     print(f"{name:13}", *(f"k={k}: {change(ranking[:k]):.2f} " for k in sizes[1:]))
 
 # %%
-# Ablating the neurons of the tags changes the embedding more than ablating random ones. But
-# ablating those of random labels changes it nearly as much, and ablating the largest neurons
-# changes it more. One at a time, the effect of a neuron follows from its standard deviation, the
-# typical distance that the ablation moves it. The rank that a probe gives it adds next to nothing.
+# Ablating the neurons that were ranked for the tags changes the embedding more than ablating random
+# neurons. However, ablating the neurons that were ranked for random labels changes it nearly as
+# much, and ablating the neurons of largest standard deviation changes it more. If neurons are
+# ablated one at a time, the effect of a neuron can be predicted from its standard deviation, which
+# is the typical change of its activation by the ablation. The weight of the neuron in the probe
+# adds almost nothing to this prediction.
 from scipy.stats import rankdata, spearmanr
 
 stds = X[train].std(axis=0)

@@ -2,9 +2,9 @@
 Pitfall: the test set is not new
 ================================
 
-Information leaks when words of one sentence or of one type are on both sides of a split, and when
-neurons are selected on all words before the split. This example measures how much each leak raises
-the score, and where it does not matter.
+Information leaks into the test set if words of the same sentence or of the same type are on both
+sides of a split, and if neurons are selected on all words before the split. This example measures
+how much each leak increases the score, and shows where it does not matter.
 """
 
 # %%
@@ -23,10 +23,11 @@ types = np.char.lower(tokens.words.astype(str))
 genres = corpus.genres[sentences]
 
 # %%
-# Parts of speech belong to words, and genres belong to sentences. For the tags, it matters whether
-# the word types of the test set were seen in training, but not whether their sentences were. For
-# the genre, a probe that was trained on other words of the sentence recognizes the sentence: later
-# layers mix the sentence into each word, so the gap grows with the layer.
+# Parts of speech are labels of words, and genres are labels of sentences. For the tags, it matters
+# whether the word types of the test set were seen during training, but not whether their sentences
+# were. For the genre, a probe that was trained on other words of the same sentence recognizes the
+# sentence. Later layers mix more of the sentence into each word, so this effect grows with the
+# layer.
 from sklearn_neurox import layerwise_scores
 
 probe = make_pipeline(StandardScaler(), LinearProbeClassifier(max_epochs=3, random_state=0))
@@ -50,7 +51,7 @@ for title, table in (("tags", tags), ("genres", genre)):
         print(f"{title:7} {name:13}", *(f"{score:.2f}" for score in row))
 
 # %%
-# Duplicated sentences do leak the tags in the last layer, if the copies have ids of their own.
+# Duplicate sentences do leak the tags in the last layer, if the copies have different ids.
 from sklearn.model_selection import cross_val_score
 
 twice = np.r_[: len(types), np.flatnonzero(sentences % 2)]
@@ -61,8 +62,9 @@ for name, ids in (("as new sentences", new_ids), ("under one id", sentences[twic
     print(f"half of them twice, {name:16}", scores.mean().round(2))
 
 # %%
-# With two random labels on a few words, no probe can do better than .5. Twenty neurons selected on
-# all words before the split seem to do so. Selected inside the folds, they do not.
+# With two random labels of a few words, the expected accuracy of any probe is .5. If twenty neurons
+# are selected on all words before the split, the accuracy appears to be higher. If they are
+# selected inside the folds, it is not.
 from sklearn.linear_model import RidgeClassifier
 
 from sklearn_neurox import ProbelessSelector

@@ -2,9 +2,9 @@
 Pitfall: neurons differ in scale
 ================================
 
-A few neurons are larger than all others, and a weight means nothing without the scale of its
-neuron. This example shows what that does to similarities and to rankings, and which baselines a
-ranking has to beat.
+A few neurons have much larger activations than all others, and the size of a weight is meaningless
+without the scale of its neuron. This example shows the effect on similarities and on rankings, and
+which baselines a ranking should be compared with.
 """
 
 # %%
@@ -23,9 +23,10 @@ print(f"standard deviations: {stds[moving].min():.2f} to {stds.max():.2f}")
 print("constant neurons:", tokens.neuron_names[~moving])
 
 # %%
-# How similar are two random words? The mean cosine of random pairs is a sum over neurons, so each
-# neuron has a share of it (Timkey and van Schijndel 2021). In layers 2 to 5, neuron 223 has the
-# largest share: not because of its variance, but because its mean is far from zero.
+# How similar are two random words? The mean cosine similarity of random pairs is a sum over
+# neurons, so each neuron contributes a share of it (Timkey and van Schijndel 2021). In layers 2 to
+# 5, neuron 223 has the largest share. The reason is not its variance, but its mean, which is far
+# from zero.
 rng = np.random.RandomState(0)
 first, second = rng.randint(len(X), size=(2, 5000))
 shares = []
@@ -37,8 +38,8 @@ for layer in tokens.layers:
     print(f"layer {layer}: mean cosine {parts.sum():.2f}, neurons {largest}, {shares[-1].round(2)}")
 
 # %%
-# We rank all neurons on three quarters of the sentences. The selector warns where it ranks by raw
-# weights of neurons of different scale.
+# We rank all neurons on three quarters of the sentences. The selector issues a warning if it ranks
+# by the raw weights of neurons that differ in scale.
 import warnings
 
 from sklearn.pipeline import make_pipeline
@@ -68,7 +69,7 @@ rankings["std alone, no labels"] = np.argsort(-X[train].std(axis=0), kind="stabl
 chance = [RandomSelector(random_state=i).fit(X[train], y[train]).ranking_ for i in range(5)]
 
 # %%
-# New probes on the first k neurons of each ranking are scored on other sentences.
+# We train new probes on the first k neurons of each ranking, and score them on other sentences.
 from sklearn_neurox import NeuronSelector
 
 judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
@@ -86,10 +87,11 @@ for name, row in [*scores.items(), ("random, mean of 5", random.mean(axis=0))]:
     print(f"{name:39}", *(f"{score:.2f}" for score in row))
 
 # %%
-# Neither raw weights nor those of a briefly trained probe on standardized neurons do much better
-# than random neurons. In ``|coef| · std``, the factor std does much of the work: it comes close on
-# its own, without any labels. A ranking should therefore beat the list of the largest neurons, not
-# only random ones.
+# Neither the ranking by raw weights nor the ranking by the weights of a briefly trained probe on
+# standardized neurons is much better than random neurons. In ``|coef| · std``, the factor std is
+# responsible for much of the result: ranking by std alone, without any labels, is almost as good. A
+# ranking should therefore be compared with the neurons of largest standard deviation, not only with
+# random neurons.
 from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")

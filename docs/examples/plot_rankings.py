@@ -1,9 +1,9 @@
 """
-Which ranking finds the neurons?
-================================
+Which ranking finds the most informative neurons?
+=================================================
 
 This example compares eight rankings of the same neurons, by the accuracy of new probes on the first
-k neurons of each, and by how far they agree.
+k neurons of each ranking, and by how well the rankings agree.
 """
 
 # %%
@@ -21,10 +21,11 @@ train, test = next(split)
 X, y, X_test, y_test = tokens.X[train], tokens.y[train], tokens.X[test], tokens.y[test]
 
 # %%
-# Neurons are ranked by the weights of a probe times the standard deviation of the neuron, by those
-# of a sparse probe at its optimum, by class means, as detectors of single classes, and by mutual
-# information, with the first ten chosen one by one. A ``VotingSelector`` fits all of these rankings
-# and combines them by a vote.
+# We rank the neurons by five criteria: the weights of a probe times the standard deviation of the
+# neuron, the same for a sparse probe at its optimum, the differences between class means, the
+# average precision of single neurons as detectors of classes, and the mutual information, for which
+# the first ten neurons are selected one by one. A ``VotingSelector`` fits all of these rankings and
+# combines them by a vote.
 from sklearn_neurox import (
     AveragePrecisionSelector,
     GaussianSelector,
@@ -53,7 +54,7 @@ rankings["random"] = RandomSelector(random_state=0).fit(X, y).ranking_
 
 # %%
 # For comparison, we add a ranking by raw weights. On unscaled activations, the selector warns that
-# the neurons differ in scale; here, this is the effect that we want to show.
+# the neurons differ in scale; in this example, this effect is intended.
 import warnings
 
 with warnings.catch_warnings(record=True) as caught:
@@ -62,8 +63,8 @@ with warnings.catch_warnings(record=True) as caught:
 print(caught[0].message)
 
 # %%
-# We train new probes on the first k neurons of each ranking, standardized, and score them on other
-# sentences.
+# We train new probes on the first k neurons of each ranking, after standardization, and score them
+# on other sentences.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -85,9 +86,11 @@ for name, curve in scores.items():
     print(f"{name:18}", *(f"{score:5.2f}" for score in curve))
 
 # %%
-# The sparse probe and the Gaussian selector keep the most accuracy: both skip neurons that repeat
-# others. Class means and detectors, which score each neuron separately, keep less. Raw weights are
-# barely better than random neurons, and with ten times the words they are worse (see the guide).
+# Probes are most accurate on the neurons that the sparse probe and the Gaussian selector rank
+# first: both skip neurons that carry the same information as others. The rankings by class means
+# and by average precision, which score each neuron separately, give lower accuracies. The ranking
+# by raw weights is barely better than random neurons, and with ten times as many words it is worse
+# (see the user guide).
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
@@ -107,10 +110,10 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# Do they find the same neurons? We compare the first 100 neurons of each pair of rankings by their
-# intersection over union. Rankings that score each neuron separately agree with each other. The
-# others choose different neurons that are just as informative: many lists of neurons are equally
-# good.
+# Do the rankings find the same neurons? We compare the first 100 neurons of each pair of rankings
+# by their intersection over union. Rankings that score each neuron separately agree with each
+# other. The others select different neurons that are just as informative: many lists of neurons are
+# equally good.
 from sklearn_neurox import RankingOverlapDisplay
 
 RankingOverlapDisplay.from_rankings(rankings, n_neurons=100)

@@ -2,8 +2,8 @@
 How redundant are the neurons?
 ==============================
 
-Correlated neurons carry the same information. This example clusters them within a layer and across
-layers, and trains probes on one neuron of each cluster.
+Correlated neurons carry the same information. This example clusters them within each layer and
+across layers, and trains probes on one neuron of each cluster.
 """
 
 # %%
@@ -15,9 +15,9 @@ corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
 
 # %%
-# We cluster the neurons of each layer, and those of all layers together. The tree of merges gives
-# the number of clusters at any threshold: at .3, neurons are merged while they correlate by .7 on
-# average.
+# We cluster the neurons of each layer, and the neurons of all layers together. The tree of merges
+# gives the number of clusters for any threshold: at a threshold of .3, clusters are merged as long
+# as their neurons have an average absolute correlation of at least .7.
 import pandas as pd
 
 from sklearn_neurox import CorrelationClustering
@@ -34,7 +34,7 @@ columns = ["neurons", "clusters at .3", "at .5", "at .8"]
 print(pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_string())
 
 # %%
-# Within a layer, almost no neurons are redundant. Across layers, most are.
+# Within a layer, almost no neurons are redundant. Across layers, most of them are.
 import numpy as np
 from matplotlib import pyplot as plt
 
@@ -44,8 +44,9 @@ RedundancyDisplay(heights).plot()
 plt.show()
 
 # %%
-# The dendrogram shows the largest clusters at .5. Most of their neurons are at the same position in
-# several layers, since the residual connections pass activations on from layer to layer.
+# The dendrogram shows the largest clusters at a threshold of .5. Most of their neurons have the
+# same index in several layers, since the residual connections pass activations on from layer to
+# layer.
 from sklearn_neurox import DendrogramDisplay
 
 DendrogramDisplay.from_estimator(clustering, names=tokens.neuron_names)
@@ -58,10 +59,10 @@ share = same_position.mean()
 print(f"{together.sum():,} pairs share a cluster, {share:.0%} of them with the same index")
 
 # %%
-# We train a probe on one neuron of each cluster, selected inside each fold, and compare it with as
-# many random neurons and with all neurons. A third of the neurons is as good as all of them. But
-# random neurons do equally well, and better below 400: the information is spread so widely that
-# there is no need to avoid redundant neurons.
+# We train a probe on one neuron of each cluster, which is selected inside each fold. We compare it
+# with probes on equally many random neurons and on all neurons. A third of the neurons is as good
+# as all of them. However, random neurons are equally good, and better below 400 neurons: the
+# information is distributed so widely that there is no need to avoid redundant neurons.
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler

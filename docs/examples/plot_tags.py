@@ -1,9 +1,9 @@
 """
-Which neurons does each tag need?
-=================================
+Which neurons detect each tag?
+==============================
 
-For several parts of speech, this example finds the neuron that detects it best, and the words that
-the neuron responds to.
+For several parts of speech, this example finds the neuron that detects the tag best, and the words
+that this neuron responds to.
 """
 
 # %%
@@ -16,8 +16,8 @@ tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, co
 
 # %%
 # The average precision measures how well the activation of a single neuron, high or low, separates
-# the words of a tag from all others. With ``target``, the selector ranks the neurons for one tag.
-# An uninformative neuron scores the share of the tag.
+# the words of a tag from all other words. With ``target``, the selector ranks the neurons for one
+# tag. The average precision of an uninformative neuron is the share of the tag among all words.
 import numpy as np
 import pandas as pd
 
@@ -42,8 +42,8 @@ for tag in tags:
 print(pd.DataFrame(rows, index=tags).round(2).to_string())
 
 # %%
-# The histograms show the best neuron for each tag: on words of the tag, its activations are far
-# from those on other words.
+# The histograms show the activations of the best neuron for each tag: on words of the tag, they are
+# far from those on other words.
 from matplotlib import pyplot as plt
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")

