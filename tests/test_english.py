@@ -41,14 +41,13 @@ PAGES = [path for path in FILES if path.suffix == ".md"]
 
 
 def test_the_table_is_read():
-    assert {"has not", "parted by", "by chance", "room"} <= set(avoided())
+    assert {"has not", "parted by", "broken off", "room"} <= set(avoided())
     assert len(FILES) > 200
 
 
 @pytest.mark.parametrize("expression", avoided())
 def test_an_expression_is_avoided(expression):
-    flags = 0 if expression.endswith("none") else re.IGNORECASE  # "is None" is Python
-    pattern = re.compile(rf"\b{expression}\b".replace(" ", r"\s+"), flags)
+    pattern = re.compile(rf"\b{expression}\b".replace(" ", r"\s+"), re.IGNORECASE)
     if expression in ("has not", "have not"):  # "has not been trained" is fine
         pattern = re.compile(
             rf"\b{expression}".replace(" ", r"\s+") + r"(?!\s+(?:\w+ed|been|yet|seen)\b)",

@@ -96,7 +96,7 @@ def _add_demo(subparsers: Any) -> None:
         description=(
             "Extract the activations of a transformer on 480 English sentences, find out where "
             "parts of speech are encoded, and write the results to one page, report.html. This "
-            "takes a minute or two on two cores."
+            "takes under a minute on two cores."
         ),
     )
     demo.set_defaults(run=commands.demo)
