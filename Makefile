@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PARALLEL := -n auto --maxprocesses=4
 
 .PHONY: demo test test-docs test-slow lint format docs bench clean
 
@@ -16,13 +17,16 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
+# Each process has one thread, so that the processes do not wait for each other's threads.
+test test-docs: export OMP_NUM_THREADS := 1
+
 # Runs the unit tests and the examples in docstrings.
 test: $(STAMP)
-	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --durations=10
 
 # Runs the code on the pages, the gallery and the notebook, and builds the site.
 test-docs: $(STAMP)
-	$(BIN)/python -m pytest -m docs --durations=10 tests/docs
+	$(BIN)/python -m pytest $(PARALLEL) -m docs --durations=10 tests/docs
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
