@@ -62,7 +62,10 @@ def test_a_model_that_does_not_exist(tmp_path, capsys):
 def test_the_demo_names_its_extra(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich", None)
     assert main(["demo", "--out", str(tmp_path / "out")]) == 1
-    assert "needs rich: pip install 'sklearn-neurox[demo]'" in capsys.readouterr().err
+    assert (
+        "requires rich. You can install it with `pip install 'sklearn-neurox[demo]'`"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 

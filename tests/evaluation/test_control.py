@@ -49,7 +49,7 @@ def test_one_label_is_not_a_task():
 
 
 def test_words_are_a_list():
-    with pytest.raises(TypeError, match="words must be a list of words, got one string: 'ab'"):
+    with pytest.raises(TypeError, match="words must be a list of words, got a single string: 'ab'"):
         make_control_task("ab", ["N", "V"])
     words = [f"w{i}" for i in range(20)]
     task = make_control_task(words, ["N", "V"] * 10, random_state=0)
@@ -149,7 +149,7 @@ def test_swapped_words_and_labels_warn():
 
 
 def test_sentences_are_not_words():
-    with pytest.raises(TypeError, match="words must be a flat list of words, but contains lists"):
+    with pytest.raises(TypeError, match="words must be a flat list of words, got a list of lists"):
         make_control_task([["a", "b"], ["c"]], ["N", "V"])
 
 

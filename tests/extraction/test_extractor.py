@@ -316,7 +316,7 @@ class TestBadInput:
         ("layers", "message"),
         [
             ([3], r"layers must be between 0 \(embeddings\) and 2 for this model, got \[3\]"),
-            ([-1], "layer indices must run from 0; got -1"),
+            ([-1], "layer indices must be non-negative integers, got -1"),
             ([1, 0], r"layers must be in ascending order, got \[1, 0\]"),
             ([1, 1], "Each layer can be listed only once; 1 is repeated"),
             ([], "layers is empty"),

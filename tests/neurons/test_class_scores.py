@@ -217,7 +217,7 @@ def test_parameters_are_checked(samples):
     X, y = samples
     for scale, message in [
         ([1.0] * 11, "one number for each of the 12 neurons, got 11"),
-        ([-1.0] * 12, "scale must not be negative, got -1"),
+        ([-1.0] * 12, "scale must be non-negative, got -1"),
         ([np.nan] * 12, "scale contains NaN"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -62,7 +62,9 @@ class TestGaussian:
         kept = GaussianSelector(n_neurons=5).fit(X[weight], y[weight])
         np.testing.assert_array_equal(weighted.ranking_, kept.ranking_)
         assert GaussianSelector().fit(X, y, y != "b").classes_.tolist() == ["a", "c"]
-        with pytest.raises(ValueError, match=r"target='b' is not one of the classes \['a', 'c'\]"):
+        with pytest.raises(
+            ValueError, match=r"target must be one of the classes \['a', 'c'\], got 'b'"
+        ):
             GaussianSelector(target="b").fit(X, y, sample_weight=y != "b")
 
     def test_at_most_20_are_chosen_by_default(self, data):

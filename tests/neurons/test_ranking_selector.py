@@ -186,7 +186,7 @@ class TestEveryRanking:
             (
                 dict(target="d"),
                 ValueError,
-                r"target='d' is not one of the classes \['a', 'b', 'c'\]",
+                r"target must be one of the classes \['a', 'b', 'c'\], got 'd'",
             ),
         ],
     )

@@ -67,7 +67,7 @@ class TestVote:
     [
         ([[0, 1]], 0, "{parameter} == 0, must be >= 1"),
         ([[0, 1, 1]], 1, "Each neuron can be listed only once; 1 is repeated"),
-        ([[0, -1]], 1, "neuron indices must run from 0; got -1"),
+        ([[0, -1]], 1, "neuron indices must be non-negative integers, got -1"),
         ([], 1, "at least one ranking of at least one neuron"),
         ([[], []], 1, "at least one ranking of at least one neuron"),
     ],

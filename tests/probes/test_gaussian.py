@@ -364,7 +364,7 @@ class TestScores:
 
     def test_bad_neurons(self, samples, covariance):
         probe = GaussianProbeClassifier(covariance=covariance).fit(*samples)
-        with pytest.raises(ValueError, match="indices must run from 0 to 11; got 12"):
+        with pytest.raises(ValueError, match="indices must be integers from 0 to 11, got 12"):
             probe.score_neurons(beside=[12])
         with pytest.raises(ValueError, match="X and y must be passed together"):
             probe.score_neurons(samples[0])
@@ -535,13 +535,13 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("neurons", "error", "message"),
         [
-            ([0, 12], ValueError, "must run from 0 to 11; got 12"),
-            ([-1], ValueError, "must run from 0 to 11; got -1"),
+            ([0, 12], ValueError, "must be integers from 0 to 11, got 12"),
+            ([-1], ValueError, "must be integers from 0 to 11, got -1"),
             ([3, 1, 3], ValueError, "3 is repeated"),
             (np.arange(12) < 3, TypeError, "Use np.flatnonzero to convert a mask"),
             ([0.0, 1.0], TypeError, "dtype float64"),
             ([[0, 1]], TypeError, "2 dimension"),
-            (3, TypeError, "Expected a list of neuron indices, integers from 0 to 11; got 3"),
+            (3, TypeError, r"Expected a list of neuron indices \(integers from 0 to 11\), got 3"),
             ("3", TypeError, "dtype <U1"),
         ],
     )

@@ -171,7 +171,7 @@ def test_the_grid_does_not_change_with_the_tokens():
         (
             dict(neurons=4),
             ValueError,
-            "There are 4 neurons, so neuron indices must run from 0 to 3; got 4",
+            "There are 4 neurons, so neuron indices must be integers from 0 to 3, got 4",
         ),
         (
             dict(neurons=["layer_1_neuron_9"]),
