@@ -625,7 +625,9 @@ def test_bad_rows(tmp_path):
         ]:
             with pytest.raises(error, match=message):
                 writer.append(X)
-        with pytest.raises(ValueError, match="X has the rows of 2 sentences, but n_sentences=1"):
+        with pytest.raises(
+            ValueError, match="X contains the rows of 2 sentences, but n_sentences=1"
+        ):
             writer.append(rows(3), n_sentences=1)
         assert writer.n_done == 0
     with pytest.raises(ValueError, match=r"The writer of .*store is closed"):

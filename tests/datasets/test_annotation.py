@@ -177,8 +177,16 @@ def test_defaults():
 @pytest.mark.parametrize(
     ("by", "error", "message"),
     [
-        (YEAR.fullmatch, TypeError, "Sentence 0, word 0: expected a label .* got NoneType None"),
-        (list, TypeError, r"Sentence 0, word 0: expected a label .* got list \['I', 'n'\]"),
+        (
+            YEAR.fullmatch,
+            TypeError,
+            "Sentence 0, word 0: expected a string, a boolean or a number, got NoneType None",
+        ),
+        (
+            list,
+            TypeError,
+            r"Sentence 0, word 0: expected a string, a boolean or a number, got list \['I', 'n'\]",
+        ),
         (
             lambda word: word.isdigit() and word,
             TypeError,
@@ -274,7 +282,7 @@ def test_binary_labels_of_bad_values(labels, positive, message):
         ({"NOUN": 1}, "NOUN", "labels must be a list .* got dict"),
         (None, "NOUN", "labels must be a list .* got NoneType"),
         ([["NOUN"], "VERB"], "NOUN", "Sentence 1: expected a list of labels, got 'VERB'"),
-        ([["NOUN"], [["VERB"]]], "NOUN", "Sentence 1, word 0: expected a label .* got list"),
+        ([["NOUN"], [["VERB"]]], "NOUN", "Sentence 1, word 0: expected a string, a boolean or a number, got list"),
         ([["NOUN"], ["VERB", None]], "NOUN", "Sentence 1, word 1: .* got NoneType None"),
         ([["NOUN"], [], [1]], "NOUN", "Sentence 0, word 0 has the string 'NOUN' and Sentence 2, word 0 has the number 1"),
         (NESTED, 1, "The labels are strings, but positive contains the number 1"),

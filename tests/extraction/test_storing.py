@@ -189,7 +189,10 @@ def test_another_tokenizer_is_an_error(tiny_bert, corpus, tmp_path):
 
 def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
     for parameters, message in [
-        (dict(include_special_tokens=True), "not special tokens"),
+        (
+            dict(include_special_tokens=True),
+            "store cannot be used with include_special_tokens=True",
+        ),
         (dict(random_weights=True), "random weights to a store, random_state must be an integer"),
     ]:
         with pytest.raises(ValueError, match=message):

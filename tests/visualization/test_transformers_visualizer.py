@@ -124,7 +124,7 @@ def test_parameters_are_passed_to_the_extractor_and_options_to_the_drawing(tiny_
 
 def test_words_without_a_row_are_not_drawn(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert, max_length=4, on_truncate="warn")
-    with pytest.warns(UserWarning, match="2 words do not get a row"):
+    with pytest.warns(UserWarning, match="2 words do not have a row in X"):
         drawing = visualizer(["a", "a", "a", "a"], 1, 0)
     assert re.findall(r"<title>(\S+): ", drawing.tostring()) == ["a", "a"]
 
@@ -175,5 +175,5 @@ def test_unknown_parameters(tiny_bert):
         TransformersVisualizer(*tiny_bert, layers=[1])
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         TransformersVisualizer(*tiny_bert)(SENTENCE, 1, 0, colour="red")
-    with pytest.raises(ValueError, match="A loaded model needs its tokenizer"):
+    with pytest.raises(ValueError, match="A loaded model requires its tokenizer"):
         TransformersVisualizer(tiny_bert[0])(SENTENCE, 1, 0)
