@@ -41,7 +41,7 @@ from .test_common import ESTIMATORS
 
 pytestmark = [
     # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-    pytest.mark.filterwarnings("ignore:After the last epoch the squared error"),
+    pytest.mark.filterwarnings("ignore:After the last epoch, the squared error"),
     # The estimators of test_common are set for the small data of scikit-learn's checks.
     pytest.mark.filterwarnings("ignore:WeightMassSelector:UserWarning"),
     pytest.mark.filterwarnings("ignore:CorrelationClustering:UserWarning"),

@@ -86,7 +86,7 @@ def test_long_sentences(zoo):
     assert X.shape == (2, 64)
     with pytest.raises(
         ValueError,
-        match="returns a row for every sentence, which on_truncate='drop' does not allow",
+        match="returns one row for every sentence, so on_truncate='drop' is not supported",
     ):
         clone(extractor).set_params(on_truncate="drop").transform(["Short ."])
 

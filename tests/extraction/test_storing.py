@@ -198,12 +198,14 @@ def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
         with pytest.raises(ValueError, match=message):
             ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
     special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
-    with pytest.raises(ValueError, match="whole sentences: all their words in order"):
+    with pytest.raises(ValueError, match="only whole sentences, with all their words in order"):
         special.save(tmp_path / "special")
     none = TokenActivations(
         special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)
     )
-    with pytest.raises(ValueError, match="There are no words to save"):
+    with pytest.raises(
+        ValueError, match="The TokenActivations is empty: expected at least one word"
+    ):
         none.save(tmp_path / "none")
 
 
