@@ -88,8 +88,10 @@ def read_activations(
     ImportError
         If the file is .hdf5 and h5py is not installed.
 
-    Notes ----- A .json file that was truncated at the end of a line cannot be distinguished from a
-    complete one.
+    Notes
+    -----
+    A .json file that was truncated at the end of a line cannot be distinguished from a complete
+    one.
 
     Examples
     --------

@@ -112,8 +112,7 @@ class TokenActivations:
         labels : sequence of sequences, or ndarray of shape (n_words,), default=None
             Labels of the words: a list for each sentence, or a single array for all words.
         layers : sequence of int or str, default=None
-            Layers in the arrays, in the order of their columns. If None, the arrays contain a
-            single layer, 0.
+            Layers in the arrays, in the order of their columns. If None, a single layer, 0.
         unit : str, default="neuron"
             Kind of the columns, as in :class:`Neurons`.
         sentence_ids : array-like of int of shape (n_sentences,), default=None

@@ -57,9 +57,11 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
     ActivationExtractor : Activations of the models of ``transformers``.
     LayerSelector : Selects a layer, or one direction of a bidirectional layer.
 
-    Notes ----- A layer that runs several times, such as a cell that runs at each position, has an
-    output of shape (inputs, positions, neurons). If the output of a layer is a tuple, as for an
-    LSTM, its first tensor is used.
+    Notes
+    -----
+    A layer that runs several times, such as a cell that runs at each position, has an output of
+    shape (inputs, positions, neurons). If the output of a layer is a tuple, as for an LSTM, its
+    first tensor is used.
 
     Examples
     --------

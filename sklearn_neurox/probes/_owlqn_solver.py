@@ -100,7 +100,7 @@ class OWLQN(Solver):
         if stopped or not late:
             return
         optimality, n_iter, (l1, l2) = max(late)
-        others = f" and at {len(late) - 1} more pairs of lambdas" if len(late) > 1 else ""
+        others = f" and at {len(late) - 1} more pair(s) of lambdas" if len(late) > 1 else ""
         cause = (
             f"stopped at max_iter={self.max_iter}. Increase max_iter or tol."
             if n_iter >= self.max_iter

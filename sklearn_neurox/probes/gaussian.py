@@ -68,12 +68,15 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     feature_names_in_ : ndarray of shape (n_neurons,)
         Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
-    See Also -------- LinearProbeClassifier : Linear probe, which must be trained again for each
-    subset of neurons.
+    See Also
+    --------
+    LinearProbeClassifier : Linear probe, which must be trained again for each subset of neurons.
 
-    Notes ----- If a neuron is constant within a class (which has a single sample, or whose variance
-    is less than a millionth of that over all samples), L0 contains the variance over all samples
-    instead. A neuron that is constant over all samples, up to rounding, has 0 bits of information.
+    Notes
+    -----
+    If a neuron is constant within a class (which has a single sample, or whose variance is less
+    than a millionth of that over all samples), L0 contains the variance over all samples instead. A
+    neuron that is constant over all samples, up to rounding, has 0 bits of information.
 
     References
     ----------
@@ -178,8 +181,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         X : array-like of shape (n_samples, n_neurons)
             Activations of all neurons, even if only some are used.
         neurons : array-like of int, default=None
-            Neurons to use. If None, use all neurons. If empty, every sample has the probabilities
-            ``class_prior_``.
+            Neurons to use. If None, use all neurons. If empty, predict ``class_prior_``.
 
         Returns
         -------
@@ -283,8 +285,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Returns
         -------
         ordering : ndarray of int of shape (n_neurons,)
-            Neurons, in the order in which they are chosen. Ties are broken by index. Constant
-            neurons come last.
+            Neurons, in the order of choice. Ties are broken by index; constant neurons come last.
         bits : ndarray of shape (n_neurons,)
             Mutual information of each neuron together with those before it.
 
@@ -333,8 +334,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         y : array-like of shape (n_samples,), default=None
             Labels of X.
         beside : array-like of int, default=()
-            Neurons to use together with each of the other neurons. By default, each neuron is used
-            alone.
+            Neurons to use together with each other neuron. By default, each neuron is used alone.
 
         Returns
         -------

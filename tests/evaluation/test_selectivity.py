@@ -238,7 +238,7 @@ class TestCurve:
         [
             (
                 dict(param_name="lambda"),
-                r"LogisticRegression has no parameter 'lambda'. Its parameters are \['C'",
+                r"param_name='lambda' is not a parameter of LogisticRegression. Its parameters are \['C'",
             ),
             (dict(param_range=[]), "param_range is empty"),
         ],

@@ -74,5 +74,7 @@ class TestGaussian:
         assert len(GaussianSelector(n_neurons=22).fit(wide, y).bits_) == 22
 
     def test_n_greedy_is_checked(self, data):
-        with pytest.raises(ValueError, match="n_greedy=13, but X has 12 neurons"):
+        with pytest.raises(
+            ValueError, match="n_greedy must be at most the number of neurons in X, 12, got 13"
+        ):
             GaussianSelector(n_greedy=13).fit(*data)

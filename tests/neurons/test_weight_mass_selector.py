@@ -125,7 +125,10 @@ class TestWeightMassSelector:
         ("parameters", "message"),
         [
             (dict(n_neurons=3, mass=0.5), r"can be set, got \['n_neurons', 'mass'\]"),
-            (dict(n_neurons=13), "n_neurons=13, but X has 12 neurons"),
+            (
+                dict(n_neurons=13),
+                "n_neurons must be at most the number of neurons in X, 12, got 13",
+            ),
             (dict(n_neurons=1.5), "The 'n_neurons' parameter"),
             (dict(mass=1.5), "The 'mass' parameter"),
             (dict(threshold=-0.1), "The 'threshold' parameter"),

@@ -550,7 +550,9 @@ class TestBadInput:
                 method(X, neurons=neurons)
 
     def test_how_many_neurons(self, probe):
-        with pytest.raises(ValueError, match="n_neurons=13, but X has 12 neurons"):
+        with pytest.raises(
+            ValueError, match="n_neurons must be at most the number of neurons in X, 12, got 13"
+        ):
             probe.rank_neurons(13)
         with pytest.raises(ValueError, match="n_neurons == -1"):
             probe.rank_neurons(-1)

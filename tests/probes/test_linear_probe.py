@@ -129,7 +129,10 @@ def test_warm_start_continues(classification):
         probe.fit(X[:, :5], y)
     probe.predict(X)  # a fit that fails leaves the last one as it was
     regressor = LinearProbeRegressor(warm_start=True, **FAST).fit(X, X[:, :2])
-    with pytest.raises(ValueError, match="requires the same number of outputs as in the last fit: expected 2, got 3"):
+    with pytest.raises(
+        ValueError,
+        match="requires the same number of outputs as in the last fit: expected 2, got 3",
+    ):
         regressor.fit(X, X[:, :3])
 
 

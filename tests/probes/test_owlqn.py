@@ -352,8 +352,9 @@ class TestWarnings:
             fitted = probe._fit_bank(X, Y, None, [(1e-2, 1e-3), (1e-2, 1e-1)])
         worst = max(fitted, key=lambda each: each["optimality_"])
         pair = [1e-3, 1e-1][fitted.index(worst)]
-        assert f"by {worst['optimality_']:.1e} at lambda_l1=0.01, lambda_l2={pair:g} and at 1 more pair" in str(
-            caught[0].message
+        assert (
+            f"by {worst['optimality_']:.1e} at lambda_l1=0.01, lambda_l2={pair:g} and at 1 more pair"
+            in str(caught[0].message)
         )
 
     def test_rounding(self):
