@@ -87,7 +87,8 @@ def test_rankings_are_integers(function, parameter):
         function([[0.0, 1.0]], **{parameter: 1})
     for no_rankings in ([0, 1, 2], [[[0], [1, 2]]], None, np.arange(3)):
         with pytest.raises(
-            TypeError, match="rankings must be a list of rankings, got a single ranking"
+            TypeError,
+            match="rankings must be a list of rankings, got a single ranking|Expected a list of neuron ind",
         ):
             function(no_rankings, **{parameter: 1})
 

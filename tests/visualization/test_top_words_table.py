@@ -112,9 +112,11 @@ def test_errors(neurons, options, error, message):
 
 
 def test_bad_activations():
-    with pytest.raises(TypeError, match="Expected TokenActivations, got ndarray"):
+    with pytest.raises(TypeError, match="tokens must be TokenActivations, got ndarray"):
         TopWordsTable(VALUES, 0)
     with pytest.raises(ValueError, match="contains NaN"):
         TopWordsTable(make(np.where(VALUES == 5, np.nan, VALUES)), 0)
-    with pytest.raises(ValueError, match="The TokenActivations contains no words"):
+    with pytest.raises(
+        ValueError, match="The TokenActivations is empty: expected at least one word"
+    ):
         TopWordsTable(make(np.empty((0, 3)), []), 0)
