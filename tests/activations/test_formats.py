@@ -323,7 +323,7 @@ def test_unknown_endings(tmp_path):
 def test_no_file(tmp_path, ending):
     with pytest.raises(FileNotFoundError):
         read_activations(tmp_path / f"acts.{ending}")
-    with pytest.raises(FileNotFoundError, match="Cannot write .* the folder .* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"Cannot write .* the folder .* does not exist"):
         write_activations(tmp_path / "nowhere" / f"acts.{ending}", tokens_of([["a"]]))
 
 

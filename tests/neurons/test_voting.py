@@ -88,7 +88,7 @@ def test_rankings_are_integers(function, parameter):
     for no_rankings in ([0, 1, 2], [[[0], [1, 2]]], None, np.arange(3)):
         with pytest.raises(
             TypeError,
-            match="rankings must be a list of rankings, got a single ranking|Expected a list of neuron ind",
+            match=r"rankings must be a list of rankings, got a single ranking|Expected a list of neuron ind",
         ):
             function(no_rankings, **{parameter: 1})
 

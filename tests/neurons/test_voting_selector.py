@@ -79,7 +79,7 @@ class TestVoting:
     def test_ranks_are_not_a_ranking(self, data):
         with pytest.raises(
             TypeError,
-            match="'rfe', a RFE, does not have a valid ranking_ after fit. Expected an array that",
+            match=r"'rfe', a RFE, does not have a valid ranking_ after fit. Expected an array that",
         ):
             VotingSelector([("rfe", RFE(LINEAR, n_features_to_select=3))]).fit(*data)
 

@@ -461,7 +461,7 @@ class TestPickle:
         loaded = pickle.loads(stored) if how == "pickle" else copy.deepcopy(probe)
         np.testing.assert_array_equal(loaded.predict_proba(X), probe.predict_proba(X))
         with pytest.raises(
-            ValueError, match="copied or loaded without its training samples. Pass X and y"
+            ValueError, match=r"copied or loaded without its training samples. Pass X and y"
         ):
             loaded.rank_neurons(2)
         np.testing.assert_array_equal(loaded.rank_neurons(2, X, y), probe.rank_neurons(2))

@@ -302,7 +302,7 @@ class TestBadInput:
             lambda X, y: layerwise_scores(LinearProbeClassifier(), X, y, n_layers=2),
         ):
             with pytest.raises(
-                TypeError, match="X must be an array, got Tokens. Pass its attribute X instead"
+                TypeError, match=r"X must be an array, got Tokens. Pass its attribute X instead"
             ):
                 use(Tokens(), Y)
 

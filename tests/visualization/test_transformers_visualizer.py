@@ -171,7 +171,9 @@ def test_the_layer_does_not_have_the_neuron(tiny_bert, runs):
 def test_unknown_parameters(tiny_bert):
     with pytest.raises(TypeError, match="unexpected keyword argument 'leyers'"):
         TransformersVisualizer(*tiny_bert, leyers=[1])
-    with pytest.raises(TypeError, match="layers cannot be passed. Pass layer to each call instead"):
+    with pytest.raises(
+        TypeError, match=r"layers cannot be passed. Pass layer to each call instead"
+    ):
         TransformersVisualizer(*tiny_bert, layers=[1])
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         TransformersVisualizer(*tiny_bert)(SENTENCE, 1, 0, colour="red")
