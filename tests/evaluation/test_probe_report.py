@@ -358,7 +358,7 @@ def test_labels_that_the_probe_does_not_know():
     message = r"y contains labels that were not seen during training: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
     with pytest.raises(ValueError, match=message):
         probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
-    with pytest.raises(ValueError, match=r"not trained on: 1 \(4 samples\)"):
+    with pytest.raises(ValueError, match=r"not seen during training: 1 \(4 samples\)"):
         probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
 
 
