@@ -1,8 +1,8 @@
 """Probing, understanding and intervening in neural networks, as scikit-learn estimators.
 
-Every public name is defined in a package of its own (``sklearn_neurox.probes``, ``.neurons``,
-``.evaluation``, ...) and can be imported from here. A package is loaded when one of its names is
-first used, so that importing ``sklearn_neurox`` does not import torch.
+Every public name is defined in a subpackage (``sklearn_neurox.probes``, ``.neurons``,
+``.evaluation``, ...) and can be imported from here. A subpackage is loaded when one of its names is
+first used, so importing ``sklearn_neurox`` does not import torch.
 """
 
 from importlib import import_module
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# From the lowest to the highest: looking a name up loads no package above its own.
+# From the lowest to the highest layer: looking up a name loads no package above its own.
 _PACKAGES = (
     "datasets",
     "activations",

@@ -27,9 +27,9 @@ def fit_task(
     X : array-like
     y : array-like, default=None
     max_subtasks : int, default=0
-        Largest number of subtasks of the fit.
+        Maximum number of subtasks of the fit.
     predicts : bool, default=True
-        Whether callbacks may predict with the fitted estimator.
+        Whether callbacks may call ``predict`` on the fitted estimator.
 
     Yields
     ------

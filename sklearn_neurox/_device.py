@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-# Multiplications per step from which a second thread is faster.
+# Number of multiplications per step above which a second thread is faster.
 _THREADING_PAYS_FROM = 100_000_000
 # Rows and columns up to which a second thread gains nothing, but may wait for a busy core.
 _MATRIX_FOR_ONE_THREAD = 512
@@ -36,7 +36,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises
     ------
     ValueError
-        If it is not the name of a device, or the device is not available.
+        If `device` is not the name of a device, or the device is not available.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -63,9 +63,9 @@ def _first_sentence(error: Exception) -> str:
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """View an array as a tensor that must not be written to. Read-only memory maps are allowed."""
+    """View an array, possibly a read-only memory map, as a tensor that must not be written to."""
     if any(stride < 0 for stride in array.strides):
-        array = array.copy()  # torch has no negative strides
+        array = array.copy()  # torch does not support negative strides
     if array.flags.writeable:
         return torch.from_numpy(array)
     with warnings.catch_warnings():
@@ -90,7 +90,7 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
 
 
 def gram(rows: Tensor) -> Tensor:
-    """Return X'X. On the CPU NumPy's BLAS computes only one half of the symmetric product."""
+    """Return X'X. On the CPU, NumPy's BLAS computes only half of the symmetric product."""
     if rows.device.type != "cpu":
         return rows.mT @ rows
     array = rows.numpy()
@@ -104,7 +104,7 @@ def _blas() -> ThreadpoolController:
 
 @contextmanager
 def blas_threads(size: int) -> Iterator[None]:
-    """Limit NumPy and SciPy to one thread if matrices have so few rows and columns."""
+    """Limit NumPy and SciPy to one thread if `size`, the number of rows and columns, is small."""
     if size > _MATRIX_FOR_ONE_THREAD:
         yield
         return
@@ -114,14 +114,14 @@ def blas_threads(size: int) -> Iterator[None]:
 
 @contextmanager
 def torch_threads(multiply_adds: int) -> Iterator[None]:
-    """Limit torch to one CPU thread if steps are this small, and restore the number afterwards.
+    """Limit torch to one CPU thread if the steps are small, and restore the number afterwards.
 
     Parameters
     ----------
     multiply_adds : int
-        Multiplications per step. On an idle machine a small step gains little from a second
-        thread. On a busy one the threads wait for each other at every operation, which has made
-        training thirty times slower.
+        Number of multiplications per step. On an idle machine, a small step gains little from a
+        second thread. On a busy machine, the threads wait for each other at every operation, which
+        was seen to make training thirty times slower.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if multiply_adds < _THREADING_PAYS_FROM else before)

@@ -1,4 +1,4 @@
-"""Files: memory-mapped arrays, and writes that leave either the old file or the new one."""
+"""Files: memory-mapped arrays, and atomic writes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ TEMPORARY = ".tmp"
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     """Return the file mapping that an array is a view of, if its pages can be released safely.
 
-    A copy-on-write mapping is the only place where changes to it are stored, so that its pages
-    cannot be released.
+    Changes to a copy-on-write mapping are stored nowhere else, so its pages cannot be released.
     """
     base: object = array
     shared = False
@@ -39,10 +38,10 @@ def release(mapping: mmap.mmap | None) -> None:
 
 @contextmanager
 def replacing(targets: Collection[Path]) -> Iterator[list[Path]]:
-    """Write files beside their targets, and move them into place at the end.
+    """Write temporary files next to their targets, and move them into place at the end.
 
-    Each file is synced to the disk before it replaces its target, so that after a crash a target
-    is either the old file or the new one. After an error no target is changed.
+    Each file is synced to disk before it replaces its target. After a crash, each target is
+    therefore either the old file or the new one. After an error, no target is changed.
 
     Parameters
     ----------
@@ -77,7 +76,7 @@ def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> Non
     ----------
     path : Path
     content : bytes or callable
-        A callable writes the content to the open file that it is given.
+        The content, or a callable that writes it to the open file that it receives.
     """
     with replacing([path]) as (unfinished,), open(unfinished, "wb") as file:
         if callable(content):
@@ -87,8 +86,8 @@ def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> Non
 
 
 def sync_folder(path: Path) -> None:
-    """Make sure that the names of new files in a folder are on the disk."""
-    if os.name == "nt":  # a folder cannot be opened there, and need not be synced
+    """Make sure that the names of new files in a folder are written to disk."""
+    if os.name == "nt":  # on Windows, a folder cannot be opened and does not need to be synced
         return
     folder = os.open(path, os.O_RDONLY)
     try:

@@ -8,14 +8,14 @@ from html import escape as html_escape
 from numbers import Integral, Real
 from typing import Any
 
-# Characters that XML 1.0 does not allow, and control characters, which have no shape.
+# Characters that XML 1.0 does not allow, and control characters, which are invisible.
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Below this absolute value, three decimals would hide most digits of a number.
 _SMALL = 0.01
 
 
 def printable(text: str) -> str:
-    """Replace the characters that a page cannot contain by the replacement character.
+    """Replace characters that a page cannot contain with the replacement character.
 
     Raises
     ------
@@ -33,14 +33,14 @@ def escape(text: str) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether `value` is a number; a boolean is not."""
+    """Return whether `value` is a number and not a boolean."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def format_value(value: Any) -> str:
-    """Return a value as a table shows it: floats rounded, None as a dash.
+    """Format a value for a table: floats are rounded, and None is shown as a dash.
 
-    Floats have three decimals, small ones three significant digits.
+    Floats are shown with three decimals, and small ones with three significant digits.
     """
     if value is None:
         return "–"
@@ -58,8 +58,9 @@ def element(tag: str, content: str, **attributes: object) -> str:
     content : str
         HTML, already escaped.
     **attributes
-        Values of the attributes, escaped here; None leaves an attribute out. Underscores in names
-        become hyphens and a trailing one is dropped: ``class_``, ``aria_label``.
+        Values of the attributes, which are escaped. Attributes whose value is None are omitted. In
+        names, underscores become hyphens and a trailing underscore is dropped: ``class_``,
+        ``aria_label``.
 
     Returns
     -------
@@ -86,11 +87,12 @@ def table(
     Parameters
     ----------
     head : sequence of str
-        Header cells, each an :func:`element` ``"th"``.
+        Header cells, each created with :func:`element` and the tag ``"th"``.
     bodies : iterable of groups of rows
-        Each group becomes a ``tbody``. A row is a sequence of cells, each an :func:`element`.
+        Each group becomes a ``tbody``. A row is a sequence of cells, each created with
+        :func:`element`.
     caption : str, default=""
-        Text of the caption; empty for none.
+        Text of the caption. If empty, the table has no caption.
     label : str, default=None
         If given, wrap the table in a scrollable region that screen readers announce with this
         text.

@@ -18,9 +18,9 @@ def check_indices(
     ----------
     values : array-like or iterable of int
     size : int or None
-        Indices run from 0 to size - 1. None means that there is no upper bound.
+        Indices must be from 0 to size - 1. If None, there is no upper bound.
     what : str
-        What is indexed, for the error messages: "neuron", "layer".
+        What is indexed, for the error messages, such as "neuron" or "layer".
 
     Returns
     -------
@@ -34,25 +34,25 @@ def check_indices(
     ValueError
         If an index is out of range or repeated.
     """
-    span = "from 0" if size is None else f"from 0 to {size - 1}"
+    expected = "non-negative integers" if size is None else f"integers from 0 to {size - 1}"
     try:
         indices = np.asarray(list(values))  # type: ignore[arg-type] # a scalar raises
     except (TypeError, ValueError) as error:  # not a list, or a ragged one
         raise TypeError(
-            f"Expected a list of {what} indices, integers {span}; got {values!r:.60}."
+            f"Expected a list of {what} indices ({expected}), got {values!r:.60}."
         ) from error
     if indices.size == 0:
         return np.empty(0, dtype=np.intp)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise TypeError(
-            f"Expected a one-dimensional list of {what} indices, integers {span}; got an array of "
+            f"Expected a one-dimensional list of {what} indices ({expected}), got an array of "
             f"dtype {indices.dtype} with {indices.ndim} dimension(s). Use np.flatnonzero to "
             "convert a mask to indices."
         )
     outside = indices[(indices < 0) | (indices >= (np.inf if size is None else size))]
     if outside.size:
         known = "" if size is None else f"There are {size} {what}s, so "
-        raise ValueError(f"{known}{what} indices must run {span}; got {outside[0]}.")
+        raise ValueError(f"{known}{what} indices must be {expected}, got {outside[0]}.")
     distinct, counts = np.unique(indices, return_counts=True)
     if (counts > 1).any():
         repeated = distinct[counts > 1][0]

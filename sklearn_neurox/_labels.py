@@ -12,12 +12,12 @@ from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-# The kinds that are valid labels.
+# Kinds of valid labels.
 KINDS = ("string", "boolean", "number")
 
 
 def kind_of(label: object) -> str:
-    """Return "string", "boolean" or "number", or the name of the type of any other object."""
+    """Return "string", "boolean" or "number" or, for any other object, the name of its type."""
     if isinstance(label, str):
         return "string"
     if isinstance(label, bool | np.bool_):
@@ -26,12 +26,12 @@ def kind_of(label: object) -> str:
 
 
 def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
-    """Raise if labels of several kinds are mixed, such as strings and None.
+    """Raise an error if labels of several kinds are mixed, such as strings and None.
 
     Raises
     ------
     TypeError
-        With the first label that differs from the first one.
+        If labels of several kinds are mixed. The message names the first label of another kind.
     """
     if isinstance(labels, np.ndarray):
         labels = labels.ravel().tolist() if labels.dtype == object else []
@@ -63,7 +63,7 @@ def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
     TypeError
         If kinds are mixed, or a label is not a string, a boolean or a number.
     ValueError
-        If there are no labels, they have another shape, or one is NaN or infinite.
+        If `labels` is empty, has another shape, or contains NaN or infinity.
     """
     vector = _vector(labels, name)
     if vector.dtype == object:
@@ -96,7 +96,7 @@ def check_numbers(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
     TypeError
         If a value is not a number, such as "1.5".
     ValueError
-        If there are no values, they have another shape, or one is NaN or infinite.
+        If `values` is empty, has another shape, or contains NaN or infinity.
     """
     vector = _vector(values, name)
     if vector.dtype.kind not in "biuf":
@@ -114,7 +114,7 @@ def check_y(estimator: Any, y: ArrayLike) -> NDArray:
     Parameters
     ----------
     estimator : estimator
-        A classifier needs labels, any other estimator numbers.
+        A classifier requires labels, and any other estimator numbers.
     y : array-like of shape (n_samples,), or of numbers of shape (n_samples, n_outputs)
 
     Returns
@@ -124,7 +124,7 @@ def check_y(estimator: Any, y: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        As :func:`check_labels` and :func:`check_numbers`.
+        As in :func:`check_labels` and :func:`check_numbers`.
     """
     if is_classifier(estimator):
         labels = check_labels(y, name="y")
@@ -153,7 +153,7 @@ def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
     Returns
     -------
     classes : ndarray of shape (n_classes,)
-        The distinct labels, sorted.
+        Sorted class labels.
     codes : ndarray of int of shape (n_samples,)
 
     Raises
@@ -184,16 +184,16 @@ def check_target(target: Any, classes: ArrayLike) -> int:
     """
     labels = np.asarray(classes).tolist()
     if np.ndim(target):
-        raise ValueError(f"target must be one of the classes {labels}, got several: {target!r}.")
+        raise ValueError(f"target must be a single class of {labels}, got {target!r}.")
     if target not in labels:
-        raise ValueError(f"target={target!r} is not one of the classes {labels}.")
+        raise ValueError(f"target must be one of the classes {labels}, got {target!r}.")
     return labels.index(target)
 
 
 def _vector(values: Any, name: str) -> NDArray:
     if isinstance(values, list | tuple) and any(isinstance(each, list) for each in values):
         raise TypeError(
-            f"{name} must be a flat list with one entry per sample, but contains lists. "
+            f"{name} must be a flat list with one entry per sample, got a list of lists. "
             "Concatenate the labels of the sentences."
         )
     if np.ndim(values) == 0:
@@ -212,7 +212,7 @@ def _vector(values: Any, name: str) -> NDArray:
 
 
 def _check_finite(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
-    """Raise a ValueError that names the first label marked as bad."""
+    """Raise a ValueError that names the first value marked as bad."""
     if bad.any():
         row = int(bad.argmax())
         raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {vector[row]}.")

@@ -19,15 +19,15 @@ def neuron_moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the mean and the standard deviation of each neuron in float64.
 
-    A neuron that is constant up to rounding has a standard deviation of 0. It varies by no more
-    than the rounding error of its own values or, if there are other neurons, of theirs. A scaler
-    would inflate such noise to a variance of 1.
+    A neuron that is constant up to rounding has a standard deviation of 0: it varies by no more
+    than the rounding error of its own values or, if there are other neurons, of their values. A
+    scaler would inflate such noise to a variance of 1.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_neurons)
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples. A weight of 0 is equivalent to removing the sample.
+        Sample weights. A weight of 0 is equivalent to removing the sample.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def neuron_moments(
 
 
 def _weighted_sum(share: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum share * rows with equal results for equal columns, unlike a BLAS product."""
+    """Sum share * rows so that equal columns have equal sums, unlike in a BLAS product."""
     if np.ptp(share) == 0:
         return share[0] * rows.sum(axis=0)
     return (share[:, np.newaxis] * rows).sum(axis=0)

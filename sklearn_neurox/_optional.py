@@ -16,7 +16,7 @@ def import_optional(module: str, *, extra: str, purpose: str) -> ModuleType:
     extra : str
         The extra of sklearn-neurox that installs it.
     purpose : str
-        What it is needed for, as the subject of the error message.
+        What requires the module, used as the subject of the error message.
 
     Returns
     -------
@@ -32,5 +32,6 @@ def import_optional(module: str, *, extra: str, purpose: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs {module.partition('.')[0]}: pip install 'sklearn-neurox[{extra}]'"
+            f"{purpose} requires {module.partition('.')[0]}. You can install it with "
+            f"`pip install 'sklearn-neurox[{extra}]'`."
         ) from error

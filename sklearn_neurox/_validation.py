@@ -24,7 +24,7 @@ _CHECKED_AT_ONCE = 8192
 
 
 def validate_params(constraints: Mapping[str, list[Any]]) -> Callable[[_Function], _Function]:
-    """Return scikit-learn's decorator that validates parameters, with the types of the function.
+    """Return scikit-learn's decorator that validates parameters, but keep the type annotations.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def validate_params(constraints: Mapping[str, list[Any]]) -> Callable[[_Function
     Returns
     -------
     callable
-        Decorator. The parameters of estimators that the function receives are validated as well.
+        Decorator. It also validates the parameters of estimators that are passed to the function.
     """
     return _validate_params(constraints, prefer_skip_nested_validation=False)
 
 
 def float_dtypes(X: Any) -> Any:
-    """Return the dtypes of X to keep; float16, a storage format, is computed in float32."""
+    """Return the dtypes of X to keep. Computations on float16, a storage format, use float32."""
     return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
 
 
@@ -50,7 +50,7 @@ _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 @contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Restore the attributes of an estimator if the block fails or is interrupted."""
+    """Restore the attributes of an estimator if the block raises an error or is interrupted."""
     attributes = vars(estimator)
     before = attributes.copy()
     try:
@@ -97,17 +97,17 @@ def _first_non_finite(X: Any) -> tuple[int, int, float] | None:
 
 
 def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-    """Validate data as ``sklearn.utils.validation.validate_data`` does; errors name a bad cell."""
+    """Call ``validate_data`` of scikit-learn, and add the first invalid cell to its errors."""
     check_not_tokens(X)
     with naming_the_cell(X):
         return sklearn.utils.validation.validate_data(estimator, X, y, **options)
 
 
 def check_not_tokens(X: Any) -> None:
-    """Raise a TypeError if X is a TokenActivations rather than its array."""
+    """Raise a TypeError if X is a TokenActivations object rather than its array."""
     if isinstance(getattr(X, "X", None), np.ndarray):
         name = type(X).__name__
-        raise TypeError(f"X must be an array, got {name}. Pass its attribute X, the activations.")
+        raise TypeError(f"X must be an array, got {name}. Pass its attribute X instead.")
 
 
 def validate_activations(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
@@ -120,7 +120,7 @@ def validate_activations(estimator: Any, X: Any, y: Any = "no_validation", **opt
     ----------
     estimator : estimator
     X, y, **options
-        As in ``sklearn.utils.validation.validate_data``; without `y`, only X is validated.
+        As in ``sklearn.utils.validation.validate_data``. If `y` is not passed, only X is validated.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def check_vector(values: ArrayLike, *, name: str) -> NDArray:
 
 
 def check_scale(values: ArrayLike, n_neurons: int) -> NDArray:
-    """Check the scales of neurons: one number per neuron, not negative.
+    """Check the scales of neurons: one non-negative number per neuron.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def check_scale(values: ArrayLike, n_neurons: int) -> NDArray:
             f"scale must contain one number for each of the {n_neurons} neurons, got {len(scale)}."
         )
     if (scale < 0).any():
-        raise ValueError(f"scale must not be negative, got {scale.min()}.")
+        raise ValueError(f"scale must be non-negative, got {scale.min()}.")
     return scale
 
 
@@ -222,33 +222,33 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
         If `words` is a single string, or contains lists.
     """
     if isinstance(words, str):
-        raise TypeError(f"{name} must be a list of words, got one string: {words[:60]!r}.")
+        raise TypeError(f"{name} must be a list of words, got a single string: {words[:60]!r}.")
     listed = words.tolist() if isinstance(words, np.ndarray) else list(words)
     if any(isinstance(word, list) for word in listed):
         raise TypeError(
-            f"{name} must be a flat list of words, but contains lists. Concatenate the words of "
+            f"{name} must be a flat list of words, got a list of lists. Concatenate the words of "
             "the sentences, or use the words of TokenActivations."
         )
     return listed
 
 
 def own_copy(X: Any) -> Any:
-    """Return X if it is read-only, else a copy, since a step of a Pipeline may work in place."""
+    """Return X if it is read-only, and a copy otherwise, since a step may modify X in place."""
     if isinstance(X, np.ndarray) and not X.flags.writeable:
         return X
     return X.copy() if hasattr(X, "copy") else X
 
 
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Function], _Function]:
-    """Decorate a ``fit`` method so that it validates parameters, and is undone if it fails.
+    """Return a decorator of ``fit`` that validates parameters and undoes a fit that fails.
 
     It replaces ``sklearn.base._fit_context``, and adds :func:`all_or_nothing`.
 
     Parameters
     ----------
     prefer_skip_nested_validation : bool
-        Whether to skip the validation of parameters inside ``fit``. False for estimators that
-        contain others.
+        Whether to skip the validation of parameters of estimators that are fitted inside ``fit``.
+        Use False for meta-estimators.
     """
 
     def decorator(fit: _Function) -> _Function:

@@ -1,4 +1,4 @@
-"""Warnings of the package, issued so that they point at the user's own line."""
+"""Warnings of the package, which point to the user's own code."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _INSIDE = tuple(
 
 
 class UnseenLabelsWarning(UserWarning):
-    """Samples have labels that were not seen during training and are scored as errors."""
+    """Warning that samples with labels not seen during training are scored as errors."""
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Issue a warning that points at the first frame outside the package.
+    """Issue a warning that points to the first frame outside the package.
 
-    Python 3.12 can do the same with ``skip_file_prefixes`` of ``warnings.warn``.
+    In Python 3.12 or later, ``skip_file_prefixes`` of ``warnings.warn`` does the same.
 
     Parameters
     ----------

@@ -33,18 +33,18 @@ _ESTIMATORS = [
 # A fitted search contains a scorer, which contains its metric.
 _SCORERS = ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"]
 _METRICS = [*METRICS.values(), *(get_scorer(name)._score_func for name in get_scorer_names())]
-# Objects for `cv`, such as GroupKFold.
+# Values of the parameter `cv`, such as GroupKFold.
 _SPLITTERS = [
     each
     for each in vars(sklearn.model_selection).values()
     if isinstance(each, type) and hasattr(each, "split")
 ]
-# Objects for `device`, `dtype` and `model`.
+# Types of the parameters `device`, `dtype` and `model`.
 _VALUES = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
-# What a file may contain besides what skops trusts: the estimators, arrays and random states of
-# scikit-learn, NumPy and SciPy. A file can call everything trusted with its own arguments, so that
-# nothing here may execute its arguments or touch files. Hence neither the holder of loaded
-# networks, which unpickles, nor SciPy's distributions, which compile text, can be trusted.
+# Types that a file may contain besides those that skops trusts: the estimators, arrays and random
+# states of scikit-learn, NumPy and SciPy. A file can call everything trusted with its own
+# arguments, so nothing here may execute its arguments or touch files. Hence neither the holder of
+# loaded networks, which unpickles, nor SciPy's distributions, which compile text, can be trusted.
 _TRUSTED = [
     *[
         f"{each.__module__}.{each.__qualname__}"
@@ -53,14 +53,15 @@ _TRUSTED = [
     *[f"sklearn.metrics._scorer.{name}" for name in _SCORERS],
     "sklearn.utils._bunch.Bunch",  # names the estimators of VotingSelector and of ensembles
 ]
-# Callbacks and metadata requests belong to the running program. Nothing fitted depends on them.
+# Callbacks and metadata requests belong to the running program. No fitted attribute depends on
+# them.
 _LEFT_OUT = ("_metadata_request", "_skl_callbacks")
 # Member of the zip archive that lists the versions of the libraries. skops ignores it.
 _VERSIONS = "sklearn_neurox.txt"
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
-    """Save an estimator in a file that contains data and names of types, but no code.
+    """Save an estimator to a file that contains data and names of types, but no code.
 
     The file contains the parameters and all fitted attributes except ``net_``, which prediction
     does not need. Callbacks and metadata requests are left out.
@@ -71,8 +72,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         An estimator of this package, or a Pipeline, search, selector, clustering or other
         estimator of scikit-learn, fitted or not. It is not changed.
     path : str or path-like
-        The file, usually with the suffix ``.skops``. An existing file is replaced in one step:
-        if saving fails, it remains as it was.
+        Path of the file, usually with the suffix ``.skops``. An existing file is replaced in one
+        step. If saving fails, it is left unchanged.
 
     Raises
     ------
@@ -107,12 +108,12 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     True
     """
     if not isinstance(estimator, BaseEstimator):
-        raise TypeError(f"save expects an estimator and then a path, got {estimator!r:.80} first.")
+        raise TypeError(f"The first argument of save must be an estimator, got {estimator!r:.80}.")
     path = pathlib.Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"Cannot save to {path}: there is no folder {path.parent}.")
+        raise FileNotFoundError(f"Cannot save to {path}: the folder {path.parent} does not exist.")
     if path.is_dir():
-        raise IsADirectoryError(f"Cannot save to {path}: it is a folder. Name a file in it.")
+        raise IsADirectoryError(f"Cannot save to {path}: it is a folder. Pass the path of a file.")
     with _without_callbacks(estimator):
         try:
             content = _dump(estimator)
@@ -122,11 +123,11 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Load an estimator that :func:`save` saved.
+    """Load an estimator that was saved by :func:`save`.
 
-    Only objects of trusted types are created, and no code from the file runs. A file from an
-    unknown source gives an estimator or an error. The parameters and numbers of the estimator are
-    still the choice of its author.
+    Only objects of trusted types are created, and no code from the file is executed. Loading a file
+    from an unknown source therefore returns an estimator or raises an error. However, the author of
+    the file still controls the parameters and the fitted values of the estimator.
 
     Parameters
     ----------
@@ -136,22 +137,22 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator
-        The estimator that was saved. Its predictions are the same to the last bit.
+        The estimator that was saved. Its predictions are bit-for-bit identical.
 
     Warns
     -----
     UserWarning
-        If another version of this package wrote the file.
+        If the file was written by another version of this package.
     sklearn.exceptions.InconsistentVersionWarning
-        If another version of scikit-learn saved its estimators.
+        If the estimators were saved with another version of scikit-learn.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If :func:`save` did not write the file, if it is damaged or truncated, or if it contains
-        types that are not trusted. The message names the types, and no object is created.
+        If the file was not written by :func:`save`, is damaged or truncated, or contains types that
+        are not trusted. In the last case, the message names the types, and no object is created.
 
     See Also
     --------
@@ -163,7 +164,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             written = archive.read(_VERSIONS).decode()
     except Exception as error:
         raise ValueError(
-            f"Cannot load {path}: save did not write it, or it is damaged ({error})."
+            f"Cannot load {path}: it was not written by save, or it is damaged ({error})."
         ) from error
     current = _versions()
     about = f"It was written with {written:.200}, and the installed versions are {current}."
@@ -179,7 +180,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     except Exception as error:
         raise ValueError(f"Cannot load {path}: {str(error).rstrip('.')}. {about}") from error
     if written.split(",")[0] != current.split(",")[0]:
-        warn(f"{path} may not work or may return other results. {about}")
+        warn(f"The estimator in {path} may not work or may return different results. {about}")
     return estimator
 
 
@@ -187,7 +188,7 @@ def _dump(value: Any) -> bytes:
     """Return the content of a file, and check that it can be loaded."""
     for part in _parts(value):
         if isinstance(part, torch.nn.Module):
-            raise TypeError("it is a loaded network; pass the name or the folder of the model.")
+            raise TypeError("it is a loaded network. Pass the name or path of the model instead.")
     file = io.BytesIO()
     _skops().dump(value, file)
     with ZipFile(file, "a") as archive:
@@ -198,13 +199,14 @@ def _dump(value: Any) -> bytes:
     # skops writes keys as text, and reads the text "False" as True.
     if _keys(_skops().loads(content, trusted=_TRUSTED)) != _keys(value):
         raise TypeError(
-            "a dict would be loaded with other keys; instead of True and False use 1 and 0."
+            "a dict would be loaded with different keys. Use 1 and 0 as keys instead of True and "
+            "False."
         )
     return content
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """Yield a value and everything inside it: parameters, fitted attributes and items."""
+    """Yield a value and, recursively, its parameters, fitted attributes and items."""
     yield value
     inside: Iterable[Any] = ()
     if isinstance(value, BaseEstimator):
@@ -235,7 +237,7 @@ def _without_callbacks(estimator: Any) -> Iterator[None]:
 
 
 def _blame(estimator: Any) -> str:
-    """Say which parameter or attribute, as deep inside as possible, cannot be saved, and why."""
+    """Describe the innermost parameter or attribute that cannot be saved, and why."""
     owner = type(estimator).__name__
     places = {"parameter": estimator.get_params(), "attribute": estimator.__getstate__()}
     for kind, values in places.items():
@@ -256,7 +258,7 @@ def _error_of(value: Any) -> str:
 
 
 def _skops() -> Any:
-    import skops.io  # takes 0.4 s, which only those who save or load should wait for
+    import skops.io  # takes 0.4 s, so it is imported only when it is used
 
     return skops.io
 

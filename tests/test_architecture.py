@@ -143,7 +143,8 @@ def test_a_missing_extra_is_named():
     from sklearn_neurox._optional import import_optional
 
     with pytest.raises(
-        ImportError, match=r"Plotting needs nowhere: pip install 'sklearn-neurox\[plot\]'"
+        ImportError,
+        match=r"Plotting requires nowhere. You can install it with `pip install 'sklearn-neurox\[plot\]'`",
     ):
         import_optional("nowhere.pyplot", extra="plot", purpose="Plotting")
 

@@ -62,7 +62,10 @@ def test_a_model_that_does_not_exist(tmp_path, capsys):
 def test_the_demo_names_its_extra(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich", None)
     assert main(["demo", "--out", str(tmp_path / "out")]) == 1
-    assert "needs rich: pip install 'sklearn-neurox[demo]'" in capsys.readouterr().err
+    assert (
+        "requires rich. You can install it with `pip install 'sklearn-neurox[demo]'`"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -249,12 +252,12 @@ class TestStore:
             (
                 ["probe", "--cv", "121"],
                 "--cv must be from 2 to the number of sentences, 120, because a fold consists of "
-                "whole sentences. Got 121.",
+                "whole sentences, got 121.",
             ),
             (
                 ["report", "--cv", "1"],
                 "--cv must be from 2 to the number of sentences, 120, because a fold consists of "
-                "whole sentences. Got 1.",
+                "whole sentences, got 1.",
             ),
             (["rank", "--n-neurons", "0"], "--n-neurons must be at least 1, got 0."),
             (["rank", "--target", "NUON"], "--target must be one of ADJ, ADP, ADV, "),
@@ -387,7 +390,7 @@ class TestStore:
         command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt")]
         assert main([*command, "--out", str(tmp_path / "store")]) == 0
         assert main(["rank", str(tmp_path / "store")]) == 1
-        assert "contains no labels" in capsys.readouterr().err
+        assert "does not contain labels" in capsys.readouterr().err
 
     def test_interrupted(self, monkeypatch, capsys):
         def interrupt(args):

@@ -72,8 +72,8 @@ ESTIMATORS = [
 # The checks use few samples, on different scales, and some classes have a single sample.
 @pytest.mark.filterwarnings("ignore:WeightMassSelector.scaled=False.:UserWarning")
 @pytest.mark.filterwarnings("ignore:CorrelationClustering. with only:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*have one sample each:UserWarning")
-@pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
+@pytest.mark.filterwarnings("ignore:.*have only one sample each:UserWarning")
+@pytest.mark.filterwarnings("ignore:After the last epoch, the squared error")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):
     check(estimator)

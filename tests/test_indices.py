@@ -20,13 +20,18 @@ def test_no_indices():
 @pytest.mark.parametrize(
     ("values", "size", "error", "message"),
     [
-        ([5], 5, ValueError, "There are 5 layers, so layer indices must run from 0 to 4; got 5"),
-        ([-1], None, ValueError, "^layer indices must run from 0; got -1"),
+        (
+            [5],
+            5,
+            ValueError,
+            "There are 5 layers, so layer indices must be integers from 0 to 4, got 5",
+        ),
+        ([-1], None, ValueError, "^layer indices must be non-negative integers, got -1"),
         ([0, 2, 0], 5, ValueError, "Each layer can be listed only once; 0 is repeated"),
-        ([0.0], 5, TypeError, "integers from 0 to 4; got an array of dtype float64"),
+        ([0.0], 5, TypeError, r"\(integers from 0 to 4\), got an array of dtype float64"),
         ([True], 5, TypeError, "dtype bool .* Use np.flatnonzero to convert a mask"),
         ([[0, 1]], 5, TypeError, r"with 2 dimension\(s\)"),
-        (3, 5, TypeError, "Expected a list of layer indices, integers from 0 to 4; got 3"),
+        (3, 5, TypeError, r"Expected a list of layer indices \(integers from 0 to 4\), got 3"),
     ],
 )
 def test_errors(values, size, error, message):

@@ -105,7 +105,9 @@ def test_classes_are_sorted():
 
 def test_a_target_is_a_class():
     assert check_target("b", ["a", "b"]) == 1
-    with pytest.raises(ValueError, match=r"target='c' is not one of the classes \['a', 'b'\]"):
+    with pytest.raises(
+        ValueError, match=r"target must be one of the classes \['a', 'b'\], got 'c'"
+    ):
         check_target("c", ["a", "b"])
-    with pytest.raises(ValueError, match=r"target must be one of the classes .* got several"):
+    with pytest.raises(ValueError, match=r"target must be a single class of \['a', 'b'\], got"):
         check_target(["a"], ["a", "b"])

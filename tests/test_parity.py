@@ -217,7 +217,9 @@ def test_ablation(reference):
     for case in data["runs"]:
         neurons = case["neurons"]
         if any(neuron < 0 for neuron in neurons) or len(set(neurons)) < len(neurons):
-            with pytest.raises(ValueError, match=r"must run from 0|can be listed only once"):
+            with pytest.raises(
+                ValueError, match=r"must be integers from 0|can be listed only once"
+            ):
                 NeuronAblator(neurons).fit(X)
             continue
         kept_in_order = np.argsort(np.argsort(neurons))

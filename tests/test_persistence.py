@@ -41,7 +41,7 @@ from .test_common import ESTIMATORS
 
 pytestmark = [
     # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-    pytest.mark.filterwarnings("ignore:After the last epoch the squared error"),
+    pytest.mark.filterwarnings("ignore:After the last epoch, the squared error"),
     # The estimators of test_common are set for the small data of scikit-learn's checks.
     pytest.mark.filterwarnings("ignore:WeightMassSelector:UserWarning"),
     pytest.mark.filterwarnings("ignore:CorrelationClustering:UserWarning"),
@@ -340,7 +340,7 @@ class TestCannotBeSaved:
     @pytest.mark.parametrize("other", [snx.LinearProbeClassifier, None, "probe.skops", [probe()]])
     def test_what_is_not_an_estimator(self, path, other):
         with pytest.raises(
-            TypeError, match=r"save expects an estimator and then a path, got .* first"
+            TypeError, match=r"The first argument of save must be an estimator, got "
         ):
             snx.save(other, path)
 
@@ -352,8 +352,8 @@ class TestCannotBeSaved:
             (probe(net_params={"callbacks": [("stop", torch.Generator())]}), "parameter net_params of", "Generator"),
             (make_pipeline(FunctionTransformer(os.remove)), "parameter functiontransformer__func of Pipeline", "remove"),
             (RandomizedSearchCV(probe(), {"lambda_l1": scipy.stats.loguniform(1e-5, 1)}), "parameter param_distributions", "rv_continuous_frozen"),
-            (probe(class_weight={False: 1, True: 2}), "parameter class_weight of", "other keys; instead of True and False use 1 and 0"),
-            (probe(class_weight={1: 1, "1": 2}), "parameter class_weight of", "other keys"),
+            (probe(class_weight={False: 1, True: 2}), "parameter class_weight of", "different keys. Use 1 and 0 as keys instead of True and False"),
+            (probe(class_weight={1: 1, "1": 2}), "parameter class_weight of", "different keys. Use 1 and 0 as keys"),
             (probe(class_weight={(1, 2): 1}), "parameter class_weight of", "keys must be str, int"),
             (probe(class_weight={None: 1}), "parameter class_weight of", "NoneType"),
             (Mine(**FAST), "Mine: ", r"test_persistence\.Mine"),
@@ -365,7 +365,9 @@ class TestCannotBeSaved:
             snx.save(estimator, path)
 
     def test_loaded_networks(self, tiny_bert, tiny_bert_path, path):
-        match = "Cannot save the parameter {} of .*loaded network; pass the name or the folder"
+        match = (
+            "Cannot save the parameter {} of .*loaded network. Pass the name or path of the model"
+        )
         extractor = make_pipeline(snx.ActivationExtractor(tiny_bert[0], str(tiny_bert_path)))
         with pytest.raises(TypeError, match=match.format("activationextractor__model")):
             snx.save(extractor, path)
@@ -385,9 +387,9 @@ class TestCannotBeSaved:
             snx.save(fitted, path)
 
     def test_no_folder(self, fitted, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
             snx.save(fitted, tmp_path / "nowhere" / "probe.skops")
-        with pytest.raises(IsADirectoryError, match=r"it is a folder\. Name a file in it"):
+        with pytest.raises(IsADirectoryError, match=r"it is a folder\. Pass the path of a file"):
             snx.save(fitted, tmp_path)
 
 
@@ -475,13 +477,13 @@ class TestBadFiles:
     )
     def test_foreign(self, path, content):
         path.write_bytes(content)
-        match = rf"Cannot load {re.escape(str(path))}: save did not write it, or it is damaged"
+        match = rf"Cannot load {re.escape(str(path))}: it was not written by save, or it is damaged"
         with pytest.raises(ValueError, match=match):
             snx.load(path)
 
     def test_other_files_of_skops(self, fitted, path):
         skops.io.dump(fitted, path)
-        with pytest.raises(ValueError, match="save did not write it"):
+        with pytest.raises(ValueError, match="it was not written by save"):
             snx.load(path)
 
     def test_not_an_estimator(self, rewritten, path):
@@ -506,7 +508,9 @@ class TestBadFiles:
             with pytest.raises(ValueError, match="Cannot load"):
                 snx.load(path)
 
-    @pytest.mark.filterwarnings("ignore:.* may not work or may return other results:UserWarning")
+    @pytest.mark.filterwarnings(
+        "ignore:.* may not work or may return different results:UserWarning"
+    )
     def test_flipped_bits(self, path):
         """Each member of a zip file has a checksum, but the headers do not have one."""
         X = np.random.RandomState(0).normal(size=(20, 3))

@@ -65,11 +65,14 @@ def test_bad_labels_keep_their_message():
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        (lambda: check_words("ab", name="words"), "words must be a list of words, got one string"),
+        (
+            lambda: check_words("ab", name="words"),
+            "words must be a list of words, got a single string",
+        ),
         (lambda: check_words([["a"], ["b"]], name="words"), "words must be a flat list of words"),
         (lambda: check_vector([[1.0]], name="scale"), r"scale must have one dimension.*\(1, 1\)"),
         (lambda: check_scale([1.0], 2), "scale must contain one number for each of the 2 neurons"),
-        (lambda: check_scale([1.0, -1.0], 2), "scale must not be negative, got -1"),
+        (lambda: check_scale([1.0, -1.0], 2), "scale must be non-negative, got -1"),
     ],
 )
 def test_messages(check, message):

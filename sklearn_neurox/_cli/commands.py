@@ -1,6 +1,6 @@
 """The commands: from parsed arguments to files and printed results.
 
-The parser imports this module, so each command imports what it needs when it runs.
+The parser imports this module, so each command imports what it requires when it runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def demo(args: Namespace) -> None:
 
     model, name = _demo_model() if args.model is None else (args.model, Path(args.model).name)
     folder = Path(args.out)
-    folder.mkdir(parents=True, exist_ok=True)  # an error here comes before the work
+    folder.mkdir(parents=True, exist_ok=True)  # raises errors before the work starts
     analysis = analyze(model, name)
     path = make_page(analysis).save(folder / "report.html")
     print(f"\n{summarize(analysis)}\n\nPage: {path.resolve().as_uri()}")
@@ -36,7 +36,7 @@ def extract(args: Namespace) -> None:
     if is_conllu and args.labels:
         raise ValueError(
             "--labels cannot be used with a .conllu file, which contains its labels. Use --column "
-            "to choose them."
+            "to select a column of labels."
         )
     if args.column and not is_conllu:
         raise ValueError(
@@ -57,7 +57,7 @@ def extract(args: Namespace) -> None:
         dtype=args.dtype,
         device=args.device,
         verbose=1,
-    ).fit()  # raises on invalid options before the corpus, which may be large, is read
+    ).fit()  # validates the options before the corpus, which may be large, is read
     labels = None
     if is_conllu:
         sentences, labels = read_conllu(args.corpus, column=args.column or "upos")
@@ -143,7 +143,7 @@ def _load(path: str) -> TokenActivations:
 
     tokens = TokenActivations.load(path)
     if tokens.y is None:
-        raise ValueError(f"{path} contains no labels. Extract a corpus that has labels.")
+        raise ValueError(f"{path} does not contain labels. Extract a corpus that has labels.")
     if tokens.y.dtype.kind == "f":
         raise ValueError(
             f"The labels of {path} are numbers such as {tokens.y[0]:g}, but this command requires "
@@ -153,13 +153,13 @@ def _load(path: str) -> TokenActivations:
 
 
 def _require(*modules: str, extra: str, purpose: str) -> None:
-    """Check that optional packages are installed, before the work that needs them at its end."""
+    """Check that optional packages are installed before starting work that requires them later."""
     for module in modules:
         import_optional(module, extra=extra, purpose=purpose)
 
 
 def _check_out(path: str | None, what: str) -> None:
-    """Check that a file can be written, before the work that produces its content."""
+    """Check that a file can be written before computing its content."""
     if path and not Path(path).parent.is_dir():
         raise ValueError(f"Cannot write the {what}: the folder {Path(path).parent} does not exist.")
     if path and Path(path).is_dir():
@@ -171,7 +171,7 @@ def _check_folds(n_folds: int, tokens: TokenActivations) -> None:
     if not 2 <= n_folds <= n_sentences:
         raise ValueError(
             f"--cv must be from 2 to the number of sentences, {n_sentences}, because a fold "
-            f"consists of whole sentences. Got {n_folds}."
+            f"consists of whole sentences, got {n_folds}."
         )
 
 

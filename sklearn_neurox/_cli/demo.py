@@ -51,14 +51,14 @@ class Analysis:
 
 
 def analyze(model: str, name: str) -> Analysis:
-    """Run the analysis, and show a progress bar for each long step.
+    """Run the analysis, with a progress bar for each long step.
 
     Parameters
     ----------
     model : str
         Name or path of a transformers model.
     name : str
-        Name of the model for the reader.
+        Display name of the model.
 
     Returns
     -------

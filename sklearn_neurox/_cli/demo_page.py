@@ -82,7 +82,7 @@ def summarize(analysis: Analysis) -> str:
 
 
 def make_page(analysis: Analysis) -> AnalysisReport:
-    """Make a page of the results.
+    """Create a page with the results.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
         page,
         analysis.test,
         f"The probe on layer {layer} with the best penalties was tested on the "
-        f"{len(analysis.test.labels):,} words of the test set, which played no part in any choice.",
+        f"{len(analysis.test.labels):,} words of the test set, which were not used in any choice.",
     )
     add_ranking(page, analysis.ranked, "all layers")
     best = add_detectors(page, tokens, analysis.detectors, _MEANINGS)
@@ -152,9 +152,9 @@ def _add_drawings(
 ) -> None:
     page.add_section(
         "What do these neurons respond to?",
-        f"The best detectors of {len(drawn)} tags, on the same three sentences. Words on which the "
-        "neuron is above its mean are blue, and words on which it is below its mean are red. Point "
-        "at a word to see the distance in standard deviations. Top words on which the neuron is "
+        f"The best detectors of {len(drawn)} tags, on the same three sentences. Words on which "
+        "the neuron is above its mean are blue, and words on which it is below are red. Hover "
+        "over a word to see the distance in standard deviations. Top words on which the neuron is "
         "below its mean have a minus sign.",
     )
     shown = np.isin(tokens.sentence_ids, _varied_sentences(tokens))

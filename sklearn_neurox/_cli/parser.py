@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, default=None
-        The arguments; by default, those of the process.
+        Arguments. If None, use those of the process.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser; its result has the handler of the command as ``run``."""
+    """Create the parser, whose result has the handler of the command as ``run``."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_neurox",
         description="Probe and analyze the neurons of neural networks.",
@@ -68,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
 class Choices:
     """The names in a registry of the package.
 
-    The registry is imported, and torch with it, only when a name is checked or listed.
+    The registry, and therefore torch, is imported only when a name is checked or listed.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ def _add_demo(subparsers: Any) -> None:
     demo.add_argument(
         "--model",
         metavar="NAME_OR_PATH",
-        help="a transformers model (default: the MiniLM model installed by the extra 'demo')",
+        help="name or path of a transformers model (default: the MiniLM model installed by the "
+        "extra 'demo')",
     )
     demo.add_argument(
         "--out",
@@ -132,7 +133,8 @@ def _add_input_and_output(command: argparse.ArgumentParser) -> None:
     add(
         "model",
         metavar="MODEL",
-        help="name or path of a model; 'MODEL,TOKENIZER' if the tokenizer is elsewhere",
+        help="name or path of a transformers model, or 'MODEL,TOKENIZER' if the tokenizer is "
+        "elsewhere",
     )
     add(
         "corpus",
@@ -150,7 +152,7 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     add(
         "--layers",
         default="all",
-        help="'all', or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
+        help="'all' or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
     )
     add(
         "--modules",
@@ -163,7 +165,7 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         choices=Choices("extraction.aggregation", "AGGREGATIONS"),
         default="last",
-        help="how sub-words become words: %(choices)s (default: %(default)s)",
+        help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
     )
     add(
         "--on-truncate",
@@ -176,7 +178,7 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         choices=Choices("activations.dtypes", "DTYPES"),
         default="float32",
-        help="type of the stored numbers: %(choices)s (default: %(default)s)",
+        help="dtype of the stored activations: %(choices)s (default: %(default)s)",
     )
     add(
         "--batch-tokens",
@@ -185,7 +187,11 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         default=2048,
         help="number of sub-words per batch (default: %(default)s)",
     )
-    add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)")
+    add(
+        "--device",
+        default="auto",
+        help="device of the model: auto, cpu, cuda or cuda:1 (default: %(default)s)",
+    )
 
 
 def _add_probe(subparsers: Any) -> None:
@@ -206,7 +212,7 @@ def _add_probe(subparsers: Any) -> None:
         metavar="NAME",
         choices=Choices("evaluation.metrics", "METRICS"),
         default="accuracy",
-        help="the score: %(choices)s, where F1 is the mean over the labels (default: %(default)s)",
+        help="metric: %(choices)s, where F1 is averaged over the labels (default: %(default)s)",
     )
     probe.add_argument("--out", metavar="FILE.csv", help="save the table")
 
@@ -284,5 +290,5 @@ def _add_random_state(command: argparse.ArgumentParser) -> None:
 
 
 def _layer(text: str) -> int | str:
-    """Convert a layer, which is a number or the path of a module."""
+    """Parse a layer, which is a number or the path of a module."""
     return int(text) if text.isdecimal() else text

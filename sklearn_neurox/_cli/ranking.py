@@ -15,16 +15,16 @@ from .study import make_sparse_probe
 
 
 def make_selector(method: str, *, target: Any = None, **options: Any) -> Any:
-    """Make the selector of a ranking.
+    """Create the selector of a ranking.
 
     Parameters
     ----------
     method : str
         A name in ``RANKINGS``.
     target : label, default=None
-        The label to rank for; by default, all labels.
+        Label to rank for. If None, rank for all labels.
     **options
-        Parameters of selectors. Those that the selector does not have are ignored.
+        Parameters of selectors. Parameters that the selector does not have are ignored.
 
     Returns
     -------
@@ -65,9 +65,9 @@ def rank_neurons(
     method : str
         A name in ``RANKINGS``.
     layer : int or str, default=None
-        The layer; by default, all layers.
+        Layer to rank. If None, rank the neurons of all layers.
     n_neurons : int, default=20
-        Number of neurons to keep; all neurons if there are fewer.
+        Number of neurons to keep. If there are fewer neurons, all are kept.
     **options
         As in :func:`make_selector`.
 
@@ -92,7 +92,7 @@ def rank_neurons(
 
 
 def find_label(text: str, y: NDArray) -> Any:
-    """Find the label that is written like this.
+    """Find the label with the given spelling.
 
     Parameters
     ----------

@@ -28,12 +28,14 @@ from .study import WORD_TYPES, RankedNeurons
 
 _PACKAGES = ("sklearn-neurox", "scikit-learn", "skorch", "torch", "numpy")
 _N_DETECTORS = 3  # per label
-_MIN_COUNT = 3  # occurrences of a top word; the activation on a rare one can be high at random
+_MIN_COUNT = (
+    3  # minimum occurrences of a top word: the activation on a rare word can be high at random
+)
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A neuron that detects a label by high activations (sign 1) or low ones (sign -1)."""
+    """A neuron that detects a label by high activations (sign 1) or low activations (sign -1)."""
 
     column: int
     sign: int
@@ -49,13 +51,13 @@ def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
     page.add_card(f"{scores.selectivity[place].mean():+.3f}", "above the accuracy on random labels")
     page.add_section(
         "Which layer encodes the labels?",
-        "A linear probe was trained on each layer separately and tested on sentences that it had "
-        f"not seen ({scores.scores.shape[1]}-fold cross-validation). High accuracy alone proves "
-        "little, because a probe can memorize words. The control task measures this effect: it "
-        "assigns a random label to each word type, so it can be solved only by memorization. The "
-        "difference between the two accuracies is called selectivity. Two baselines do not use "
-        "activations: a lookup table with the most frequent label of each word type, and the most "
-        "frequent label overall.",
+        "A linear probe was trained on each layer separately and tested on unseen sentences "
+        f"({scores.scores.shape[1]}-fold cross-validation). High accuracy alone proves little, "
+        "because a probe can memorize words. The control task measures this effect: it assigns a "
+        "random label to each word type, so it can be solved only by memorization. The difference "
+        "between the two accuracies is called selectivity. Two baselines do not use activations: "
+        "a lookup table with the most frequent label of each word type, and the most frequent "
+        "label overall.",
     )
     page.add_figure(
         LayerwiseScoresDisplay(scores).plot(ax=new_axes()),
@@ -70,7 +72,7 @@ def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
 
 
 def add_labels(page: AnalysisReport, report: ProbeReport, setup: str) -> None:
-    """Show which labels a probe predicts correctly, after a text about how it was tested."""
+    """Show which labels a probe predicts correctly, after a description of the test."""
     page.add_section(
         "Which labels are predicted correctly?",
         f"{setup} The intervals ({report.confidence:.0%}) were obtained by resampling whole "
@@ -101,15 +103,15 @@ def add_ranking(page: AnalysisReport, ranked: RankedNeurons, where: str) -> None
         "How many neurons does it take?",
         f"New probes were trained on subsets of the neurons of {where}: the first neurons of a "
         "ranking, the last ones, and neurons drawn at random. The ranking uses the weights of a "
-        "sparse probe. It was computed on the training words of each fold, so it did not depend "
-        "on the test words.",
+        "sparse probe. It was computed on the training words of each fold and did not depend on "
+        "the test words.",
     )
     page.add_figure(
         AblationCurveDisplay(ranked.curve).plot(ax=new_axes()),
         f"The top {few:,} of {ranked.curve.n_available:,} neurons retain {share:.0%} of the "
-        "accuracy of all neurons. If random neurons are almost as good as the top ones, the "
-        "information is spread over many neurons, and many different subsets would serve equally "
-        "well.",
+        "accuracy of all neurons. If random neurons are almost as good as the top neurons, the "
+        "information is distributed over many neurons, and many different subsets would work "
+        "equally well.",
     )
     page.add_frame(ranked.curve.to_frame(), "Mean accuracy over the folds")
     _add_places(page, ranked, few)
@@ -120,8 +122,8 @@ def add_ranking(page: AnalysisReport, ranked: RankedNeurons, where: str) -> None
                 ranked.selector, ax=new_axes(1.4 + 0.25 * len(scores))
             ),
             "Number of neurons that hold half of the weight mass of each label. Sparse probes use "
-            "more neurons for frequent labels, even if the labels are shuffled, so compare only "
-            "labels of similar frequency.",
+            "more neurons for frequent labels, even if the labels are shuffled, so only labels of "
+            "similar frequency should be compared.",
         )
 
 
@@ -173,11 +175,11 @@ def add_detectors(
         "Which neurons detect which label?",
         "The three neurons whose activations detect each label best, by average precision. A "
         "minus sign marks a neuron whose activations are low on the label. The table gives the "
-        "average precision of the first neuron and the words on which this neuron is furthest from "
-        "its mean in the direction of the label. The average precision is optimistic, because the "
-        "neurons were chosen on the same words. The chance level is the average precision of a "
-        "neuron that is unrelated to the label. It equals the share of the label. "
-        f"{_explain_name(tokens.neurons, columns[0])}",
+        "average precision of the first neuron and the words on which this neuron is furthest "
+        "from its mean in the direction of the label. The average precision is optimistic, "
+        "because the neurons were chosen on the same words. The chance level is the average "
+        "precision of a neuron that is unrelated to the label. It is equal to the share of the "
+        f"label. {_explain_name(tokens.neurons, columns[0])}",
     )
     header = ["label", "words", "neurons", "average precision", "chance level", "top words"]
     page.add_table(header, rows)
@@ -187,7 +189,7 @@ def add_detectors(
 def add_provenance(
     page: AnalysisReport, extraction: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> None:
-    """Show what the results were computed from, with which settings and versions."""
+    """Show the data, the settings and the versions that the results were computed with."""
     page.add_section("How the results were obtained")
     for caption, values in (
         ("Extraction", extraction),
@@ -200,7 +202,7 @@ def add_provenance(
 
 
 def new_axes(height: float = 4) -> Any:
-    """Make the axes of a figure that pyplot does not keep open."""
+    """Create the axes of a figure that pyplot does not keep open."""
     figure: Any = import_optional("matplotlib.figure", extra="plot", purpose="A page")
     return figure.Figure(figsize=(6.4, height), layout="constrained").subplots()
 
@@ -217,8 +219,8 @@ def list_top_words(
         Column of X.
     n_words : int, default=5
     sign : int, default=0
-        List only words on which the neuron is above its mean (positive) or below it (negative).
-        With 0, list both, with a minus sign before the latter.
+        List only words on which the neuron is above its mean (positive) or below it (negative). If
+        0, list both, with a minus sign before the latter.
 
     Returns
     -------

@@ -35,13 +35,13 @@ _N_DRAWN = 3  # labels with a drawing of their best detector
 
 
 def make_page(study: Study, name: str, description: Mapping[str, Any]) -> AnalysisReport:
-    """Analyze a store, and make a page of the results.
+    """Analyze a store, and create a page with the results.
 
     Parameters
     ----------
     study : Study
     name : str
-        Name of the model for the reader.
+        Display name of the model.
     description : mapping
         The description of the store.
 
@@ -82,7 +82,7 @@ def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:
         "were held out from training, although not from the choice of the layer."
     )
     if n_left_out:
-        setup += f" Words whose labels did not occur in training were left out ({n_left_out:,})."
+        setup += f" Words whose labels did not occur in training ({n_left_out:,}) were left out."
     add_labels(page, report, setup)
 
 
@@ -95,13 +95,13 @@ def _add_codelength(
         "How easily are the labels learned?",
         "The labels are encoded in blocks of increasing size, each with the probabilities that a "
         "probe trained on all previous words assigns to them (online code length). The fewer "
-        "words the probe needs to learn the labels, the fewer bits they take.",
+        "words the probe requires to learn the labels, the fewer bits are needed.",
     )
     page.add_figure(
         CodelengthDisplay(codes).plot(ax=new_axes()),
-        f"On layer {layer}, the labels take {labels.bits:,.0f} bits, compared with "
-        f"{labels.uniform_bits:,.0f} bits in the uniform code. The labels of the control task take "
-        f"{control.bits:,.0f} bits.",
+        f"On layer {layer}, the labels take {labels.bits:,.0f} bits, compared to "
+        f"{labels.uniform_bits:,.0f} bits in the uniform code. The labels of the control task "
+        f"take {control.bits:,.0f} bits.",
     )
 
 
@@ -129,7 +129,7 @@ def _add_redundancy(page: AnalysisReport, tokens: TokenActivations) -> None:
     all_layers = tokens.X.shape[1] <= _MAX_CLUSTERED
     page.add_figure(
         RedundancyDisplay.from_activations(tokens, all_layers=all_layers, ax=new_axes()),
-        "The lower a curve is, the more neurons are redundant.",
+        "The lower the curve, the more neurons are redundant.",
     )
     if all_layers:
         caption = "The largest clusters."

@@ -34,7 +34,7 @@ from ..probes import LinearProbeClassifier
 
 WORD_TYPES = "word types"  # name of a control in the tables and figures
 _MAX_ABLATION_FOLDS = 3
-_RANKING_TOL = 1e-3  # the ranking is computed again in each fold
+_RANKING_TOL = 1e-3  # not smaller, because the ranking is computed in each fold
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Settings:
     n_folds : int, default=5
         Number of folds of the cross-validation.
     random_state : int, default=0
-        Seed of the probes, the control task and everything else that is random.
+        Seed of all random numbers, such as those of the probes and the control task.
     """
 
     lambda_l1: float = 0.0
@@ -67,7 +67,7 @@ class RankedNeurons:
     curve: AblationCurve  # with a ranking from the training words of each fold
 
     def find_few(self, share: float = 0.95) -> tuple[int, float]:
-        """Find the fewest top neurons that retain a share of the accuracy.
+        """Find the smallest number of top neurons that retain a share of the accuracy.
 
         Parameters
         ----------
@@ -76,9 +76,9 @@ class RankedNeurons:
         Returns
         -------
         n_neurons : int
-            The largest number on the curve if none retains the share.
+            Number of neurons, or the largest number on the curve if the share is never reached.
         share : float
-            The share of the accuracy that they do retain.
+            Share of the accuracy that these neurons retain.
         """
         retained = self.curve.scores["top"].mean(axis=1) / self.curve.full_scores.mean()
         enough = np.flatnonzero(retained >= share)
@@ -90,8 +90,8 @@ class RankedNeurons:
 class Study:
     """Analyses of labeled activations.
 
-    They share one kind of probe, which standardizes the neurons, folds that consist of whole
-    sentences, and a random state.
+    They share the kind of probe, which standardizes the neurons, the folds, which consist of whole
+    sentences, and the random state.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Study:
     settings: Settings = Settings()
 
     def make_probe(self) -> Pipeline:
-        """Make a probe on standardized neurons."""
+        """Create a probe that standardizes the neurons."""
         probe = LinearProbeClassifier(
             lambda_l1=self.settings.lambda_l1,
             lambda_l2=self.settings.lambda_l2,
@@ -113,7 +113,7 @@ class Study:
         return make_pipeline(StandardScaler(), probe)
 
     def make_control(self) -> ControlTask:
-        """Make a control task for the words."""
+        """Create a control task for the words."""
         words = self.tokens.words.tolist()
         return make_control_task(words, self.tokens.y, random_state=self.settings.random_state)
 
@@ -149,7 +149,7 @@ class Study:
         ----------
         fitted : estimator
         X : ndarray of shape (n_test_words, n_neurons)
-            Activations of the test words, as the probe needs them.
+            Activations of the test words, as required by the probe.
         test, train : ndarray of bool or int
             Which of the words are test words and training words.
 
@@ -217,7 +217,7 @@ class Study:
 
 
 def make_sparse_probe(tol: float = 1e-4) -> LinearProbeClassifier:
-    """Make the probe whose weights rank neurons: its L1 penalty leaves most weights at zero."""
+    """Create the probe whose weights rank neurons. Its L1 penalty sets most weights to zero."""
     return LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=tol)
 
 
@@ -232,7 +232,7 @@ def find_scorer(metric: str) -> str | Callable[..., float]:
     Returns
     -------
     str or callable
-        A value for the parameter ``scoring``.
+        Value of the parameter ``scoring``.
     """
     if metric == "accuracy":
         return metric

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 Layer: TypeAlias = int | str
 
-# A numbered layer of a transformer with any kind of unit, or a module path of any other network.
+# A numbered layer of a transformer with any unit, or the path of a module of any other network.
 _NUMBERED = re.compile(r"layer_(\d+)_(.+)_(\d+)")
 _BY_PATH = re.compile(r"(.+)_(neuron)_(\d+)")
 
@@ -28,7 +28,7 @@ def names_of_layer(layer: Layer, unit: str, width: int) -> list[str]:
 
 
 def parse_names(names: Iterable[Any]) -> list[Place | None]:
-    """Parse the names of columns; None stands for a name that is not that of a neuron."""
+    """Parse the names of columns. A name that is not that of a neuron is parsed as None."""
     return [_parse(name) for name in names]
 
 

@@ -19,7 +19,7 @@ _INDEX = "sentence_to_index"
 
 
 class FileSentence(NamedTuple):
-    """A sentence as it is in a file."""
+    """A sentence as stored in a file."""
 
     number: int
     words: list[str]
@@ -33,13 +33,13 @@ class FileSentence(NamedTuple):
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """Open an .hdf5 file; a damaged one is a ValueError."""
+    """Open an .hdf5 file, and raise a ValueError if it is damaged."""
     h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
-    path.open("rb").close()  # a missing file is a FileNotFoundError
+    path.open("rb").close()  # raises FileNotFoundError if the file is missing
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises on a damaged file
+    except (OSError, RuntimeError, KeyError) as error:  # raised by h5py for a damaged file
         raise ValueError(f"{path} is truncated, damaged or not an HDF5 file: {error}.") from error
 
 
@@ -49,7 +49,7 @@ def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
     unnamed = set(file) - {_INDEX, *keys}
     if unnamed:
         raise ValueError(
-            f"{path}: {_INDEX} has no sentence for the datasets {sorted(unnamed)[:3]}."
+            f"{path}: {_INDEX} does not contain a sentence for the datasets {sorted(unnamed)[:3]}."
         )
     texts, sentences = set(keys.values()), []
     for name, key in keys.items():
@@ -58,8 +58,8 @@ def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
         shape: Any = getattr(values, "shape", None) or ()
         if len(shape) not in {2, 3} or values.dtype.newbyteorder("=").name not in DTYPES:
             raise ValueError(
-                f"{place}: expected a dataset {name!r} of floats, of shape (n_layers, n_words, "
-                f"width) or (n_words, width); got {values}."
+                f"{place}: expected a dataset {name!r} of floats of shape (n_layers, n_words, "
+                f"width) or (n_words, width), got {values}."
             )
         numbers = range(shape[0] if len(shape) == 3 else 1)
         # write_activations stores the numbers of the layers; NeuroX does not.
@@ -74,7 +74,7 @@ def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
 
 
 def _hdf5_keys(file: Any, path: Path) -> dict[str, str]:
-    """Return the texts of the sentences by the names of their datasets."""
+    """Return a dict from the names of the datasets to the texts of their sentences."""
     try:
         (text,) = np.ravel(file[_INDEX][()])
         index = json.loads(text)
@@ -105,7 +105,8 @@ def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list
     if len(words) != n_rows or not n_rows:
         raise ValueError(
             f"{place}: got {len(words)} words, but {n_rows} rows of activations. Extract the file "
-            "again, with words separated by single spaces and sentences that fit into the model."
+            "again, with words separated by single spaces and without sentences that exceed the "
+            "maximum length of the model."
         )
     return words
 

@@ -24,15 +24,15 @@ def read_file(
     ----------
     path : Path
     wanted : tuple of int or None
-        Layers to read, in this order; None reads all.
+        Layers to read, in this order. If None, read all layers.
     n_layers : int or None
-        Number of layers that the file stores side by side as one.
+        Number of layers that the file stores side by side as a single one.
     dtype : str or None
     """
     if not path.exists() and layer_files(path):
         raise FileNotFoundError(
-            f"There is no file {path}, but there are files of single layers: pass "
-            "decompose_layers=True."
+            f"{path} does not exist, but files of single layers do. Pass decompose_layers=True to "
+            "read them."
         )
     with ExitStack() as stack:
         if path.suffix == ".hdf5":
@@ -40,13 +40,16 @@ def read_file(
         else:
             sentences, dtype = list(read_json(path)), dtype or "float32"
         if not sentences:
-            raise ValueError(f"{path} contains no sentences.")
+            raise ValueError(f"{path} does not contain any sentences.")
         sentences.sort(key=lambda s: s.number)
         stored = _check_equal_layouts(path, sentences)
         layers = _layers_in(path, sentences[0], n_layers)
         missing = set(wanted or ()) - set(layers)
         if missing:
-            raise ValueError(f"{path} contains the layers {layers}, but not {sorted(missing)}.")
+            raise ValueError(
+                f"{path} does not contain the layers {sorted(missing)}. It contains the layers "
+                f"{layers}."
+            )
         chosen = [layers.index(layer) for layer in wanted or layers]
         X = _rows(path, sentences, len(layers), chosen, stored, dtype)
     return pack_sentences(
@@ -62,7 +65,7 @@ def _check_equal_layouts(path: Path, sentences: list[FileSentence]) -> np.dtype:
     first = sentences[0]
     for previous, s in zip([None, *sentences], sentences, strict=False):
         if previous is not None and previous.number == s.number:
-            raise ValueError(f"{_place(path, s)}: another sentence has this number.")
+            raise ValueError(f"{_place(path, s)}: another sentence has the same number.")
         if _layout(s) != _layout(first):
             raise ValueError(
                 f"{_place(path, s)}: expected the layers, width and dtype of the first sentence, "
@@ -76,7 +79,7 @@ def _layers_in(path: Path, first: FileSentence, n_layers: int | None) -> tuple[i
     layers = stored if n_layers in (None, len(stored)) else tuple(range(n_layers or 0))
     if len(stored) * width % len(layers) or len(stored) not in {1, len(layers)}:
         raise ValueError(
-            f"{path} has {len(stored)} x {width} values per word, which are not {n_layers=}."
+            f"{path} has {len(stored)} x {width} values per word, which do not match {n_layers=}."
         )
     return layers
 
@@ -116,7 +119,7 @@ def layer_path(path: Path, layer: int) -> Path:
 
 
 def layer_files(path: Path) -> dict[int, Path]:
-    """Find the files of single layers, by the numbers in their names."""
+    """Find the files of single layers, keyed by the numbers in their names."""
     pattern = re.compile(re.escape(path.stem) + "-layer([0-9]+)" + re.escape(path.suffix))
     names = os.listdir(path.parent) if path.parent.is_dir() else []
     layers = sorted(int(match[1]) for match in map(pattern.fullmatch, names) if match)
@@ -130,7 +133,9 @@ def read_layer_files(
     files = layer_files(path)
     missing = [layer_path(path, layer) for layer in wanted or files or [0] if layer not in files]
     if missing:
-        raise FileNotFoundError(f"There is no file {missing[0]}. Layers found: {list(files)}.")
+        raise FileNotFoundError(
+            f"{missing[0]} does not exist. Files were found for the layers {list(files)}."
+        )
     parts = {layer: read_file(files[layer], None, None, dtype) for layer in wanted or files}
     first = next(iter(parts.values()))
     for layer, part in parts.items():
@@ -145,16 +150,16 @@ def read_layer_files(
 
 
 def cast(values: NDArray, dtype: str | None, place: str) -> NDArray:
-    """Convert values to a dtype in native byte order, and keep finite values finite.
+    """Convert values to a dtype in native byte order, and check that finite values stay finite.
 
     Raises
     ------
     ValueError
-        If a finite value becomes infinite; `place` says where it is.
+        If a finite value becomes infinite. The message begins with `place`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         converted = values.astype(dtype or values.dtype.newbyteorder("="), copy=False)
     is_narrower = converted.itemsize < values.itemsize
     if is_narrower and (np.isinf(converted) & ~np.isinf(values)).any():
-        raise ValueError(f"{place} has a finite value that is infinite as {dtype}.")
+        raise ValueError(f"{place} has a finite value that exceeds the range of {dtype}.")
     return converted

@@ -25,14 +25,14 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
     TypeError
         If sentence numbers are not integers, or words are not strings.
     ValueError
-        If there are no words, sentences are not in ascending order, words are missing, or a word
-        contains a space where the file would split it.
+        If there are no words, sentences are not in ascending order, words are missing, or the file
+        would split a word that contains a space.
     """
     if not len(tokens):
-        raise ValueError("There are no words to write.")
+        raise ValueError("tokens is empty: expected at least one word.")
     ids = np.asarray(tokens.sentence_ids)
     if ids.dtype.kind not in "iu":
-        raise TypeError(f"sentence_ids must be integers, got {ids.dtype}.")
+        raise TypeError(f"sentence_ids must be integers, got dtype {ids.dtype}.")
     ids = ids.astype(np.int64)
     starts = np.flatnonzero(np.append(True, np.diff(ids)))
     ends = np.append(starts[1:], len(ids))
@@ -40,28 +40,28 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
     if unordered.any():
         raise ValueError(
             f"Sentence {ids[starts[unordered.argmax()]]} has a negative number, or follows a "
-            "sentence with a higher number. The file has sentences in ascending order: sort the "
-            "rows."
+            "sentence with a higher number. Sentences in a file must be in ascending order. Sort "
+            "the rows first."
         )
     wrong = tokens.positions != np.arange(len(ids)) - np.repeat(starts, ends - starts)
     if np.any(wrong):
         raise ValueError(
             f"Sentence {ids[np.argmax(wrong)]} does not have the positions 0, 1, 2, ..., and the "
-            "file cannot store positions. Write whole sentences."
+            "file cannot store other positions. Write whole sentences."
         )
     for number, word in zip(ids, tokens.words, strict=True):
         if not isinstance(word, str):
-            raise TypeError(f"Sentence {number}: expected words that are strings, got {word!r}.")
+            raise TypeError(f"Sentence {number}: expected words to be strings, got {word!r}.")
         if splits and " " in word:
             raise ValueError(
-                f"Sentence {number}: an .hdf5 file would split the word {str(word)!r}. Write a "
-                ".json file."
+                f"Sentence {number}: the word {str(word)!r} would be split in an .hdf5 file. "
+                "Write a .json file instead."
             )
     return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def check_values(tokens: TokenActivations, slices: Sequence[slice], dtype: str | None) -> None:
-    """Check before any file is written that values can be converted; the error names a sentence."""
+    """Check that values can be converted before any file is written. The error names a sentence."""
     for rows in slices:
         cast(tokens.X[rows], dtype, f"Sentence {tokens.sentence_ids[rows.start]}")
 

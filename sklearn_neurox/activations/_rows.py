@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
-    """Stack the activations of sentences that have these numbers of words."""
+    """Stack the activations of sentences, whose numbers of words are `lengths`."""
     if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(
@@ -48,7 +48,7 @@ def check_rows(rows: Any, n_words: int) -> NDArray:
         place = place.astype(np.intp)  # an empty list selects nothing
     if place.ndim != 1 or place.dtype.kind not in "biu":
         raise TypeError(
-            "Words are selected by a slice, a mask or a list of integers, got "
+            "Words must be selected by a slice, a mask or a list of integers, got "
             f"{type(rows).__name__} {rows!r:.60}."
         )
     if place.dtype.kind == "b" and len(place) != n_words:
@@ -70,7 +70,7 @@ def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.
     ids = np.asarray(sentence_ids)
     if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
         raise ValueError(
-            f"sentence_ids must be {n_sentences} integers, one for each sentence, got an array of "
-            f"shape {ids.shape} and dtype {ids.dtype}."
+            f"sentence_ids must contain {n_sentences} integers, one for each sentence, got an "
+            f"array of shape {ids.shape} and dtype {ids.dtype}."
         )
     return ids.astype("<i8")

@@ -1,4 +1,4 @@
-"""How a store on disk differs from the store that is to be written."""
+"""Differences between a store on disk and the store to be written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._store_format import IDS, LABELS, WORDS, Json
 def first_difference(
     folder: StoreFolder, stored: Json, new: Json, corpus: list[list[str]], y: NDArray | None
 ) -> str | None:
-    """Describe the first difference between a stored and a new description, or return None.
+    """Describe the first difference between the stored and the new data, or return None.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The folder of a store: its files read and checked together, written one by one, and locked."""
+"""The folder of a store: reading, checking, writing and locking its files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StoreFolder:
     # Writing
 
     def prepare(self) -> None:
-        """Create the folder, or check that it contains nothing but a store or a part of one.
+        """Create the folder, or check that it contains only a store or part of a store.
 
         Raises
         ------
@@ -76,7 +76,9 @@ class StoreFolder:
         """
         path = self.path
         if not path.parent.is_dir():
-            raise FileNotFoundError(f"There is no folder {path.parent} to create a store in.")
+            raise FileNotFoundError(
+                f"Cannot create the store {path}: the folder {path.parent} does not exist."
+            )
         if not path.exists():
             path.mkdir(exist_ok=True)
             sync_folder(path.parent)
@@ -94,7 +96,7 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Exclude other writers with a lock that ends with the process."""
+        """Exclude other writers with a lock, which is released when the process ends."""
         with open(self / LOCK, "ab") as file:
             try:
                 if fcntl is None:
@@ -108,18 +110,18 @@ class StoreFolder:
                 if error.errno not in _NO_LOCKS:
                     raise
                 warn(
-                    f"{self.path} cannot be locked on this file system. Make sure that it has one "
-                    "writer at a time."
+                    f"{self.path} cannot be locked on this file system. Make sure that only one "
+                    "writer uses it at a time."
                 )
             try:
                 yield
             finally:
-                if fcntl is not None:  # a forked process would keep the lock
+                if fcntl is not None:  # otherwise, a forked process would keep the lock
                     with suppress(OSError):
                         fcntl.flock(file, fcntl.LOCK_UN)
 
     def write(self, name: str, content: bytes | Callable[[BinaryIO], None]) -> None:
-        """Write a file in one step: after a crash, it is either the old one or the new one."""
+        """Write a file in one step: after a crash, it is either the old or the new file."""
         replace_file(self / name, content)
 
     def remove_leftovers(self) -> None:
@@ -130,22 +132,22 @@ class StoreFolder:
     # Reading
 
     def read_description(self) -> Json:
-        """Read the description, without which no other file can be interpreted.
+        """Read the description, which is required to interpret all other files.
 
         Raises
         ------
         FileNotFoundError
             If the folder does not exist.
         ValueError
-            If it is not a store, of another schema, or damaged.
+            If it is not a store, has another schema, or is damaged.
         """
         if not self.path.exists():
-            raise FileNotFoundError(f"There is no store {self.path}.")
+            raise FileNotFoundError(f"The store {self.path} does not exist.")
         try:
             raw = _read(self / STORE)
             store = parse_json(raw)
             if not isinstance(store, dict) or store.get("format") != FORMAT:
-                raise ValueError("it was not written by a StoreWriter.")
+                raise ValueError("it was not written by StoreWriter.")
             if store.get("schema") != SCHEMA:
                 raise ValueError(
                     f"it was written by sklearn_neurox {str(store.get('version'))[:20]} in schema "
@@ -162,7 +164,7 @@ class StoreFolder:
         return store
 
     def read_progress(self, store: Json) -> dict[str, int]:
-        """Read the journal; if it is damaged, the error names the intact files.
+        """Read the journal. If it is damaged, the error names the intact files.
 
         Raises
         ------
@@ -176,7 +178,7 @@ class StoreFolder:
             raise
 
     def read_files(self, store: Json) -> dict[str, Any]:
-        """Read and check everything but the rows, by the names of the files.
+        """Read and check all files except the rows, and return their contents by file name.
 
         Raises
         ------
@@ -205,26 +207,26 @@ class StoreFolder:
         if damage:
             intact = ", ".join([STORE, *contents])
             raise ValueError(
-                f"{self.path} is damaged. {' '.join(damage.values())} Intact are {intact}."
+                f"{self.path} is damaged. {' '.join(damage.values())} Intact files: {intact}."
             )
         return contents
 
     def read_words(self, store: Json) -> list[list[str]]:
-        """Read the words of each sentence; raise ValueError if they are damaged."""
+        """Read the words of each sentence, and raise a ValueError if they are damaged."""
         raw = self._read_checked(store, WORDS)
         return parse_words(raw, store["n_sentences"], store["n_words"])
 
     def read_sentence_ids(self, store: Json) -> NDArray[np.int64]:
-        """Read the numbers of the sentences; raise ValueError if they are damaged."""
+        """Read the numbers of the sentences, and raise a ValueError if they are damaged."""
         return from_npy(self._read_checked(store, IDS), np.dtype("<i8"), store["n_sentences"])
 
     def read_labels(self, store: Json) -> NDArray:
-        """Read the labels of the words; raise ValueError if they are damaged."""
+        """Read the labels of the words, and raise a ValueError if they are damaged."""
         raw = self._read_checked(store, LABELS)
         return from_npy(raw, np.dtype(store["labels"]), store["n_words"])
 
     def verify_rows(self, store: Json, progress: dict[str, int]) -> None:
-        """Compare the checksum of all rows that are written.
+        """Verify the checksum of all rows that have been written.
 
         Raises
         ------
@@ -250,7 +252,7 @@ class StoreFolder:
         return raw
 
     def _check_size_of_rows(self, store: Json) -> None:
-        """Check everything about X but its numbers."""
+        """Check the size and the header of X, but not its values."""
         dtype, shape = layout(store)
         row = shape[1] * dtype.itemsize
         expected = HEADER_SIZE + shape[0] * row

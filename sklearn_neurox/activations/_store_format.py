@@ -1,4 +1,4 @@
-"""The format of a store: the bytes of each file, and which content is valid."""
+"""The format of a store: the bytes of each file, and the content that is valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.js
 WORDS, IDS, LABELS = "words.json", "sentence_ids.npy", "labels.npy"
 NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS)
 HEADER_SIZE = 128  # bytes before the numbers of a .npy file
-# Labels are numbers, booleans or strings of fixed width, never objects.
+# Labels are numbers, booleans or fixed-width strings, and never objects.
 _LABEL_DTYPE = re.compile(r"\|[biu]1|<[iuf][248]|<U[1-9]\d{0,6}")
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ def layout(store: Json) -> tuple[np.dtype, tuple[int, int]]:
 
 
 def header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """Return the header of a .npy file in C order; NumPy's own may change with its version."""
+    """Return the header of a .npy file in C order, independently of the version of NumPy."""
     text = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"
     return (
         b"\x93NUMPY\x01\x00"
@@ -66,7 +66,7 @@ def from_npy(raw: bytes, dtype: np.dtype, length: int) -> NDArray:
 
 
 def seal(content: Json) -> bytes:
-    """Return JSON with its own checksum; the same content always gives the same bytes."""
+    """Return JSON with its own checksum. The same content always gives the same bytes."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return json.dumps(
         content | {"sha256": hashlib.sha256(text.encode()).hexdigest()}, separators=(",", ":")
@@ -112,7 +112,7 @@ def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
         If it does not contain as many sentences of words as expected.
     """
     words = json.loads(raw)
-    # Types are compared as sets: checking word by word would take longer than the rest of loading.
+    # Types are compared as sets, because checking each word would take most of the loading time.
     if (
         type(words) is not list
         or set(map(type, words)) != {list}
@@ -121,7 +121,7 @@ def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
     ):
         raise ValueError("it does not contain sentences of words.")
     if (len(words), sum(map(len, words))) != (n_sentences, n_words):
-        raise ValueError(f"it does not have the numbers of sentences and words in {STORE}.")
+        raise ValueError(f"its numbers of sentences and words do not match {STORE}.")
     return words
 
 
@@ -143,7 +143,7 @@ def parse_progress(raw: bytes, store: Json) -> dict[str, int]:
 
 
 def check_description(store: Json) -> None:
-    """Check the description of a store, whether it was passed or read.
+    """Check the description of a store, which was either passed or read.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def check_description(store: Json) -> None:
     layers, width, dtype = (store.get(key) for key in ("layers", "width", "dtype"))
     if not isinstance(layers, list) or not layers or not all(map(_is_count, layers)):
         raise ValueError(
-            f"layers must be a list of at least one integer from 0, got {str(layers)[:80]}."
+            f"layers must be a list of at least one non-negative integer, got {str(layers)[:80]}."
         )
     if len(set(layers)) < len(layers):
         raise ValueError(f"layers must be distinct, got {str(layers)[:80]}.")
@@ -182,7 +182,7 @@ def _has_files_of_labels(store: Json) -> bool:
 
 
 def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
-    """Convert labels to an array that a file can hold, without changing any of them.
+    """Convert labels to an array that can be stored in a file, without changing any of them.
 
     Unlike the labels that an estimator is trained on, stored labels may be NaN.
 
@@ -191,11 +191,11 @@ def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
     TypeError
         If labels are of several kinds, or neither strings, booleans nor numbers.
     ValueError
-        If their number is not that of the words, or a string ends in a null character.
+        If the number of labels is not the number of words, or a string ends in a null character.
     """
     y = np.asarray(labels)
     if y.shape != (n_words,):
-        raise ValueError(f"labels must have the shape ({n_words},), got {y.shape}.")
+        raise ValueError(f"labels must have shape ({n_words},), got {y.shape}.")
     if y.dtype == object or not isinstance(labels, np.ndarray):
         values = list(labels)  # type: ignore[arg-type]  # its shape is that of a vector
         check_one_kind(values, name="labels")
@@ -209,12 +209,12 @@ def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
 
 
 def check_json(value: Any, name: str) -> Any:
-    """Return a value as it comes back from JSON, which must be the same.
+    """Check that a value is unchanged by conversion to JSON and back, and return it.
 
     Raises
     ------
     TypeError
-        If JSON cannot hold it.
+        If the value cannot be stored as JSON.
     """
     kind = type(value)
     if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):

@@ -1,4 +1,4 @@
-"""Reading a store: all at once as a memory map, or its description only."""
+"""Reading a store, as a memory map, or only its description."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def read_store(
     if n_done < store["n_sentences"] and not partial:
         raise ValueError(
             f"{folder.path} is unfinished: {n_done} of {store['n_sentences']} sentences are "
-            "written. Repeat the call that began it (such as extract(..., store=...) or a "
-            "StoreWriter) to resume, or load these sentences with "
-            "TokenActivations.load(path, partial=True)."
+            "written. Repeat the call that created it (such as extract(..., store=...) or a "
+            "StoreWriter) to resume, or load these sentences with TokenActivations.load(path, "
+            "partial=True)."
         )
     if verify:
         folder.verify_rows(store, progress)

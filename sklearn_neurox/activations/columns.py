@@ -1,4 +1,4 @@
-"""The columns of X: which layer, kind and index each one is, and how it is named."""
+"""The columns of X: the layer, kind, index and name of each one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _N_SHOWN = 5  # layers in an error message
 
 @dataclass(frozen=True)
 class Neurons:
-    """The neurons that the columns of X are.
+    """The neurons that the columns of X represent.
 
     A layer is a run of columns: the columns of the first layer come first. Column names such as
-    ``layer_3_neuron_17`` are built and parsed here and nowhere else, so that a column that was
-    selected by an estimator is a place in the network.
+    ``layer_3_neuron_17`` are built and parsed only here, so a column that was selected by an
+    estimator can be located in the network.
 
     Parameters
     ----------
     layers : sequence of int or str
-        The layers, in the order of the columns. Layer 0 is the embeddings. The layers of a network
-        that is not a stack of blocks are the paths of its modules.
+        The layers, in the order of the columns. Layer 0 consists of the embeddings. In a network
+        that is not a stack of blocks, layers are paths of modules.
     width : int or sequence of int
-        Number of neurons in each layer; one number if all layers have the same width.
+        Number of neurons in each layer, or a single number if all layers have the same width.
     unit : str, default="neuron"
         Kind of the columns: "neuron" (residual stream), "attention" (outputs of the attention
         heads), "mlp" (neurons of the feed-forward network), or the path of a module within each
         block.
     kept : sequence of int, default=None
-        The columns that are present, in their order, if some neurons are missing or reordered.
-        They count the columns of all layers. None means that all are present.
+        Indices of the columns that are present, in their order, if some neurons are missing or
+        reordered. Indices refer to the columns of all layers. If None, all columns are present.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Neurons:
         if not all(isinstance(width, int | np.integer) and width > 0 for width in widths):
             raise ValueError(f"width must be positive integers, got {self.width!r}.")
         if not isinstance(self.unit, str) or not self.unit:
-            raise ValueError(f"unit must be a string that is not empty, got {self.unit!r}.")
+            raise ValueError(f"unit must be a non-empty string, got {self.unit!r}.")
         distinct = set(map(int, widths))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(
@@ -114,8 +114,8 @@ class Neurons:
         Returns
         -------
         Neurons
-            The layers come in the order in which the names first mention them. If some neurons
-            are missing, the width of a layer is one more than its largest index.
+            The layers are in the order in which they first occur in the names. If some neurons are
+            missing, the width of a layer is one more than its largest index.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class Neurons:
         chosen = columns if isinstance(columns, slice) else np.asarray(columns)
         return Neurons(self.layers, self.width, self.unit, tuple(self._kept[chosen].tolist()))
 
-    __iter__ = None  # a value, not a sequence: iterate over names
+    __iter__ = None  # not a sequence: iterate over `names` instead
 
     @cached_property
     def names(self) -> NDArray[np.object_]:
@@ -230,7 +230,7 @@ class Neurons:
         return self.layers[run], place - int(self._starts[run])
 
     def find(self, neurons: int | str | Iterable[int | str]) -> NDArray[np.intp]:
-        """Return the columns of neurons that are given by index or by name.
+        """Return the columns of neurons that are specified by index or name.
 
         Parameters
         ----------
@@ -273,15 +273,15 @@ class Neurons:
 def neurons_of(
     names: Sequence[str] | NDArray | None, n_columns: int, *, n_layers: int | None = None
 ) -> Neurons:
-    """Find out which neurons the columns of an X are, from their names or from `n_layers`.
+    """Determine the neurons of the columns of X from their names or from `n_layers`.
 
     Parameters
     ----------
     names : sequence of str or None
-        Names of the columns. None, or names of another kind, say nothing about layers.
+        Names of the columns. If they are None or not names of neurons, `n_layers` is required.
     n_columns : int
     n_layers : int, default=None
-        Number of layers of equal width, numbered from 0. It is needed if names are missing.
+        Number of layers of equal width, numbered from 0. Required if names are missing.
 
     Returns
     -------
@@ -305,11 +305,14 @@ def neurons_of(
         return neurons
     if n_layers is None:
         raise ValueError(
-            "The columns of X have no names that tell their layers, such as 'layer_3_neuron_17': "
-            "pass n_layers."
+            "The columns of X do not have names that indicate their layers, such as "
+            "'layer_3_neuron_17'. Pass n_layers."
         )
     if n_columns % n_layers:
-        raise ValueError(f"n_layers={n_layers} does not divide the {n_columns} neurons of X.")
+        raise ValueError(
+            f"X has {n_columns} neurons, which cannot be divided into n_layers={n_layers} layers "
+            "of equal width."
+        )
     return Neurons(tuple(range(n_layers)), n_columns // n_layers)
 
 
@@ -318,7 +321,7 @@ def find_columns(
     names: Sequence[str] | NDArray | None,
     n_columns: int | None = None,
 ) -> NDArray[np.intp]:
-    """Return the columns of neurons that are given by index or by name.
+    """Return the columns of neurons that are specified by index or name.
 
     Parameters
     ----------
@@ -326,7 +329,7 @@ def find_columns(
     names : sequence of str or None
         Names of the columns of X, of any kind; None if X has no names.
     n_columns : int, default=None
-        Number of columns; by default the number of names.
+        Number of columns. If None, use the number of names.
 
     Returns
     -------
@@ -366,14 +369,14 @@ def find_columns(
 
 
 def check_layers(layers: Any) -> tuple[Layer, ...]:
-    """Check that layers are distinct integers from 0, or distinct strings, and at least one.
+    """Check that layers are at least one distinct non-negative integer or distinct string.
 
     Raises
     ------
     TypeError
         If a layer is neither an integer nor a string, or both are mixed.
     ValueError
-        If there are none, or a layer is negative or repeated.
+        If there are no layers, or a layer is negative or repeated.
     """
     try:
         listed = None if isinstance(layers, str) else list(layers)

@@ -14,7 +14,7 @@ def check_dtype(dtype: DTypeLike) -> str:
     Raises
     ------
     ValueError
-        If it is another dtype, or not a dtype.
+        If `dtype` is another dtype, or not a dtype.
     """
     try:
         name = np.dtype(dtype).name

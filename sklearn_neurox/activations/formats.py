@@ -20,8 +20,8 @@ from .tokens import TokenActivations
 
 _REFUSED = {
     ".t7": "A .t7 file is a Lua object, which needs Torch 7 or torch < 1.0",
-    ".pt": "A .pt file is a pickle, and loading it runs code",
-    ".acts": "An .acts file is a pickle, and loading it runs code",
+    ".pt": "A .pt file is a pickle, and loading it can execute arbitrary code",
+    ".acts": "An .acts file is a pickle, and loading it can execute arbitrary code",
 }
 
 
@@ -55,18 +55,19 @@ def read_activations(
     path : str or path-like
         A file with the suffix ``.hdf5`` or ``.json``.
     layers : "all" or list of int, default="all"
-        Layers to read, in this order, by their numbers in the file. NeuroX numbers the layers of
-        a file from 0, whichever layers of the model they are.
+        Numbers of the layers to read, in this order. NeuroX numbers the layers of a file from 0,
+        regardless of which layers of the model they are.
     n_layers : int, default=None
-        Number of layers, if the file stores them side by side as a single layer of
-        n_layers * width values; they are then numbered from 0. None uses the layers of the file.
+        Number of layers, if the file stores them side by side as a single layer of n_layers * width
+        values; they are then numbered from 0. If None, use the layers of the file.
     dtype : {"float16", "float32", "float64"}, default=None
-        Dtype of X. None uses the dtype of an .hdf5 file. A .json file has no dtype, and None means
-        float32, as in the loader of NeuroX; float64 keeps all decimals of the file.
+        Dtype of X. If None, use the dtype of an .hdf5 file. A .json file has no dtype: in that
+        case, None means float32, as in the loader of NeuroX, and "float64" keeps all decimals of
+        the file.
     decompose_layers : bool, default=False
-        For the path ``name.hdf5``, read the files ``name-layer0.hdf5``, ``name-layer1.hdf5``, ...
-        that are written with `decompose_layers`, here and in NeuroX. Their names number the
-        layers.
+        Whether to read one file per layer. For the path ``name.hdf5``, the files
+        ``name-layer0.hdf5``, ``name-layer1.hdf5``, ... are read, which are written with
+        `decompose_layers`, here and in NeuroX. Their names contain the numbers of the layers.
 
     Returns
     -------
@@ -78,8 +79,8 @@ def read_activations(
     ValueError
         If the suffix is unknown or a parameter is out of range; if the file is truncated, has
         another format, or contains no sentences; if a sentence does not have one row per word, or
-        differs from the first one in layers or dtype; or if a finite value is infinite in `dtype`.
-        The message names the file, and the sentence or line.
+        differs from the first one in layers or dtype; or if a finite value exceeds the range of
+        `dtype`. The message names the file and the sentence or line.
     TypeError
         If a parameter is of the wrong type.
     FileNotFoundError
@@ -89,7 +90,8 @@ def read_activations(
 
     Notes
     -----
-    A .json file that was truncated at the end of a line looks like a complete one.
+    A .json file that was truncated at the end of a line cannot be distinguished from a complete
+    one.
 
     Examples
     --------
@@ -113,14 +115,17 @@ def read_activations(
     if not decompose_layers:
         return read_file(path, wanted, n_layers, dtype)
     if n_layers is not None:
-        raise ValueError(f"decompose_layers=True reads one layer per file, got {n_layers=}.")
+        raise ValueError(
+            "n_layers must be None if decompose_layers=True, because each file contains one "
+            f"layer, got {n_layers}."
+        )
     return read_layer_files(path, wanted, dtype)
 
 
 @validate_params(
     {
         "path": [str, os.PathLike],
-        "tokens": "no_validation",  # the message of scikit-learn would print a whole array
+        "tokens": "no_validation",  # the message of scikit-learn would contain the whole array
         "dtype": [StrOptions(set(DTYPES)), None],
         "decompose_layers": ["boolean"],
         "overwrite": ["boolean"],
@@ -135,25 +140,26 @@ def write_activations(
     decompose_layers: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write activations into a file that NeuroX can read.
+    """Write activations to a file that NeuroX can read.
 
     :func:`read_activations` reads them back bit for bit, with the numbers of sentences and layers
-    (from a .json file, if the dtype is passed). `y` is not written, because these formats do not
+    (for a .json file, if the dtype is passed). `y` is not written, because these formats do not
     support labels.
 
     Parameters
     ----------
     path : str or path-like
-        A path with the suffix ``.hdf5`` or ``.json``. The file is written completely or not at
-        all.
+        A path with the suffix ``.hdf5`` or ``.json``. The file is written either completely or not
+        at all.
     tokens : TokenActivations
         Whole sentences in ascending order, each with the positions 0, 1, 2, ...
     dtype : {"float16", "float32", "float64"}, default=None
-        Dtype to round to. None keeps the dtype of X.
+        Dtype to convert X to. If None, keep the dtype of X.
     decompose_layers : bool, default=False
-        Write one file per layer: for the path ``name.hdf5``, layer 4 is ``name-layer4.hdf5``.
+        Whether to write one file per layer. For the path ``name.hdf5``, layer 4 is written to
+        ``name-layer4.hdf5``.
     overwrite : bool, default=False
-        Replace existing files.
+        Whether to replace existing files.
 
     Raises
     ------
@@ -162,8 +168,8 @@ def write_activations(
         not a string.
     ValueError
         If the suffix is unknown; if there are no words; if sentences or positions are not as
-        described above, because the file cannot store them; if a word contains a space, on which
-        an .hdf5 file would be split; or if a finite value is infinite in `dtype`.
+        described above, because the file cannot store them; if a word contains a space, at which an
+        .hdf5 file would be split; or if a finite value exceeds the range of `dtype`.
     FileExistsError
         If a file exists and `overwrite` is False, or the file of a layer that is not written
         exists.
@@ -218,12 +224,12 @@ def _check_path(path: str | os.PathLike[str]) -> Path:
 
 def _check_targets(path: Path, targets: Collection[Path], overwrite: bool) -> None:
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent} to write into.")
+        raise FileNotFoundError(f"Cannot write {path}: the folder {path.parent} does not exist.")
     existing = [target for target in targets if target.exists()]
     if existing and not overwrite:
         raise FileExistsError(f"{existing[0]} already exists. Pass overwrite=True to replace it.")
     others = set() if path in targets else set(layer_files(path).values()) - set(targets)
     if others:
         raise FileExistsError(
-            f"{min(others)} exists, and would be read as another layer. Remove it first."
+            f"{min(others)} exists and would be read as another layer. Remove it first."
         )

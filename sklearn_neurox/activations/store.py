@@ -1,4 +1,4 @@
-"""A store of activations on disk: written over many hours, safe at any moment, read as a map.
+"""Store of activations on disk, which is written incrementally and read as a memory map.
 
 ========================  =========================================================================
 ``X.npy``                 every layer of every word, in C order, of the final size from the start
@@ -9,9 +9,10 @@
 ``progress.json``         the journal: how many sentences are safely in X, and their CRC-32
 ========================  =========================================================================
 
-The first four are plain files that NumPy and any JSON reader can open. Nothing that is written ever
-moves: rows are written to X and synced to the disk, and only then is the journal replaced, in one
-step. Rows past the count of the journal were left by a crash, and are overwritten.
+The first four are plain files that NumPy and any JSON reader can open. Nothing that has been
+written is ever moved: rows are written to X and synced to disk, and only then is the journal
+replaced, in one step. Rows beyond the count in the journal were left by a crash and are
+overwritten.
 
 **Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one of 13 layers of
 768 neurons, float16, for 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and
@@ -26,12 +27,12 @@ zarr 3, uncompressed             0.19-0.49   0.14-0.19   0.15 GB          0.75
 ===============================  ==========  ==========  ===============  =====
 
 Probes read rows of all layers repeatedly, and only a single array can be memory-mapped as their X.
-The price is that reading one layer alone from a cold file costs as much as reading the whole file:
-its 1,536 bytes of a row of 19,968 lie on every third or fourth page, and the system reads ahead.
-(Asking for these pages only, with ``MADV_RANDOM``, reads 0.56 GB, but takes 12 s.) Once cached,
-it takes twice as long as a file of its own. If you need few layers, store few. Fortran order stores
-each layer in one piece, but takes 23 times as long for a batch of rows, and 26 times for appending
-30 rows.
+The drawback is that reading a single layer from a cold file costs as much as reading the whole
+file: its 1,536 bytes of a row of 19,968 lie on every third or fourth page, and the system reads
+ahead. (Asking for these pages only, with ``MADV_RANDOM``, reads 0.56 GB, but takes 12 s.) Once
+cached, it takes twice as long as a separate file. If you need only a few layers, store only these.
+Fortran order stores each layer in one piece, but takes 23 times as long for a batch of rows, and 26
+times for appending 30 rows.
 """
 
 from __future__ import annotations
@@ -80,31 +81,31 @@ _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StoreWriter:
-    """Write activations into a folder, a few sentences at a time, and resume after a crash.
+    """Write activations to a folder, a few sentences at a time, and resume after a crash.
 
     Parameters
     ----------
     path : str or path-like
-        The folder. It is created if it does not exist, and may be empty. If it contains a store
-        that was begun with the same arguments, writing resumes where it stopped.
+        Folder of the store. It is created if it does not exist, and may be empty. If it contains a
+        store that was created with the same arguments, writing resumes where it stopped.
     layers : sequence of int
-        Layers of a row, in the order of its columns. Layer 0 is the embeddings.
+        Layers in a row, in the order of its columns. Layer 0 consists of the embeddings.
     width : int
         Number of neurons in a layer.
     dtype : {"float16", "float32", "float64"}
         Dtype of X.
     words : sequence of sequences of str
-        The words of each sentence that gets rows, in the order of the corpus.
+        The words of each sentence to store, in the order of the corpus.
     sentence_ids : array-like of int of shape (n_sentences,)
         Number of each of these sentences in the corpus.
     labels : array-like of shape (n_words,), default=None
         Labels of the words: all strings, all booleans or all numbers. Strings are read back as a
         NumPy array of strings.
     parameters : dict, default=None
-        How the activations were made, such as the name and revision of the model: anything that
-        JSON can hold.
+        How the activations were computed, such as the name and revision of the model. The values
+        must be serializable as JSON.
     n_sentences : int, default=None
-        The expected number of sentences in `words`. None does not check it.
+        Expected number of sentences in `words`. If None, it is not checked.
 
     Attributes
     ----------
@@ -119,7 +120,7 @@ class StoreWriter:
     Raises
     ------
     TypeError
-        If an argument is of the wrong type, or JSON cannot hold a parameter.
+        If an argument is of the wrong type, or a parameter is not serializable as JSON.
     ValueError
         If an argument is out of range or sizes do not match; if `path` contains something else, a
         damaged store, or a store of other words, layers or parameters (the message names the first
@@ -133,8 +134,8 @@ class StoreWriter:
     Warns
     -----
     UserWarning
-        If the system or the file system does not support locks, so that a second writer would not
-        be noticed.
+        If the system or the file system does not support locks, in which case a second writer
+        cannot be detected.
 
     See Also
     --------
@@ -219,7 +220,7 @@ class StoreWriter:
             self._opened = opened.pop_all()
 
     def _begin(self, description: Json, files: dict[str, bytes]) -> None:
-        """Write all files but X, the description last: there is no X without a description."""
+        """Write all files except X. The description is written last, so X always has one."""
         version = import_module(__package__.partition(".")[0]).__version__
         store = seal({"format": FORMAT, "schema": SCHEMA, "version": version} | description)
         self._sealed_by = json.loads(store)["sha256"]
@@ -229,7 +230,7 @@ class StoreWriter:
         self._folder.write(STORE, store)
 
     def _resume(self, description: Json, corpus: list[list[str]], y: NDArray | None) -> None:
-        """Check that the store on disk is the one to write, and read how far it is."""
+        """Check that the store on disk matches the arguments, and read its progress."""
         folder = self._folder
         store = folder.read_description()
         if difference := first_difference(folder, store, description, corpus, y):
@@ -262,14 +263,14 @@ class StoreWriter:
         return self._progress["n_words"]
 
     def append(self, X: NDArray, n_sentences: int | None = None) -> None:
-        """Append the rows of the next sentences; they are safe when the method returns.
+        """Append the rows of the next sentences, which are on disk when the method returns.
 
         Parameters
         ----------
         X : ndarray of shape (n_words, n_layers * width)
             Activations of the words of one or more whole sentences, of the dtype of the store.
         n_sentences : int, default=None
-            The expected number of sentences in `X`. None does not check it.
+            Expected number of sentences in `X`. If None, it is not checked.
 
         Raises
         ------
@@ -278,8 +279,8 @@ class StoreWriter:
         ValueError
             If `X` does not have the shape of the next whole sentences, or the writer is closed.
         OSError
-            If the disk is full or fails. The message names the store and what it keeps, which is
-            everything that was in it before. The same call can be repeated.
+            If the disk is full or fails. The message names the store and its content, which is
+            unchanged. The same call can be repeated.
         """
         if self._file.closed:
             raise ValueError(f"The writer of {self.path} is closed.")
@@ -305,24 +306,24 @@ class StoreWriter:
         self._opened.close()
 
     def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
-        """Check rows, and return the number of sentences in the store including them."""
+        """Check rows, and return the number of sentences in the store after appending them."""
         if not isinstance(X, np.ndarray) or X.dtype != self._dtype:
             got = f"dtype {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
             raise TypeError(f"X must be an array of dtype {self._dtype}, got {got}.")
         if X.ndim != 2 or X.shape[1] != self._shape[1]:
-            raise ValueError(f"X must have {self._shape[1]} columns, got the shape {X.shape}.")
+            raise ValueError(f"X must have {self._shape[1]} columns, got shape {X.shape}.")
         end = self.n_words_done + len(X)
         n_done = int(np.searchsorted(self._ends, end))
         if n_done in (self.n_done, len(self._ends)) or self._ends[n_done] != end:
             lengths = np.diff(self._ends[self.n_done : self.n_done + 6]).tolist()
             raise ValueError(
-                f"X must be the rows of at least one whole sentence. The sentences from sentence "
-                f"{self.n_done} of {self.n_sentences} have {lengths} words (at most five are "
-                f"listed), but X has {len(X)} rows."
+                "X must contain the rows of at least one whole sentence. The sentences from "
+                f"sentence {self.n_done} of {self.n_sentences} have {lengths} words (at most five "
+                f"are listed), but X has {len(X)} rows."
             )
         if n_sentences is not None and n_sentences != n_done - self.n_done:
             raise ValueError(
-                f"X has the rows of {n_done - self.n_done} sentences, but {n_sentences=}."
+                f"X contains the rows of {n_done - self.n_done} sentences, but {n_sentences=}."
             )
         return n_done
 
@@ -330,20 +331,20 @@ class StoreWriter:
         self._folder.write(PROGRESS, seal({"store": self._sealed_by} | progress))
 
     def _write_empty(self, file: BinaryIO) -> None:
-        """Write X without rows, and reserve their space now rather than fail after hours."""
+        """Write X without rows, and reserve space for them to detect a full disk early."""
         size = HEADER_SIZE + math.prod(self._shape) * self._dtype.itemsize
         file.write(header(self._dtype, self._shape))
         file.flush()
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except (AttributeError, OSError) as error:  # not supported by every (file) system
+        except (AttributeError, OSError) as error:  # not supported by every system or file system
             if getattr(error, "errno", None) in _DISK_IS_FULL:
                 raise
             file.truncate(size)
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
-        """Add to an error of the disk which store it concerns and what the store keeps."""
+        """Add the path and the content of the store to an error raised by the disk."""
         try:
             yield
         except OSError as error:

@@ -26,7 +26,7 @@ from .store import StoreWriter
 class TokenActivations:
     """Activations of a network on the words of a corpus: one row per word.
 
-    ``tokens[rows]`` selects words, and ``tokens.select(layers=...)`` selects layers.
+    Use ``tokens[rows]`` to select words, and ``tokens.select(layers=...)`` to select layers.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class TokenActivations:
         Number of the sentence of each word in the corpus. Pass it as ``groups`` to keep each
         sentence on one side of a split.
     positions : ndarray of int of shape (n_words,)
-        Position of each word in its sentence, from 0; -1 for special tokens.
+        Position of each word in its sentence, starting from 0, or -1 for special tokens.
     layers : tuple of int or str
-        Layers in X, in the order of the columns. Layer 0 is the embeddings.
+        Layers in X, in the order of the columns. Layer 0 consists of the embeddings.
     y : ndarray of shape (n_words,), default=None
         Labels of the words.
     unit : str, default="neuron"
@@ -49,7 +49,7 @@ class TokenActivations:
     Attributes
     ----------
     neurons : Neurons
-        Which layer, kind and index each column of X is.
+        Layer, kind and index of each column of X.
     neuron_names : ndarray of str of shape (n_neurons,)
         Names of the columns of X.
 
@@ -85,7 +85,8 @@ class TokenActivations:
         object.__setattr__(self, "layers", check_layers(self.layers))
         if self.X.shape[1] % len(self.layers):
             raise ValueError(
-                f"{len(self.layers)} layers do not divide the {self.X.shape[1]} neurons of X."
+                f"X has {self.X.shape[1]} neurons, which cannot be divided into "
+                f"{len(self.layers)} layers of equal width."
             )
 
     @classmethod
@@ -109,13 +110,13 @@ class TokenActivations:
         sentences : sequence of sequences of str, or of str
             Words of each sentence. A string is split on single spaces.
         labels : sequence of sequences, or ndarray of shape (n_words,), default=None
-            One label per word: a list for each sentence, or one array for all words.
+            Labels of the words: a list for each sentence, or a single array for all words.
         layers : sequence of int or str, default=None
-            Layers in the arrays, in the order of their columns. None means a single layer, 0.
+            Layers in the arrays, in the order of their columns. If None, a single layer, 0.
         unit : str, default="neuron"
             Kind of the columns, as in :class:`Neurons`.
         sentence_ids : array-like of int of shape (n_sentences,), default=None
-            Number of each sentence in the corpus. None numbers them from 0.
+            Number of each sentence in the corpus. If None, sentences are numbered from 0.
 
         Returns
         -------
@@ -157,7 +158,7 @@ class TokenActivations:
         Parameters
         ----------
         rows : slice, array-like of bool of shape (n_words,), or array-like of int
-            A slice, a mask, or the words to select in their order.
+            A slice, a mask, or the indices of the words to select, in this order.
 
         Returns
         -------
@@ -167,7 +168,7 @@ class TokenActivations:
         Raises
         ------
         TypeError
-            If `rows` is anything else, such as one number.
+            If `rows` is anything else, such as a single number.
         IndexError
             If a mask has another length, or a word does not exist.
         """
@@ -181,7 +182,7 @@ class TokenActivations:
             y=None if self.y is None else np.asarray(self.y)[place],
         )
 
-    __iter__ = None  # not a sequence: iterate over words or X
+    __iter__ = None  # not a sequence: iterate over `words` or `X` instead
 
     def __repr__(self) -> str:
         n_words, n_neurons = self.X.shape
@@ -200,7 +201,7 @@ class TokenActivations:
 
     @cached_property
     def neurons(self) -> Neurons:
-        """Which layer, kind and index each column of X is."""
+        """Layer, kind and index of each column of X."""
         return Neurons(self.layers, self.X.shape[1] // self.n_layers, self.unit)
 
     @property
@@ -250,7 +251,7 @@ class TokenActivations:
         return replace(self, X=np.hstack([self.layer(layer) for layer in chosen]), layers=chosen)
 
     def save(self, path: str | PathLike) -> None:
-        """Write the activations into a folder, which :meth:`load` opens as a memory map.
+        """Write the activations to a folder, which :meth:`load` opens as a memory map.
 
         Parameters
         ----------
@@ -264,13 +265,13 @@ class TokenActivations:
             because there are special tokens.
         """
         if not len(self):
-            raise ValueError("There are no words to save.")
+            raise ValueError("The TokenActivations is empty: expected at least one word.")
         change = np.flatnonzero(np.diff(self.sentence_ids)) + 1
         words = [part.tolist() for part in np.split(self.words, change)]
         expected = np.concatenate([np.arange(len(part)) for part in words])
         if not np.array_equal(self.positions, expected):
             raise ValueError(
-                "A store contains whole sentences: all their words in order, and nothing else."
+                "A store can contain only whole sentences, with all their words in order."
             )
         writer = StoreWriter(
             path,
@@ -297,22 +298,22 @@ class TokenActivations:
             A folder written by :meth:`save`, :meth:`ActivationExtractor.extract` or
             :class:`StoreWriter`.
         verify : bool, default=False
-            Read all rows and compare their checksum. Everything else is always verified.
+            Whether to read all rows and verify their checksum. Everything else is always verified.
         partial : bool, default=False
-            Load the sentences that are already written if the store is unfinished.
+            Whether to load the sentences that are already written if the store is unfinished.
 
         Returns
         -------
         TokenActivations
-            X is a read-only ``np.memmap``, which takes no memory until it is read.
+            X is a read-only ``np.memmap``, which does not use memory until it is read.
 
         Raises
         ------
         FileNotFoundError
             If the folder does not exist.
         ValueError
-            If it is not a store, of another schema, unfinished (unless `partial`), or damaged. The
-            message says which files are intact.
+            If it is not a store, has another schema, is unfinished (unless `partial` is True), or
+            is damaged. The message says which files are intact.
         """
         stored = read_store(path, verify=verify, partial=partial)
         return pack_sentences(
@@ -347,7 +348,7 @@ class TokenActivations:
         return describe_store(path)
 
     def to_frame(self) -> Any:
-        """Return the activations as a DataFrame, whose names scikit-learn keeps.
+        """Return the activations as a DataFrame, whose column names are kept by scikit-learn.
 
         Returns
         -------
@@ -374,8 +375,8 @@ def pack_sentences(
 ) -> TokenActivations:
     """Build token activations from rows and words that are already checked.
 
-    `words`, `sentence_ids` and `positions` have one entry per sentence. None numbers the sentences,
-    and the positions in each sentence, from 0.
+    `words`, `sentence_ids` and `positions` have one entry per sentence. If `sentence_ids` or
+    `positions` is None, they are numbered from 0.
     """
     ids = np.arange(len(words)) if sentence_ids is None else np.asarray(sentence_ids, dtype=np.intp)
     lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)

@@ -1,4 +1,4 @@
-"""Labels in one flat list, with the sentence and word of each."""
+"""Labels in a flat list, with the sentence and word of each label."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .._labels import KINDS, kind_of
 
 @dataclass(frozen=True)
 class LabelCells:
-    """Labels in one flat list, and the nested shape that they were passed in.
+    """Labels in a flat list, and the shape in which they were passed.
 
     Parameters
     ----------
     values : list
     lengths : list of int or None
-        Number of labels of each sentence. None if the labels are not nested.
+        Number of labels of each sentence, or None if the labels are not nested.
     is_array : bool, default=False
         Whether the labels were passed as an array.
     """
@@ -30,7 +30,7 @@ class LabelCells:
     is_array: bool = False
 
     def place(self, index: int) -> str:
-        """Return where a label is, for an error message."""
+        """Return the location of a label, for an error message."""
         if self.lengths is None:
             return f"Label {index}"
         ends = np.cumsum(self.lengths)
@@ -38,7 +38,7 @@ class LabelCells:
         return f"Sentence {sentence}, word {index - int(ends[sentence]) + self.lengths[sentence]}"
 
     def nest(self, values: list[Any]) -> Any:
-        """Return other values in the shape of these."""
+        """Return other values in the shape of the labels."""
         if self.is_array:
             return np.array(values)
         if self.lengths is None:
@@ -59,8 +59,8 @@ class LabelCells:
             kind = kind_of(label)
             if kind not in KINDS:
                 raise TypeError(
-                    f"{self.place(i)}: expected a label that is a string, a boolean or a number, "
-                    f"got {kind} {label!r:.60}."
+                    f"{self.place(i)}: expected a string, a boolean or a number, got {kind} "
+                    f"{label!r:.60}."
                 )
             if kind != first:
                 raise TypeError(
@@ -70,7 +70,7 @@ class LabelCells:
         return first
 
     def check_finite(self) -> None:
-        """Check that labels that are numbers are finite.
+        """Check that numeric labels are finite.
 
         Raises
         ------

@@ -21,8 +21,8 @@ def load_tagged_sentences(*, subset: Literal["all", "train", "test"] = "all") ->
     The corpus consists of 480 sentences of 15 genres (news, fiction, dialogue, messages, recipes,
     laws, ...). They were written for this project and tagged according to the guidelines of
     Universal Dependencies v2 [1]_; the tags were checked in a second pass. All 17 tags occur in
-    both the training and the test part. The corpus is small on purpose: it is large enough to try
-    everything out, and too small for claims about English.
+    both the training and the test part. The corpus is deliberately small: it is large enough to try
+    out the package, but too small to draw conclusions about English.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from .sentences import Sentence, check_corpus
 Label: TypeAlias = str | bool | float
 Definition: TypeAlias = Collection[str] | re.Pattern[str]
 
-# Number of labels that an error message lists, so that a typo can be recognized.
+# Number of labels listed in an error message, to help find typos.
 _N_LABELS_SHOWN = 20
 # Python's float also accepts "1_000", "infinity" and " 1 ", which are not numbers in a label file.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -28,7 +28,7 @@ def annotate(
     *,
     default: Label | None = None,
 ) -> list[list[Any]]:
-    r"""Label every word of a corpus by a set, a regular expression or a function.
+    r"""Label every word of a corpus with a set, a regular expression or a function.
 
     Words are compared exactly: case matters, and so does the Unicode form (é as one character or
     as two).
@@ -46,7 +46,8 @@ def annotate(
         - A mapping from labels to sets or regular expressions: the label is the key of the one
           that the word belongs to.
     default : str, bool or number, default=None
-        With a mapping, the label of words that belong to no key. None makes such words an error.
+        With a mapping, the label of words that do not match any key. If None, such words raise an
+        error.
 
     Returns
     -------
@@ -91,19 +92,19 @@ def annotate(
 
 
 def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Label]) -> Any:
-    """Convert labels to booleans: True for one or several of them, False for all others.
+    """Convert labels to booleans: True for one or several labels, False for all others.
 
     Parameters
     ----------
     labels : sequence of sequences, sequence, or array of shape (n_words,)
         Strings, numbers or booleans: a list of labels for each sentence, or one flat list.
     positive : label or collection of labels
-        The labels that become True.
+        Labels to convert to True.
 
     Returns
     -------
     list of list of bool, list of bool, or ndarray of bool of shape (n_words,)
-        The shape of `labels`: an array for an array, lists for sequences.
+        Values in the shape of `labels`: an array for an array, and lists for sequences.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def _chosen_labels(positive: Any, kind: str) -> set[Any]:
 
 
 def numeric_labels(labels: Sequence | NDArray) -> Any:
-    """Convert labels read from a file to numbers, for a regression.
+    """Convert labels that were read from a file to numbers, for regression.
 
     Parameters
     ----------
@@ -165,14 +166,14 @@ def numeric_labels(labels: Sequence | NDArray) -> Any:
     Returns
     -------
     list of list of float, list of float, or ndarray of float64 of shape (n_words,)
-        The shape of `labels`: an array for an array, lists for sequences.
+        Values in the shape of `labels`: an array for an array, and lists for sequences.
 
     Raises
     ------
     TypeError
         If a label is not a string.
     ValueError
-        If a string is not a finite number (the message gives the sentence and the word), there are
+        If a string is not a finite number (the message names the sentence and the word), there are
         no labels, or an array does not have one dimension.
 
     Examples
@@ -208,12 +209,12 @@ def _check(cells: LabelCells) -> str:
 
 
 def _labeler(by: Any, default: Label | None) -> Callable[[str, str], Any]:
-    """Return a function from a word, and its place for error messages, to its label."""
+    """Return a function that maps a word, and its location for error messages, to a label."""
     if isinstance(by, Mapping):
         return _chooser(by, default)
     if default is not None:
         raise ValueError(
-            f"default={default!r} can be used only if by is a mapping, got {by!r:.60}."
+            f"default={default!r} can be used only if by is a mapping, got by={by!r:.60}."
         )
     if callable(by):
         return lambda word, place: by(word)
@@ -232,9 +233,9 @@ def _chooser(by: Mapping[Label, Any], default: Label | None) -> Callable[[str, s
     def label(word: str, place: str) -> Any:
         matches = [label for label, is_member in members.items() if is_member(word)]
         if len(matches) > 1:
-            raise ValueError(f"{place} belongs to {' and '.join(map(repr, matches))}.")
+            raise ValueError(f"{place} matches several labels: {' and '.join(map(repr, matches))}.")
         if not matches and default is None:
-            raise ValueError(f"{place} belongs to no label. Pass a default for such words.")
+            raise ValueError(f"{place} does not match any label. Pass a default for such words.")
         return matches[0] if matches else default
 
     return label

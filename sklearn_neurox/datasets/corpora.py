@@ -13,7 +13,7 @@ CONLLU_COLUMNS = (
     "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
 )  # fmt: skip
 
-# Number of faults of a file that an error message lists.
+# Number of errors in a file that an error message lists.
 _N_FAULTS_SHOWN = 5
 
 
@@ -32,7 +32,7 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
 
     Parameters
     ----------
-    path : str or path
+    path : str or path-like
         A UTF-8 file.
 
     Yields
@@ -42,8 +42,9 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
     Raises
     ------
     ValueError
-        If the file is not UTF-8, a line does not have ten columns, an id or a form is missing, or
-        the words of a sentence are not numbered 1, 2, 3, ... The message gives the line number.
+        If the file is not valid UTF-8, a line does not have ten columns, an id or a form is
+        missing, or the words of a sentence are not numbered 1, 2, 3, ... The message contains the
+        line number.
     """
     comments: dict[str, str] = {}
     rows: list[dict[str, str]] = []
@@ -69,16 +70,18 @@ def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
 
 
 def _lines(path: str | PathLike) -> Iterator[str]:
-    """Yield the lines of a file without line endings and byte-order mark.
+    """Yield the lines of a file without line endings and without the byte-order mark.
 
-    Only LF and CRLF end a line; ``str.splitlines`` would also split at U+2028, U+0085 and others.
+    Only LF and CRLF end a line. ``str.splitlines`` would also split at U+2028, U+0085 and others.
     """
     content = Path(path).read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason}).") from error
+        raise ValueError(
+            f"{path}, line {number}: the line is not valid UTF-8 ({error.reason})."
+        ) from error
     for line in text.split("\n"):
         yield line.removesuffix("\r")
 
@@ -107,10 +110,11 @@ def read_conllu(
 
     Parameters
     ----------
-    path : str or path
+    path : str or path-like
         A UTF-8 file of Universal Dependencies.
     column : str, default="upos"
-        One of id, form, lemma, upos, xpos, feats, head, deprel, deps, misc.
+        Column of the labels, one of "id", "form", "lemma", "upos", "xpos", "feats", "head",
+        "deprel", "deps" and "misc".
 
     Returns
     -------
@@ -120,13 +124,13 @@ def read_conllu(
         a few forms ("100 000", Vietnamese), for which
         :class:`~sklearn_neurox.ActivationExtractor` raises an error.
     labels : list of list of str
-        The labels, in the same shape. "_" is the format's mark for a missing label.
+        The labels, in the same shape. In this format, "_" marks a missing label.
 
     Raises
     ------
     ValueError
-        If `column` is unknown, the file is not UTF-8, a line does not follow the format (the
-        message gives its number), or there are no sentences.
+        If `column` is unknown, the file is not valid UTF-8, a line does not follow the format (the
+        message contains its number), or there are no sentences.
 
     Examples
     --------
@@ -140,7 +144,7 @@ def read_conllu(
         sentences.append([row["form"] for row in sentence.rows])
         labels.append([row[column] for row in sentence.rows])
     if not sentences:
-        raise ValueError(f"{path} does not contain any sentence.")
+        raise ValueError(f"{path} does not contain any sentences.")
     return sentences, labels
 
 
@@ -149,9 +153,9 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
 
     Parameters
     ----------
-    path : str or path
-        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
-        or CRLF, and nothing else.
+    path : str or path-like
+        A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
+        end a line.
 
     Returns
     -------
@@ -161,9 +165,9 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
     Raises
     ------
     ValueError
-        If the file is not UTF-8 or is empty, or a line is empty, has a leading, trailing or double
-        space, or has other white space (a tab, a no-break space) within a word. The message gives
-        the line numbers.
+        If the file is not valid UTF-8 or is empty, or a line is empty, has a leading, trailing or
+        double space, or has other white space (a tab, a no-break space) within a word. The message
+        contains the line numbers.
 
     See Also
     --------
@@ -196,16 +200,16 @@ def read_parallel(
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Read words from one file and a label for each word from another, as NeuroX does.
 
-    Either all lines are read or an error is raised: a sentence is never skipped because it does not
-    match its labels or because it is long (see `on_truncate` of
+    Either all lines are read, or an error is raised: a sentence is never skipped because it does
+    not match its labels or is long (see `on_truncate` of
     :class:`~sklearn_neurox.ActivationExtractor`).
 
     Parameters
     ----------
-    source : str or path
-        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
-        or CRLF, and nothing else.
-    labels : str or path
+    source : str or path-like
+        A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
+        end a line.
+    labels : str or path-like
         A file of the same format, with as many labels in each line as `source` has words.
 
     Returns
@@ -219,9 +223,9 @@ def read_parallel(
     ------
     ValueError
         If the files differ in the number of lines, or a line in the number of words and labels; if
-        a file is not UTF-8 or is empty; or if a line is empty, has a leading, trailing or double
-        space, or has other white space (a tab, a no-break space) within a word or label. The
-        message lists up to five faults with their lines, and gives the number of faults.
+        a file is not valid UTF-8 or is empty; or if a line is empty, has a leading, trailing or
+        double space, or has other white space (a tab, a no-break space) within a word or label. The
+        message lists up to five errors with their line numbers, and the total number of errors.
 
     See Also
     --------
@@ -253,10 +257,10 @@ def read_labeled_sentences(
 
     Parameters
     ----------
-    source : str or path
-        A UTF-8 file with one sentence per line and single spaces between words. Lines end with LF
-        or CRLF, and nothing else.
-    labels : str or path
+    source : str or path-like
+        A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
+        end a line.
+    labels : str or path-like
         A UTF-8 file with one label per line, without white space.
 
     Returns
@@ -291,7 +295,7 @@ def read_labeled_sentences(
 def _read_pair(
     source: str | PathLike, labels: str | PathLike, *, per_word: bool
 ) -> tuple[list[str], list[str]]:
-    """Read the lines of two files that match each other."""
+    """Read the lines of two files, and check that they match."""
     lines, tags = _text_lines(source), _text_lines(labels)
     faults = []
     if len(lines) != len(tags):
@@ -306,7 +310,7 @@ def _read_pair(
             if text is not None and (fault := _spacing_fault(text, noun))
         ]
         faults += spacing
-        # Stray spaces would be counted as words, and beyond the end of a file there are none.
+        # With stray spaces, or beyond the end of a file, the counts would be meaningless.
         if not spacing and line is not None and tag is not None:
             n_words, n_labels = line.count(" ") + 1, tag.count(" ") + 1
             if n_labels != (n_words if per_word else 1):
@@ -322,14 +326,14 @@ def _read_pair(
 def _text_lines(path: str | PathLike) -> list[str]:
     lines = list(_lines(path))
     if not lines[-1]:
-        lines.pop()  # the file ends with a line ending
+        lines.pop()  # the text after the last line ending is empty
     if not lines:
-        raise ValueError(f"{path} does not contain any sentence.")
+        raise ValueError(f"{path} does not contain any sentences.")
     return lines
 
 
 def _spacing_fault(line: str, noun: str) -> str | None:
-    """Describe what is wrong with the white space of a line; None if nothing is."""
+    """Describe what is wrong with the white space of a line, or return None."""
     tokens = line.split(" ")
     if tokens == line.split():
         return None
@@ -357,4 +361,4 @@ def _raise_faults(faults: list[str]) -> None:
         raise ValueError(f"{faults[0]}.")
     more = f"; the first {_N_FAULTS_SHOWN} are" if len(faults) > _N_FAULTS_SHOWN else ""
     shown = "\n".join(f"  {fault}" for fault in faults[:_N_FAULTS_SHOWN])
-    raise ValueError(f"Found {len(faults)} faults{more}:\n{shown}")
+    raise ValueError(f"Found {len(faults)} errors{more}:\n{shown}")

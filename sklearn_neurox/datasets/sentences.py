@@ -1,4 +1,4 @@
-"""Checks of corpora and of the labels of their words, before any work."""
+"""Checks of corpora and of the labels of their words."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
     Raises
     ------
     TypeError
-        If it is not a list of sentences (a set has no order, and an iterator is read only once),
-        or a word is not a string.
+        If `sentences` is not a list of sentences (a set has no order, and an iterator can be read
+        only once), or a word is not a string.
     ValueError
         If there are no sentences, a sentence does not have words, or a word is empty or contains
         white space.
@@ -47,7 +47,7 @@ def check_texts(texts: Any) -> list[Sentence]:
     Raises
     ------
     TypeError
-        If it is not a list, or is empty.
+        If `texts` is not a list, or is empty.
     """
     is_one = isinstance(texts, str) or getattr(texts, "ndim", 1) > 1
     if is_one or (_is_list(texts) and not len(texts)):
@@ -64,12 +64,12 @@ def check_list(sentences: Any) -> None:
     Raises
     ------
     TypeError
-        If it is something else.
+        If `sentences` is not a list.
     """
     if isinstance(sentences, str | Mapping) or hasattr(sentences, "columns"):
         raise TypeError(
-            f"Expected a list of sentences, got one {type(sentences).__name__}. Pass a list of "
-            "strings, or of lists of words."
+            f"Expected a list of sentences, got a single {type(sentences).__name__}. Pass a list "
+            "of strings, or of lists of words."
         )
     if not _is_list(sentences):
         raise TypeError(f"Expected a list of sentences, got {_describe(sentences)}.")
@@ -134,7 +134,7 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
     ------
     TypeError
         If the labels are not in lists (a set has no order), or labels of different kinds are mixed,
-        so that NumPy would convert some of them.
+        some of which NumPy would convert.
     ValueError
         If a sentence does not have as many labels as words.
     """

@@ -20,7 +20,7 @@ from .._validation import check_words
 from ._layer_columns import neuron_names
 from .control import ControlTask
 
-# Columns of LayerwiseScores.to_frame, which the name of a control must not repeat.
+# Columns of LayerwiseScores.to_frame, which cannot be the name of a control.
 _COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline")
 
 
@@ -62,14 +62,14 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
             if controls.task is not None:
                 raise ValueError(
                     "control can contain only one control task. Call layerwise_scores once for "
-                    "each, and average."
+                    "each control task, and average the scores."
                 )
             _check_length(name, len(each.labels), len(y))
             controls = controls._replace(task=each)
         elif hasattr(each, "X"):
             raise TypeError(
                 f"The control {name!r} must be an array, got {type(each).__name__}. Pass its "
-                "attribute X, the activations."
+                "attribute X instead."
             )
         elif len(getattr(each, "shape", ())) == 2:
             controls.activations[name] = _check_activations(name, each, (len(y), n_neurons), names)
@@ -79,12 +79,12 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
 
 
 def majority(estimator: Any) -> DummyClassifier | DummyRegressor:
-    """Return a predictor without input: the most frequent label, or the mean."""
+    """Return a predictor that ignores X: it predicts the most frequent label, or the mean."""
     return DummyClassifier() if is_classifier(estimator) else DummyRegressor()
 
 
 def word_type_table(estimator: Any) -> Pipeline:
-    """Return a predictor that sees only the word type: its most frequent label, or its mean.
+    """Return a predictor that uses only the word type: its most frequent label, or its mean.
 
     For word types that are missing in training, it predicts the most frequent label of all
     samples, or their mean.
@@ -93,7 +93,7 @@ def word_type_table(estimator: Any) -> Pipeline:
         # Without smoothing, naive Bayes of one variable counts the labels of each of its values.
         table = MultinomialNB(alpha=1e-10)
     else:
-        # Centered by the mean of all samples, which is then the prediction for an unknown type.
+        # Centered at the mean of all samples, which is then the prediction for unknown types.
         means = Ridge(1e-3, fit_intercept=False)
         table = TransformedTargetRegressor(means, transformer=StandardScaler(with_std=False))
     return make_pipeline(OneHotEncoder(handle_unknown="ignore"), table)

@@ -1,4 +1,4 @@
-"""Bootstrap over sentences: whole sentences are drawn, since their words are not independent."""
+"""Bootstrap over sentences. Whole sentences are drawn, because their words are not independent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-# Cells of a matrix, resamples x sentences, that is in memory at a time.
+# Number of cells of the matrix (resamples x sentences) that is in memory at a time.
 _AT_ONCE = 2**20
 
 
@@ -49,7 +49,7 @@ class Resampling:
         cells : ndarray of int of shape (n_samples,)
             The pair of label and prediction of each sample.
         sentences : ndarray of shape (n_samples,) or None
-            The sentence of each sample; None if each sample is a sentence.
+            The sentence of each sample. If None, each sample is a sentence.
         statistics : callable
             ``statistics(weights, counts)`` receives how often each kind of sentence was drawn,
             (n_resamples, n_kinds), and how often each cell occurs in it, (n_kinds, n_cells). It
@@ -84,8 +84,8 @@ def kinds_of_sentences(
 ) -> tuple[NDArray[np.intp], csr_array]:
     """Return the number of sentences of each kind, and how often each cell occurs in a kind.
 
-    Sentences with the same cells are interchangeable, so that fewer numbers have to be drawn.
-    Kinds are sorted by their content, so that draws do not depend on the order of the samples.
+    Sentences with the same cells are interchangeable, so fewer numbers must be drawn. Kinds are
+    sorted by their content, so draws do not depend on the order of the samples.
     """
     cells = np.unique(cells, return_inverse=True)[1]
     if sentences is None:

@@ -1,4 +1,4 @@
-"""Folds that all cross-validated functions share, and their warnings."""
+"""Folds of the cross-validated functions, and their warnings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _N_SHOWN = 5  # labels in a warning
 def make_folds(
     estimator: Any, X: Any, y: NDArray, *, cv: Any, groups: ArrayLike | None, scoring: Scoring
 ) -> tuple[list[Split], Scorer]:
-    """Return the folds and the scorer; warn about labels that are missing in training."""
+    """Return the folds and the scorer, and warn about labels that are missing in training."""
     scorer = check_scorer(estimator, scoring)
     splits = _split(estimator, X, y, cv, groups)
     _warn_about_unseen_labels(estimator, y, splits)
@@ -70,13 +70,13 @@ def _warn_about_unseen_labels(estimator: Any, y: NDArray, splits: list[Split]) -
 
 @contextmanager
 def ignore_unseen_labels() -> Iterator[None]:
-    """Silence the warnings of single folds, since :func:`make_folds` warns about all of them."""
+    """Silence the warnings of single folds, because :func:`make_folds` warns about all folds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnseenLabelsWarning)
         yield
 
 
 def check_not_frozen(estimator: Any, *, by: str) -> None:
-    """Raise a ValueError if an estimator that must be trained is frozen."""
+    """Raise a ValueError if an estimator that will be trained is frozen."""
     if isinstance(last_step(estimator), FrozenEstimator):
-        raise ValueError(f"{by} trains the estimator, but a FrozenEstimator cannot be trained.")
+        raise ValueError(f"{by} trains the estimator, so estimator cannot be a FrozenEstimator.")

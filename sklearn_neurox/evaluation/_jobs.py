@@ -26,9 +26,9 @@ def run_jobs(
     jobs : sequence of tuple
         The arguments of each call.
     n_jobs : int or None
-        Number of jobs of joblib.
+        Number of jobs to run in parallel, as in ``joblib.Parallel``.
     verbose : int
-        Whether to show a progress bar.
+        Verbosity level. If positive, show a progress bar.
     name, unit : str
         Name of the progress bar, and what it counts.
 

@@ -1,4 +1,4 @@
-"""Which columns of X belong to which layer."""
+"""Mapping from layers to columns of X."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ def neuron_names(X: Any) -> list[str] | None:
     """Return the names of the columns of a DataFrame if they are names of neurons, or None."""
     names = list(getattr(X, "columns", ()))
     try:
-        Neurons.from_names(names[:1])  # the first name decides; neurons_of checks them all
+        Neurons.from_names(
+            names[:1]
+        )  # only the first name is parsed here, and neurons_of checks all of them
     except ValueError:
         return None
     return names
@@ -32,13 +34,13 @@ def columns_by_layer(
     Parameters
     ----------
     names : list of str or None
-        Names of neurons, if X has them.
+        Names of neurons, or None if X does not have any.
     n_columns : int
         Number of columns of X.
     n_layers : int or None
         Number of layers in X, all of the same width.
     layers : sequence of int or str, or None
-        The layers to score. If names and `n_layers` are missing, these are all layers of X.
+        Layers to score. If names and `n_layers` are None, these are all layers of X.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from ._resampled_metrics import label_metric, number_metrics
 from .metrics import compute_score
 
 _N_SHOWN = 20  # labels in a message
-# A class in fewer sentences has no interval: its few distinct resamples would seem too certain.
+# Below this number of sentences, a class has no interval: it would be too narrow.
 _MIN_SENTENCES = 5
 _AVERAGED = {"f1_macro": "macro", "f1_weighted": "weighted"}
 BINARY_METRICS = ("f1", "accuracy_and_f1")
@@ -27,9 +27,10 @@ REGRESSOR_METRICS = ("r2", "pearson", "spearman")
 
 
 class ClassScore(NamedTuple):
-    """Scores of one class; None if they are not defined.
+    """Scores of one class, which are None if undefined.
 
-    A class that does not occur in y has no scores. One that is never predicted has no precision.
+    A class that does not occur in y has no scores. A class that is never predicted has no
+    precision.
     """
 
     label: Any
@@ -184,8 +185,9 @@ def _codes(labels: NDArray, classes: NDArray, name: str) -> NDArray[np.intp]:
         named = ", ".join(f"{found[i]!r} ({counts[i]} samples)" for i in unknown[:_N_SHOWN])
         more = f" and {len(unknown) - _N_SHOWN} more" if len(unknown) > _N_SHOWN else ""
         raise ValueError(
-            f"{name} contains labels that the estimator was not trained on: {named}{more}. Its "
-            f"classes are {classes.tolist()[:_N_SHOWN]}{' ...' * (len(classes) > _N_SHOWN)}."
+            f"{name} contains labels that were not seen during training: {named}{more}. The "
+            "classes of the estimator are "
+            f"{classes.tolist()[:_N_SHOWN]}{' ...' * (len(classes) > _N_SHOWN)}."
         )
     return np.array([index[label] for label in found])[inverse]
 
@@ -199,9 +201,9 @@ def score_numbers(
     resampling: Resampling,
     parts: Sequence[NDArray[np.intp]],
 ) -> tuple[list[Score | None], dict[str, Any]]:
-    """Score a regressor; as :func:`score_labels`."""
+    """Score a regressor, as :func:`score_labels` does for a classifier."""
     if len(y) < 2:
-        raise ValueError("The scores of a regressor need at least two samples, got 1.")
+        raise ValueError("The scores of a regressor require at least 2 samples, got 1.")
     predictions = check_numbers(estimator.predict(own_copy(X)), name="predict(X)")
     pairs = np.column_stack([y, predictions])
 

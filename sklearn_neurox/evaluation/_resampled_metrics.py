@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Relative to its terms, a smaller sum of squares is the rounding error of a constant.
+# Relative to its terms, a smaller sum of squares is considered a rounding error.
 _ROUNDING = 1e-12
 
 
@@ -20,7 +20,7 @@ def label_metric(metric: str, correct: NDArray, true: NDArray, predicted: NDArra
     n = true.sum(axis=1)
     if metric == "accuracy":
         return correct.sum(axis=1) / n
-    if metric == "matthews_corrcoef":  # Gorodkin's formula needs only the margins
+    if metric == "matthews_corrcoef":  # Gorodkin's formula requires only the margins
         covariance = correct.sum(axis=1) * n - (true * predicted).sum(axis=1)
         variances = [n**2 - (counts**2).sum(axis=1) for counts in (true, predicted)]
         return _ratio(covariance, np.sqrt(variances[0] * variances[1]), 0.0)
@@ -37,7 +37,7 @@ def number_metrics(
 ) -> Callable[..., NDArray]:
     """Return a function that computes metrics of resamples whose cells are pairs (t, p)."""
     errors = (t - p) ** 2
-    t, p = t - t.mean(), p - p.mean()  # centered, sums of squares are more accurate
+    t, p = t - t.mean(), p - p.mean()  # centered, because sums of squares are then more accurate
     features = np.column_stack([np.ones_like(t), t, p, t * t, p * p, t * p, errors])
 
     def statistics(weights: NDArray, counts: NDArray) -> NDArray:

@@ -15,7 +15,7 @@ from .._validation import check_not_tokens, naming_the_cell
 def check_activations(
     estimator: Any, X: Any, y: ArrayLike, groups: ArrayLike | None, **options: Any
 ) -> tuple[NDArray, NDArray]:
-    """Check activations with the options of ``check_array``, and the targets of an estimator."""
+    """Check activations with options of ``check_array``, and check the targets of an estimator."""
     check_not_tokens(X)
     check_consistent_length(X, y, groups)
     return check_array(X, **options), check_y(estimator, y)
@@ -41,6 +41,6 @@ def check_samples(
 
 
 def take_samples(X: Any, rows: NDArray[np.intp]) -> Any:
-    """Return rows of X; float16, a storage format, is converted to float32."""
+    """Return rows of X, and convert float16, a storage format, to float32."""
     taken = _safe_indexing(X, rows)
     return taken.astype(np.float32) if getattr(taken, "dtype", None) == np.float16 else taken

@@ -25,7 +25,7 @@ KEEP = ("top", "random", "bottom")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AblationCurve:
-    """Scores with some of the neurons; the result of :func:`ablation_curve`.
+    """Scores with subsets of the neurons, as returned by :func:`ablation_curve`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class AblationCurve:
     full_scores : ndarray of shape (n_folds,)
         Test scores with all neurons.
     n_available : int
-        Number of all neurons.
+        Total number of neurons.
     metric : str, default="score"
         Name of the metric.
     mode : {"zero", "mean", "remove", ""}, default=""
@@ -97,11 +97,11 @@ def ablation_curve(
     X : array-like of shape (n_samples, n_neurons)
         Activations.
     y : array-like of shape (n_samples,)
-        Labels or numbers.
+        Labels or target values.
     ranking : estimator with ``ranking_`` after ``fit``, or array-like of int (n_neurons,)
-        A selector is fitted on the training samples of each fold, so that the ranking never
-        depends on test samples. An array, a permutation of the neurons with the most important
-        one first, is used in all folds and must come from other samples.
+        A selector is fitted on the training samples of each fold, so the ranking never depends on
+        test samples. An array must be a permutation of the neurons, ordered from most to least
+        important. It is used in all folds and must be computed from other samples.
     fractions : sequence of float in (0, 1]
         Fractions of the neurons to keep. At least one neuron is kept.
     mode : {"zero", "mean", "remove"}, default="zero"
@@ -111,19 +111,21 @@ def ablation_curve(
         estimator is trained again on those that are kept. For a Pipeline that standardizes, "mean"
         corresponds to zero after the scaler.
     keep : {"top", "random", "bottom"} or sequence of them
-        Which end of the ranking to keep, or neurons drawn at random.
+        Whether to keep the top or the bottom of the ranking, or neurons drawn at random.
     cv : int, splitter, iterable or None, default=None
         As in :func:`layerwise_scores`.
     groups : array-like of shape (n_samples,), default=None
-        Samples of a group are never split between training and test.
+        Groups of the samples, which are never split between training and test.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     random_state : int, RandomState instance or None, default=None
-        Controls the random neurons, which are drawn again for each fold.
+        Controls the random neurons, which are drawn again for each fold. Pass an int for
+        reproducible output across multiple function calls.
     n_jobs : int, default=None
-        Number of jobs of joblib, which run one fold at a time.
+        Number of jobs to run in parallel, one for each fold. None means 1 unless in a
+        ``joblib.parallel_backend`` context. -1 means using all processors.
     verbose : int, default=0
-        Whether to show a progress bar.
+        Verbosity level. If positive, show a progress bar.
 
     Returns
     -------
@@ -135,7 +137,7 @@ def ablation_curve(
         If lengths differ, a fraction is outside (0, 1], `mode` or `keep` are unknown, the ranking
         is not a permutation of the neurons, or a frozen estimator would have to be trained.
     TypeError
-        If `ranking` has no ``ranking_`` after ``fit``.
+        If `ranking` does not have the attribute ``ranking_`` after ``fit``.
 
     Warns
     -----
@@ -161,7 +163,7 @@ def ablation_curve(
     counts = _counts(fractions, activations.shape[1])
     keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):
-        raise ValueError(f"keep must contain some of {', '.join(KEEP)}, got {list(keep)}.")
+        raise ValueError(f"keep must contain one or more of {', '.join(KEEP)}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
         ranking = _check_permutation(ranking, activations.shape[1])
     if mode == "remove":
@@ -197,13 +199,15 @@ def _ablate_fold(
     scorer: Scorer,
     seed: int,
 ) -> tuple[float, dict[str, list[float]]]:
-    """Return the score with all neurons, and the scores of each selection by its name."""
+    """Return the score with all neurons, and the scores of each selection by name."""
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    if hasattr(ranking, "fit"):  # on another copy, since a step may work in place
+    if hasattr(ranking, "fit"):  # on another copy, because a step may modify X in place
         ranking = clone(ranking).fit(X[train], y_train)
         if not hasattr(ranking, "ranking_"):
-            raise TypeError(f"{type(ranking).__name__} has no ranking_ after fit.")
+            raise TypeError(
+                f"{type(ranking).__name__} does not have the attribute ranking_ after fit."
+            )
         ranking = ranking.ranking_
     orders = {
         "top": ranking,
@@ -235,8 +239,7 @@ def _check_permutation(ranking: ArrayLike, n_neurons: int) -> NDArray[np.intp]:
     ranking = np.asarray(ranking)
     if ranking.dtype.kind not in "iu" or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise ValueError(
-            f"ranking must list each of the {n_neurons} neurons once, the most important one "
-            "first, or be an estimator with ranking_ after fit; got an array of "
-            f"{ranking.size} values of dtype {ranking.dtype}."
+            f"ranking must contain each of the {n_neurons} neurons once, or be an estimator with "
+            f"ranking_ after fit, got an array of {ranking.size} values of dtype {ranking.dtype}."
         )
     return ranking

@@ -1,4 +1,4 @@
-"""Control tasks: random labels that a probe can only memorize."""
+"""Control tasks: random labels, which a probe can only memorize."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .._labels import check_labels
 from .._validation import check_words, validate_params
 from .._warnings import warn
 
-# With this share of test words of unseen types or more, memory helps so rarely that the control
-# score is that of guessing, and the selectivity is the score above guessing.
+# From this share of test words of unseen types, memorization is so rarely possible that the control
+# score is the chance level, and the selectivity is the score above chance.
 _TOO_MANY_UNSEEN = 0.9
 _MANY_LABELS = 10
 
@@ -38,7 +38,7 @@ class ControlTask:
     classes : ndarray of shape (n_labels,)
         The labels to draw from.
     probabilities : ndarray of shape (n_labels,)
-        Their probabilities.
+        Probabilities of the labels.
     seed : int
         Seed for the labels of word types that are not in `mapping`.
 
@@ -85,7 +85,7 @@ class ControlTask:
         Raises
         ------
         ValueError
-            If a word type has no label, or `on_unseen` is unknown.
+            If a word type does not have a label, or `on_unseen` is unknown.
         """
         if on_unseen not in ("error", "draw"):
             raise ValueError(f"on_unseen must be 'error' or 'draw', got {on_unseen!r}.")
@@ -96,8 +96,8 @@ class ControlTask:
                 continue
             if on_unseen == "error":
                 raise ValueError(
-                    f"The control task has no label for words[{position}] = {word!r}. Make the "
-                    "task with all words, including those of the test set, or pass "
+                    f"The control task does not have a label for words[{position}] = {word!r}. "
+                    "Create the task with all words, including those of the test set, or pass "
                     "on_unseen='draw'."
                 )
             drawn[word] = self._draw(word)
@@ -116,7 +116,7 @@ class ControlTask:
 
 
 def _spelled(word: Hashable) -> str:
-    """Return a text that is the same for equal words, and in every process."""
+    """Return a text that is the same for equal words and in every process."""
     if isinstance(word, Number):
         return str(hash(word))  # 5, 5.0 and np.int64(5) are equal
     if isinstance(word, tuple):
@@ -150,13 +150,14 @@ def make_control_task(
     words : sequence of n_words words
         Word types are distinguished by their spelling, including case.
     y : array-like of shape (n_words,)
-        Labels of the real task. If they are numbers, each word type gets one of them.
+        Labels of the real task. If they are numbers, one of them is assigned to each word type.
     n_labels : int, default=None
-        Draw only from the `n_labels` most frequent labels of y. None draws from all.
+        Number of labels to draw from, the most frequent ones in y. If None, draw from all labels.
     distribution : {"empirical", "uniform"}, default="empirical"
         Whether to draw labels with their frequency in y, or with equal probability.
     random_state : int, RandomState instance or None, default=None
-        Controls the random labels.
+        Controls the random labels. Pass an int for reproducible output across multiple function
+        calls.
 
     Returns
     -------
@@ -173,7 +174,7 @@ def make_control_task(
     Warns
     -----
     UserWarning
-        If there are more labels than word types, as when words and y are swapped.
+        If there are more labels than word types, which may mean that words and y are swapped.
 
     References
     ----------
@@ -208,7 +209,7 @@ def make_control_task(
     drawn = generator.choice(classes, size=len(places), p=probabilities)
     if (drawn == drawn[0]).all():
         raise ValueError(
-            f"All {len(places)} word types drew the label {drawn.tolist()[0]!r}, so that there is "
+            f"All {len(places)} word types drew the label {drawn.tolist()[0]!r}, so there is "
             "nothing to learn. Use more words, another random_state, or distribution='uniform'."
         )
     mapping = dict(zip(places, drawn.tolist(), strict=True))
@@ -221,13 +222,15 @@ def _classes(y: NDArray, n_labels: int | None) -> tuple[NDArray, NDArray[np.intp
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(
-            "A control task needs at least two labels, but y contains only "
+            "A control task requires at least 2 labels, but y contains only "
             f"{classes.tolist()[0]!r}."
         )
     if n_labels is None:
         return classes, counts
     if n_labels > len(classes):
-        raise ValueError(f"n_labels={n_labels}, but y contains {len(classes)} labels.")
+        raise ValueError(
+            f"n_labels must be at most the number of labels in y, {len(classes)}, got {n_labels}."
+        )
     frequent = np.sort(np.argsort(-counts, kind="stable")[:n_labels])
     return classes[frequent], counts[frequent]
 
@@ -240,12 +243,12 @@ def unseen_rates(types: NDArray[np.intp], splits: Sequence[tuple[Any, Any]]) -> 
 
 
 def warn_about_unseen_types(rates: NDArray[np.float64]) -> None:
-    """Warn if a control task cannot be learned, since almost all test types are unseen."""
+    """Warn if a control task cannot be learned because almost all test types are unseen."""
     n_folds = int((rates >= _TOO_MANY_UNSEEN).sum())
     if n_folds:
         warn(
             f"In {n_folds} of {len(rates)} folds, {_TOO_MANY_UNSEEN:.0%} of the test words or "
             f"more (up to {rates.max():.1%}) are of word types that were not seen during "
-            "training. There, the control task cannot be learned, and the selectivity only "
-            "measures the score above guessing. Split by sentences instead of word types."
+            "training. In these folds, the control task cannot be learned, and the selectivity "
+            "only measures the score above chance. Split by sentences instead of word types."
         )

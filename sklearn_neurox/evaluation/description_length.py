@@ -1,4 +1,4 @@
-"""Minimum description length: how many bits the labels take if a probe helps to encode them."""
+"""Minimum description length: number of bits of the labels if a probe helps to encode them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ._samples import check_samples, take_samples
 
 # Those of Voita and Titov (2020).
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
-# How far from 1 the probabilities of a sample may sum: they may be float32, or rounded to 3 digits.
+# Tolerance for sums of probabilities, which may be float32 or rounded to 3 digits.
 _SUM_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Codelength:
-    """Bits of the labels, encoded block by block; the result of :func:`codelength`.
+    """Bits of the labels, encoded block by block, as returned by :func:`codelength`.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Codelength:
 
     @property
     def compression(self) -> float:
-        """Uniform bits divided by bits; below 1, the probe is worse than the uniform code."""
+        """Uniform bits divided by bits. Below 1, the probe is worse than the uniform code."""
         return self.uniform_bits / self.bits
 
     def to_frame(self) -> Any:
@@ -119,12 +119,13 @@ def codelength(
     ----------
     estimator : classifier with ``predict_proba``
         Possibly a Pipeline. It is cloned, and trained once per block, on as few samples as the
-        first block contains. Confident errors are expensive: choose its regularization.
+        first block contains. Confident errors are expensive, so its regularization should be chosen
+        carefully.
     X : array-like of shape (n_samples, n_neurons)
         Activations, or any other input of the estimator, such as a sparse matrix, or words before
         a ``OneHotEncoder``.
     y : array-like of shape (n_samples,)
-        Labels. K is the number of distinct ones.
+        Labels. K is the number of distinct labels.
     fractions : sequence of float in (0, 1]
         Fractions of the samples at which blocks end, increasing up to 1. The first block contains
         at least one sample.
@@ -132,11 +133,13 @@ def codelength(
         Samples of a group, such as a sentence, are encoded in the same block: that of the first
         one.
     random_state : int, RandomState instance or None, default=None
-        Controls the order of the samples, or of the groups.
+        Controls the shuffling of the samples, or of the groups. Pass an int for reproducible output
+        across multiple function calls.
     n_jobs : int, default=None
-        Number of jobs of joblib, which run one block at a time.
+        Number of jobs to run in parallel, one for each block. None means 1 unless in a
+        ``joblib.parallel_backend`` context. -1 means using all processors.
     verbose : int, default=0
-        Whether to show a progress bar.
+        Verbosity level. If positive, show a progress bar.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def codelength(
     Raises
     ------
     TypeError
-        If the estimator has no ``predict_proba``.
+        If the estimator does not have ``predict_proba``.
     ValueError
         If lengths differ, X contains NaN or infinity, y has a single class, there is a single
         group, `fractions` do not increase up to 1, or the estimator does not predict
@@ -203,7 +206,7 @@ def _check_fractions(fractions: ArrayLike) -> NDArray[np.float64]:
     if not valid or not (np.diff(fractions) > 0).all():
         raise ValueError(
             "fractions must be a list of numbers in (0, 1] that increase up to 1, so that all "
-            f"labels are encoded; got {fractions}."
+            f"labels are encoded, got {fractions}."
         )
     return fractions
 
@@ -217,7 +220,7 @@ def _shuffle(
     names, members = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise ValueError(
-            f"codelength needs at least two groups, since no probe is trained on a part of a "
+            "codelength requires at least 2 groups, because no probe is trained on part of a "
             f"group, but all {n_samples} samples are in group {names.tolist()[0]!r}."
         )
     places = generator.permutation(len(names))
@@ -226,7 +229,7 @@ def _shuffle(
 
 
 def _block_ends(fractions: NDArray[np.float64], breaks: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the number of samples at the end of each block: the next break, to keep groups."""
+    """Return the number of samples at the end of each block, which is at the end of a group."""
     wanted = np.maximum(1, np.rint(fractions * breaks[-1])).astype(np.intp)
     return breaks[np.searchsorted(breaks, wanted)]
 
@@ -248,8 +251,8 @@ def _block_bits(
     except Exception as error:
         error.add_note(
             f"The error occurred in a block of codelength, where {type(estimator).__name__} was "
-            f"trained on {len(train)} samples of {len(np.unique(codes[train]))} classes. With a "
-            "larger first fraction, it is trained on more."
+            f"trained on {len(train)} samples of {len(np.unique(codes[train]))} classes. A larger "
+            "first fraction increases the number of samples."
         )
         raise
     return float(-np.log2(probabilities[np.arange(len(test)), codes[test]]).sum())
@@ -281,7 +284,7 @@ def _label_probabilities(
 def _check_probabilities(
     probabilities: ArrayLike, seen: NDArray, classes: NDArray, n_samples: int
 ) -> NDArray[np.float64]:
-    """Check probabilities, and normalize them beyond the precision of float32."""
+    """Check probabilities, and normalize them in float64."""
     if not np.isin(seen, classes).all():
         raise ValueError(
             "The estimator has classes that do not occur in y: "
@@ -296,8 +299,7 @@ def _check_probabilities(
     sums = probabilities.sum(axis=1, keepdims=True)
     if not ((probabilities >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise ValueError(
-            "predict_proba must return probabilities, which are not negative and sum to 1, got "
-            f"sums from {sums.min():.3g} to {sums.max():.3g} and a minimum of "
-            f"{probabilities.min():.3g}."
+            "predict_proba must return non-negative probabilities that sum to 1, got sums from "
+            f"{sums.min():.3g} to {sums.max():.3g} and a minimum of {probabilities.min():.3g}."
         )
     return probabilities / sums

@@ -28,7 +28,7 @@ from .scorers import Scorer, Scoring, metric_name
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerwiseScores:
-    """Scores of a probe on each layer; the result of :func:`layerwise_scores`.
+    """Scores of a probe on each layer, as returned by :func:`layerwise_scores`.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class LayerwiseScores:
     metric : str, default="score"
         Name of the metric.
     layers : tuple of n_layers int or str, default=None
-        The layers. None numbers them from 0.
+        The layers. If None, they are numbered from 0.
     other_scores : dict of str to ndarray
         Scores of the other controls by name: those of the estimator on other activations, of shape
         (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
@@ -67,7 +67,9 @@ class LayerwiseScores:
     def selectivity(self) -> NDArray[np.float64]:
         """Score minus control score, of shape (n_layers, n_folds)."""
         if self.control_scores is None:
-            raise ValueError("There are no control scores. Call layerwise_scores(control=...).")
+            raise ValueError(
+                "There are no control scores. Call layerwise_scores with a control task as control."
+            )
         return self.scores - self.control_scores
 
     @property
@@ -80,7 +82,7 @@ class LayerwiseScores:
 
     @property
     def best_layer(self) -> Layer:
-        """The layer with the highest mean score; the first one among equals."""
+        """The layer with the highest mean score, or the first of several such layers."""
         assert self.layers is not None
         means = self.scores.mean(axis=1)
         if np.isnan(means).any():
@@ -132,22 +134,23 @@ def layerwise_scores(
     estimator : estimator
         A classifier or regressor, possibly a Pipeline. It is cloned.
     X : array-like of shape (n_samples, n_neurons)
-        Activations. If X is a DataFrame with names such as ``layer_3_neuron_17``, as from
-        ``set_output``, the names determine the layer of each column. Otherwise, each layer is a
-        run of n_neurons / n_layers columns.
+        Activations. If X is a DataFrame with names such as ``layer_3_neuron_17``, for example from
+        ``set_output``, the names determine the layer of each column. Otherwise, each layer is a run
+        of n_neurons / n_layers columns.
     y : array-like of shape (n_samples,)
-        Labels or numbers.
+        Labels or target values.
     n_layers : int, default=None
-        Number of layers in X. It is needed only if X has no names and `layers` is None.
+        Number of layers in X. Required only if X does not have names and `layers` is None.
     layers : sequence of int or str, default=None
-        The layers to score. By default all, which are numbered from 0 if X has no names. If X has
-        neither names nor `n_layers`, these are all layers of X, as in ``tokens.layers``; with
-        ``n_layers=13, layers=[4, 8]``, two of the 13 layers are scored.
+        Layers to score. If None, score all layers, which are numbered from 0 if X does not have
+        names. If X has neither names nor `n_layers`, these are all layers of X, as in
+        ``tokens.layers``; with ``n_layers=13, layers=[4, 8]``, two of the 13 layers are scored.
     cv : int, splitter, iterable or None, default=None
         As in ``cross_val_score``, except that with `groups`, None and an int mean a GroupKFold, so
         that groups are not silently ignored.
     groups : array-like of shape (n_samples,), default=None
-        Samples of a group are never split between training and test; pass the sentence ids.
+        Groups of the samples, which are never split between training and test. Pass the sentence
+        ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     control : ControlTask, or dict of str to control, default=None
@@ -160,9 +163,10 @@ def layerwise_scores(
         - the n_samples words: a table predicts for each word type its most frequent label, or its
           mean, in training, and that of all samples for types that are missing in training.
     n_jobs : int, default=None
-        Number of jobs of joblib.
+        Number of jobs to run in parallel. None means 1 unless in a ``joblib.parallel_backend``
+        context. -1 means using all processors.
     verbose : int, default=0
-        Whether to show a progress bar.
+        Verbosity level. If positive, show a progress bar.
 
     Returns
     -------
@@ -180,8 +184,8 @@ def layerwise_scores(
     Warns
     -----
     UserWarning
-        If almost no test words are of a type seen during training, so that the control task
-        cannot be learned: see :func:`selectivity_score`.
+        If almost no test words are of a type seen during training, in which case the control task
+        cannot be learned. See :func:`selectivity_score`.
     UnseenLabelsWarning
         If test samples have labels that were not seen during training.
 
@@ -215,7 +219,7 @@ def layerwise_scores(
     if controls.task is not None:
         warn_about_unseen_types(unseen_rates(controls.task.types, splits))
 
-    # The fast ones first: a scorer that does not suit the estimator fails here.
+    # The fast scores are first, so that a scorer that does not suit the estimator fails early.
     baseline = _fold_scores(majority(estimator), activations[:, :1], y, splits, scorer)
     tables = {
         name: _fold_scores(word_type_table(estimator), words, y, splits, scorer)
@@ -247,7 +251,7 @@ def layerwise_scores(
 
 
 def _in_order(X: NDArray, order: NDArray[np.intp]) -> NDArray:
-    """Return the columns of all layers, one layer after the other; X itself if it is in order."""
+    """Return the columns of all layers, one layer after the other, or X itself if in order."""
     if np.array_equal(order, np.arange(X.shape[1])):
         return X
     return np.take(X, order, axis=1)  # unlike X[:, order], in C order
@@ -269,8 +273,8 @@ def _layer_scores(
 def _fit_layers(estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp]) -> list[Any]:
     """Fit a clone on each layer, which is a run of columns.
 
-    Linear probes, also as the last step of a Pipeline, train together: Adam takes the same steps
-    on all of them, and small matrix products are cheaper in a batch.
+    Linear probes, including those in the last step of a Pipeline, are trained together: Adam takes
+    the same steps on all of them, and small matrix products are cheaper in a batch.
     """
     layers = np.split(X, ends, axis=1)
     fitted = [clone(estimator) for _ in layers]

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from .._labels import check_labels, check_numbers, kind_of
 
-# Relative to the mean, smaller deviations are rounding errors. The limit is that of scipy.
+# Relative to the mean, smaller deviations are rounding errors. SciPy uses the same limit.
 _CONSTANT = 1e-13
 Average: TypeAlias = Literal["binary", "micro", "macro", "weighted"]
 
@@ -35,7 +35,7 @@ def accuracy_and_f1(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels.
+        True labels.
     y_pred : array-like of shape (n_samples,)
         Predicted labels.
     average : {"binary", "micro", "macro", "weighted"}, default="binary"
@@ -46,7 +46,7 @@ def accuracy_and_f1(
     zero_division : float, default=0.0
         F1 of a class that occurs neither in y_true nor in y_pred.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples.
+        Sample weights.
 
     Returns
     -------
@@ -83,17 +83,18 @@ def pearson(
 ) -> float:
     """Return the Pearson correlation.
 
-    It is defined as 0.0 if the targets or the predictions are constant up to rounding, since a
-    constant prediction explains nothing. The NaN and the warning of scipy would disturb a search.
+    It is defined as 0.0 if the targets or the predictions are constant up to rounding, because a
+    constant prediction explains nothing. SciPy returns NaN with a warning, which would disrupt a
+    search.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Numbers.
+        True values.
     y_pred : array-like of shape (n_samples,)
-        Predicted numbers.
+        Predicted values.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples.
+        Sample weights.
 
     Returns
     -------
@@ -129,16 +130,16 @@ def pearson(
 
 
 def spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Return the Spearman correlation: that of the ranks, where ties have their mean rank.
+    """Return the Spearman correlation, which is the correlation of ranks. Ties have mean ranks.
 
     It is defined as 0.0 if the targets or the predictions are constant.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Numbers.
+        True values.
     y_pred : array-like of shape (n_samples,)
-        Predicted numbers.
+        Predicted values.
 
     Returns
     -------
@@ -168,9 +169,9 @@ def pearson_and_spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Numbers.
+        True values.
     y_pred : array-like of shape (n_samples,)
-        Predicted numbers.
+        Predicted values.
 
     Returns
     -------
@@ -209,7 +210,7 @@ def f1(
     zero_division: float = 0.0,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the F1 of one class, or an average over classes; see :func:`accuracy_and_f1`."""
+    """Return the F1 of one class, or an average over classes. See :func:`accuracy_and_f1`."""
     if average not in get_args(Average):
         raise ValueError(
             f"average must be 'binary', 'micro', 'macro' or 'weighted', got {average!r}."
@@ -222,7 +223,7 @@ def f1(
             y_true,
             y_pred,
             average=average,
-            # scikit-learn warns about a pos_label that it does not need.
+            # scikit-learn warns about a pos_label that it does not use.
             pos_label=pos_label if average == "binary" else 1,
             zero_division=zero_division,
             sample_weight=sample_weight,
@@ -233,7 +234,7 @@ def f1(
 def matthews_corrcoef(
     y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Return the Matthews correlation; 0.0 if the labels or the predictions are constant."""
+    """Return the Matthews correlation, or 0.0 if the labels or the predictions are constant."""
     y_true, y_pred = _check_label_pairs(y_true, y_pred, "matthews_corrcoef")
     if len(np.unique(y_true)) == 1 or len(np.unique(y_pred)) == 1:
         return 0.0  # as in scikit-learn, but without its warning
@@ -261,7 +262,7 @@ def compute_score(y_true: ArrayLike, y_pred: ArrayLike, metric: str, **options: 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels or numbers. A column, (n_samples, 1), is flattened.
+        True labels or values. A column, (n_samples, 1), is flattened.
     y_pred : array-like of shape (n_samples,)
         Predictions.
     metric : str
@@ -353,13 +354,13 @@ def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label: Any) -> None:
     labels = np.union1d(y_true, y_pred).tolist()
     if len(labels) > 2:
         raise ValueError(
-            f"average='binary' needs two classes, but there are {len(labels)}. Use "
+            f"average='binary' requires 2 classes, but there are {len(labels)}. Use "
             "average='macro', 'micro' or 'weighted'."
         )
-    # y may contain a single class, which need not be the positive one.
+    # y may contain a single class, which may be the negative one.
     is_other_kind = kind_of(pos_label) != kind_of(labels[0])
     if is_other_kind or (len(labels) == 2 and pos_label not in labels):
-        raise ValueError(f"pos_label={pos_label!r} is not one of the labels {labels}.")
+        raise ValueError(f"pos_label must be one of the labels {labels}, got {pos_label!r}.")
 
 
 def _one_of(metrics: Mapping[str, Any]) -> str:

@@ -42,14 +42,14 @@ class PartScore(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbeReport:
-    """Scores, predictions and mistakes of a probe; the result of :func:`probe_report`.
+    """Scores, predictions and mistakes of a probe, as returned by :func:`probe_report`.
 
     Parameters
     ----------
     metric : str
-        Name of the main metric, that of `score`.
+        Name of the main metric, which is the metric of `score`.
     scores : dict of str to Score
-        Scores with their intervals: for a classifier `metric` and the accuracy, for a regressor
+        Scores with their intervals: `metric` and the accuracy for a classifier, and for a regressor
         "r2", "pearson" and "spearman".
     confidence : float
         Confidence level of all intervals.
@@ -104,7 +104,7 @@ class ProbeReport:
         Returns
         -------
         list of (label, prediction, n_samples)
-            The most frequent one first.
+            Pairs of a label and a prediction, ordered by decreasing frequency.
 
         Raises
         ------
@@ -112,7 +112,10 @@ class ProbeReport:
             If the probe is a regressor.
         """
         if self.confusion_matrix is None:
-            raise ValueError("mistakes needs the report of a classifier, but this is a regressor.")
+            raise ValueError(
+                "mistakes requires the report of a classifier, but this is the report of a "
+                "regressor."
+            )
         labels = [each.label for each in self.per_class]
         wrong = self.confusion_matrix - np.diag(np.diag(self.confusion_matrix))
         cells = np.argsort(-wrong, axis=None, kind="stable")[:n_pairs].tolist()
@@ -143,7 +146,7 @@ class ProbeReport:
         return pandas.DataFrame(self._columns())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as dicts, lists, numbers and strings, for ``json.dumps``.
+        """Convert the report to dicts, lists, numbers and strings, which can be stored as JSON.
 
         Returns
         -------
@@ -223,11 +226,11 @@ def probe_report(
     y : array-like of shape (n_samples,)
         Labels, which must be classes of the classifier, or numbers.
     words : sequence of n_samples words, default=None
-        The word of each sample, to show next to its prediction.
+        Word of each sample, which is shown next to its prediction.
     sentence_ids : array-like of shape (n_samples,), default=None
-        The sentence of each sample. Words of a sentence are not independent, so the bootstrap
-        draws whole sentences. If None, it draws single samples, which makes the intervals too
-        narrow for running text.
+        Sentence of each sample. Words of a sentence are not independent, so the bootstrap draws
+        whole sentences. If None, it draws single samples, which makes the intervals too narrow for
+        running text.
     train_words : iterable of words, default=None
         The training words. Words of a type that occurs among them are scored separately from all
         others. Types are distinguished by their spelling, including case. Requires `words`.
@@ -240,7 +243,8 @@ def probe_report(
     confidence : float in (0, 1), default=0.95
         Confidence level of the percentile intervals.
     random_state : int, RandomState instance or None, default=None
-        Controls which sentences are drawn.
+        Controls which sentences are drawn. Pass an int for reproducible output across multiple
+        function calls.
 
     Returns
     -------
@@ -260,10 +264,11 @@ def probe_report(
 
     Notes
     -----
-    Of the scores of a class, only F1 has an interval, since it reflects both kinds of mistake. The
+    Of the scores of a class, only F1 has an interval, because it reflects both kinds of errors. The
     interval ignores resamples without the class. A class that occurs in fewer than five sentences
-    has no interval, since its few distinct resamples would seem too certain. With few sentences,
-    percentile intervals are approximate: with ten, the coverage of a 95 % interval is lower.
+    has no interval, because the interval would be too narrow with so few distinct resamples. With
+    few sentences, percentile intervals are approximate: with ten, the coverage of a 95% interval is
+    lower.
 
     Examples
     --------
@@ -281,7 +286,7 @@ def probe_report(
     metric = _check_estimator(estimator, metric)
     words = None if words is None else check_words(words, name="words")
     if train_words is not None and words is None:
-        raise ValueError("train_words requires words: pass the word of each sample as well.")
+        raise ValueError("train_words requires words. Pass the word of each sample as well.")
     types = None if train_words is None else set(check_words(train_words, name="train_words"))
     if sentence_ids is not None:
         sentence_ids = check_labels(sentence_ids, name="sentence_ids")
@@ -298,7 +303,7 @@ def probe_report(
     return ProbeReport(
         metric=metric,
         confidence=float(confidence),
-        labels=labels.copy(),  # later changes of y do not change the report
+        labels=labels.copy(),  # copied, so that later changes to y do not change the report
         words=words,
         sentence_ids=sentence_ids,
         **found,
@@ -327,10 +332,10 @@ def _part_scores(
 
 
 def _check_estimator(estimator: Any, metric: str | None) -> str:
-    """Check that an estimator is fitted and suits the metric; return the name of the metric."""
+    """Check that an estimator is fitted and suits the metric, and return the metric."""
     name = type(estimator).__name__
     if getattr(estimator, "refit", True) is False:
-        raise ValueError(f"This {name} has refit=False, so that it contains no fitted estimator.")
+        raise ValueError(f"This {name} has refit=False, so it does not contain a fitted estimator.")
     if not hasattr(estimator, "predict") or not (
         is_classifier(estimator) or is_regressor(estimator)
     ):
@@ -339,8 +344,8 @@ def _check_estimator(estimator: Any, metric: str | None) -> str:
         check_is_fitted(estimator)
     except NotFittedError as error:
         raise NotFittedError(
-            f"This {name} is not fitted. probe_report scores a fitted probe on other samples: call "
-            "fit with the training samples first."
+            f"This {name} is not fitted. probe_report scores a fitted probe on other samples. "
+            "Call fit with the training samples first."
         ) from error
     known = CLASSIFIER_METRICS if is_classifier(estimator) else REGRESSOR_METRICS
     metric = known[0] if metric is None else metric
@@ -350,7 +355,7 @@ def _check_estimator(estimator: Any, metric: str | None) -> str:
     classes = np.asarray(estimator.classes_).tolist() if kind == "classifier" else []
     if metric in BINARY_METRICS and (len(classes) != 2 or 1 not in classes):
         raise ValueError(
-            f"{metric!r} needs two classes, of which the positive one is 1, but {name} has the "
+            f"{metric!r} requires 2 classes, of which the positive one is 1, but {name} has the "
             f"classes {classes[:_N_SHOWN]}. Use 'f1_macro' or 'f1_weighted' for other classes."
         )
     return metric

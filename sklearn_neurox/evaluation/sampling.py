@@ -32,14 +32,15 @@ def balanced_indices(
     y : array-like of shape (n_samples_in,)
         Labels, of at least two classes.
     n_samples : int, default=None
-        Number of samples per class. None means the size of the smallest class.
+        Number of samples per class. If None, use the size of the smallest class.
     random_state : int, RandomState instance or None, default=None
-        Controls which samples are drawn.
+        Controls which samples are drawn. Pass an int for reproducible output across multiple
+        function calls.
 
     Returns
     -------
     ndarray of int of shape (n_classes * n_samples,)
-        Sorted, so that samples keep their order. Use the same indices for ``X[indices]``,
+        Sorted indices, so samples keep their order. Use the same indices for ``X[indices]``,
         ``y[indices]`` and ``words[indices]``.
 
     Raises
@@ -59,7 +60,10 @@ def balanced_indices(
         n_samples = int(sizes.min())
     if n_samples > sizes.min():
         rare = {str(classes[c]): int(sizes[c]) for c in np.flatnonzero(sizes < n_samples)}
-        raise ValueError(f"n_samples={n_samples}, but some classes have fewer samples: {rare}.")
+        raise ValueError(
+            f"n_samples must be at most the size of the smallest class, got {n_samples}. Classes "
+            f"with fewer samples: {rare}."
+        )
     generator = check_random_state(random_state)
     drawn = [
         generator.choice(np.flatnonzero(codes == c), n_samples, replace=False)

@@ -1,4 +1,4 @@
-"""Scorers: from the name of a metric to a callable, and back."""
+"""Scorers: conversion between names of metrics and callables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ def get_scorer(name: str, **options: Any) -> Any:
     name : str
         A metric of :func:`compute_score`, or any name in ``sklearn.metrics.get_scorer_names()``.
     **options
-        Options of the metric, as in :func:`compute_score`. The scorers of scikit-learn have none.
+        Options of the metric, as in :func:`compute_score`. The scorers of scikit-learn do not have
+        options.
 
     Returns
     -------
     callable
-        To be called with an estimator, X and y; greater is better.
+        Callable with the arguments estimator, X and y. Greater values are better.
 
     Raises
     ------
@@ -63,13 +64,13 @@ def get_scorer(name: str, **options: Any) -> Any:
         )
     if options:
         raise TypeError(
-            f"The scorer {name!r} of scikit-learn has no options, got {', '.join(options)}."
+            f"The scorer {name!r} of scikit-learn does not have options, got {', '.join(options)}."
         )
     return sklearn.metrics.get_scorer(name)
 
 
 def check_scorer(estimator: Any, scoring: Any) -> Scorer:
-    """Return the scorer that `scoring` means for an estimator: one number, greater is better."""
+    """Return the scorer that `scoring` specifies for an estimator."""
     if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
         raise ValueError(
             f"scoring must be one metric, a name or a callable, got {type(scoring).__name__} "
@@ -77,8 +78,8 @@ def check_scorer(estimator: Any, scoring: Any) -> Scorer:
         )
     if not hasattr(estimator, "predict"):
         raise TypeError(
-            "estimator must be a classifier or a regressor, but "
-            f"{type(estimator).__name__} has no method predict."
+            f"estimator must be a classifier or a regressor, but {type(estimator).__name__} does "
+            "not have the method predict."
         )
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         scoring = get_scorer(scoring)  # a metric of NeuroX, or an error that lists the names
@@ -86,7 +87,7 @@ def check_scorer(estimator: Any, scoring: Any) -> Scorer:
 
 
 def metric_name(estimator: Any, scoring: Scoring) -> str:
-    """Return the name of the metric that `scoring` means for an estimator."""
+    """Return the name of the metric that `scoring` specifies for an estimator."""
     if scoring is None:
         scoring = getattr(last_step(estimator), "scoring", None)  # of a search
     if scoring is None:
@@ -95,5 +96,5 @@ def metric_name(estimator: Any, scoring: Scoring) -> str:
 
 
 def last_step(estimator: Any) -> Any:
-    """Return the last step of a Pipeline; any other estimator itself."""
+    """Return the last step of a Pipeline, or any other estimator itself."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator

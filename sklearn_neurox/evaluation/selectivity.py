@@ -1,4 +1,4 @@
-"""Selectivity: how much better a probe learns a task than random labels of the same words."""
+"""Selectivity: score of a probe on a task minus its score on random labels of the same words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _TaskAndControl:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selectivity(_TaskAndControl):
-    """Scores on a task and on its control task; the result of :func:`selectivity_score`.
+    """Scores on a task and on its control task, as returned by :func:`selectivity_score`.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Selectivity(_TaskAndControl):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SelectivityCurve(_TaskAndControl):
-    """Selectivity for several values of a parameter; the result of :func:`selectivity_curve`.
+    """Selectivity for several values of a parameter, as returned by :func:`selectivity_curve`.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def selectivity_score(
     """Cross-validate an estimator on a task and, on the same folds, on a control task.
 
     The control task assigns to each word type a random label, drawn with the frequencies of y
-    (:func:`make_control_task`). A probe can score there only by memorizing words. A probe that
-    reads the property from the activations is selective: it scores much higher on the task [1]_.
+    (:func:`make_control_task`). A probe can solve it only by memorizing words. A probe that reads
+    the property from the activations is selective: it scores much higher on the task [1]_.
 
     Parameters
     ----------
@@ -150,21 +150,24 @@ def selectivity_score(
     X : array-like of shape (n_samples, n_neurons)
         Activations, or any other input of the estimator.
     y : array-like of shape (n_samples,)
-        Labels or numbers.
+        Labels or target values.
     words : sequence of n_samples words
         Word types are distinguished by their spelling, including case.
     cv : int, splitter, iterable or None, default=None
         As in :func:`layerwise_scores`. Folds are stratified by y, for the control task as well.
     groups : array-like of shape (n_samples,), default=None
-        Samples of a group are never split between training and test; pass the sentence ids.
+        Groups of the samples, which are never split between training and test. Pass the sentence
+        ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     random_state : int, RandomState instance or None, default=None
-        Controls the random labels.
+        Controls the random labels. Pass an int for reproducible output across multiple function
+        calls.
     n_jobs : int, default=None
-        Number of jobs of joblib, which run one fold of one task at a time.
+        Number of jobs to run in parallel, one for each fold of each task. None means 1 unless in a
+        ``joblib.parallel_backend`` context. -1 means using all processors.
     verbose : int, default=0
-        Whether to show a progress bar.
+        Verbosity level. If positive, show a progress bar.
 
     Returns
     -------
@@ -182,8 +185,9 @@ def selectivity_score(
     Warns
     -----
     UserWarning
-        If in some fold 90 % of the test words or more are of types that were not seen during
-        training. There is almost nothing to memorize then, and the difference is meaningless.
+        If, in some fold, at least 90% of the test words are of types that were not seen during
+        training. In this case, there is almost nothing to memorize, and the difference is
+        meaningless.
     UnseenLabelsWarning
         If test samples have labels that were not seen during training.
 
@@ -252,7 +256,7 @@ def selectivity_curve(
     Raises
     ------
     ValueError
-        As in :func:`selectivity_score`, and if the estimator has no such parameter or
+        As in :func:`selectivity_score`, and if the estimator does not have the parameter or
         `param_range` is empty.
 
     Warns
@@ -283,8 +287,8 @@ def selectivity_curve(
     """
     if param_name not in estimator.get_params():
         raise ValueError(
-            f"{type(estimator).__name__} has no parameter {param_name!r}. Its parameters are "
-            f"{sorted(estimator.get_params())}."
+            f"param_name={param_name!r} is not a parameter of {type(estimator).__name__}. Its "
+            f"parameters are {sorted(estimator.get_params())}."
         )
     values = param_range.tolist() if isinstance(param_range, np.ndarray) else list(param_range)
     if not values:

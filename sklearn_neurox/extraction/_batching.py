@@ -14,16 +14,16 @@ _SIMILAR = 0.85  # of the length of the longest sentence of a batch
 def batches(
     encoded: list[EncodedSentence], batch_tokens: int, *, padding: bool = True
 ) -> Iterator[list[int]]:
-    """Yield batches of indices of sentences of similar length, or equal length without padding.
+    """Yield batches of indices of sentences of similar length, or of equal length if not padded.
 
-    A batch that is large enough to be worth a forward pass is closed early rather than padded by
-    more than a sixth.
+    A batch that is already large enough for an efficient forward pass is closed rather than padded
+    by more than a sixth.
     """
     lengths = [len(sentence.row_ids) for sentence in encoded]
     batch: list[int] = []
     for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
         if batch:
-            longest = lengths[batch[0]]  # to which the others are padded
+            longest = lengths[batch[0]]  # the others are padded to this length
             is_full = (len(batch) + 1) * longest > batch_tokens
             is_worth_it = len(batch) * longest >= _WORTH_A_FORWARD
             is_other = not padding and lengths[i] < longest

@@ -1,4 +1,4 @@
-"""Sentences as a tokenizer and a model see them."""
+"""Sentences encoded as sub-words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EncodedSentence(NamedTuple):
 
     sentence_id: int
     words: list[str]  # one per row
-    positions: list[int]  # of each row in the sentence; -1 for a special token
+    positions: list[int]  # of each row in the sentence, or -1 for a special token
     inputs: dict[str, list[int]]  # input_ids, and token_type_ids if the model uses them
     row_ids: list[int | None]  # one per sub-word
 
@@ -33,10 +33,10 @@ Alignment: TypeAlias = Callable[[Any, list[str], int], Aligned]
 
 
 def alignment_of(tokenizer: Any) -> Alignment:
-    """Choose how the sub-words of a word are found.
+    """Choose how to find the sub-words of each word.
 
     A fast tokenizer provides them as ``word_ids``, unless it joins words that are passed as a list,
-    as byte-level tokenizers without a prefix space do: then offsets in the text are used.
+    as byte-level tokenizers without a prefix space do. In that case, offsets in the text are used.
     """
     if not tokenizer.is_fast:
         return _by_pieces
@@ -63,9 +63,9 @@ def tokenize(
     index : int
         Index of the sentence in the corpus.
     align : callable, default=None
-        From :func:`alignment_of`, which is slow enough to be called once per corpus.
+        Returned by :func:`alignment_of`, which is slow and should be called only once per corpus.
     special_tokens : bool, default=False
-        Also create a row for each special token that the tokenizer adds.
+        Whether to also create a row for each special token that the tokenizer adds.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def tokenize(
     if dropped:
         position = min(dropped)
         raise ValueError(
-            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so that "
-            "it does not have an activation. Remove the word from the sentence, or replace it."
+            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so it "
+            "does not have an activation. Remove the word from the sentence, or replace it."
         )
     if not special_tokens:
         return EncodedSentence(index, words, list(range(len(words))), inputs, word_ids)
@@ -104,7 +104,7 @@ def tokenize(
 
 
 def _by_word_ids(tokenizer: Any, words: list[str], index: int) -> Aligned:
-    """Find the sub-words of words by the ``word_ids`` of a fast tokenizer."""
+    """Find the sub-words of words with the ``word_ids`` of a fast tokenizer."""
     encoding = tokenizer(
         words,
         is_split_into_words=True,
@@ -116,7 +116,7 @@ def _by_word_ids(tokenizer: Any, words: list[str], index: int) -> Aligned:
 
 
 def _by_offsets(tokenizer: Any, words: list[str], index: int) -> Aligned:
-    """Find the sub-words of words by their offsets in the text."""
+    """Find the sub-words of words from their offsets in the text."""
     text = " ".join(words)
     encoding = tokenizer(
         text,
@@ -133,8 +133,8 @@ def _by_offsets(tokenizer: Any, words: list[str], index: int) -> Aligned:
         own = {owners[i] for i in range(start, end) if text[i] != " "}
         if len(own) > 1:
             raise ValueError(
-                f"Sentence {index}: {type(tokenizer).__name__} makes a single sub-word of "
-                f"{text[start:end]!r}, which belongs to two words."
+                f"Sentence {index}: {type(tokenizer).__name__} combines {text[start:end]!r} into "
+                "a single sub-word, which belongs to two words."
             )
         word_ids.append(None if special or not own else own.pop())
     return _inputs_of(encoding), word_ids
@@ -143,8 +143,9 @@ def _by_offsets(tokenizer: Any, words: list[str], index: int) -> Aligned:
 def _by_pieces(tokenizer: Any, words: list[str], index: int) -> Aligned:
     """Find the sub-words of words with a tokenizer that does not report them.
 
-    The words are tokenized separately, and the result is compared with that of the sentence. A
-    space that is a sub-word of its own, as in models of characters or bytes, belongs to no word.
+    The words are tokenized separately, and the result is compared with that of the whole sentence.
+    A space that is a separate sub-word, as in models of characters or bytes, does not belong to any
+    word.
     """
     options = {"split_special_tokens": True, "verbose": False}
     space = tokenizer.tokenize(" ", **options)
@@ -163,13 +164,13 @@ def _by_pieces(tokenizer: Any, words: list[str], index: int) -> Aligned:
         if whole[before : before + len(ids)] == ids:
             return inputs, [None] * before + word_ids + [None] * (n_added - before)
     raise ValueError(
-        f"Sentence {index}: {type(tokenizer).__name__} tokenizes the sentence differently from its "
-        "words, so that sub-words cannot be assigned to words. Use a fast tokenizer."
+        f"Sentence {index}: {type(tokenizer).__name__} tokenizes the sentence differently from "
+        "its words, so sub-words cannot be assigned to words. Use a fast tokenizer."
     )
 
 
 def _inputs_of(encoding: Any) -> dict[str, list[int]]:
-    """Return the inputs of the model; the attention mask is built with the batch."""
+    """Return the inputs of the model. The attention mask is built together with the batch."""
     left_out = ("attention_mask", "offset_mapping", "special_tokens_mask")
     return {name: encoding[name] for name in encoding if name not in left_out}
 
@@ -177,7 +178,7 @@ def _inputs_of(encoding: Any) -> dict[str, list[int]]:
 def tokenize_text(
     tokenizer: Any, text: Sentence, index: int, *, pooling: str, limit: int | None
 ) -> EncodedSentence:
-    """Tokenize a whole sentence, with one row for the sub-words that `pooling` selects.
+    """Tokenize a whole sentence, with a single row for the sub-words that `pooling` selects.
 
     Parameters
     ----------
@@ -187,10 +188,10 @@ def tokenize_text(
     index : int
         Index of the sentence, for the error messages.
     pooling : {"mean", "cls", "last"}
-        Select all sub-words except special tokens, the special token at the beginning, or the last
-        sub-word.
+        Whether to select all sub-words except special tokens, the special token at the beginning,
+        or the last sub-word.
     limit : int or None
-        Number of sub-words after which the sentence is cut off.
+        Maximum number of sub-words, after which the sentence is truncated.
 
     Returns
     -------
@@ -201,12 +202,13 @@ def tokenize_text(
     TypeError
         If `text` is neither a string nor a list of words.
     ValueError
-        If `pooling` selects no sub-word.
+        If `pooling` does not select any sub-word.
     """
     joined = text if isinstance(text, str) else " ".join(check_sentence(text, index))
     if limit is not None and limit <= tokenizer.num_special_tokens_to_add():
         raise ValueError(
-            f"A limit of {limit} sub-words leaves no space for text beside the special tokens."
+            f"A limit of {limit} sub-words leaves no space for text in addition to the special "
+            "tokens."
         )
     encoding = tokenizer(
         joined,
@@ -219,11 +221,13 @@ def tokenize_text(
     special = np.array(encoding["special_tokens_mask"], dtype=bool)
     own = np.flatnonzero(~special)
     if not len(own):
-        raise ValueError(f"Sentence {index}: no sub-words are left of {text!r:.60}.")
+        raise ValueError(
+            f"Sentence {index}: the tokenizer does not return any sub-words for {text!r:.60}."
+        )
     if pooling == "cls":
         if not special[0]:
             raise ValueError(
-                "pooling='cls' needs a special token at the beginning of a sentence, but "
+                "pooling='cls' requires a special token at the beginning of a sentence, but "
                 f"{type(tokenizer).__name__} does not add one. Use 'mean' or 'last'."
             )
         own = np.array([0])
@@ -238,11 +242,11 @@ def tokenize_text(
 def pad(
     sentences: list[EncodedSentence], pad_id: int, length: int | None = None
 ) -> tuple[dict[str, torch.Tensor], list[int | None]]:
-    """Build the inputs of a batch, and number the rows of its sub-words across the batch.
+    """Build the inputs of a batch, and number the rows consecutively across its sentences.
 
-    Padding is always on the right, whatever side the tokenizer prefers: positions then count from
-    the first sub-word, and the padding is masked. The length defaults to that of the longest
-    sentence.
+    Padding is always added on the right, regardless of the padding side of the tokenizer: positions
+    then count from the first sub-word, and the padding is masked. By default, sentences are padded
+    to the length of the longest one.
     """
     length = length or max(len(sentence.row_ids) for sentence in sentences)
     inputs = {

@@ -1,4 +1,4 @@
-"""Which layers of a transformer are extracted."""
+"""Selection of the layers of a transformer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Layers: TypeAlias = Iterable[int] | Literal["all"]
 
 
 def check_layer_numbers(layers: Layers, *, include_embeddings: bool) -> None:
-    """Check the numbers of layers, as far as that is possible without a model.
+    """Check the numbers of layers as far as possible without a model.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def check_layer_numbers(layers: Layers, *, include_embeddings: bool) -> None:
     TypeError
         If `layers` is neither "all" nor a list of integers.
     ValueError
-        If the layers are not distinct and in ascending order, or layer 0 is listed although
+        If the layers are not distinct or not in ascending order, or layer 0 is listed although
         `include_embeddings` is False.
     """
     if isinstance(layers, str):
@@ -52,7 +52,7 @@ def resolve_layers(
         As checked by :func:`check_layer_numbers`.
     model : torch.nn.Module
     modules : str or None
-        Modules are within the blocks, so that layer 0 does not have them.
+        Modules are within the blocks, so layer 0 does not have any.
     include_embeddings : bool
         Whether "all" includes layer 0.
 

@@ -1,4 +1,4 @@
-"""Sentences that exceed the longest input of a model: an error, cut off, or dropped."""
+"""Sentences that exceed the maximum length of a model: an error, truncation, or removal."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ._loading import n_positions
 
 
 def limit_of(model: Any, tokenizer: Any, max_length: int | None) -> int:
-    """Return the length of the longest input, in sub-words.
+    """Return the maximum length of an input, in sub-words.
 
-    It is the limit of the model and the tokenizer, or `max_length` if that is given.
+    It is `max_length` if given, and the limit of the model and the tokenizer otherwise.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def encode_words(
     on_truncate : {"error", "warn", "drop"}
         As in ``ActivationExtractor``.
     special_tokens : bool
-        Also create rows for special tokens.
+        Whether to also create rows for special tokens.
 
     Returns
     -------
@@ -60,8 +60,8 @@ def encode_words(
     Raises
     ------
     ValueError
-        If a sentence exceeds the limit and `on_truncate` is "error", or no sentence is left; also
-        as :func:`tokenize`.
+        If a sentence exceeds the limit and `on_truncate` is "error", or no sentence is left. Also
+        in the cases of :func:`tokenize`.
     """
     encode = partial(
         tokenize, tokenizer, align=alignment_of(tokenizer), special_tokens=special_tokens
@@ -89,9 +89,9 @@ def encode_words(
                 kept.append(encode(first_words, s.sentence_id))
         kept.sort(key=lambda s: s.sentence_id)
         n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
-        warn(f"{message}. {n_lost} words do not get a row.")
+        warn(f"{message}. {n_lost} words do not have a row in X.")
     if not kept:
-        raise ValueError(f"{message}: no sentence is left.")
+        raise ValueError(f"{message}. No sentence is left.")
     return kept
 
 
@@ -107,7 +107,7 @@ def encode_texts(
     limit : int
         Maximum number of sub-words of a sentence.
     on_truncate : {"error", "warn"}
-        Whether a longer sentence is an error, or is cut off with a warning.
+        Whether to raise an error for a longer sentence, or to truncate it with a warning.
     pooling : {"mean", "cls", "last"}
 
     Returns
@@ -117,7 +117,7 @@ def encode_texts(
     Raises
     ------
     ValueError
-        If a sentence exceeds the limit and `on_truncate` is "error"; also as
+        If a sentence exceeds the limit and `on_truncate` is "error". Also in the cases of
         :func:`tokenize_text`.
     """
     encoded = [
@@ -132,14 +132,14 @@ def encode_texts(
         )
         if on_truncate == "error":
             raise ValueError(f"{message}. Split these sentences, or set on_truncate to 'warn'.")
-        warn(f"{message}. Their ends are cut off.")
+        warn(f"{message}. These sentences are truncated.")
         for i in long:
             encoded[i] = tokenize_text(tokenizer, texts[i], i, pooling=pooling, limit=limit)
     return encoded
 
 
 def _n_words_within(sentence: EncodedSentence, limit: int) -> int:
-    """Count the first words that fit within the limit together with the special tokens."""
+    """Count the leading words that fit within the limit together with the special tokens."""
     owners = [
         None if row is None or sentence.positions[row] < 0 else sentence.positions[row]
         for row in sentence.row_ids

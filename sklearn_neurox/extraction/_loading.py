@@ -35,12 +35,12 @@ def load_model(
 
     Parameters
     ----------
-    model : str, path or torch.nn.Module
+    model : str, path-like or torch.nn.Module
         A loaded model stays on its device if `device` is "auto". If the model has a head, the model
-        below the head is returned; if it is an encoder-decoder, its encoder.
+        below the head is returned. If it is an encoder-decoder, its encoder is returned.
     device : str or torch.device
     random_weights : bool, default=False
-        Initialize all weights randomly, as before training.
+        Whether to initialize all weights randomly, as before training.
     seed : int, default=0
         Seed of the random weights; the global random state of torch is left unchanged.
 
@@ -54,14 +54,14 @@ def load_model(
         If the device is not available, the model cannot be loaded, or it does not have a stack of
         layers.
     ImportError
-        If ``transformers`` is needed and not installed.
+        If ``transformers`` is required and not installed.
     """
     target = resolve_device(device)
     given = model if isinstance(model, torch.nn.Module) else None
     if given is not None and not hasattr(getattr(given, "config", None), "num_hidden_layers"):
         raise ValueError(
             "model must be a model of transformers with hidden layers, got "
-            f"{type(given).__name__}. ModuleActivations reads any torch.nn.Module."
+            f"{type(given).__name__}. Use ModuleActivations for any other torch.nn.Module."
         )
     if random_weights:
         loaded = _initialize(model, seed)
@@ -82,11 +82,11 @@ def load_model(
 
 
 def _initialize(model: Any, seed: int) -> Any:
-    """Build a model with the weights it has before training, in the dtype of a loaded model."""
+    """Build a model with random weights, as before training, in the dtype of a loaded model."""
     transformers = _transformers("A model with random weights")
     is_loaded = isinstance(model, torch.nn.Module)
     with _named("model", type(model).__name__ if is_loaded else model):
-        if is_loaded:  # a copy, because a model may write to its configuration
+        if is_loaded:  # copied, because a model may modify its configuration
             config = deepcopy(model.config)
         else:
             config = transformers.AutoConfig.from_pretrained(model)
@@ -101,7 +101,7 @@ def load_tokenizer(tokenizer: Any) -> Any:
 
     Parameters
     ----------
-    tokenizer : str, path or tokenizer
+    tokenizer : str, path-like or tokenizer
         An empty string stands for a loaded model that does not know where it was loaded from.
 
     Returns
@@ -115,11 +115,11 @@ def load_tokenizer(tokenizer: Any) -> Any:
     TypeError
         If it is not a tokenizer of transformers.
     ImportError
-        If ``transformers`` is needed and not installed.
+        If ``transformers`` is required and not installed.
     """
     if tokenizer == "":
         raise ValueError(
-            "A loaded model needs its tokenizer: ActivationExtractor(model, tokenizer)."
+            "A loaded model requires its tokenizer: use ActivationExtractor(model, tokenizer)."
         )
     if isinstance(tokenizer, str | PathLike):
         transformers = _transformers("Loading a tokenizer by name")
@@ -146,7 +146,7 @@ def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
 
 
 def check_folder(name: Any, what: str) -> None:
-    """Check that a path exists, so that a mistyped path is not searched for on a model hub.
+    """Check that a path exists, to avoid searching for a mistyped path on a model hub.
 
     Raises
     ------
@@ -163,9 +163,9 @@ def check_folder(name: Any, what: str) -> None:
 
 @contextmanager
 def alone_with(*shared: Any) -> Iterator[None]:
-    """Keep other threads from using models and tokenizers that clones of an extractor share.
+    """Lock models and tokenizers, which clones of an extractor share between threads.
 
-    While a model runs, its hooks would also read what another thread runs; and a fast tokenizer
+    While a model runs, its hooks would also record what another thread runs, and a fast tokenizer
     stores the padding and truncation of the last call.
     """
     with ExitStack() as held:
@@ -189,12 +189,12 @@ def n_positions(model: Any) -> int:
 
 
 def fingerprint(model: torch.nn.Module) -> str:
-    """Return a SHA-256 of all weights of a model and their names."""
+    """Return a SHA-256 hash of all weights of a model and their names."""
     return digest_tensors(model.state_dict())
 
 
 def digest_tensors(tensors: Mapping[str, Any]) -> str:
-    """Return a SHA-256 of tensors and their names, the same on every device."""
+    """Return a SHA-256 hash of tensors and their names, which does not depend on the device."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -229,7 +229,7 @@ def _no_progress_bar(transformers: Any) -> Iterator[None]:
 
 @contextmanager
 def _named(what: str, name: Any) -> Iterator[None]:
-    """Add to an error what could not be loaded, which the message of transformers may leave out."""
+    """Add the name of what could not be loaded to errors of transformers, which may lack it."""
     try:
         yield
     except (OSError, ValueError) as error:

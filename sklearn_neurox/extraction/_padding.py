@@ -1,4 +1,4 @@
-"""Whether a model keeps the padding of a batch out of the states of its sentences."""
+"""Detection of models whose states depend on the padding of a batch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ._batching import batches
 from ._encoding import EncodedSentence
 from ._running import Run
 
-# How far rounding may move a state, as a fraction of its norm. Models of 24 layers were seen to
-# reach 6e-7, 2e-3 and 2e-2 in float32, float16 and bfloat16. A leak moves states further, or is
+# Largest change of a state by rounding, as a fraction of its norm. Models of 24 layers were seen to
+# reach 6e-7, 2e-3 and 2e-2 in float32, float16 and bfloat16. A leak changes states by more, or is
 # too small to matter.
 _ROUNDING = {
     torch.float64: 1e-8,
@@ -28,7 +28,7 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
 
     FNet mixes all positions and does not use the attention mask; convolutions reach beyond the end
     of a sentence. Such models are detected with the sentence that needs the most padding in the
-    first batch that needs any, so that the answer does not depend on where an extraction was
+    first batch that needs any, so the result does not depend on where an extraction was
     interrupted.
 
     Parameters
@@ -48,9 +48,10 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
     if example is None or not leaks(run, *example):
         return run
     warn(
-        f"{type(run.model).__name__} lets padding affect the states, so that the sentences of a "
-        "batch would change each other. Only sentences of equal length share a batch, without "
-        "padding. This is slower, but each sentence has the same states as if it were alone.",
+        f"{type(run.model).__name__} lets padding affect the states, so the sentences of a batch "
+        "would influence each other. Therefore, only sentences of equal length share a batch, "
+        "without padding. This is slower, but each sentence has the same states as in a batch of "
+        "its own.",
     )
     return replace(run, padding=False)
 
@@ -77,7 +78,8 @@ def leaks(run: Run, sentence: EncodedSentence, length: int) -> bool:
     for with_padding, without in zip(padded, alone, strict=True):
         difference = (with_padding.double() - without.double()).norm(dim=-1)
         norms = without.double().norm(dim=-1)
-        # A state close to 0, as of inactive neurons, is rounded like the states beside it.
+        # A state close to 0, such as that of inactive neurons, is rounded like the states next to
+        # it.
         tolerance = _rounding(run, without.dtype) * norms.clamp_min(norms.median())
         if (difference > tolerance).any():
             return True
@@ -85,7 +87,7 @@ def leaks(run: Run, sentence: EncodedSentence, length: int) -> bool:
 
 
 def _rounding(run: Run, dtype: torch.dtype) -> float:
-    """Return the rounding of the least precise dtype that the states went through."""
+    """Return the rounding error of the least precise dtype used to compute the states."""
     dtypes = {dtype, run.model.dtype}
     if run.autocast is not None:
         dtypes.add(getattr(torch, run.autocast))

@@ -1,4 +1,4 @@
-"""How loaded networks and tokenizers inside estimators are pickled and hashed."""
+"""Pickling and hashing of loaded networks and tokenizers in estimators."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _NOTE = "_output_capturing_hooks_installed"
 class HashedByContent(BaseEstimator):
     """Estimator whose joblib hash depends on the content of its networks and tokenizers.
 
-    ``Pipeline(memory=...)`` looks its results up by ``joblib.hash`` of the estimators. The
-    parameters named in `_by_content` are networks or tokenizers, or the folders of some. A loaded
-    network is hashed by its weights and configuration, so that the same network has the same hash
-    in every process. A folder is hashed by the names, sizes and times of its files, so that new
-    weights at an old path are noticed.
+    ``Pipeline(memory=...)`` looks up its results by the ``joblib.hash`` of the estimators. The
+    parameters named in `_by_content` are networks or tokenizers, or their folders. A loaded network
+    is hashed by its weights and configuration, so the same network has the same hash in every
+    process. A folder is hashed by the names, sizes and times of its files, so new weights at an old
+    path are detected.
     """
 
     _by_content: tuple[str, ...] = ()
@@ -81,17 +81,17 @@ def _save_identity(hasher: Hasher, loaded: _Loaded) -> None:
         hasher.save(_identity(loaded.value))
 
 
-# joblib hashes the output of its own pickler, which looks types up in this table. Other picklers
-# call `_Loaded.__getstate__`, because an object cannot know whether it is pickled or hashed.
-# With this entry, hashing neither pickles the network nor depends on how torch pickles it.
+# joblib hashes the output of its own pickler, which looks up types in this table. Other picklers
+# call `_Loaded.__getstate__`, because an object cannot know whether it is pickled or hashed. With
+# this entry, hashing neither pickles the network nor depends on how torch pickles it.
 Hasher.dispatch[_Loaded] = _save_identity
 
 
 def _identity(value: Any) -> list[Any]:
     """Return what distinguishes a network or tokenizer from others, for ``joblib.hash``."""
     if isinstance(value, nn.Module):
-        buffers = dict(value.named_buffers(remove_duplicate=False))  # also those outside the state
-        # A module without weights that is used twice is part of the network twice.
+        buffers = dict(value.named_buffers(remove_duplicate=False))  # including non-persistent ones
+        # A module without weights that is used twice occurs twice in the network.
         named = value.named_modules(remove_duplicate=False)
         modules = [(name, *_settings(module)) for name, module in named]
         return [fingerprint(value), digest_tensors(buffers), modules]
@@ -106,10 +106,10 @@ def _identity(value: Any) -> list[Any]:
 
 
 def _settings(module: nn.Module) -> tuple[Any, str]:
-    """Return the class of a module and a hash of its attributes besides weights and submodules."""
+    """Return the class of a module and a hash of its attributes except weights and submodules."""
     state: dict[str, Any] = module.__getstate__()
     settings = {name: value for name, value in state.items() if name not in _BOOKKEEPING}
-    # Hooks of the user may change what a layer returns.
+    # User-defined hooks may change the output of a layer.
     hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
     return _plain(type(module)), joblib_hash(_plain(settings | {"hooks": hooks}))
 
@@ -119,7 +119,7 @@ _BOOKKEEPING = frozenset(vars(nn.Module()))
 
 
 def _plain(value: Any) -> Any:
-    """Replace tensors and code, at any depth of containers, by what joblib can hash."""
+    """Replace tensors and code, at any depth of containers, with values that joblib can hash."""
     match value:
         case torch.Tensor():
             return digest_tensors({"": value})
@@ -128,13 +128,13 @@ def _plain(value: Any) -> Any:
         case dict():
             return {key: _plain(item) for key, item in value.items()}
         case type() | FunctionType():
-            return cloudpickle.dumps(value)  # the name, or the code if it cannot be imported
+            return cloudpickle.dumps(value)  # by name, or by code if it cannot be imported
     return value
 
 
 @contextmanager
 def _at_rest(value: Any) -> Iterator[None]:
-    """Hold a network or tokenizer while no thread uses it, without the hooks of transformers."""
+    """Lock a network or tokenizer, and remove the hooks of transformers within the context."""
     with alone_with(value):
         if not isinstance(value, nn.Module):
             yield
@@ -158,7 +158,7 @@ def _at_rest(value: Any) -> Iterator[None]:
 
 
 def _stamp(name: Any) -> list[tuple[str, int, int]] | None:
-    """Return the names, sizes and times of the files of a folder, which show whether it changed."""
+    """Return the names, sizes and times of the files in a folder, to detect changes."""
     if not isinstance(name, str | os.PathLike) or not Path(name).is_dir():
         return None
     files = ((path.name, path.stat()) for path in Path(name).iterdir() if path.is_file())

@@ -12,13 +12,13 @@ Shape = tuple[int, ...]
 
 
 def check_recurrence(module: nn.Module, inputs: Tensor, run: Callable[[Tensor], object]) -> None:
-    """Raise if a recurrent layer would mix the inputs of a batch.
+    """Raise an error if a recurrent layer would mix the inputs of a batch.
 
-    A layer with ``batch_first=False`` treats the first axis of its input as positions. Whether that
-    axis really is one of positions cannot be decided from the shapes of one batch: there may be as
-    many positions as inputs. It is decided by two small ones, of the same input once and twice: the
-    number of positions stays the same, the number of inputs does not. Modules without such a layer
-    are not run.
+    A layer with ``batch_first=False`` treats the first axis of its input as positions. Whether this
+    axis really consists of positions cannot be determined from the shapes of a single batch,
+    because there may be as many positions as inputs. It is determined with two small batches, which
+    contain the same input once and twice: the number of positions stays the same, while the number
+    of inputs does not. Modules without such a layer are not run.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def check_recurrence(module: nn.Module, inputs: Tensor, run: Callable[[Tensor], 
     Raises
     ------
     ValueError
-        If there is such a layer, with its path.
+        If there is such a layer. The message contains its path.
     """
     layers = {
         path: layer
@@ -61,7 +61,7 @@ def _shapes_of(layers: Mapping[str, nn.Module]) -> Iterator[list[tuple[str, Shap
     def recorder(path: str) -> Callable[[nn.Module, tuple, dict[str, Any]], None]:
         def record(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
             received = args[0] if args else kwargs.get("input")
-            if isinstance(received, Tensor) and received.ndim == 3:  # not packed, not unbatched
+            if isinstance(received, Tensor) and received.ndim == 3:  # neither packed nor unbatched
                 shapes.append((path, tuple(received.shape)))
 
         return record

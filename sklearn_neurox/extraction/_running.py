@@ -26,7 +26,7 @@ Forward: TypeAlias = Callable[..., tuple[list[torch.Tensor], list[int | None]]]
 
 @dataclass(frozen=True)
 class Run:
-    """How sentences are run through a model, and what is kept of the states.
+    """Settings for running sentences through a model and aggregating its states.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class Run:
     dtype : str
         Dtype of the rows.
     autocast : str or None
-        Dtype of the matrix products of the model, if it is narrower.
+        Dtype of the matrix products of the model, if narrower than that of its weights.
     verbose : int
-        Show a progress bar.
+        Verbosity level. If positive, show a progress bar.
     padding : bool, default=True
         Whether sentences of different lengths may share a batch.
     """
@@ -88,18 +88,18 @@ class Run:
         ----------
         encoded : list of EncodedSentence
         quiet : bool, default=False
-            Never show a progress bar.
+            Whether to hide the progress bar even if `verbose` is positive.
 
         Returns
         -------
         ndarray of shape (n_rows, n_layers * width)
-            Rows in the order of the sentences, whatever the batches.
+            Rows in the order of the sentences, regardless of the batches.
 
         Raises
         ------
         ValueError
-            If an activation is NaN or infinite, with the sentence; or if the layers have different
-            widths.
+            If an activation is NaN or infinite (the message names the sentence), or the layers have
+            different widths.
         """
         starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
         X = np.empty((0, 0), dtype=self.dtype)
@@ -132,7 +132,7 @@ class Run:
         aggregate = AGGREGATIONS[self.aggregation]
         first, counts = spans(row_ids)
         for state in states:
-            # Means are computed in float32 at least.
+            # Means are computed at least in float32.
             exact = state.float() if state.dtype.itemsize < 4 else state
             rows = aggregate(exact.flatten(0, 1), first, counts)
             yield rows.to(getattr(torch, self.dtype)).cpu()

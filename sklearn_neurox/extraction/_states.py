@@ -19,7 +19,7 @@ _REMEDY = (
 
 
 class _EnoughError(Exception):
-    """Ends a forward pass: the state of the highest layer has been read."""
+    """Raised to end a forward pass once the state of the highest layer has been read."""
 
 
 class LayerStates:
@@ -62,7 +62,7 @@ class LayerStates:
         self._hooks.close()
 
     def _on_state(self, layer: int, state: Tensor) -> None:
-        self._read[layer] = state.clone()  # the next module may work in place
+        self._read[layer] = state.clone()  # copied, because the next module may work in place
         if layer == self.layers[-1]:
             raise _EnoughError
 
@@ -86,14 +86,14 @@ class LayerStates:
         return [self._by_subword(layer, shape) for layer in self.layers]
 
     def _by_subword(self, layer: int, shape: torch.Size) -> Tensor:
-        """Return the states of a layer by sentence and sub-word; some models flatten the batch."""
+        """Reshape the states of a layer by sentence and sub-word: some models flatten them."""
         state = self._read[layer]
         if state.ndim == 2 and len(state) == shape.numel():
             state = state.unflatten(0, shape)
         if state.ndim != 3 or state.shape[:2] != shape:
             raise ValueError(
                 f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[0]} sentences "
-                f"of {shape[1]} sub-words, but one state per sub-word was expected: "
+                f"of {shape[1]} sub-words. Expected one state per sub-word, but "
                 f"{type(self.model).__name__} pads, shortens or transposes its inputs. {_REMEDY}"
             )
         return state

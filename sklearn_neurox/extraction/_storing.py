@@ -17,11 +17,11 @@ from .hook_points import unit_of
 
 
 def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
-    """Check that activations can be written to a store, before any work.
+    """Check that activations can be written to a store before the extraction starts.
 
     Parameters
     ----------
-    path : str or path
+    path : str or path-like
     parameters : mapping
         Parameters of the extractor.
 
@@ -30,8 +30,8 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
     TypeError
         If `path` is not a path.
     ValueError
-        If `path` is empty, or the rows are not those of words, or they could not be reproduced
-        when the extraction is resumed.
+        If `path` is empty, special tokens would get rows, or the rows could not be reproduced when
+        the extraction is resumed.
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(
@@ -41,14 +41,15 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
         raise ValueError("store must be the path of a folder, got an empty string.")
     if parameters["include_special_tokens"]:
         raise ValueError(
-            "A store contains the words of a corpus, not special tokens: leave out either store or "
-            "include_special_tokens."
+            "store cannot be used with include_special_tokens=True, because a store contains only "
+            "the words of a corpus."
         )
     random_state = parameters["random_state"]
     if parameters["random_weights"] and not isinstance(random_state, Integral):
         raise ValueError(
-            "To write the activations of a model with random weights to a store, random_state must "
-            f"be an integer, so that the extraction can be resumed; got {random_state!r}."
+            "To write the activations of a model with random weights to a store, random_state "
+            "must be an integer, because the extraction could not be resumed otherwise, got "
+            f"{random_state!r}."
         )
 
 
@@ -61,11 +62,11 @@ def write_store(
     labels: NDArray | None,
     parameters: dict[str, Any],
 ) -> None:
-    """Write activations to a store part by part, resuming after the parts that it contains.
+    """Write activations to a store part by part, and skip the parts that it already contains.
 
     Parameters
     ----------
-    path : str or path
+    path : str or path-like
     run : Run
     encoded : list of EncodedSentence
     parts : list of slice

@@ -1,4 +1,4 @@
-"""Whether the vocabularies of the text, the tokenizer and the model fit together."""
+"""Checks that the vocabularies of the text, the tokenizer and the model match."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import nn
 from .._warnings import warn
 from ._encoding import EncodedSentence
 
-_MANY = 0.5  # of all sub-words: the model then sees little of the text
+_MANY = 0.5  # of all sub-words: beyond this share, the model receives little of the text
 
 
 def check_vocabulary(tokenizer: Any, name: Any) -> None:
     """Check that a tokenizer was loaded from files.
 
     If the files of a tokenizer are missing, ``transformers`` creates a tokenizer that consists of
-    special tokens only, to which every word is unknown.
+    special tokens only, for which every word is unknown.
 
     Parameters
     ----------
     tokenizer : tokenizer
-    name : str or path
+    name : str or path-like
         Where it was loaded from, for the error message.
 
     Raises
@@ -31,14 +31,14 @@ def check_vocabulary(tokenizer: Any, name: Any) -> None:
     ValueError
         If it does not contain any sub-word apart from special tokens.
     """
-    # The mark of a word's beginning is not a word; T5's tokenizer contains it without any file.
+    # The marker of the beginning of a word is not a word. T5's tokenizer always contains it.
     known = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens) - {"▁"}
     if not known:
         raise ValueError(
-            f"The tokenizer {str(name)!r} does not know any word: the {type(tokenizer).__name__} "
-            f"loaded from there contains only its {len(tokenizer)} special tokens, because its "
-            "files (tokenizer.json, or those of its vocabulary) are missing. Save the tokenizer "
-            "beside the model with tokenizer.save_pretrained(folder), or pass it: "
+            f"The tokenizer {str(name)!r} does not know any word: the loaded "
+            f"{type(tokenizer).__name__} contains only its {len(tokenizer)} special tokens, "
+            "because its files (tokenizer.json, or those of its vocabulary) are missing. Save the "
+            "tokenizer next to the model with tokenizer.save_pretrained(folder), or pass it: "
             "ActivationExtractor(model, tokenizer)."
         )
 
@@ -55,7 +55,7 @@ def check_ids(model: Any, tokenizer: Any, encoded: Iterable[EncodedSentence]) ->
     Raises
     ------
     ValueError
-        If an embedding is missing, with the sub-word and both sizes.
+        If an embedding is missing. The message contains the sub-word and both sizes.
     """
     size = n_embeddings(model)
     if size is None:
@@ -83,7 +83,7 @@ def warn_unknown(tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
     added = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     if unknown is None or unknown in added:  # GPT-2 knows every byte and uses one token for all
         return
-    # Special tokens within the text are tokenized as text, so that these were added around it.
+    # Special tokens within the text are tokenized as text, so these were added around it.
     around = list(set(tokenizer.all_special_ids) - {unknown})
     ids = np.concatenate([sentence.inputs["input_ids"] for sentence in encoded])
     share = float(np.mean(ids[~np.isin(ids, around)] == unknown))
@@ -96,15 +96,15 @@ def warn_unknown(tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
 
 
 def n_embeddings(model: Any) -> int | None:
-    """Return the number of sub-words that a model has embeddings for, if they are in a table."""
+    """Return the number of sub-words in the embedding table of a model, or None."""
     try:
         table = model.get_input_embeddings()
-    except (AttributeError, NotImplementedError):  # the model computes them
+    except (AttributeError, NotImplementedError):  # the model computes its embeddings
         return None
     return table.num_embeddings if isinstance(table, nn.Embedding) else None
 
 
 def pad_id_of(model: Any, tokenizer: Any) -> int:
-    """Return the index of a sub-word that sentences can be padded with; it is masked."""
+    """Return the index of a sub-word that can be used for padding, which is masked."""
     pad_id, size = tokenizer.pad_token_id or 0, n_embeddings(model)
     return pad_id if size is None or pad_id < size else 0

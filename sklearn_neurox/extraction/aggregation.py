@@ -1,4 +1,4 @@
-"""From the states of sub-words to one state per word."""
+"""Aggregation of the states of sub-words into one state per word."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-# (states, first, counts) to the states of words. Word k consists of the sub-words from first[k] to
-# first[k] + counts[k] - 1 of the second-to-last axis of the states, an array or a tensor.
+# Functions from (states, first, counts) to the states of words. Word k consists of the sub-words
+# from first[k] to first[k] + counts[k] - 1 of the second-to-last axis of the states, an array or a
+# tensor.
 Aggregation: TypeAlias = Callable[[Any, NDArray[np.intp], NDArray[np.intp]], Any]
 
 
@@ -23,7 +24,7 @@ def _last(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any
 
 
 def _mean(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
-    total = states[..., first, :]  # a copy, as the index is an array
+    total = states[..., first, :]  # a copy, because the index is an array
     for piece in range(1, counts.max(initial=0)):
         longer = np.flatnonzero(counts > piece)
         total[..., longer, :] += states[..., first[longer] + piece, :]
@@ -44,10 +45,11 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
     states : ndarray or torch.Tensor of shape (..., n_subwords, n_neurons)
         States of the sub-words, with any leading axes, such as (n_layers, n_subwords, n_neurons).
     word_ids : sequence of n_subwords int or None
-        Word of each sub-word, numbered from 0; None for special tokens and padding. The sub-words
-        of a word must be adjacent.
+        Index of the word of each sub-word, or None for special tokens and padding. The sub-words of
+        a word must be adjacent.
     aggregation : {"first", "last", "mean"}
-        Use the first or the last sub-word of a word, or the mean of all its sub-words.
+        Whether to use the first sub-word of each word, the last one, or the mean of all its
+        sub-words.
 
     Returns
     -------
@@ -57,8 +59,8 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
     Raises
     ------
     ValueError
-        If `aggregation` is unknown, lengths differ, a word does not have a sub-word (no row is
-        ever made up), or the sub-words of a word are not adjacent.
+        If `aggregation` is unknown, lengths differ, a word does not have a sub-word, or the
+        sub-words of a word are not adjacent.
 
     Examples
     --------
@@ -140,7 +142,7 @@ def aggregate_characters(
     aggregation : {"first", "last", "mean"}
         As in :func:`aggregate_subwords`.
     space : str, default=" "
-        Separator of words; its states belong to no word.
+        Separator of words. Its states do not belong to any word.
 
     Returns
     -------
@@ -185,13 +187,15 @@ def spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.
         word = word_ids[i]
         if not isinstance(word, Integral) or word < 0:
             raise ValueError(
-                f"word_ids must be integers from 0 or None, got {word!r} at index {i}."
+                f"word_ids must be non-negative integers or None, got {word!r} at index {i}."
             )
         ids[i] = word
     words, first, counts = np.unique(ids[pieces], return_index=True, return_counts=True)
     if not np.array_equal(words, np.arange(len(words))):
         missing = np.setdiff1d(np.arange(words.max() + 1), words)
-        raise ValueError(f"Every word needs a sub-word, but word {missing[0]} does not have one.")
+        raise ValueError(
+            f"Every word must have a sub-word, but word {missing[0]} does not have one."
+        )
     first, last = pieces[first], pieces[first + counts - 1]
     if (last - first + 1 != counts).any() or (ids[last] != words).any():
         raise ValueError("The sub-words of a word must be adjacent.")

@@ -39,64 +39,63 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
     :meth:`extract` returns one row per word. The words are passed to the tokenizer unchanged, and
-    the tokenizer's own mapping from sub-words to words determines which states belong to a word. A
-    word that cannot have a row is an error that names the sentence and the word.
+    the tokenizer's own mapping from sub-words to words determines which states belong to a word. If
+    a word cannot have a row, an error names the sentence and the word.
 
-    :meth:`transform` returns one row per sentence, so that the extractor can be the first step of a
+    :meth:`transform` returns one row per sentence, so the extractor can be the first step of a
     Pipeline that is fitted on text.
 
     Parameters
     ----------
-    model : str, path, or torch.nn.Module
-        Name or path of a model of ``transformers``, or a loaded model. It is an encoder or a
-        decoder; of an encoder-decoder, the encoder is read. A loaded model stays on its device
-        unless `device` is set, and is returned to its training mode; clones of the extractor share
-        it. "model,tokenizer" names both.
-    tokenizer : str, path or tokenizer, default=None
-        None loads the tokenizer that belongs to `model`.
+    model : str, path-like or torch.nn.Module
+        Name or path of a model of ``transformers``, or a loaded model. It is an encoder, a decoder,
+        or an encoder-decoder, whose encoder is read. A loaded model stays on its device unless
+        `device` is set, its training mode is restored, and clones of the extractor share it.
+        "model,tokenizer" specifies both names.
+    tokenizer : str, path-like or tokenizer, default=None
+        Tokenizer of the model. If None, load the tokenizer that belongs to `model`.
     layers : "all" or list of int, default="all"
-        Layers to extract, in ascending order; layer 0 is the embeddings. Layers above the last one
-        are not computed.
+        Layers to extract, in ascending order. Layer 0 consists of the embeddings.
     modules : str, default=None
         Modules within the layers that are read instead of the hidden states: "attention_heads", the
         concatenated outputs of the heads before they are mixed; "mlp", the neurons of the
         feed-forward network after their activation function; or the path of a module within each
-        block, such as "attention.output", whose output is read. Layers then count from 1.
+        block, such as "attention.output", whose output is read. Layers are then numbered from 1.
     aggregation : {"last", "first", "mean"}, default="last"
-        The state of a word is that of its first or last sub-word (character, byte), or the mean
-        over its sub-words.
+        How to compute the state of a word: that of its first or last sub-word (or character or
+        byte), or the mean over its sub-words.
     include_embeddings : bool, default=True
         Whether ``layers="all"`` includes layer 0. If False, a list of layers must not contain 0.
     include_special_tokens : bool, default=False
-        Also return a row for each special token that the tokenizer adds, such as [CLS], with
-        position -1. Special tokens do not have labels.
+        Whether to also return a row for each special token that the tokenizer adds, such as [CLS],
+        with position -1. Special tokens do not have labels.
     pooling : {"mean", "cls", "last"}, default="mean"
         Row of a sentence in :meth:`transform`: the mean over its sub-words except special tokens;
-        the special token at its beginning; or its last sub-word, which in a decoder has seen all
+        the special token at its beginning; or its last sub-word, which in a decoder sees all
         others.
     max_length : int, default=None
-        Length of the longest input in sub-words, including special tokens. None uses the limit of
-        the model.
+        Maximum number of sub-words, including special tokens. If None, use the limit of the model.
     on_truncate : {"error", "warn", "drop"}, default="error"
         What to do with a sentence that exceeds the limit: raise an error; leave out its last words,
         with a warning; or leave out the whole sentence (only in :meth:`extract`).
     batch_tokens : int, default=2048
-        Number of sub-words in a batch, including padding. Sentences of similar length share a
-        batch.
+        Number of sub-words in a batch of sentences of similar length, including padding.
     dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
         Dtype of X.
     autocast : {"bfloat16", "float16"}, default=None
-        Compute the matrix products of the model in a narrower dtype, which is faster on CUDA and
-        less exact.
+        Narrower dtype for the matrix products of the model, which is faster on CUDA and less exact.
+        If None, all computations use the dtype of the model.
     random_weights : bool, default=False
-        Use the model as it was before training, with random weights. Its activations show what the
-        architecture and the tokenizer alone encode.
+        Whether to use the model as it was before training, with random weights. Its activations
+        show what the architecture and the tokenizer alone encode.
     device : str or torch.device, default="auto"
-        Device of the model. "auto" uses CUDA if it is available.
+        Device to run the model on. If "auto", use CUDA if a CUDA device is available, and the CPU
+        otherwise.
     random_state : int, RandomState instance or None, default=None
-        Controls the random weights.
+        Controls the initialization of the random weights. Pass an int for reproducible output
+        across multiple function calls.
     verbose : int, default=0
-        Show a progress bar.
+        Verbosity level. If positive, show a progress bar.
 
     See Also
     --------
@@ -201,46 +200,45 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         sentences : sequence of sentences
-            A sentence is a sequence of words, or a string of words that are separated by single
-            spaces.
+            A sentence is a sequence of words, or a string of words separated by single spaces.
         labels : sequence of sequences, default=None
             A label for each word of each sentence.
-        store : str or path, default=None
+        store : str or path-like, default=None
             Folder that the activations are written to during the extraction, instead of being kept
-            in memory. Repeating the call resumes an interrupted run, wherever it was interrupted;
-            a few thousand words are written at a time. An existing store of another model, corpus
-            or parameters is an error. A model with random weights needs an integer `random_state`.
+            in memory. Repeating the call resumes an interrupted run. A few thousand words are
+            written at a time. An error is raised if the folder contains a store of another model,
+            corpus or parameters. A model with random weights requires an integer `random_state`.
 
         Returns
         -------
         TokenActivations
-            One row per word, in the order of the corpus; with `store`, X is mapped from the folder.
+            One row per word, in the order of the corpus. With `store`, X is a memory map.
 
         Raises
         ------
         TypeError
-            If `sentences` or `labels` are not lists, but for example sets or iterators.
+            If `sentences` or `labels` are not lists but, for example, sets or iterators.
         ValueError
             If the corpus or a sentence is empty, a word is empty or contains white space, the
             tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
             allows it), labels do not match the words, the model does not have a layer or module,
             or the tokenizer does not know any word or does not fit the model.
         ImportError
-            If ``transformers`` is needed and not installed.
+            If ``transformers`` is required and not installed.
 
         Warns
         -----
         UserWarning
-            If words do not get a row, most sub-words are unknown to the tokenizer, or padding
-            would change the states, so that only sentences of equal length share a batch.
+            If words do not have a row, most sub-words are unknown to the tokenizer, or padding
+            would change the states, so only sentences of equal length share a batch.
         """
         self._check_parameters()
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
         if y is not None and self.include_special_tokens:
             raise ValueError(
-                "Special tokens do not have labels. With include_special_tokens=True, label the "
-                "rows afterwards, where positions >= 0."
+                "labels cannot be used with include_special_tokens=True, because special tokens "
+                "do not have labels. Label the rows with positions >= 0 afterwards."
             )
         parameters = self.get_params(deep=False)
         if store is not None:
@@ -272,15 +270,17 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         return TokenActivations.load(store)
 
     def fit(self, X: object = None, y: object = None) -> Self:
-        """Check the parameters without loading the model; nothing is learned.
+        """Check the parameters without loading the model. Nothing is learned from X.
 
         Parameters
         ----------
         X, y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         self : ActivationExtractor
+            Fitted extractor.
 
         Raises
         ------
@@ -302,7 +302,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_sentences, n_neurons)
-            Pooled according to `pooling`, of dtype `dtype`.
+            Pooled activations of dtype `dtype`.
 
         Raises
         ------
@@ -316,31 +316,32 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            As :meth:`extract`.
+            As in :meth:`extract`.
         """
         self._check_parameters()
         texts = check_texts(X)
         if self.on_truncate == "drop":
             raise ValueError(
-                "transform returns a row for every sentence, which on_truncate='drop' does not "
-                "allow: use 'error' or 'warn'."
+                "transform returns one row for every sentence, so on_truncate='drop' is not "
+                "supported. Use 'error' or 'warn'."
             )
         encode = partial(
             encode_texts, texts=texts, on_truncate=self.on_truncate, pooling=self.pooling
         )
         with alone_with(self.model, self.tokenizer):
-            # "cls" and "last" select one sub-word, which is its own mean.
+            # "cls" and "last" select a single sub-word, which equals its mean.
             run, _, encoded = self._prepare(encode, "mean")
             return without_leaks(run, encoded, [slice(None)]).rows(encoded)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names of the columns of ``transform``, such as ``layer_3_neuron_17``.
 
-        The model is loaded and run on one word, to count its neurons.
+        The model is loaded and run on one word to count its neurons.
 
         Parameters
         ----------
         input_features : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -383,7 +384,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         return run, tokenizer, encoded
 
     def _run(self, model: Any, tokenizer: Any, aggregation: str) -> Run:
-        """Return how sentences are run through the model."""
+        """Return the settings for running sentences through the model."""
         return Run(
             model,
             resolve_layers(

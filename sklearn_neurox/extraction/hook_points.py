@@ -30,7 +30,7 @@ class HookPoint:
     side: Literal["input", "output"]
 
     def register(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
-        """Call `hook` with each state that passes this point, until the handle is removed."""
+        """Call `hook` with each state at this point until the handle is removed."""
 
         def on_input(module: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> None:
             hook(first_tensor(args or kwargs["hidden_states"]))
@@ -45,15 +45,15 @@ class HookPoint:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a block that is found by its meaning rather than by its path.
+    """A part of a block that is identified by its role rather than by its path.
 
     Parameters
     ----------
     unit : str
         Kind of the columns, as in ``Neurons``.
     paths : tuple of str
-        Paths of the modules, within the blocks of different architectures, that have the states of
-        the part as their input. The first that a block contains is used.
+        Paths of the modules whose input is the states of the part, within the blocks of different
+        architectures. The first path that a block contains is used.
     """
 
     unit: str
@@ -111,14 +111,14 @@ def layer_points(
         Layer 0 is the embeddings.
     modules : str, default=None
         "attention_heads", "mlp", or the path of a module within each block, whose output is read.
-        Block k is layer k + 1. None means the hidden states: layer k is the input of block k, and
-        the last layer the output of the model.
+        Block k is layer k + 1. If None, use the hidden states: layer k is the input of block k, and
+        the last layer is the output of the model.
 
     Returns
     -------
     dict or None
-        The point of each layer. None if the model is not a list of blocks and has to be asked for
-        all its hidden states.
+        The point of each layer, or None if the model is not a list of blocks and must return all
+        its hidden states.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def layer_points(
     if modules is not None:
         if blocks is None:
             raise ValueError(
-                f"modules={modules!r} needs a list of blocks, but {type(model).__name__} does not "
-                "have one."
+                f"modules={modules!r} requires a list of blocks, but {type(model).__name__} does "
+                "not have one."
             )
         return {layer: point_in_block(blocks[layer - 1], modules) for layer in layers}
     if blocks is None:
@@ -174,7 +174,7 @@ def module_points(module: nn.Module, layers: Sequence[str]) -> dict[str, HookPoi
 
 @contextmanager
 def hooked(points: Mapping[L, HookPoint], hook: Callable[[L, Tensor], None]) -> Iterator[None]:
-    """Call `hook` with the layer and the state whenever a point is passed, within the context."""
+    """Within the context, call `hook` with the layer and the state whenever a point is reached."""
     with ExitStack() as handles:
         for layer, point in points.items():
             handles.enter_context(point.register(partial(hook, layer)))
@@ -184,8 +184,8 @@ def hooked(points: Mapping[L, HookPoint], hook: Callable[[L, Tensor], None]) -> 
 def blocks_of(model: Any) -> nn.ModuleList | None:
     """Return the list of the blocks of a model, or None if there is no such list.
 
-    If there are several, the outermost is returned. XLNet is treated as having none: in its blocks,
-    the axis of positions comes before that of sentences.
+    If there are several, the outermost one is returned. XLNet is treated as if it had no such list,
+    because in its blocks the axis of positions comes before that of sentences.
     """
     if model.config.model_type == "xlnet":
         return None

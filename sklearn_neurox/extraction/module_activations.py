@@ -30,14 +30,14 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
 
     :meth:`transform` runs the module on a batch of inputs and returns one row per input, as a step
     of a Pipeline. :meth:`extract` runs it on sentences and returns one row per word. Layers are
-    given by their paths in ``module.named_modules()``. The module is not changed: it runs in eval
-    mode without gradients, and is returned to its own mode.
+    specified by their paths in ``module.named_modules()``. The module is not changed: it runs in
+    eval mode without gradients, and its mode is restored afterwards.
 
     Parameters
     ----------
     module : torch.nn.Module
-        It is run on the device where it is. The first axis of a batch must be that of the inputs:
-        recurrent layers need ``batch_first=True`` for :meth:`transform`.
+        The module, which is run on its current device. The first axis of a batch must be that of
+        the inputs: recurrent layers require ``batch_first=True`` for :meth:`transform`.
     layers : list of str
         Paths of the layers, in the order of the columns.
     pooling : {"mean", "max", "last", "flatten"}, default="mean"
@@ -60,7 +60,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
     Notes
     -----
     A layer that runs several times, such as a cell that runs at each position, has an output of
-    shape (inputs, positions, neurons). If the output of a layer is a tuple, as that of an LSTM, its
+    shape (inputs, positions, neurons). If the output of a layer is a tuple, as for an LSTM, its
     first tensor is used.
 
     Examples
@@ -114,10 +114,12 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_inputs, ...)
             Inputs of the module: floating-point numbers, or integers such as word indices.
         y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         self : ModuleActivations
+            Fitted extractor.
 
         Raises
         ------
@@ -141,12 +143,12 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_inputs, n_neurons)
-            In the dtype that the module computes in.
+            Activations in the dtype in which the module computes.
 
         Raises
         ------
         ValueError
-            As :meth:`fit`; also if an activation is NaN or infinite.
+            As in :meth:`fit`, and if an activation is NaN or infinite.
         """
         self._validate_params()
         inputs = self._check_inputs(X)
@@ -173,13 +175,12 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         sentences : sequence of sentences
-            A sentence is a sequence of words, or a string of words that are separated by single
-            spaces.
+            A sentence is a sequence of words, or a string of words separated by single spaces.
         labels : sequence of sequences, default=None
             A label for each word of each sentence.
         encode : callable
-            Returns the input of the module for the words of a sentence: a tensor, a tuple of
-            arguments or a mapping of keyword arguments.
+            Function that returns the input of the module for the words of a sentence: a tensor, a
+            tuple of arguments or a mapping of keyword arguments.
 
         Returns
         -------
@@ -190,11 +191,11 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If `encode` is not a function, or returns anything else; also as
-            :meth:`ActivationExtractor.extract` for the corpus and its labels.
+            If `encode` is not a function or returns anything else, or the corpus or its labels are
+            invalid, as in :meth:`ActivationExtractor.extract`.
         ValueError
-            If the output of a layer does not have one state per word, or layers have different
-            widths; also as :meth:`ActivationExtractor.extract` for the corpus and its labels.
+            If the output of a layer does not have one state per word, layers have different widths,
+            or the corpus or its labels are invalid, as in :meth:`ActivationExtractor.extract`.
         """
         self._validate_params()
         if not callable(encode):
@@ -224,6 +225,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -267,7 +269,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
     def _feed(self, inputs: Tensor) -> None:
         try:
             self.module(inputs)
-        except RuntimeError as error:  # of torch, which does not mention the input
+        except RuntimeError as error:  # the error of torch does not mention the input
             raise ValueError(
                 f"{type(self.module).__name__} does not accept inputs of shape "
                 f"{tuple(inputs.shape[1:])}: {error}"
@@ -311,7 +313,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
 
 
 def _over_calls(states: list[Tensor], layer: str) -> Tensor:
-    """Return the output of a layer that ran once, or stack the outputs at all positions."""
+    """Return the output of a layer that ran once, or stack its outputs at all positions."""
     if not states:
         raise ValueError(f"Layer {layer!r} did not run.")
     return states[0] if len(states) == 1 else torch.stack(states, dim=1)

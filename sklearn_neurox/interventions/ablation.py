@@ -25,7 +25,7 @@ from ..activations.columns import find_columns
 
 
 class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Ablate given neurons, or all neurons except them.
+    """Ablate given neurons, or all other neurons.
 
     For a trained linear probe, setting neurons to zero is equivalent to removing them together
     with their weights. Zero is an unusual value for a neuron whose mean is far from zero. The modes
@@ -40,10 +40,11 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         samples. "resample" sets it to its activation on a random training sample, the same sample
         for all ablated neurons of a row (resample ablation, [1]_). "remove" drops the column.
     invert : bool, default=False
-        Ablate all neurons except `neurons`.
+        Whether to ablate all neurons except `neurons`.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of training samples if ``mode="resample"``. It is used only in
-        ``fit``: transforming the same X again gives the same result.
+        Controls the choice of training samples if ``mode="resample"``. It is used only in ``fit``,
+        so transforming the same X again gives the same result. Pass an int for reproducible output
+        across multiple function calls.
 
     Attributes
     ----------
@@ -53,9 +54,9 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         The means if ``mode="mean"``, or the training activations to draw from if
         ``mode="resample"``. Not defined for other modes.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -114,7 +115,7 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_neurons)
             Activations.
         y : Ignored
-            Present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -157,7 +158,8 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, or does not have the number of neurons seen in ``fit``.
+            If X contains NaN or infinity, or does not have the number of neurons seen during
+            ``fit``.
         """
         check_is_fitted(self)
         activations = validate_data(
@@ -187,7 +189,7 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the neurons. By default those seen in ``fit``.
+            Names of the neurons. If None, use the names seen during ``fit``.
 
         Returns
         -------

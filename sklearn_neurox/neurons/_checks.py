@@ -6,7 +6,7 @@ from numbers import Real
 
 
 def check_share(value: float, name: str) -> None:
-    """Raise if a share is not a number in [0, 1]."""
+    """Raise an error if a share is not a number in [0, 1]."""
     if not isinstance(value, Real):
         raise TypeError(f"{name} must be a number in [0, 1], got {value!r}.")
     if not 0 <= value <= 1:

@@ -1,4 +1,4 @@
-"""Clusters cut from a tree: their numbers, the complete tree, and representatives."""
+"""Clusters of a tree: their numbers, the complete tree, and representatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def number_clusters(varies: NDArray[np.bool_], groups: NDArray) -> NDArray[np.in
     Parameters
     ----------
     varies : ndarray of bool of shape (n_neurons,)
-        Neurons that are not constant. Each constant neuron is a cluster of its own.
+        Neurons that are not constant. Each constant neuron forms a separate cluster.
     groups : ndarray of shape (n_varying,)
         Positive labels of the clusters of the varying neurons.
 
@@ -27,7 +27,7 @@ def number_clusters(varies: NDArray[np.bool_], groups: NDArray) -> NDArray[np.in
 
 
 def add_constant_neurons(tree: NDArray, varies: NDArray[np.bool_], *, height: float) -> NDArray:
-    """Extend a tree over the varying neurons to all neurons; the constant ones join at `height`."""
+    """Add the constant neurons, which are merged at `height`, to a tree of the varying neurons."""
     n, varying = len(varies), np.flatnonzero(varies)
     nodes = np.concatenate([varying, n + np.arange(len(tree))])
     whole = np.empty((n - 1, 4))
@@ -68,7 +68,7 @@ def medoids(
     n = len(varying)
     total = np.zeros(len(labels))
     for members in np.split(np.argsort(labels[varying], kind="stable"), _ends(labels[varying])):
-        for place, i in enumerate(members):  # members ascend, so each pair is visited once
+        for place, i in enumerate(members):  # members are sorted, so each pair is visited once
             others = members[place + 1 :]
             between = distances[i * (2 * n - i - 1) // 2 + others - i - 1]
             total[varying[i]] += between.sum()
@@ -80,5 +80,5 @@ def medoids(
 
 
 def _ends(labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the places where the sorted labels change."""
+    """Return the positions where the sorted labels change."""
     return np.flatnonzero(np.diff(np.sort(labels))) + 1

@@ -19,12 +19,12 @@ _NEURONS = 1024  # of one model, correlated at a time with all neurons of anothe
 
 
 class UnitNeurons:
-    """Activations scaled to mean 0 and length 1, so that scalar products are correlations.
+    """Activations scaled to mean 0 and length 1. Their scalar products are correlations.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_neurons)
-        Activations, never copied as a whole. Constant neurons become 0.
+        Activations, which are not copied as a whole. Constant neurons become 0.
 
     Attributes
     ----------
@@ -59,18 +59,18 @@ class UnitNeurons:
 
 
 def correlation_distances(unit: UnitNeurons, *, absolute: bool) -> NDArray[np.float64]:
-    """Compute the distances of all pairs of varying neurons, condensed as in SciPy.
+    """Compute the distances of all pairs of varying neurons in the condensed form of SciPy.
 
     Parameters
     ----------
     unit : UnitNeurons
     absolute : bool
-        Whether the distance is 1 - abs(r) or 1 - r.
+        Whether to use the distance 1 - abs(r) instead of 1 - r.
 
     Returns
     -------
     ndarray of shape (n_varying * (n_varying - 1) / 2,)
-        It uses the memory of the correlation matrix, so that there is no second copy.
+        Condensed distances, in the memory of the correlation matrix, to avoid a second copy.
     """
     n = int(unit.varies.sum())
     if n < 2:
@@ -85,11 +85,11 @@ def correlation_distances(unit: UnitNeurons, *, absolute: bool) -> NDArray[np.fl
 
 
 def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
-    """Turn the upper triangle of a matrix (C order) into condensed distances in place.
+    """Convert the upper triangle of a matrix (C order) to condensed distances in place.
 
-    Row i of n is moved to the numbers starting at i * (2n - i - 1) / 2. Counted in bytes, this
-    is behind its old place if the matrix is float32, so the last row is moved first, and before
-    its old place if it is float64, so the first row is moved first.
+    Row i of n is moved to position i * (2n - i - 1) / 2. In bytes, this is after its old position
+    if the matrix is float32, so the last row is moved first. It is before its old position if the
+    matrix is float64, so the first row is moved first.
     """
     n, grows = len(correlations), correlations.dtype == np.float32
     place = correlations.reshape(-1)[: n * (n - 1) // (1 if grows else 2)]
@@ -103,7 +103,7 @@ def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
 
 
 def correlations_with(unit: UnitNeurons, partners: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Correlate each neuron with its partner; returns shape (n_neurons,)."""
+    """Return the correlation of each neuron with its partner, of shape (n_neurons,)."""
     total = np.zeros(len(partners))
     for rows in unit.batches():
         chunk = unit.take(rows)

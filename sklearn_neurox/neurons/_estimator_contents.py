@@ -1,4 +1,4 @@
-"""What is inside an estimator: its linear model, the steps before it, its sample weights."""
+"""Contents of an estimator: its linear model, the steps before it, and its sample weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def linear_model_of(estimator: BaseEstimator) -> tuple[list[Pipeline], BaseEstim
     Returns
     -------
     scalers : list of Pipeline
-        The steps that X passes before it reaches the model.
+        The steps that transform X before it is passed to the model.
     model : estimator
     """
     scalers = []
@@ -63,7 +63,7 @@ def contains_pipeline(estimator: BaseEstimator) -> bool:
 
 
 def scale_neurons(scaler: Pipeline, X: Any) -> Any:
-    """Apply steps after checking, by the names of their output, that they keep all neurons."""
+    """Apply steps after checking, from the names of their output, that they keep all neurons."""
     names = np.array([f"neuron_{i}" for i in range(X.shape[1])], dtype=object)
     names = np.asarray(getattr(X, "columns", names), dtype=object)
     steps = [type(step).__name__ for _, step in scaler.steps]
@@ -71,14 +71,14 @@ def scale_neurons(scaler: Pipeline, X: Any) -> Any:
         out = scaler.get_feature_names_out(names)
     except AttributeError as error:
         raise TypeError(
-            f"One of the steps {steps} before the linear model does not name its output columns "
-            "(get_feature_names_out)."
+            f"The steps {steps} before the linear model must implement get_feature_names_out, but "
+            "one of them does not."
         ) from error
     if not np.array_equal(out, names):
         raise TypeError(
-            "The steps before the linear model must keep all neurons in their order, as scalers "
-            f"do, but {steps} turn {len(names)} columns into {len(out)}, of which the first is "
-            f"{out[0]!r}."
+            "The steps before the linear model must keep all neurons in their order, like "
+            f"scalers, but {steps} turn {len(names)} columns into {len(out)}, of which the first "
+            f"is {out[0]!r}."
         )
     return scaler.transform(own_copy(X))
 

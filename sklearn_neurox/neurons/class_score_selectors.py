@@ -1,4 +1,4 @@
-"""Selectors that score each neuron for each class without training."""
+"""Selectors that score each neuron for each class without training a model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class ClassScoreSelector(RankingSelector):
         codes : ndarray of int of shape (n_samples,)
             The class of each sample, as an index into ``classes_``.
         std : ndarray of shape (n_neurons,)
-            Standard deviations of the neurons, 0 for those that are constant up to rounding.
+            Standard deviations of the neurons, which are 0 for neurons that are constant up to
+            rounding.
 
         Returns
         -------
@@ -68,38 +69,40 @@ class ClassScoreSelector(RankingSelector):
 class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
     """Keep the neurons whose mean activations differ most between classes.
 
-    Probeless [1]_ trains nothing. The score of a neuron is the sum of the differences between its
-    class means, over all pairs of classes or over the pairs of one class.
+    Probeless [1]_ does not train a model. The score of a neuron is the sum of the differences
+    between its class means, over all pairs of classes or over the pairs of one class.
 
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     scaled : bool, default=True
-        Divide the differences by the standard deviation of the neuron. If False, as in [1]_, the
-        differences are in the unit of the neuron, and neurons of large variance come first.
+        Whether to divide the differences by the standard deviation of the neuron. If False, as in
+        [1]_, the differences are in the unit of the neuron, and neurons of large variance are
+        ranked first.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
-        Rank the neurons for this class only. None ranks them for all classes.
+        Class to rank the neurons for. If None, rank them for all classes.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first. Ties are broken by index; constant neurons come last.
+        Neurons, ordered from most to least important. Ties are broken by index; constant neurons
+        come last.
     scores_ : ndarray of shape (n_neurons,)
         Scores that the ranking is sorted by, for all classes or for `target`.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
         Scores for each class.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted class labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -151,21 +154,22 @@ class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     min_activation : float, default=0.0
         Activations with ``|x| < min_activation`` count as 0.
     signed : bool, default=True
-        Let a neuron detect a class by low activations, too.
+        Whether a neuron can also detect a class by low activations.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
-        Rank the neurons for this class only. None ranks them for all classes.
+        Class to rank the neurons for. If None, rank them for all classes.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first. Ties are broken by index; constant neurons come last.
+        Neurons, ordered from most to least important. Ties are broken by index; constant neurons
+        come last.
     scores_ : ndarray of shape (n_neurons,)
         Scores that the ranking is sorted by, for all classes or for `target`.
     class_scores_ : ndarray of shape (n_classes, n_neurons)
@@ -173,13 +177,13 @@ class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
     class_signs_ : ndarray of int of shape (n_classes, n_neurons)
         1 if high activations detect the class, -1 if low activations do.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted class labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -226,6 +230,6 @@ class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
         signed = average_precisions(X, codes, n_classes, self.min_activation, self.signed)
         self.class_signs_ = np.where(signed < 0, -1, 1)
         scores = np.abs(signed)
-        # A neuron that is constant up to rounding scores as a constant one, not by its noise.
+        # A neuron that is constant up to rounding is scored as constant, not by its noise.
         scores[:, std == 0] = (np.bincount(codes) / len(codes))[:, np.newaxis]
         return scores.mean(axis=0), scores

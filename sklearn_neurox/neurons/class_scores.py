@@ -1,4 +1,4 @@
-"""Scores of how differently a neuron acts on the samples of a class, computed without training."""
+"""Scores of the association of neurons with classes, computed without training a model."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def mean_difference_scores(
 ) -> tuple[Scores, Scores]:
     """Score neurons by the differences between their class means (Probeless).
 
-    Let m_c be the mean activation on the samples of class c. The score of a neuron for c is the
-    sum of abs(m_c - m_z) over the other classes z. Its overall score is the sum over all pairs of
-    classes [1]_. Nothing is trained.
+    Let m_c be the mean activation on the samples of class c. The score of a neuron for c is the sum
+    of abs(m_c - m_z) over the other classes z. Its overall score is the sum over all pairs of
+    classes [1]_. No model is trained.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def mean_difference_scores(
     y : array-like of shape (n_samples,)
         Labels.
     scale : array-like of shape (n_neurons,), default=None
-        Divides the differences, which are in the unit of the neuron. Pass standard deviations to
-        compare neurons of different scale. If a scale is 0, so is the score.
+        Values by which the differences are divided. Pass standard deviations to compare neurons of
+        different scales. If a scale is 0, the score is 0.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def mean_difference_scores(
            [4., 0.],
            [7., 0.]])
     """
-    # NaN and infinity show in the means, which are cheaper to check.
+    # NaN and infinity propagate to the means, which are cheaper to check.
     activations, codes, classes = _check_samples(
         X, y, by="mean_difference_scores", ensure_all_finite=False
     )
@@ -111,8 +111,7 @@ def average_precision_scores(
 
     The samples are ranked by their activation. The average precision of a class is the mean, over
     its samples, of the precision among all samples with at least the same activation. It depends
-    only on the order of the activations. [1]_ and NeuroX use it under the name of an intersection
-    over union.
+    only on the order of the activations. In [1]_ and NeuroX, it is called intersection over union.
 
     Parameters
     ----------
@@ -122,18 +121,18 @@ def average_precision_scores(
         Labels. Each class is scored against all others.
     min_activation : float, default=0.0
         Activations with ``|x| < min_activation`` count as 0. It is in the unit of the activations:
-        0.05, as used by NeuroX, silences neurons of small scale.
+        0.05, the value of NeuroX, sets neurons of small scale to 0.
     signed : bool, default=True
-        Let a neuron detect a class by low activations, too: the score is the larger one of those
-        of x and -x. If False, it is that of x. A neuron whose score is larger if `signed` is True
-        detects the class by low activations.
+        Whether a neuron can also detect a class by low activations: the score is then the maximum
+        of the scores of x and -x. If False, it is the score of x. A neuron whose score is larger if
+        `signed` is True detects the class by low activations.
 
     Returns
     -------
     ndarray of shape (n_classes, n_neurons)
-        Scores for each class, in the order of the sorted labels. An uninformative neuron scores
-        about the share of the class in the samples, and a constant neuron scores exactly this
-        share.
+        Scores for each class, in the order of the sorted labels. The score of an uninformative
+        neuron is about the share of the class in the samples, and the score of a constant neuron is
+        exactly this share.
 
     Raises
     ------
@@ -164,7 +163,7 @@ def average_precision_scores(
     """
     check_scalar(min_activation, "min_activation", Real, min_val=0)
     if np.isnan(min_activation):
-        raise ValueError("min_activation must be a number >= 0, got NaN.")
+        raise ValueError("min_activation must be non-negative, got NaN.")
     if not isinstance(signed, bool | np.bool_):
         raise TypeError(f"signed must be True or False, got {signed!r}.")
     activations, codes, classes = _check_samples(X, y, by="average_precision_scores")
@@ -189,8 +188,8 @@ def warn_of_single_samples(codes: NDArray[np.intp], classes: NDArray, *, by: str
     single = classes[np.bincount(codes) == 1].tolist()
     if single:
         warn(
-            f"{by}: the classes {single} have one sample each, so that their scores are "
-            "unreliable. Drop these classes, or do not use their scores."
+            f"{by}: the classes {single} have only one sample each, so their scores are "
+            "unreliable. Remove these classes, or ignore their scores."
         )
 
 
@@ -223,7 +222,7 @@ def _class_sums(X: NDArray, codes: NDArray[np.intp], n_classes: int, dtype: DTyp
 
 
 def _constant(X: NDArray, means: Scores) -> NDArray[np.bool_]:
-    """Find the constant neurons, whose class means may still differ by rounding."""
+    """Find the constant neurons, whose class means may differ by rounding errors."""
     suspects = np.ptp(means, axis=0) <= 8 * np.finfo(X.dtype).eps * np.abs(means).max(axis=0)
     constant = np.zeros(X.shape[1], dtype=bool)
     if suspects.any():
@@ -238,7 +237,7 @@ def mean_differences(means: Scores, scale: NDArray) -> tuple[Scores, Scores]:
     ----------
     means : ndarray of shape (n_classes, n_neurons)
     scale : ndarray of shape (n_neurons,)
-        If a scale is 0, so is the score.
+        If a scale is 0, the score is 0.
 
     Returns
     -------
@@ -257,7 +256,7 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
     """Sum the differences of a few neurons over the gaps between sorted means.
 
     The gap between the k-th and the next of n sorted means is part of the difference of k * (n - k)
-    pairs, so that the pairs need not be enumerated.
+    pairs, so the pairs need not be enumerated.
     """
     means = np.ascontiguousarray(means.T)  # the means of a neuron are adjacent in memory
     n_classes = means.shape[1]
@@ -267,7 +266,7 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
     # NumPy sums are identical for identical neurons; BLAS products may not be.
     overall = (gaps * (k * (n_classes - k))).sum(axis=1)
     score = np.empty_like(means)
-    # Moving up over a gap increases the distance to k classes and decreases it to the others.
+    # Moving up across a gap increases the distance to k classes and decreases it to all others.
     score[:, 0] = (gaps * (n_classes - k)).sum(axis=1)
     score[:, 1:] = score[:, :1] + np.cumsum(gaps * (2 * k - n_classes), axis=1)
     per_class = np.empty_like(means)
@@ -306,9 +305,9 @@ def _of_one_neuron(
 ) -> Scores:
     """Compute the average precisions of one neuron for all classes.
 
-    The samples are sorted by activation, and then stably by class. Each sample then has a place
-    among all samples and a place within its class, and the ratio of the numbers of samples above
-    these places is the precision at the sample.
+    The samples are sorted by activation, and then stably by class. Each sample then has a rank
+    among all samples and a rank within its class. The ratio of the numbers of samples above these
+    ranks is the precision at the sample.
     """
     order = np.argsort(activations)
     place = np.argsort(codes[order], kind="stable")  # by class, then by activation
@@ -328,7 +327,7 @@ def _of_one_neuron(
 def _first_and_last(
     place: NDArray[np.intp], sorted_activations: NDArray, starts: NDArray[np.intp]
 ) -> tuple[Bounds, Bounds]:
-    """Return the bounds of equally active samples, among all samples and within the class."""
+    """Return the bounds of runs of equal activations, among all samples and within the class."""
     index = np.arange(len(place))
     changes = sorted_activations[1:] != sorted_activations[:-1]
     if changes.all():

@@ -41,11 +41,10 @@ class CorrelationClustering(
     Parameters
     ----------
     distance_threshold : float in [0, 2], default=0.5
-        Largest distance at which clusters are merged. A lower value requires stronger
-        correlation.
+        Maximum distance at which clusters are merged. A lower value requires stronger correlation.
     absolute : bool, default=True
-        Use the distance 1 - abs(r), which does not distinguish a neuron from its negative. If
-        False, the distance is 1 - r, with values up to 2.
+        Whether to use the distance 1 - abs(r), which does not distinguish a neuron from its
+        negative. If False, use the distance 1 - r, with values up to 2.
     linkage : {"average", "complete", "single"}, default="average"
         Distance of two clusters: the mean, the largest or the smallest distance of their neurons.
     pooling : {"mean", "signed_mean", "representative"}, default="mean"
@@ -53,17 +52,17 @@ class CorrelationClustering(
         opposite sign cancel. "signed_mean" first negates the neurons that are negatively
         correlated with the representative. "representative" keeps the representative only.
     pick : {"random", "medoid"}, default="random"
-        How to choose the representative of a cluster: at random, or as the neuron with the
-        smallest mean distance to the others. If there are several such neurons, the first is
-        chosen.
+        How to choose the representative of a cluster: at random, or as the neuron with the smallest
+        mean distance to the others. Ties are broken by index.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of representatives.
+        Controls the choice of representatives. Pass an int for reproducible output across multiple
+        function calls.
 
     Attributes
     ----------
     labels_ : ndarray of int of shape (n_neurons,)
-        Cluster of each neuron. Clusters are numbered in the order of their first neurons, so that
-        cluster 0 is that of neuron 0.
+        Cluster of each neuron. Clusters are numbered in the order of their first neurons, so
+        cluster 0 contains neuron 0.
     n_clusters_ : int
         Number of clusters.
     representatives_ : ndarray of int of shape (n_clusters,)
@@ -74,9 +73,9 @@ class CorrelationClustering(
     signs_ : ndarray of int of shape (n_neurons,)
         -1 for neurons that ``pooling="signed_mean"`` negates, 1 for all others.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -86,13 +85,13 @@ class CorrelationClustering(
     Notes
     -----
     A neuron that is constant, or constant up to rounding, is not correlated with any other neuron
-    and is a cluster of its own. In the linkage matrix such neurons join last, at the largest
-    possible distance (1, or 2 if `absolute` is False).
+    and forms a separate cluster. In the linkage matrix, such neurons are merged last, at the
+    largest possible distance (1, or 2 if `absolute` is False).
 
-    If several distances are equal, as they can be for neurons with only two values, the clusters
+    If several distances are equal, which is possible for neurons with only two values, the clusters
     may depend on the order of the neurons.
 
-    In addition to X, the memory required is two float64 numbers per pair of neurons.
+    In addition to X, two float64 numbers are kept in memory for each pair of neurons.
 
     References
     ----------
@@ -154,7 +153,7 @@ class CorrelationClustering(
             Activations, of at least two samples and two neurons. A float16 memory map is read in
             chunks.
         y : Ignored
-            Present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -169,8 +168,8 @@ class CorrelationClustering(
         Warns
         -----
         UserWarning
-            If there are so few samples that unrelated neurons are clustered: fewer than about
-            2 ln(n_neurons) / (1 - distance_threshold)^2.
+            If there are so few samples that unrelated neurons may be clustered: fewer than about 2
+            ln(n_neurons) / (1 - distance_threshold)^2.
         """
         activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
         _warn_of_few_samples(activations.shape, self.distance_threshold)
@@ -213,7 +212,8 @@ class CorrelationClustering(
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, or does not have the number of neurons seen in ``fit``.
+            If X contains NaN or infinity, or does not have the number of neurons seen during
+            ``fit``.
         """
         check_is_fitted(self)
         activations = validate_activations(self, X, reset=False)
@@ -231,7 +231,7 @@ class CorrelationClustering(
         return pooled
 
     def inverse_transform(self, X: ArrayLike) -> NDArray:
-        """Return for each neuron the value of its cluster, negated if pooling negated the neuron.
+        """Assign to each neuron the value of its cluster, negated if pooling negated the neuron.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class CorrelationClustering(
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the neurons. By default those seen in ``fit``.
+            Names of the neurons. If None, use the names seen during ``fit``.
 
         Returns
         -------
@@ -285,7 +285,7 @@ class CorrelationClustering(
 
 
 def _warn_of_few_samples(shape: tuple[int, int], distance_threshold: float) -> None:
-    """Warn if random correlations are strong enough to be taken for redundancy.
+    """Warn if random correlations are strong enough to be mistaken for redundancy.
 
     The largest correlation of a neuron with n unrelated neurons is about
     sqrt(2 ln(n) / n_samples).
@@ -296,7 +296,7 @@ def _warn_of_few_samples(shape: tuple[int, int], distance_threshold: float) -> N
         warn(
             f"CorrelationClustering: with only {n_samples} samples, the correlation between each "
             f"of {n_neurons} neurons and the unrelated neuron closest to it is about "
-            f"{random_r:.2f}, and distance_threshold={distance_threshold} merges neurons from a "
-            f"correlation of {1 - distance_threshold:.2g}. The clusters are unreliable: use more "
-            "samples."
+            f"{random_r:.2f}, and distance_threshold={distance_threshold} merges neurons with a "
+            f"correlation of at least {1 - distance_threshold:.2g}. The clusters are unreliable. "
+            "Use more samples."
         )

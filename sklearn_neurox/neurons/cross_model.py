@@ -18,7 +18,7 @@ from ._correlation import UnitNeurons, strongest_correlations
 def cross_model_correlation_scores(
     Xs: Sequence[ArrayLike], *, reduce: Literal["max", "min"] = "max"
 ) -> list[NDArray[np.float64]]:
-    """Score neurons by how strongly they correlate with a neuron of other models.
+    """Score neurons by their strongest correlation with a neuron of other models.
 
     A neuron that independently trained networks have in common is likely to matter. For each
     neuron and each other model, the largest absolute correlation with a neuron of that model is
@@ -31,7 +31,8 @@ def cross_model_correlation_scores(
         Activations of at least two models on the same samples. Their numbers of neurons may
         differ.
     reduce : {"max", "min"}, default="max"
-        "max" scores whether any other model has a similar neuron, "min" whether all of them do.
+        How to combine the values over the other models. A high score means that at least one other
+        model ("max") or every other model ("min") has a similar neuron.
 
     Returns
     -------
@@ -69,9 +70,7 @@ def cross_model_correlation_scores(
         raise ValueError(f"Xs must contain at least two models, got {len(models)}.")
     n_samples = [len(model) for model in models]
     if len(set(n_samples)) > 1:
-        raise ValueError(
-            f"All models in Xs must have the same samples, got models with {n_samples} samples."
-        )
+        raise ValueError(f"All models in Xs must have the same number of samples, got {n_samples}.")
     units = [UnitNeurons(X) for X in models]
     scores: list[list[NDArray[np.float64]]] = [[] for _ in units]
     for i, j in combinations(range(len(units)), 2):

@@ -33,7 +33,7 @@ class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_neurons)
             Activations. Only the number and the names of the columns are used.
         y : Ignored
-            Present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -72,23 +72,23 @@ class LayerSelector(FixedSelector):
     Parameters
     ----------
     layers : int, str, or array-like of int or str
-        Layers to keep. The layers of a network that is not a stack of blocks are the paths of its
-        modules. The columns keep their order, whatever the order of the layers.
+        Layers to keep. In a network that is not a stack of blocks, layers are paths of modules. The
+        columns keep their order, regardless of the order of the layers.
     n_layers : int, default=None
         Number of layers in X, including the embeddings (layer 0) if X contains them. Required only
         if the columns of X do not have names.
     direction : {"both", "forward", "backward"}, default="both"
-        Half of a bidirectional layer to keep: "forward" is the first half, "backward" the second.
-        X must contain all neurons of the layers.
+        Half of a bidirectional layer to keep: "forward" is the first half, and "backward" is the
+        second half. X must contain all neurons of the layers.
 
     Attributes
     ----------
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -154,23 +154,23 @@ class LayerSelector(FixedSelector):
 class NeuronSelector(FixedSelector):
     """Keep given neurons, such as those found in another run or reported in a paper.
 
-    The columns keep their order, whatever the order of `neurons`.
+    The columns keep their order, regardless of the order of `neurons`.
 
     Parameters
     ----------
     neurons : array-like of int or str
         Neurons (columns of X), by index or, if X has names, by name.
     invert : bool, default=False
-        Keep all neurons except `neurons`.
+        Whether to keep all neurons except `neurons`.
 
     Attributes
     ----------
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------

@@ -22,33 +22,35 @@ _N_GREEDY = 20  # default number of neurons chosen one by one
 class GaussianSelector(RankingSelector, ranking="gaussian"):
     """Keep the neurons that are jointly most informative about the classes.
 
-    A :class:`GaussianProbeClassifier` chooses neurons one by one, each time the one that adds
+    A :class:`GaussianProbeClassifier` chooses neurons one by one, each time the neuron that adds
     the most information to those already chosen [1]_. Unlike rankings that score each neuron alone,
     this one skips neurons that are redundant with chosen ones.
 
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     n_greedy : int, default=None
-        Number of neurons to choose one by one. The other neurons follow, ordered by the bits that
-        each would add to the chosen ones. None chooses as many as `n_neurons` keeps, or at most
-        20 if `n_neurons` is None. The computing time grows with the square of this number (for
-        384 neurons, 6,000 samples and 17 classes, choosing 20 takes a few seconds and choosing 50
-        takes 20 seconds). The memory grows by n_samples x n_classes numbers per chosen neuron.
+        Number of neurons to choose one by one. The other neurons are ranked after them by the bits
+        that each would add to the chosen ones. If None, choose as many neurons as `n_neurons`
+        keeps, or at most 20 if `n_neurons` is None. The computing time grows with the square of
+        this number (for 384 neurons, 6,000 samples and 17 classes, choosing 20 takes a few seconds
+        and choosing 50 takes 20 seconds). The memory grows by n_samples x n_classes numbers per
+        chosen neuron.
     covariance : {"mean", "map"}, default="mean"
         Estimate of the covariances, as in :class:`GaussianProbeClassifier`. "map", as in [1]_, is
         overconfident unless there are many times as many samples as neurons.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
-        Rank the neurons for this class only. None ranks them for all classes.
+        Class to rank the neurons for. If None, rank them for all classes.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first. Ties are broken by index; constant neurons come last.
+        Neurons, ordered from most to least important. Ties are broken by index; constant neurons
+        come last.
     bits_ : ndarray of shape (n_greedy,)
         Mutual information, on the training samples, between the classes and the neurons chosen up
         to each step.
@@ -56,13 +58,13 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         Bits that a chosen neuron adds to those chosen before it, and that any other neuron adds
         to all chosen ones.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted class labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -118,8 +120,8 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A weight of 2 is equivalent to repeating the sample, a weight
-            of 0 to removing it.
+            Sample weights. A weight of 2 is equivalent to repeating the sample, and a weight of 0
+            to removing it.
 
         Returns
         -------
@@ -140,7 +142,10 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
     def _check_counts(self, available: int) -> None:
         super()._check_counts(available)
         if self.n_greedy is not None and self.n_greedy > available:
-            raise ValueError(f"n_greedy={self.n_greedy}, but X has {available} neurons.")
+            raise ValueError(
+                f"n_greedy must be at most the number of neurons in X, {available}, got "
+                f"{self.n_greedy}."
+            )
 
     def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
         weight = _check_sample_weight(

@@ -21,25 +21,24 @@ from .clustering import CorrelationClustering
 class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
     """Keep one neuron of each cluster of correlated neurons.
 
-    The neurons of a cluster are redundant: with a fraction of the neurons, [1]_ obtain the same
-    accuracy.
+    The neurons of a cluster are redundant: the same accuracy can be obtained with a fraction of the
+    neurons [1]_.
 
     Parameters
     ----------
     distance_threshold : float in [0, 2], default=0.5
-        Largest distance at which clusters are merged. A lower value requires stronger
-        correlation.
+        Maximum distance at which clusters are merged. A lower value requires stronger correlation.
     absolute : bool, default=True
-        Use the distance 1 - abs(r), which does not distinguish a neuron from its negative. If
-        False, the distance is 1 - r, with values up to 2.
+        Whether to use the distance 1 - abs(r), which does not distinguish a neuron from its
+        negative. If False, use the distance 1 - r, with values up to 2.
     linkage : {"average", "complete", "single"}, default="average"
         Distance of two clusters: the mean, the largest or the smallest distance of their neurons.
     pick : {"random", "medoid"}, default="random"
-        How to choose the representative of a cluster: at random, or as the neuron with the
-        smallest mean distance to the others. If there are several such neurons, the first is
-        chosen.
+        How to choose the representative of a cluster: at random, or as the neuron with the smallest
+        mean distance to the others. Ties are broken by index.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of representatives.
+        Controls the choice of representatives. Pass an int for reproducible output across multiple
+        function calls.
 
     Attributes
     ----------
@@ -48,9 +47,9 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -102,7 +101,7 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
         X : array-like of shape (n_samples, n_neurons)
             Activations, of at least two samples and two neurons.
         y : Ignored
-            Present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------

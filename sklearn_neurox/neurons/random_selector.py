@@ -1,4 +1,4 @@
-"""Random neurons: the baseline for every ranking."""
+"""Random neurons, the baseline for rankings."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ class RandomSelector(RankingSelector, ranking="random"):
     Parameters
     ----------
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
     random_state : int, RandomState instance or None, default=None
-        Controls the random ranking.
+        Controls the random ranking. Pass an int for reproducible output across multiple function
+        calls.
 
     Attributes
     ----------
@@ -37,9 +38,9 @@ class RandomSelector(RankingSelector, ranking="random"):
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -84,7 +85,7 @@ class RandomSelector(RankingSelector, ranking="random"):
         X : array-like of shape (n_samples, n_neurons)
             Activations. Only the number of neurons is used.
         y : Ignored
-            Present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -117,12 +118,12 @@ def random_neurons(
     probability : float in [0, 1]
         Probability that a neuron is drawn.
     random_state : int, RandomState instance or None, default=None
-        Controls the draw.
+        Controls the draw. Pass an int for reproducible output across multiple function calls.
 
     Returns
     -------
     ndarray of int
-        The drawn neurons in ascending order.
+        Indices of the drawn neurons in ascending order.
 
     Raises
     ------

@@ -23,18 +23,18 @@ from .._validation import fit_context, validate_activations
 
 _ROUNDING = 1e-12  # relative to the largest score
 
-# The rankings that the command offers by name. Class definitions add themselves.
+# The rankings that the command offers by name. Classes register themselves on definition.
 RANKINGS: dict[str, type[RankingSelector]] = {}
 
 
 @dataclass(frozen=True)
 class FitCall:
-    """The call of ``fit`` that a ranking is computed for.
+    """The call of ``fit`` for which a ranking is computed.
 
     Attributes
     ----------
     X : array-like of shape (n_samples, n_neurons)
-        The activations as they were passed, with the names of their columns.
+        The activations as passed to ``fit``, with the names of their columns.
     params : dict
         The metadata passed to ``fit``, such as sample weights.
     task : CallbackContext
@@ -116,7 +116,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         Returns
         -------
         ndarray of int of shape (n_neurons,)
-            The most important neuron first.
+            Neurons, ordered from most to least important.
         """
 
     def _fit(
@@ -127,7 +127,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         *,
         n_fits: int = 0,
     ) -> Self:
-        """Validate X and y, rank the neurons and select some, for the ``fit`` of all rankings.
+        """Validate X and y, rank the neurons and select some of them. Called by ``fit``.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         return validate_activations(self, X, y)
 
     def _check_counts(self, available: int) -> None:
-        """Raise if a parameter asks for more neurons than are available."""
+        """Raise an error if a parameter exceeds the number of available neurons."""
         self._count(available)
 
     def _count(self, available: int) -> int:
@@ -159,7 +159,10 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         if not isinstance(self.n_neurons, Integral):
             return round(self.n_neurons * available)
         if self.n_neurons > available:
-            raise ValueError(f"n_neurons={self.n_neurons}, but X has {available} neurons.")
+            raise ValueError(
+                f"n_neurons must be at most the number of neurons in X, {available}, got "
+                f"{self.n_neurons}."
+            )
         return int(self.n_neurons)
 
     def _support(self, ranking: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -177,9 +180,9 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         Returns
         -------
         pandas.DataFrame
-            One row per neuron, the most important first. The index is the name of the neuron.
-            Its columns are "neuron", the column in the X passed to ``fit``; "score", if the
-            ranking has scores; and "kept", whether the neuron is kept.
+            One row per neuron, ordered from most to least important. The index contains the names
+            of the neurons. The columns are "neuron", the column in the X passed to ``fit``;
+            "score", if the ranking has scores; and "kept", whether the neuron is kept.
         """
         check_is_fitted(self)
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
@@ -200,7 +203,7 @@ def rank(scores: NDArray, varies: NDArray[np.bool_]) -> NDArray[np.intp]:
     ----------
     scores : ndarray of shape (n_neurons,)
     varies : ndarray of bool of shape (n_neurons,)
-        Neurons that are not constant. The others come last.
+        Whether each neuron varies. Constant neurons come last.
 
     Returns
     -------

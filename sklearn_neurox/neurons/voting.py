@@ -1,4 +1,4 @@
-"""How far rankings of the same neurons agree, and the votes that combine them."""
+"""Agreement between rankings of the same neurons, and votes that combine them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def ranking_overlap(rankings: Iterable[ArrayLike], *, n_neurons: int) -> NDArray
     Parameters
     ----------
     rankings : sequence of array-like of int
-        Neurons, the most important first, as in ``ranking_`` and ``np.argsort(-scores)``. These
-        are not the ranks of the neurons. Each ranking has at least `n_neurons` neurons.
+        Neurons, ordered from most to least important, as in ``ranking_`` and
+        ``np.argsort(-scores)``. These are not the ranks of the neurons. Each ranking must contain
+        at least `n_neurons` neurons.
     n_neurons : int
         Number of neurons to compare, from the beginning of each ranking.
 
@@ -56,7 +57,10 @@ def ranking_overlap(rankings: Iterable[ArrayLike], *, n_neurons: int) -> NDArray
     check_scalar(n_neurons, "n_neurons", Integral, min_val=1)
     shortest = min(len(ranking) for ranking in checked)
     if n_neurons > shortest:
-        raise ValueError(f"n_neurons={n_neurons}, but a ranking has only {shortest} neurons.")
+        raise ValueError(
+            f"n_neurons must be at most the length of the shortest ranking, {shortest}, got "
+            f"{n_neurons}."
+        )
     tops = [ranking[:n_neurons] for ranking in checked]
     common = np.array([[np.isin(a, b).sum() for b in tops] for a in tops])
     return common / (2 * n_neurons - common)
@@ -72,15 +76,16 @@ def vote(rankings: Iterable[ArrayLike], *, n_votes: int | None = None) -> NDArra
     Parameters
     ----------
     rankings : sequence of array-like of int of shape (n_neurons,)
-        Permutations of the same neurons, the most important first. These are not the ranks of the
-        neurons.
+        Permutations of the same neurons, ordered from most to least important. These are not the
+        ranks of the neurons.
     n_votes : int, default=None
-        Number of neurons that each ranking votes for. None lets it vote for all neurons.
+        Number of neurons that each ranking votes for. If None, each ranking votes for all neurons.
 
     Returns
     -------
     ndarray of int of shape (n_neurons,)
-        A permutation of the neurons, the one with most points first. Ties are broken by index.
+        Permutation of the neurons, ordered by decreasing number of points. Ties are broken by
+        index.
 
     Raises
     ------
@@ -130,8 +135,10 @@ def vote_points(rankings: Iterable[ArrayLike], n_votes: int | None) -> NDArray[n
 def _check_rankings(rankings: Iterable[ArrayLike]) -> list[NDArray[np.intp]]:
     listed = list(rankings) if isinstance(rankings, Iterable) else [rankings]
     if any(isinstance(ranking, Integral) for ranking in listed):
-        raise TypeError(f"Expected a list of rankings, got a single ranking: {listed!r:.60}.")
+        raise TypeError(
+            f"rankings must be a list of rankings, got a single ranking: {listed!r:.60}."
+        )
     checked = [check_indices(ranking, None, what="neuron") for ranking in listed]
     if not checked or any(not len(ranking) for ranking in checked):
-        raise ValueError("Expected at least one ranking of at least one neuron.")
+        raise ValueError("rankings is empty: expected at least one ranking of at least one neuron.")
     return checked

@@ -38,20 +38,22 @@ class VotingSelector(RankingSelector, _BaseComposition):
     ----------
     selectors : list of (str, selector)
         Names and selectors. A selector must have the attribute ``ranking_`` after ``fit``. Its
-        own `n_neurons` has no effect on the vote, except that a selector may rank only so many
-        neurons carefully.
+        `n_neurons` does not affect the vote, except for selectors that rank only as many neurons
+        carefully.
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     n_votes : int, default=None
-        Number of neurons that each selector votes for. None lets it vote for all neurons.
+        Number of neurons that each selector votes for. If None, each selector votes for all
+        neurons.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first. Ties are broken by index; constant neurons come last.
+        Neurons, ordered from most to least important. Ties are broken by index; constant neurons
+        come last.
     scores_ : ndarray of int of shape (n_neurons,)
         Points of the neurons.
     selectors_ : list of selector
@@ -61,14 +63,14 @@ class VotingSelector(RankingSelector, _BaseComposition):
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
-    vote : The vote of existing rankings.
-    ranking_overlap : How far rankings agree.
+    vote : Combine existing rankings by voting.
+    ranking_overlap : Compute the agreement between rankings.
 
     References
     ----------
@@ -170,7 +172,7 @@ class VotingSelector(RankingSelector, _BaseComposition):
         ------
         ValueError
             If names are missing, are not unique or conflict with parameters; if `n_neurons` or
-            `n_votes` exceeds the number of neurons; or if a selector raises it.
+            `n_votes` exceeds the number of neurons; or if a selector raises a ValueError.
         TypeError
             If a selector does not have the attribute ``ranking_`` after ``fit``.
         """
@@ -185,7 +187,10 @@ class VotingSelector(RankingSelector, _BaseComposition):
     def _check_counts(self, available: int) -> None:
         super()._check_counts(available)
         if self.n_votes is not None and self.n_votes > available:
-            raise ValueError(f"n_votes={self.n_votes}, but X has {available} neurons.")
+            raise ValueError(
+                f"n_votes must be at most the number of neurons in X, {available}, got "
+                f"{self.n_votes}."
+            )
 
     def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
         names = [name for name, _ in self.selectors]
@@ -217,7 +222,7 @@ class VotingSelector(RankingSelector, _BaseComposition):
         ]
         if not named or not all(named):
             raise ValueError(
-                "selectors must be a list of at least one (name, selector), as in "
+                "selectors must be a list of at least one (name, selector) tuple, as in "
                 f'[("means", ProbelessSelector())], got {self.selectors!r}.'
             )
         self._validate_names([name for name, _ in self.selectors])
@@ -227,7 +232,8 @@ def _ranking(name: str, selector: BaseEstimator, n_neurons: int) -> NDArray[np.i
     ranking = getattr(selector, "ranking_", None)
     if ranking is None or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
         raise TypeError(
-            f"The selector {name!r}, a {type(selector).__name__}, has no ranking_ to vote with: "
-            "an array that contains each neuron once, the most important first."
+            f"The selector {name!r}, a {type(selector).__name__}, does not have a valid ranking_ "
+            "after fit. Expected an array that contains each neuron once, ordered from most to "
+            "least important."
         )
     return ranking

@@ -29,18 +29,18 @@ def top_neurons(
     coef : array-like of shape (n_classes, n_neurons)
         Weights of a linear model, one row per class.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neurons, 1 all neurons with nonzero weight.
+        Share of the weight mass. 0 selects no neurons, and 1 selects all neurons with nonzero
+        weight.
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies ``|coef|``. Pass the standard deviations of the neurons to compare weights that
-        were trained on activations of different scale.
+        Values by which ``|coef|`` is multiplied. Pass the standard deviations of the neurons to
+        compare weights that were trained on activations of different scales.
 
     Returns
     -------
     union : ndarray of int
         Neurons selected for any class, in ascending order.
     per_class : list of n_classes ndarrays of int
-        Neurons selected for each class, the largest weight first. It is empty for a class without
-        weights.
+        Neurons selected for each class, by decreasing weight. Empty for a class without weights.
 
     Raises
     ------
@@ -86,18 +86,18 @@ def bottom_neurons(
     coef : array-like of shape (n_classes, n_neurons)
         Weights of a linear model, one row per class.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neurons, 1 all neurons for a class with nonzero
-        weights.
+        Share of the weight mass. 0 selects no neurons, and 1 selects all neurons for a class with
+        nonzero weights.
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies ``|coef|``.
+        Values by which ``|coef|`` is multiplied.
 
     Returns
     -------
     union : ndarray of int
         Neurons selected for any class, in ascending order.
     per_class : list of n_classes ndarrays of int
-        Neurons selected for each class, the smallest weight first, including neurons with zero
-        weight and the neuron that reaches the mass.
+        Neurons selected for each class, by increasing weight, including neurons with zero weight
+        and the neuron that reaches the mass.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def threshold_neurons(
         Select neurons with ``|w| > threshold * max|w|``, where the maximum is over the class.
         (NeuroX divides by its argument: its 2 corresponds to 0.5.)
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies ``|coef|``.
+        Values by which ``|coef|`` is multiplied.
 
     Returns
     -------
@@ -176,8 +176,8 @@ def weight_mass_ordering(
     """Order all neurons by the weight mass at which they are selected.
 
     :func:`top_neurons` selects a neuron as soon as the mass exceeds the mass of the larger weights
-    of a class. The neurons are sorted by the smallest mass at which any class selects them. This
-    gives the ordering of [1]_ in closed form, instead of by one selection per mass.
+    of a class. The neurons are sorted by the smallest mass at which any class selects them. This is
+    the ordering of [1]_ in closed form, without a selection for each mass.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def weight_mass_ordering(
         2 * chunk_size, ... neurons, and the number of all neurons (the granular ordering of
         NeuroX).
     scale : array-like of shape (n_neurons,), default=None
-        Multiplies ``|coef|``.
+        Values by which ``|coef|`` is multiplied.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def weight_mass_ordering(
     importance = _importance(coef, scale)
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
     entry, share = entry_mass(importance)
-    ordering = np.lexsort((-share, entry))  # a stable sort: ties keep the order of indices
+    ordering = np.lexsort((-share, entry))  # stable sort: ties are in the order of indices
     # The first p with p / n_bins > entry. Rounding must not push a weight beyond the last mass.
     bins = np.floor((entry + _rounding(len(entry))) * n_bins) + 1
     bins = np.where(np.isfinite(entry), np.minimum(bins, n_bins), n_bins + 1)
@@ -249,8 +249,8 @@ def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]
     importance = importance * check_scale(scale, importance.shape[1])
     if not np.isfinite(importance).all():
         raise ValueError(
-            "|coef| * scale overflows float64. Divide scale by a constant: only the ratios of its "
-            "values matter."
+            "|coef| * scale overflows float64. Divide scale by a constant, because only the "
+            "ratios of its values matter."
         )
     return importance
 
@@ -296,8 +296,7 @@ def entry_mass(
         Share of the weight mass of the class that larger weights hold. It is infinite for a neuron
         without weight.
     share : ndarray of shape (n_neurons,)
-        Share of the neuron itself in this class. If there are several such classes, the largest
-        share.
+        Share of the neuron in this class. If there are several such classes, the largest share.
     """
     entry = np.full(importance.shape[1], np.inf)
     share = np.zeros(importance.shape[1])

@@ -55,40 +55,39 @@ _COMPARABLE = 2.0
 class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-mass"):
     """Keep the neurons that hold the weight mass of a linear model.
 
-    The model is trained in ``fit``, so that the ranking never uses the test samples of a
-    cross-validation.
+    The model is trained in ``fit``, so the ranking never uses the test samples of cross-validation.
 
     Parameters
     ----------
     estimator : estimator with ``coef_`` after ``fit``, default=None
         Any linear model: a linear probe, LogisticRegression, LinearSVC or Ridge. It may be wrapped
         in a search, whose best estimator is used, or be the last step of a Pipeline whose other
-        steps scale each neuron. The neurons are then ranked by their weights after scaling, and
-        the selected columns are not scaled. None stands for
-        ``LinearProbeClassifier(random_state=0)``.
+        steps scale each neuron. The neurons are then ranked by their weights after scaling, and the
+        selected columns are not scaled. If None, use ``LinearProbeClassifier(random_state=0)``.
     n_neurons : int or float, default=None
-        Number of neurons to keep (int), or their share of all neurons (float in [0, 1], rounded
-        to the nearest number). None keeps all: use it to compute ``ranking_`` only.
+        Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
+        the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
     mass : float in [0, 1], default=None
         Keep the smallest sets of neurons that hold this share of the weight mass of each class.
     threshold : float in [0, 1], default=None
         Keep the neurons whose weight exceeds this share of the largest weight of a class. At
         most one of `n_neurons`, `mass` and `threshold` can be set.
     scaled : bool, default=True
-        Rank by ``|coef| * std(X)`` instead of ``|coef|``. The size of a weight depends on the
-        scale of its neuron: on unscaled activations, raw weights favor neurons of small variance.
-        If False, a warning is issued if the scales differ.
+        Whether to rank by ``|coef| * std(X)`` instead of ``|coef|``. The size of a weight depends
+        on the scale of its neuron: on unscaled activations, raw weights favor neurons of small
+        variance. If False, a warning is issued if the scales differ.
     order : {"top", "bottom"}, default="top"
-        Keep the neurons at the top or at the bottom of the ranking.
+        Whether to keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
-        Rank the neurons for this class only. None ranks them for all classes.
+        Class to rank the neurons for. If None, rank them for all classes.
     prefit : bool, default=False
         Whether `estimator` is already fitted. If True, it is used without training it again.
 
     Attributes
     ----------
     ranking_ : ndarray of int of shape (n_neurons,)
-        Neurons, the most important first. Ties are broken by index; constant neurons come last.
+        Neurons, ordered from most to least important. Ties are broken by index; constant neurons
+        come last.
     scores_ : ndarray of shape (n_neurons,)
         One minus the weight mass of all larger weights, in the class where the neuron ranks
         highest. It is 1 for the first neuron of a class and 0 for a neuron without weight.
@@ -100,9 +99,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
     n_features_in_ : int
-        Number of neurons seen in ``fit``.
+        Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons. Defined only if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -184,10 +183,10 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         X : array-like of shape (n_samples, n_neurons)
             Activations. A float16 array is copied as float32.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels or numbers. Not required if `prefit`.
+            Labels or numbers. Not required if `prefit` is True.
         **fit_params : dict
-            Passed to the ``fit`` of the estimator. If metadata routing is enabled, they are
-            routed.
+            Parameters passed to the ``fit`` of the estimator. If metadata routing is enabled, they
+            are routed.
 
         Returns
         -------
@@ -211,7 +210,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         sizes = ("n_neurons", "mass", "threshold")
         given = [name for name in sizes if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"Only one of n_neurons, mass and threshold can be set, got {given}.")
+            raise ValueError(
+                f"At most one of n_neurons, mass and threshold can be set, got {given}."
+            )
         super()._check_counts(available)
 
     def _rank(self, X: NDArray, y: Any, call: FitCall) -> NDArray[np.intp]:
@@ -294,8 +295,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     def _check_trainable(self, y: ArrayLike | None) -> None:
         if y is None:
             raise ValueError(
-                f"{type(self).__name__} trains its estimator on labels: it requires y to be "
-                "passed, but the target y is None."
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         if self.target is not None:
             check_target(self.target, np.unique(y) if is_classifier(self._estimator()) else [])
@@ -311,16 +311,17 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
             check_is_fitted(self.estimator)
         except NotFittedError as error:
             raise NotFittedError(
-                f"prefit=True requires a fitted estimator, but this {type(self.estimator).__name__}"
-                " is not fitted. Cross-validation clones estimators, and a clone is not fitted: "
-                "use sklearn.frozen.FrozenEstimator(estimator) there instead of prefit=True."
+                "prefit=True requires a fitted estimator, but this "
+                f"{type(self.estimator).__name__} is not fitted. Cross-validation clones "
+                "estimators, and a clone is not fitted: use "
+                "sklearn.frozen.FrozenEstimator(estimator) instead of prefit=True."
             ) from error
         names = getattr(self, "feature_names_in_", [])
         known = getattr(self.estimator, "feature_names_in_", names)
         if len(names) and not np.array_equal(names, known):
             raise ValueError(
-                "The columns of X differ from those that the estimator was fitted on: "
-                f"{list(names[:3])} ... instead of {list(known[:3])} ...."
+                "The columns of X must be those that the estimator was fitted on, "
+                f"{list(known[:3])} ..., got {list(names[:3])} ...."
             )
 
 
@@ -330,7 +331,7 @@ def _warn_of_scales(std: NDArray[np.float64]) -> None:
     if high > _COMPARABLE * low:
         warn(
             "WeightMassSelector(scaled=False) ranks the weights of neurons that differ in scale: "
-            f"a tenth of them have a standard deviation below {low:.2g}, a tenth above {high:.2g}. "
-            "Neurons of small scale get large weights. Standardize the neurons, or use "
+            f"10% of them have a standard deviation below {low:.2g}, and 10% above {high:.2g}. "
+            "Neurons of small scale have large weights. Standardize the neurons, or use "
             "scaled=True, the default."
         )

@@ -35,9 +35,9 @@ def top_words(
     activations : array-like of shape (n_words,)
         Activations of one neuron, one per word.
     n_words : int, default=None
-        Maximum number of word types to return.
+        Maximum number of word types to return. If None, return all word types.
     min_score : float in [0, 1], default=0.0
-        Return word types with ``|score| > min_score``.
+        Threshold on the scores: return only word types with ``|score| > min_score``.
     min_count : int, default=1
         Ignore word types with fewer occurrences. The score of a word that occurs only once may be
         high at random.
@@ -45,8 +45,8 @@ def top_words(
     Returns
     -------
     list of (word, score)
-        The largest ``|score|`` first. Ties are broken by first occurrence. The list is empty for
-        a neuron that is constant up to rounding.
+        Word types and scores, by decreasing ``|score|``. Ties are broken by first occurrence. Empty
+        for a neuron that is constant up to rounding.
 
     Raises
     ------

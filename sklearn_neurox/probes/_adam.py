@@ -1,8 +1,8 @@
 """Mini-batch Adam for a bank of linear probes, through a skorch net.
 
-A bank holds probes that see the same mini-batches and differ in their penalties or their layers.
-Adam works weight by weight. So training a bank equals training its probes separately, up to
-rounding, at the price of one matrix product.
+A bank holds probes that are trained on the same mini-batches and differ in their penalties or their
+layers. Adam updates each weight independently. Training a bank is therefore equivalent to training
+its probes separately, up to rounding, at the cost of one matrix product.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from .._files import mapping_of, release
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 
-# Elements of X that are converted, gathered or moved to the device at a time: 16 MB in float32.
+# Number of elements of X that are converted, gathered or moved to the device at a time: 16 MB in
+# float32.
 _CHUNK_ELEMENTS = 1 << 22
 
 
@@ -49,7 +50,7 @@ class LinearProbeBank(nn.Module):
 
 
 class BankCriterion(nn.Module):
-    """The mean loss of a batch plus the penalties, one number for each probe of a bank."""
+    """The mean loss of a batch plus the penalties, for each probe of a bank."""
 
     lambda_l1: Tensor
     lambda_l2: Tensor
@@ -92,7 +93,7 @@ class TensorBatches:
     """Mini-batches as slices of tensors, converted and moved to the device chunk by chunk.
 
     torch's DataLoader collates single rows, which costs more than a training step of a probe. If
-    `shuffle` is a RandomState, each pass takes the rows in a new order.
+    `shuffle` is a RandomState, the rows are shuffled before each pass.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class TensorBatches:
         batch_size: int,
         shuffle: np.random.RandomState | None = None,
     ):
-        if isinstance(dataset, Subset):  # skorch's train_split holds out samples
+        if isinstance(dataset, Subset):  # skorch's train_split passes subsets
             whole: Any = dataset.dataset
             self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
@@ -117,7 +118,7 @@ class TensorBatches:
                 yield X, (targets, sample_weight)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield X, targets and weights of many batches, whole ones except for the last."""
+        """Yield X, targets and weights of several batches. Only the last one may be smaller."""
         n_samples, width = self.tensors[0].shape
         n_batches = max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
         size = min(n_samples, self.batch_size * n_batches)
@@ -139,7 +140,7 @@ class TensorBatches:
             return lambda chunk: chunk
         if target.device.type == "cuda":
             return lambda chunk: like(chunk, target)
-        # All chunks share one buffer: allocating each would fragment the memory.
+        # All chunks share one buffer, because allocating each one would fragment the memory.
         buffer = target.new_empty(shape)
         return lambda chunk: buffer[: len(chunk)].copy_(chunk)
 
@@ -150,8 +151,8 @@ class LinearProbeNet(NeuralNet):
     Parameters
     ----------
     closed_form : bool, default=True
-        Whether to train with closed-form gradients. `get_loss` is the same objective for
-        autograd: skorch's own training step gives the same weights, more slowly, and works with
+        Whether to train with closed-form gradients. `get_loss` computes the same objective for
+        autograd: skorch's own training step gives the same weights but is slower, and works with
         any optimizer, module and callbacks.
     """
 
@@ -164,7 +165,7 @@ class LinearProbeNet(NeuralNet):
     ) -> Tensor:
         """Return the sum of the objectives.
 
-        The probes share no weight, so that each gets the gradient of its own objective.
+        The probes do not share weights, so each receives the gradient of its own objective.
         """
         return self.criterion_(y_pred, *y_true, self.module_.weight).sum()
 
@@ -189,7 +190,7 @@ class LinearProbeNet(NeuralNet):
             self.history.record(f"{prefix}_loss", self.steps_.train(iterator).tolist())
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Notify the callbacks. As in skorch, a KeyboardInterrupt after an epoch ends training."""
+        """Notify the callbacks. As in skorch, a KeyboardInterrupt after an epoch stops training."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt:
@@ -203,11 +204,11 @@ class LinearProbeNet(NeuralNet):
         def evaluate(X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
             return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)
 
-        self.module_.eval()  # skorch's training step sets the mode it needs
+        self.module_.eval()  # skorch's training step sets the mode that it requires
         return _mean_over(TensorBatches(dataset, batch_size), evaluate)
 
     def finish(self) -> None:
-        """Move the net to the CPU, so that it loads on machines without the device."""
+        """Move the net to the CPU, so that it can be loaded on machines without the device."""
         self.device = "cpu"
         self.module_.to("cpu").zero_grad()
         self.criterion_.to("cpu")
@@ -218,7 +219,7 @@ class LinearProbeNet(NeuralNet):
 def make_dataset(
     X: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray, device: torch.device
 ) -> TensorDataset:
-    """Move the training data to the device, X only if it fits. On the CPU X is not copied.
+    """Move the training data to the device, X only if it fits. On the CPU, X is not copied.
 
     Parameters
     ----------
@@ -261,12 +262,12 @@ def make_net(
     batch_size : int
     learning_rate : float
     shuffle : RandomState or None
-        Draws a new order of the samples for each epoch. None keeps the order of X.
+        Shuffles the samples before each epoch. If None, keep the order of X.
     device : torch.device
     n_layers : int, default=1
         Number of layers of X. Each has P / n_layers of the probes.
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace these. If any are given, skorch's own
+        Parameters of ``skorch.NeuralNet`` that override these. If any are given, skorch's own
         training step is used.
 
     Returns
@@ -300,7 +301,7 @@ def make_net(
         "device": str(device),
         "verbose": 0,
     }
-    net_params = deepcopy(net_params or {})  # callbacks have state
+    net_params = deepcopy(net_params or {})  # copied, because callbacks have state
     if own := sorted({"device", "max_epochs"} & net_params.keys()):
         raise ValueError(f"net_params contains {own}. Set these parameters of the probe instead.")
     params |= {**net_params, "closed_form": not net_params}
@@ -319,7 +320,8 @@ def make_net(
         if shape != array.shape:
             raise ValueError(
                 f"A module in net_params must have a parameter `{name}` of shape {array.shape}, "
-                f"like LinearProbeBank. {type(net.module_).__name__} has {shape or 'none'}."
+                f"like LinearProbeBank, got {shape or 'no such parameter'} in "
+                f"{type(net.module_).__name__}."
             )
         with torch.no_grad():
             getattr(net.module_, name).copy_(torch.from_numpy(array))
@@ -332,8 +334,8 @@ def train_epoch(net: LinearProbeNet, dataset: TensorDataset) -> list[float]:
     Returns
     -------
     list of P floats
-        The objective of each probe, averaged over the epoch while the weights move. With
-        skorch's own training step, their sum.
+        The objective of each probe, averaged over the steps of the epoch. With skorch's own
+        training step, the sum of these objectives.
     """
     multiply_adds = min(net.batch_size, len(dataset)) * net.module_.weight.numel()
     with torch_threads(multiply_adds):

@@ -16,13 +16,13 @@ from ._adam import make_dataset, make_net, train_epoch
 from ._objective import penalty
 from ._solver import Solution, Solver, Step, as_array
 
-# Strong penalties leave little but the mean, and some jitter around it.
+# With strong penalties, predictions are close to the mean, with some jitter around it.
 _JITTER = 1e-3
 
 
 @dataclass
 class Adam(Solver):
-    """Mini-batch Adam from random weights, for a fixed number of epochs."""
+    """Mini-batch Adam with random initial weights, for a fixed number of epochs."""
 
     max_epochs: int
     batch_size: int
@@ -102,20 +102,20 @@ class Adam(Solver):
         best = np.min([each.attributes["objective_"] for each in solutions] - penalties)
         if best > (1 + _JITTER) * of_mean > 0:
             warn(
-                f"After the last epoch the squared error is {best:.3g}, larger than the "
+                f"After the last epoch, the squared error is {best:.3g}, larger than the "
                 f"{of_mean:.3g} of always predicting the mean of y. Adam's steps are too small "
-                "for targets of this size: standardize y (for example with "
-                "TransformedTargetRegressor), raise learning_rate or max_epochs, or use "
+                "for targets of this scale. Standardize y (for example with "
+                "TransformedTargetRegressor), increase learning_rate or max_epochs, or use "
                 'solver="owlqn".',
                 ConvergenceWarning,
             )
 
     def _lambdas(self) -> NDArray[np.float64]:
-        """Pairs of lambdas of all probes: those of each layer follow one another."""
+        """Pairs of lambdas of all probes, one layer after the other."""
         return np.tile(self.problem.lambdas, (self.problem.n_layers, 1))
 
     def _start(self) -> list[NDArray]:
-        """Return the given start, or weights that are uniform as in ``torch.nn.Linear``."""
+        """Return the given initial weights, or uniform weights as in ``torch.nn.Linear``."""
         start = self.problem.start
         if start is None:
             shape = self.problem.shape

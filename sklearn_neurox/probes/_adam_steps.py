@@ -1,8 +1,9 @@
 """Steps of Adam with closed-form gradients.
 
-They compute what autograd and ``torch.optim.Adam`` compute on the objective of a bank of probes. A
-step of this size takes less time than their bookkeeping, and much of the rest is the overhead of
-each operation. So these steps use few operations, and write into buffers that all steps share.
+They compute the same results as autograd and ``torch.optim.Adam`` on the objective of a bank of
+probes. A step of this size takes less time than the bookkeeping of these functions, and much of the
+remaining time is the overhead of each operation. These steps therefore use few operations, and
+write into buffers that all steps share.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def make_steps(bank: Any, objective: Any, optimizer: torch.optim.Adam) -> Closed
     bank : LinearProbeBank
     objective : BankCriterion
     optimizer : torch.optim.Adam
-        Provides the settings. Its state is not used.
+        Optimizer that provides the settings. Its state is not used.
     """
     is_single = len(bank.weight) == 1 and bank.weight.device.type == "cpu"
     return (SingleProbeAdam if is_single else BankAdam)(bank, objective, optimizer)
@@ -43,7 +44,7 @@ class ClosedFormAdam(ABC):
         self.settings = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad")}
         self.settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
 
-        # Weights and biases are views of one tensor, so that Adam updates a single one.
+        # Weights and biases are views of a single tensor, so Adam updates only one tensor.
         parts = [bank.weight.detach(), bank.bias.detach()]
         self.state = torch.cat([part.flatten() for part in parts])
         self.grad, self.mean, self.square = (torch.zeros_like(self.state) for _ in range(3))
@@ -57,14 +58,14 @@ class ClosedFormAdam(ABC):
 
     @abstractmethod
     def step(self, X: Tensor, targets: Tensor, share: Tensor) -> Tensor | float:
-        """Take a step, and return the objective of each probe (P,) before it.
+        """Take a step, and return the objective of each probe (P,) before the step.
 
         Parameters
         ----------
         X : Tensor of shape (batch_size, n_layers * n_neurons)
         targets : Tensor of shape (n_outputs, batch_size)
         share : Tensor of shape (batch_size,)
-            Weights of the samples, divided by their number.
+            Sample weights, divided by their number.
         """
 
     @abstractmethod
@@ -109,8 +110,8 @@ class BankAdam(ClosedFormAdam):
     def __init__(self, bank: Any, objective: Any, optimizer: torch.optim.Adam):
         super().__init__(bank, objective, optimizer)
         self.lambda_l1, self.lambda_l2 = objective.lambda_l1[:, None], objective.lambda_l2[:, None]
-        # Views are made once, as making one takes as long as a small product. With several
-        # layers, they are batches of matrices.
+        # Views are created only once, because creating one takes as long as a small matrix product.
+        # With several layers, they are batches of matrices.
         self.n_layers, self.shape = bank.n_layers, (*self.bias.shape, -1)
         self.rows, self.row_bias, self.row_grad = (
             by_layer(tensor, self.n_layers) if self.n_layers > 1 else tensor.flatten(0, 1)
@@ -156,8 +157,8 @@ class BankAdam(ClosedFormAdam):
 class SingleProbeAdam(ClosedFormAdam):
     """Steps of one probe on the CPU.
 
-    Numbers are Python floats, as operations on tensors of one element take longer. The parameters
-    are those of :func:`make_steps`.
+    Numbers are Python floats, because operations on tensors with a single element take longer. The
+    parameters are those of :func:`make_steps`.
     """
 
     def __init__(self, bank: Any, objective: Any, optimizer: torch.optim.Adam):

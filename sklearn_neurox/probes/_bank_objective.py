@@ -1,9 +1,9 @@
 """The objectives of a bank of probes as functions of one tensor, and their optimality conditions.
 
-A point is a tensor `theta` of shape (K, n_outputs, n_neurons + 1): the weights, and in the last
-column the bias for centered neurons. Gradients and directions have the same shape. The *slope* is
-the gradient of an objective without its L1 norm. The *violation* is the smallest subgradient of
-the whole objective, which is 0 at the optimum and nowhere else.
+A point is a tensor `theta` of shape (K, n_outputs, n_neurons + 1), which contains the weights and,
+in the last column, the bias for centered neurons. Gradients and directions have the same shape. The
+*slope* is the gradient of an objective without its L1 norm. The *violation* is the smallest
+subgradient of the whole objective, which is 0 only at the optimum.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class BankObjective:
         return replace(self, lambda_l1=self.lambda_l1[probes], lambda_l2=self.lambda_l2[probes])
 
     def of_neurons(self, neurons: Tensor) -> BankObjective:
-        """Return the objectives on some of the neurons, with the weights of all others at 0."""
+        """Return the objectives on some neurons, with the weights of all others equal to 0."""
         return replace(self, datafit=self.datafit.restrict(neurons))
 
     def null_points(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,10 +77,10 @@ class BankObjective:
     def largest(self, violation: Tensor) -> Tensor:
         """Return the largest violation of each probe.
 
-        That of a weight refers to a change of its neuron by one standard deviation if that is
-        below 1: the weights of small neurons are large, and small violations of theirs cost as
-        much. That of the bias is multiplied by the largest mean of a neuron, so that raw neurons,
-        which the solver centers, do not violate the conditions by more.
+        The violation of a weight is divided by the standard deviation of its neuron if that is
+        below 1: the weights of small neurons are large, and small violations matter as much. The
+        violation of the bias is multiplied by the largest mean of a neuron, so the result also
+        holds for raw neurons, which the solver centers.
         """
         datafit = self.datafit
         unit = datafit.variance.sqrt().clamp_max(1)
@@ -88,15 +88,15 @@ class BankObjective:
         return weights.amax((1, 2)) + datafit.lever * violation[..., -1].abs().amax(1)
 
     def rounding(self, theta: Tensor, value: Tensor) -> Tensor:
-        """Return the size of the last digit of each objective."""
+        """Return the rounding error of each objective."""
         return torch.finfo(theta.dtype).eps * (value.abs() + self.datafit.magnitude)
 
     def metric(self, theta: Tensor) -> Tensor:
-        """Return positive estimates of the second derivatives by each weight and bias.
+        """Return positive estimates of the second derivatives with respect to each weight and bias.
 
         The curvature of the loss is known at W = 0, and changes most for rare classes and small
-        neurons as a probe becomes confident. So it is moved halfway, on a logarithmic scale,
-        towards its mean.
+        neurons as a probe becomes confident. It is therefore moved halfway towards its mean, on a
+        logarithmic scale.
         """
         datafit, weight = self.datafit, theta[..., :-1]
         _, shrinkage = l2_term(weight, self.lambda_l2, self.l2_penalty)
@@ -114,7 +114,7 @@ class BankObjective:
         return torch.cat([curvature, bias], 2)
 
     def l1_of_columns(self, theta: Tensor) -> Tensor:
-        """Return lambda_l1 of each column of `theta`, (K, 1, n_neurons + 1). The bias has 0."""
+        """Return lambda_l1 of each column of `theta`, (K, 1, n_neurons + 1), 0 for the bias."""
         columns = torch.ones_like(theta[:1, :1])
         columns[..., -1] = 0
         return self.lambda_l1[:, None, None] * columns

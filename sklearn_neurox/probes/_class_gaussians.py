@@ -1,4 +1,4 @@
-"""One Gaussian per class: its estimate, and its densities."""
+"""One Gaussian per class: estimation and densities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 from .._device import blas_threads
 from .._moments import neuron_std
 
-# A class does not vary in a neuron if its variance is a smaller share of that over all samples.
+# Share of the variance over all samples below which a neuron is constant within a class.
 _NO_VARIANCE = 1e-6
 _ROWS = 512  # samples per chunk
 
@@ -66,7 +66,7 @@ def log_joint(
     means: NDArray[np.float64],
     covariances: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return log p(class, x) of each sample, up to a number that is the same for all classes.
+    """Return log p(class, x) of each sample, up to a constant that is the same for all classes.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _prior_scale(
 ) -> NDArray[np.float64]:
     """Return the diagonals (n_classes, n_neurons) of the prior scale, the unbiased variances."""
     sums = np.einsum("cjj->cj", scatter)
-    # n / 2 bounds the variance if the weights of a class add up to less than 2.
+    # n / 2 bounds the variance if the weights of a class sum to less than 2.
     within = sums / np.maximum(size - 1, size / 2)[:, np.newaxis]
     share = size / size.sum()
     between = share @ (means - share @ means) ** 2

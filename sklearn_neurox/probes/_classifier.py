@@ -1,4 +1,4 @@
-"""What the classifiers share."""
+"""Functions and a mixin that the classifiers share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProbeClassifierMixin(ClassifierMixin):
     classes_: NDArray
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy.
+        """Return the accuracy on the given samples and labels.
 
         Parameters
         ----------
@@ -26,12 +26,12 @@ class ProbeClassifierMixin(ClassifierMixin):
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Sample weights.
 
         Returns
         -------
         float
-            Share of the samples whose label is predicted.
+            Fraction of the samples whose label is predicted correctly.
 
         Warns
         -----
@@ -39,15 +39,16 @@ class ProbeClassifierMixin(ClassifierMixin):
             If y has labels that were not seen during training. Their samples are scored as
             errors.
         """
-        score = super().score(X, y, sample_weight)  # first, as it checks y
+        score = super().score(X, y, sample_weight)  # first, because it checks y
         labels = np.unique(np.asarray(y))
         unseen = labels[~np.isin(labels, self.classes_)].tolist()
         if unseen:
             n_samples = int(np.isin(y, unseen).sum())
             warn(
-                f"{n_samples} of {len(np.asarray(y))} samples have labels not seen during "
-                f"training, {', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}: they "
-                "are scored as errors. Remove rare labels, or make sure that the training samples "
+                f"{n_samples} of {len(np.asarray(y))} samples have labels that were not seen "
+                "during training: "
+                f"{', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}. They are "
+                "scored as errors. Remove rare labels, or make sure that the training samples "
                 "contain them.",
                 UnseenLabelsWarning,
             )
@@ -55,7 +56,7 @@ class ProbeClassifierMixin(ClassifierMixin):
 
 
 def check_class_labels(y: NDArray) -> None:
-    """Raise if labels of different kinds are mixed, or are continuous values."""
+    """Raise an error if labels of different kinds are mixed, or are continuous values."""
     check_one_kind(y, name="y")
     check_classification_targets(y)
 

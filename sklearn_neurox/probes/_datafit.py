@@ -1,12 +1,12 @@
 """The smooth part of a probe's objective: the mean loss on a training set, and its gradient.
 
 A datafit is what the exact solver minimizes, apart from the penalties. It evaluates a bank of K
-probes on neurons that are centered at their weighted means, which the free bias makes up for.
-Centering costs two small products and no copy of X, and spares the solver a direction along which
-all neurons move.
+probes on neurons that are centered at their weighted means, which the unpenalized bias compensates
+for. Centering costs two small products and no copy of X, and removes a direction along which all
+neurons change.
 
-:class:`RowsDatafit` reads the samples in every evaluation. :class:`GramDatafit` reads them once: a
-squared error depends on them only through X'X and X'y.
+:class:`RowsDatafit` reads the samples in every evaluation. :class:`GramDatafit` reads them only
+once, because a squared error depends on them only through X'X and X'y.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 from .._device import like, to_device
 from ._objective import LOSSES
 
-# Elements of the largest temporary array, 64 MB in float32.
+# Number of elements of the largest temporary array, 64 MB in float32.
 _CHUNK_ELEMENTS = 1 << 24
 
 
@@ -33,10 +33,10 @@ class Datafit(Protocol):
     mean : Tensor of shape (n_neurons,)
         The means that are subtracted from the neurons.
     variance : Tensor of shape (n_neurons,)
-        0 where a neuron is constant up to rounding.
+        Variances of the neurons, 0 for those that are constant up to rounding.
     curvature : Tensor of shape (n_outputs,)
-        Approximate second derivative of the loss by each bias. By a weight it is this times the
-        variance of the neuron.
+        Approximate second derivative of the loss with respect to each bias. With respect to a
+        weight, it is multiplied by the variance of the neuron.
     null_bias : Tensor of shape (n_outputs,)
         The best bias if all weights are 0.
     magnitude : float
@@ -53,7 +53,7 @@ class Datafit(Protocol):
     lever: float
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the mean loss (K,) in float64, and its gradients by weight and by bias.
+        """Return the mean loss (K,) in float64, and its gradients with respect to weight and bias.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class RowsDatafit:
         `share`.
     targets : Tensor of shape (n_outputs, n_samples)
     share : Tensor of shape (n_samples,)
-        Weights of the samples, with sum 1.
+        Sample weights, with sum 1.
     loss : key of LOSSES
     """
 
@@ -124,7 +124,7 @@ class RowsDatafit:
         return part
 
     def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield X, targets and shares of as many samples as `width` outputs fit into a chunk."""
+        """Yield X, targets and shares in chunks that are small enough for `width` outputs."""
         size = max(1, _CHUNK_ELEMENTS // max(width, self.X.shape[1]))
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
@@ -191,7 +191,7 @@ def _lever(mean: Tensor, variance: Tensor) -> float:
 
 
 def _without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
-    """Set a variance to 0 if it is no larger than the rounding of numbers of this size."""
+    """Set variances to 0 if they are no larger than the rounding error of numbers of this size."""
     eps = torch.finfo(variance.dtype).eps
     floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
     return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

@@ -1,4 +1,4 @@
-"""Greedy choice of neurons by the information that Gaussians extract from them."""
+"""Greedy selection of neurons by the information that Gaussians extract from them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LEAST = -600.0  # exp is slow below -700, where numbers are subnormal or 0
 
 
 class GreedyChoice:
-    """The neurons chosen so far, and the information of each other neuron together with them.
+    """The neurons chosen so far, and the information that each other neuron has together with them.
 
     In the Gaussian of a class, a neuron given the chosen ones has a mean that is linear in z, the
     chosen neurons whitened by the Cholesky factor of their covariance, and a variance that is
-    constant. A chosen neuron adds one row to the factor and one to z, and nothing is refitted.
+    constant. Choosing a neuron adds one row to the factor and one to z, and nothing is refitted.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class GreedyChoice:
         self.factor[:, :, 0] = means
         self.z = np.ones((n_classes, 1 + n_chosen, len(X)))
         self.size = 1  # columns in use
-        # Log p(class, chosen neurons), up to a number that is the same for all classes.
+        # Log p(class, chosen neurons), up to a constant that is the same for all classes.
         log_prior = np.log(class_prior)
         self.log_joint = np.tile((log_prior - log_prior.max())[:, np.newaxis], len(X))
         self.entropy = entr(self.own.sum(axis=1)).sum()
@@ -87,7 +87,7 @@ class GreedyChoice:
     def choose(
         self, n_neurons: int, candidates: NDArray[np.intp], *, verbose: int = 0
     ) -> tuple[list[int], list[float]]:
-        """Choose neurons one by one, each the one with most information.
+        """Choose neurons one by one, each time the neuron with the most information.
 
         Parameters
         ----------
@@ -95,19 +95,19 @@ class GreedyChoice:
         candidates : ndarray of int
             Neurons to choose from, sorted.
         verbose : int, default=0
-            Whether to show a progress bar.
+            Verbosity level. If positive, show a progress bar.
 
         Returns
         -------
         ordering : list of n_neurons ints
         bits : list of n_neurons + 1 floats
-            Information before any choice, and after each.
+            Information before the first choice, and after each choice.
         """
         left, ordering, bits = candidates, [], [self.bits]
         for _ in tqdm(range(n_neurons), unit="neuron", desc="rank", disable=not verbose):
             scores = self.score(left)
             best = scores.max()
-            # Equal neurons differ by rounding, and the lowest index is to come first.
+            # The scores of equal neurons differ by rounding, but the lowest index must come first.
             chosen = np.flatnonzero(scores >= best - 1e-10 * max(1, abs(best)))[0]
             ordering.append(int(left[chosen]))
             bits.append(float(scores[chosen]))
@@ -148,7 +148,7 @@ def _short_buffer() -> Iterator[None]:
 
     NumPy copies a broadcast operand into its buffer, of 8,192 elements by default, if the rows of
     the operand are shorter than the buffer. With a buffer shorter than the `_ROWS` columns of an
-    operand, scoring takes 5 to 15 % less time.
+    operand, scoring takes 5 to 15% less time.
     """
     size = np.setbufsize(256)
     try:

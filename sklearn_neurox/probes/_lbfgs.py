@@ -12,11 +12,12 @@ from torch import Tensor
 
 from ._bank_objective import BankObjective
 
-# Elements of the steps that L-BFGS remembers. It keeps 10 to 50 steps, more of small ones.
+# Number of elements of the steps in the L-BFGS memory. It keeps 10 to 50 steps, more if they are
+# small.
 _MEMORY_ELEMENTS = 200_000
 _SUFFICIENT_DECREASE = 1e-4
 _TRIALS = 40
-# Successive steps without visible progress, after which rounding allows no more.
+# Number of successive steps without progress after which rounding is assumed to be the cause.
 _STALLED = 30
 
 
@@ -29,7 +30,7 @@ def descend(
     ----------
     objective : BankObjective of K probes
     theta, value, slope : Tensor
-        The first points, their objectives and their slopes.
+        The initial points, their objectives and their slopes.
     targets : Tensor of shape (K,)
 
     Yields
@@ -70,7 +71,7 @@ def descend(
         has_progressed = lowest - new_value > objective.rounding(theta, value)
         stalled = torch.where(has_progressed, 0, stalled + 1)
         lowest = torch.minimum(lowest, new_value)
-        if (stalled == _STALLED // 2).any():  # forget steps that consist of rounding errors
+        if (stalled == _STALLED // 2).any():  # discard steps that consist of rounding errors
             kept = (stalled != _STALLED // 2)[:, None, None]
             memory = [(step * kept, change * kept) for step, change in memory]
         theta, value, slope = new_theta, new_value, new_slope
@@ -123,7 +124,7 @@ def _line_search(
     violation: Tensor,
     direction: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Shorten each probe's step until its objective falls. A probe without such a step stays.
+    """Shorten each probe's step until its objective decreases. A probe without such a step stays.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The base class of the linear probes: from samples to a solver, and back to ``coef_``."""
+"""Base class of the linear probes: from samples to a solver, and back to ``coef_``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 FITTED = (
     "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_", "net_"
 )  # fmt: skip
-# Rows of float16 activations that are predicted on at a time.
+# Number of rows of float16 activations in a batch of a prediction.
 _PREDICTED_AT_ONCE = 8192
 
 
@@ -73,7 +73,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        """Return the targets (n_samples, n_outputs), and fitted attributes to decode them with."""
+        """Return the targets (n_samples, n_outputs), and the fitted attributes to decode them."""
 
     @abstractmethod
     def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
@@ -81,14 +81,14 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _get_weights(self) -> tuple[NDArray, NDArray]:
-        """Return a W and b that predict as ``coef_`` and ``intercept_`` do."""
+        """Return W and b that are equivalent to ``coef_`` and ``intercept_``."""
 
     def _weigh(self, y: NDArray, sample_weight: NDArray) -> NDArray:
-        """Multiply the weights of the samples by those of their targets."""
+        """Multiply the sample weights by the weights of their targets."""
         return sample_weight
 
     def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
-        """Warn if the training samples leave the objective without a minimizer."""
+        """Warn if the objective on the training samples does not have a minimizer."""
 
     def _is_warm(self) -> bool:
         """Return whether training starts from the last fit."""
@@ -210,23 +210,23 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return np.concatenate(parts) + self.intercept_
 
     def __getstate__(self) -> dict[str, Any]:
-        # Prediction does not need the net, and no format but pickle could hold it.
+        # Prediction does not require the net, and only pickle could store it.
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "net_"}
 
 
 @dataclass(frozen=True)
 class _Training:
-    """A solver at work for a probe, and how its weights become fitted attributes.
+    """A solver that trains a probe, and the conversion of its weights to fitted attributes.
 
     Parameters
     ----------
     probe : LinearProbe
     solver : Solver
     labels : dict
-        Fitted attributes to decode targets with.
+        Fitted attributes to decode the targets.
     y : ndarray
-        The targets as they were given.
+        The targets as passed to ``fit``.
     """
 
     probe: LinearProbe
@@ -251,7 +251,7 @@ class _Training:
 def _without_weightless(
     X: NDArray, y: NDArray, sample_weight: NDArray
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Drop the samples of weight 0. They equal removed rows, in the mini-batches too."""
+    """Drop the samples of weight 0, so that they are not part of mini-batches either."""
     if sample_weight.all():
         return X, y, sample_weight.copy()
     kept = np.flatnonzero(sample_weight)
@@ -261,6 +261,6 @@ def _without_weightless(
 def _check_start(previous: tuple[NDArray, NDArray] | None, shape: tuple[int, int]) -> None:
     if previous is not None and previous[0].shape != shape:
         raise ValueError(
-            "warm_start=True continues from the last fit and requires the same number of outputs: "
-            f"expected {len(previous[0])}, got {shape[0]}."
+            "warm_start=True requires the same number of outputs as in the last fit: expected "
+            f"{len(previous[0])}, got {shape[0]}."
         )

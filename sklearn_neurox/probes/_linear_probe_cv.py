@@ -1,4 +1,4 @@
-"""The base class of the cross-validated linear probes: the whole grid on every fold in one pass."""
+"""Base class of the cross-validated linear probes, which train a whole grid on each fold."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _GRID = ("lambda_l1", "lambda_l2")
 
 
 class LinearProbeCV(LinearProbe):
-    """Base class of the cross-validated probes, each of which derives from its plain probe too."""
+    """Base class of the cross-validated probes, each of which also derives from its plain probe."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{k: v for k, v in LinearProbe._parameter_constraints.items() if k not in _GRID},
@@ -172,7 +172,7 @@ class LinearProbeCV(LinearProbe):
         if SOLVERS[self.solver].uses_moments and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
         probes = [self._make_probe(candidate, cold=True) for candidate in candidates]
-        # Every job gets weak and strong penalties.
+        # Each job has weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
             delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
@@ -206,7 +206,7 @@ class LinearProbeCV(LinearProbe):
     def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
         """Return the plain probe of a pair of lambdas.
 
-        A warm start of it continues from the weights of this search, unless it is `cold`.
+        Unless `cold` is True, its warm start continues from the weights of this search.
         """
         names = set(self._probe_class._get_param_names()) - set(_GRID)
         params = {name: getattr(self, name) for name in names}
@@ -233,7 +233,7 @@ class LinearProbeCV(LinearProbe):
     def _check_folds(
         self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]
     ) -> None:
-        """Raise if a fold cannot be trained on."""
+        """Raise an error if training on a fold is not possible."""
 
     def _route(self, sample_weight: NDArray | None, params: dict[str, Any]) -> Bunch:
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -242,7 +242,7 @@ class LinearProbeCV(LinearProbe):
             if unknown:
                 raise TypeError(
                     f"{type(self).__name__}.fit accepts X, y, sample_weight and groups, got "
-                    f"{sorted(unknown)}. Other metadata require "
+                    f"{sorted(unknown)}. Other metadata requires "
                     "sklearn.set_config(enable_metadata_routing=True)."
                 )
             split = {"groups": None} | params
@@ -252,7 +252,7 @@ class LinearProbeCV(LinearProbe):
         return process_routing(self, "fit", **params, **weights)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return which metadata are passed to this probe, to `cv`, and to `scoring`.
+        """Get the metadata routing of this probe, its `cv` and its `scoring`.
 
         Returns
         -------
@@ -273,16 +273,16 @@ class LinearProbeCV(LinearProbe):
         return router
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the score, as defined by `scoring`, of the probe with the best lambdas.
+        """Return the score of the probe with the best lambdas, as defined by `scoring`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
             Activations.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels or numbers.
+            Labels or target values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Sample weights.
 
         Returns
         -------
@@ -304,8 +304,8 @@ class LinearProbeCV(LinearProbe):
     def _check_refitted(self) -> None:
         if not hasattr(self, "coef_"):
             raise AttributeError(
-                f"This {type(self).__name__} was fitted with refit=False: it has scores and "
-                "lambdas, but no weights to predict with."
+                f"This {type(self).__name__} was fitted with refit=False, so it cannot predict. "
+                "Set refit=True to train on all samples with the best lambdas."
             )
 
 
@@ -344,7 +344,7 @@ def _summarize(
     candidates : list of dict
     scores : ndarray of shape (n_folds, n_candidates)
     times : ndarray of shape (n_folds, 2)
-        Seconds to train and to score the whole grid. Every candidate gets an equal share.
+        Seconds to train and to score the whole grid. An equal share is assigned to each candidate.
     """
     means = scores.mean(axis=0)
     results: dict[str, Any] = {}

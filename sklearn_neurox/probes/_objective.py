@@ -1,14 +1,14 @@
 r"""The objective of linear probes: losses, penalties and their gradients.
 
-All functions take and return tensors of a *bank* of K probes with n_outputs outputs each. Each
-probe minimizes
+All functions operate on tensors of a *bank* of K probes with n_outputs outputs each. Each probe
+minimizes
 
     mean_i w_i * loss_i(W x_i + b) + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
-with P(W) = ||W||_F ("norm", which NeuroX trains with) or ||W||_F^2 ("squared", as in Dalvi et al.
-2019). The bias b is not penalized. Gradients are in closed form, because the bookkeeping of
-autograd costs more than the arithmetic of a step. Samples are the last dimension: W X' is the
-cheapest product, and elementwise operations run along the samples.
+with P(W) = ||W||_F ("norm", as in NeuroX) or ||W||_F^2 ("squared", as in Dalvi et al. 2019). The
+bias b is not penalized. Gradients are in closed form, because the bookkeeping of autograd costs
+more than the arithmetic of a step. Samples are along the last dimension: W X' is the cheapest
+product, and elementwise operations run along the samples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cross-entropy of a softmax, and its gradient by the logits.
+    """Return the cross-entropy of a softmax, and its gradient.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tup
     targets : Tensor of shape (n_classes, n_samples)
         One-hot columns.
     share : Tensor of shape (n_samples,)
-        Weights of the samples.
+        Sample weights.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def softmax_cross_entropy(logits: Tensor, targets: Tensor, share: Tensor) -> tup
 
 
 def logistic(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cross-entropy of one logit for two classes, and its gradient by the logits.
+    """Return the cross-entropy of one logit for two classes, and its gradient.
 
     It equals the softmax cross-entropy of the rows (-logit / 2, logit / 2).
 
@@ -55,7 +55,7 @@ def logistic(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Te
     targets : Tensor of shape (1, n_samples)
         1 for the second class, 0 for the first.
     share : Tensor of shape (n_samples,)
-        Weights of the samples.
+        Sample weights.
 
     Returns
     -------
@@ -67,14 +67,14 @@ def logistic(logits: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Te
 
 
 def squared_error(outputs: Tensor, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the squared error, averaged over the outputs, and its gradient by the outputs.
+    """Return the squared error, averaged over the outputs, and its gradient.
 
     Parameters
     ----------
     outputs : Tensor of shape (..., n_outputs, n_samples)
     targets : Tensor of shape (n_outputs, n_samples)
     share : Tensor of shape (n_samples,)
-        Weights of the samples.
+        Sample weights.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor,
     Returns
     -------
     value, factor : Tensor of shape (K,)
-        The factor of the un-squared norm is 0 at W = 0, where it is not differentiable.
+        The factor of the unsquared norm is 0 at W = 0, where it is not differentiable.
     """
     norm = torch.linalg.vector_norm(weight, dim=(1, 2))
     if l2_penalty == "squared":

@@ -3,10 +3,10 @@ r"""Orthant-wise limited-memory quasi-Newton for a bank of linear probes, to the
 The method is that of Andrew and Gao (2007): L-BFGS on the objective restricted to one orthant,
 where the L1 norm is linear, and a projection that sets a weight to 0 when it would leave its
 orthant. There are three additions. L-BFGS sees only the weights that are free to move, and starts
-from a metric that knows the scale of neurons and the frequency of classes. The un-squared L2 norm
-is smooth away from W = 0, and W = 0 is decided by its own optimality condition. Most weights of a
-sparse probe are 0 in the end, so the steps are taken on a working set of neurons that grows until
-no other neuron violates the optimality conditions.
+from a metric that reflects the scale of the neurons and the frequency of the classes. The unsquared
+L2 norm is smooth away from W = 0, and W = 0 has its own optimality condition. Most weights of a
+sparse probe are 0 at the optimum, so the steps are taken on a working set of neurons that grows
+until no other neuron violates the optimality conditions.
 
 Galen Andrew and Jianfeng Gao (2007). Scalable Training of L1-Regularized Log-Linear Models. ICML.
 """
@@ -21,8 +21,8 @@ from torch import Tensor
 from ._bank_objective import BankObjective
 from ._lbfgs import descend
 
-# Neurons that join a working set: at least this many, and all with at least this share of the
-# largest violation. A set of almost all neurons is replaced by all of them.
+# Neurons that are added to a working set: at least this many, and all with at least this share of
+# the largest violation. A set of almost all neurons is replaced by the set of all neurons.
 _JOINING = 100
 _STRONG = 0.3
 _ALMOST_ALL = 0.7
@@ -33,17 +33,17 @@ _WORKING_SET_GAIN = 0.3
 class Minimization:
     """The minimization of the objective of each probe of a bank.
 
-    :meth:`steps` minimizes. It may be left after any step.
+    :meth:`steps` performs the minimization, which may be stopped after any step.
 
     Parameters
     ----------
     objective : BankObjective of K probes
     start : tuple of Tensor of shape (K, n_outputs, n_neurons) and (K, n_outputs), default=None
-        Weights and bias to start at. None starts at W = 0.
+        Initial weights and bias. If None, start at W = 0.
     tol : float
-        Largest violation of the optimality conditions at the end.
+        Tolerance: maximum violation of the optimality conditions at the end.
     max_iter : int
-        Largest number of points that each probe visits, including the start.
+        Maximum number of points that each probe visits, including the start.
 
     Attributes
     ----------
@@ -65,13 +65,15 @@ class Minimization:
         self._theta = null.clone()
         if start is not None:
             self._theta[~self._is_null] = objective.point_of(*start)[~self._is_null]
-            self._theta[..., :-1] *= objective.datafit.variance > 0  # no information in a constant
+            self._theta[..., :-1] *= (
+                objective.datafit.variance > 0
+            )  # constant neurons contain no information
             value, slope = objective.evaluate(self._theta)
         self.curves = [[first] for first in value.tolist()]
         self._arrive(value, slope)
 
     def steps(self) -> Iterator[tuple[list[float], Tensor, Tensor]]:
-        """Yield the objectives that have changed, and weights and bias, after each step."""
+        """Yield the objectives that have changed, the weights and the bias after each step."""
         ended = self._is_null
         while True:
             spent = [len(curve) >= self._max_iter for curve in self.curves]
@@ -95,7 +97,7 @@ class Minimization:
                 yield values.tolist(), *self.objective.weights_of(self._theta)
                 if max(len(self.curves[probe]) for probe in probes.tolist()) >= self._max_iter:
                     break
-            else:  # every probe has reached its target, or the limit of rounding
+            else:  # every probe has reached its target, or is limited by rounding
                 if part.datafit is self.objective.datafit:
                     ended = torch.ones_like(ended)
             self._arrive(*self.objective.evaluate(self._theta))
@@ -103,7 +105,7 @@ class Minimization:
             ended = ended | (before - self._value <= rounding)
 
     def minimum(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return where the probes are.
+        """Return the current state of the probes.
 
         Returns
         -------
@@ -113,12 +115,12 @@ class Minimization:
         optimality : Tensor of shape (K,)
             Largest violation of the optimality conditions.
         """
-        if self._is_moving:  # `steps` was left
+        if self._is_moving:  # `steps` was stopped
             self._arrive(*self.objective.evaluate(self._theta))
         return *self.objective.weights_of(self._theta), self._value, self._optimality
 
     def _move(self, probes: Tensor, columns: Tensor, points: Tensor, values: Tensor) -> None:
-        """Move some probes, and leave what depends on all neurons to :meth:`_arrive`."""
+        """Move some probes. :meth:`_arrive` updates what depends on all neurons."""
         self._is_moving = True
         self._theta[probes] = self._theta[probes].index_copy_(2, columns, points)
         for probe, value in zip(probes.tolist(), values.tolist(), strict=True):
@@ -159,5 +161,5 @@ class Minimization:
         neurons = neurons[used[neurons] | (reach[neurons] > 0)].sort().values
         columns = torch.cat([neurons, neurons.new_tensor([n_neurons])])
         targets = _WORKING_SET_GAIN * objective.largest(violation)
-        # Somewhat below `tol`, as the check on all neurons rounds in another order.
+        # Slightly below `tol`, because the check on all neurons rounds differently.
         return objective.of_neurons(neurons), columns, targets.clamp_min(0.9 * self._tol)

@@ -32,8 +32,8 @@ class OWLQN(Solver):
     def banks(self) -> list[NDArray[np.intp]]:
         """Divide the pairs by lambda_l1.
 
-        Sparse probes work on few neurons, but a bank on those of all its probes. On second
-        moments a step costs so little that one bank is fastest.
+        Sparse probes use few neurons, but a bank uses the neurons of all its probes. On second
+        moments, a step is so cheap that a single bank is fastest.
         """
         if isinstance(self.problem.data.datafit, GramDatafit):
             return super().banks()
@@ -43,8 +43,8 @@ class OWLQN(Solver):
     def steps(self) -> Iterator[Step]:
         """Minimize the objectives together.
 
-        All probes start at the same point, so that a probe of a grid ends where it would end
-        alone, even where its objective is flat.
+        All probes start at the same point, so a probe of a grid reaches the same solution as if
+        trained alone, even where its objective is flat.
         """
         problem, data = self.problem, self.problem.data
         datafit, n_pairs = data.datafit, len(problem.lambdas)
@@ -53,7 +53,7 @@ class OWLQN(Solver):
         if problem.start is not None:
             weight, bias = (as_tensor(array).to(datafit.mean) for array in problem.start)
             start = weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1)
-            if len(datafit.null_bias) < len(weight):  # one logit, the difference of the rows
+            if len(datafit.null_bias) < len(weight):  # a single logit, the difference of the rows
                 start = start[0].diff(dim=1), start[1].diff(dim=1)
         with torch_threads(n_pairs * data.targets.size * len(datafit.mean)):
             objective = BankObjective(datafit, *problem.penalties, problem.l2_penalty)
@@ -64,7 +64,7 @@ class OWLQN(Solver):
                 yield Step(*step)
 
     def solutions(self) -> list[Solution]:
-        """Return where the minimization is."""
+        """Return the current state of the minimization."""
         data = self.problem.data
         weights, biases, objectives, optimalities = self.minimization.minimum()
         data.check_finite(objectives.tolist())
@@ -100,13 +100,13 @@ class OWLQN(Solver):
         if stopped or not late:
             return
         optimality, n_iter, (l1, l2) = max(late)
-        others = f", and those of {len(late) - 1} more pairs of lambdas" if len(late) > 1 else ""
+        others = f" and at {len(late) - 1} more pair(s) of lambdas" if len(late) > 1 else ""
         cause = (
             f"stopped at max_iter={self.max_iter}. Increase max_iter or tol."
             if n_iter >= self.max_iter
-            else f"stopped after {n_iter} iterations, as the rounding of "
-            f"{self.problem.data.sample_weight.dtype} hides any further decrease. Increase tol, "
-            "scale X, or pass float64."
+            else f"stopped after {n_iter} iterations, because any further decrease is below the "
+            f"rounding error of {self.problem.data.sample_weight.dtype}. Increase tol, scale X, or "
+            "use float64."
         )
         warn(
             f"The optimality conditions are violated by {optimality:.1e} at lambda_l1={l1:g}, "

@@ -1,4 +1,4 @@
-"""Second moments of samples: sums that add and subtract, from which squared errors follow."""
+"""Second moments of samples: additive sums from which squared errors are computed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from torch import Tensor
 from .._device import as_tensor, gram, like
 from ._datafit import GramDatafit
 
-# Neurons above which passes over the samples are cheaper than their second moments.
+# Number of neurons above which passes over the samples are cheaper than second moments.
 _LARGEST_GRAM = 4096
-# Number of samples whose means are close enough to all means for sums of squares about them to
-# lose nothing to rounding.
+# Number of samples whose means are close enough to the means of all samples for sums of squares
+# about them not to lose precision.
 _SAMPLES_FOR_ORIGIN = 4096
-# Smallest share of a sum of squares that a subtraction may leave. Rounding is 1e-16 of the sum.
+# Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
+# 1e-16 of the sum.
 _LEAST_SHARE = 1e-6
-# Elements of the largest temporary array, 128 MB in float64.
+# Number of elements of the largest temporary array, 128 MB in float64.
 _CHUNK_ELEMENTS = 1 << 24
 
 
@@ -33,7 +34,7 @@ def moments_pay(n_samples: int, n_neurons: int) -> bool:
 class Moments:
     """Sums over samples of products of neurons and targets.
 
-    Moments of disjoint sets of samples with the same origin add and subtract.
+    Moments of disjoint sets of samples with the same origin can be added and subtracted.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class Moments:
         Weighted sum of the outer products of the rows (1, neurons, targets), each column less
         its origin.
     origin : Tensor of shape (n_neurons + n_outputs,), float64
-        Close to the means, so that no variance is lost to rounding.
+        Values close to the means, so that variances are not lost to rounding.
     n_outputs : int
     """
 
@@ -61,7 +62,7 @@ class Moments:
         targets : Tensor of shape (n_outputs, n_samples)
         weight : Tensor of shape (n_samples,)
         origin : Tensor of shape (n_neurons + n_outputs,), default=None
-            None computes the means first.
+            If None, use the means, which are computed first.
         """
         targets, weight = targets.double(), weight.double()
         width = 1 + X.shape[1] + len(targets)
@@ -118,8 +119,8 @@ def moments_of_folds(
 ) -> list[Moments | None]:
     """Return the moments of the training samples of each fold.
 
-    If every sample is held out once and trained on in all other folds, the moments of all folds
-    need one pass over the samples.
+    If every sample is held out once and used for training in all other folds, the moments of all
+    folds require a single pass over the samples.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def moments_of_folds(
     origin = torch.cat([as_tensor(X[some]).double().mean(0).to(device), targets[:, some].mean(1)])
 
     def moments(rows: NDArray, origin: Tensor | None = origin) -> Moments:
-        rows = rows[shares[rows] > 0]  # a weight of 0 equals a removed row, whatever X has there
+        rows = rows[shares[rows] > 0]  # a weight of 0 is equivalent to removing the sample
         return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
 
     if not _partition(splits, len(X)):
@@ -157,7 +158,7 @@ def moments_of_folds(
 
 
 def _partition(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> bool:
-    """Return whether every sample is held out once, and trained on once in all other folds."""
+    """Return whether every sample is held out once and used for training in all other folds."""
     held_out = np.sort(np.concatenate([test for _, test in splits]))
     return np.array_equal(held_out, np.arange(n_samples)) and all(
         len(train) + len(test) == len(np.union1d(train, test)) == n_samples

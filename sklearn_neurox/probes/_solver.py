@@ -1,4 +1,4 @@
-"""What a solver is: a problem to solve, a sequence of steps, and the solutions."""
+"""Base class of the solvers: a problem, a sequence of steps, and the solutions."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class TrainingSet:
         return RowsDatafit(to_device(X, self.device), targets, weight / len(X), loss)
 
     def check_finite(self, numbers: ArrayLike) -> None:
-        """Raise if a number that was computed from these samples is NaN or infinite."""
+        """Raise an error if a number that was computed from these samples is NaN or infinite."""
         if not np.isfinite(numbers).all():
             raise ValueError(
-                f"Training left the range of {self.sample_weight.dtype}. Scale X and y to about "
-                "unit size, or lower the lambdas or learning_rate."
+                f"Training exceeded the range of {self.sample_weight.dtype}. Scale X and y to "
+                "about unit variance, or decrease the lambdas or learning_rate."
             )
 
 
@@ -80,7 +80,7 @@ class Problem:
         lambda_l1 and lambda_l2 of each probe.
     l2_penalty : {"norm", "squared"}
     start : tuple of ndarray of shape (n_outputs, n_neurons) and (n_outputs,), default=None
-        W and b to start every probe at. None leaves the start to the solver.
+        Initial W and b of every probe. If None, the solver chooses them.
     random_state : RandomState
     n_layers : int, default=1
         Number of layers of X, each a run of columns. Every layer has a probe for every pair of
@@ -112,7 +112,7 @@ class Problem:
         return lambda_l1, lambda_l2
 
     def part(self, pairs: NDArray[np.intp]) -> Problem:
-        """Return the problem of some pairs of lambdas, with the same random numbers for each."""
+        """Return the problem of some pairs of lambdas. All parts have the same random numbers."""
         random_state = deepcopy(self.random_state)
         return replace(self, lambdas=self.lambdas[pairs], random_state=random_state)
 
@@ -152,11 +152,11 @@ class Solution:
 
 @dataclass
 class Solver(ABC):
-    """A solver at work on a problem.
+    """Base class of the solvers.
 
-    A subclass is a dataclass. Its fields are named after the parameters of the probes that it
-    uses, and hold their values. It iterates in :meth:`steps`, which may be left after any step,
-    and returns what it has reached in :meth:`solutions`.
+    A subclass is a dataclass. Its fields are named after the parameters of the probes that it uses,
+    and hold their values. It iterates in :meth:`steps`, which may be stopped after any step, and
+    returns the current weights in :meth:`solutions`.
 
     Parameters
     ----------
@@ -196,16 +196,16 @@ class Solver(ABC):
 
     @abstractmethod
     def solutions(self) -> list[Solution]:
-        """Return where the probes are, for each layer one for each pair of lambdas."""
+        """Return the current solutions, for each layer one for each pair of lambdas."""
 
     def banks(self) -> list[NDArray[np.intp]]:
         """Divide the pairs of lambdas into the banks that are trained together."""
         return [np.arange(len(self.problem.lambdas))]
 
-    def warn(  # noqa: B027 -- not every solver has something to warn about
+    def warn(  # noqa: B027 -- warnings are optional
         self, solutions: list[Solution], *, stopped: bool = False
     ) -> None:
-        """Warn about solutions that are not what the user expects.
+        """Warn about solutions that may not meet the expectations of the user.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Gaussian probe: one Gaussian per class, which covers every subset of neurons."""
+"""Gaussian probe: one Gaussian per class, for every subset of neurons."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _TOO_CONFIDENT = -0.1
 class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEstimator):
     """Gaussian classifier that measures the information of any subset of neurons.
 
-    Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons is a
-    part of it: the sub-vector of the mean and the sub-matrix of the covariance. So one fit serves
+    Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons has the
+    corresponding sub-vector of the mean and sub-matrix of the covariance, so one fit suffices for
     every subset. :meth:`mutual_information` measures the information of a subset in bits, and
-    :meth:`rank_neurons` adds, one by one, the neuron that increases it most.
+    :meth:`rank_neurons` adds neurons one by one, each time the neuron that increases it most.
 
     A class of N samples and d neurons has a normal-inverse-Wishart prior that is centered at its
     mean and has d + 2 degrees of freedom. Its scale L0 is the diagonal of the unbiased variances
@@ -49,16 +49,16 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     Parameters
     ----------
     covariance : {"mean", "map"}, default="mean"
-        Mean or mode of the posterior. The mean suits any number of neurons. The mode is used in
-        [1]_ and NeuroX. It shrinks the covariance by N / (N + 2 d + 4), which makes the probe far
-        too confident unless the samples of a class far outnumber the neurons.
+        Mean or mode of the posterior. The mean is suitable for any number of neurons. The mode is
+        used in [1]_ and NeuroX. It shrinks the covariance by N / (N + 2 d + 4), which makes the
+        probe far too confident unless the samples of a class far outnumber the neurons.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The distinct labels, sorted.
+        Sorted class labels.
     class_prior_ : ndarray of shape (n_classes,)
-        Shares of the training samples.
+        Share of each class in the training samples.
     means_ : ndarray of shape (n_classes, n_neurons)
         Mean of each class, in float64.
     covariances_ : ndarray of shape (n_classes, n_neurons, n_neurons)
@@ -66,17 +66,17 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
-    LinearProbeClassifier : Linear probe, which is trained again for each subset of neurons.
+    LinearProbeClassifier : Linear probe, which must be trained again for each subset of neurons.
 
     Notes
     -----
-    If a class does not vary in a neuron (it has a single sample, or its variance is less than a
-    millionth of that over all samples), L0 has the variance over all samples instead. A neuron
-    that is constant over all samples, up to rounding, has 0 bits of information.
+    If a neuron is constant within a class (which has a single sample, or whose variance is less
+    than a millionth of that over all samples), L0 contains the variance over all samples instead. A
+    neuron that is constant over all samples, up to rounding, has 0 bits of information.
 
     References
     ----------
@@ -120,12 +120,13 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A weight of 2 equals a repeated row, a weight of 0 a removed
-            row.
+            Sample weights. A weight of 2 is equivalent to repeating the sample, and a weight of 0
+            to removing it.
 
         Returns
         -------
         self : GaussianProbeClassifier
+            Fitted probe.
 
         Raises
         ------
@@ -156,7 +157,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         return {name: value for name, value in state.items() if name != "_training"}
 
     def predict(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
-        """Return the most probable label of each sample.
+        """Predict class labels.
 
         Parameters
         ----------
@@ -173,25 +174,24 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
-        """Return the probability of each label.
+        """Predict class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
             Activations of all neurons, even if only some are used.
         neurons : array-like of int, default=None
-            Neurons to use. None uses all. If the list is empty, every sample has the
-            probabilities ``class_prior_``.
+            Neurons to use. If None, use all neurons. If empty, predict ``class_prior_``.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Rows sum to 1. The columns are those of ``classes_``.
+            Probabilities of the classes, in the order of ``classes_``. Rows sum to 1.
         """
         return np.exp(self.predict_log_proba(X, neurons))
 
     def predict_log_proba(self, X: ArrayLike, neurons: Indices | None = None) -> NDArray:
-        """Return the natural logarithm of the probability of each label.
+        """Predict the natural logarithm of class probabilities.
 
         Parameters
         ----------
@@ -224,9 +224,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     ) -> float:
         """Return the information of neurons about the label, H(y) + mean_i log2 p(y_i | x_i).
 
-        It is a lower bound, and the tighter the closer the classes are to Gaussians. On the
-        training samples it is too large. On other samples it is negative if the probe is
-        confident of wrong labels.
+        It is a lower bound, which is tight if the classes are Gaussian. On the training samples, it
+        is too large. On other samples, it is negative if the probe is confident of wrong labels.
 
         Parameters
         ----------
@@ -235,12 +234,12 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         y : array-like of shape (n_samples,)
             Labels. H(y) is the entropy of their frequencies. Classes may be missing.
         neurons : array-like of int, default=None
-            Neurons to use. None uses all.
+            Neurons to use. If None, use all neurons.
 
         Returns
         -------
         float
-            In bits, at most H(y).
+            Mutual information in bits, at most H(y).
 
         Raises
         ------
@@ -257,7 +256,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         share = np.bincount(codes) / len(codes)
         bits = float((entr(share).sum() + log_proba.mean()) / np.log(2))
         if bits < _TOO_CONFIDENT:
-            self._warn_of_narrow(f"The neurons have {bits:.2f} bits of information, less than none")
+            self._warn_of_narrow(
+                f"The neurons have {bits:.2f} bits of information, which is negative"
+            )
         return bits
 
     def rank_neurons(
@@ -268,33 +269,32 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         *,
         verbose: int = 0,
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Choose neurons one by one, each the one that adds most information to those before.
+        """Choose neurons one by one, each time the neuron that adds the most information.
 
         Parameters
         ----------
         n_neurons : int
             Number of neurons to choose.
         X : array-like of shape (n_samples, n_neurons), default=None
-            Samples to score the neurons on. None uses those of ``fit``, with their weights.
+            Samples to score the neurons on. If None, use those of ``fit``, with their weights.
         y : array-like of shape (n_samples,), default=None
             Labels of X.
         verbose : int, default=0
-            Whether to show a progress bar.
+            Verbosity level. If positive, show a progress bar.
 
         Returns
         -------
         ordering : ndarray of int of shape (n_neurons,)
-            Neurons, in the order in which they are chosen. Of neurons with equal information, the
-            one with the lowest index comes first. Constant neurons come last.
+            Neurons, in the order of choice. Ties are broken by index; constant neurons come last.
         bits : ndarray of shape (n_neurons,)
             Mutual information of each neuron together with those before it.
 
         Raises
         ------
         ValueError
-            If X has fewer than `n_neurons` neurons, only one of X and y is given, both are
-            missing for a probe that was copied or loaded (which has no training samples), and as
-            in :meth:`mutual_information`.
+            If X has fewer than `n_neurons` neurons, only one of X and y is passed, or neither is
+            passed to a probe that was copied or loaded (which has no training samples). Also as in
+            :meth:`mutual_information`.
 
         Warns
         -----
@@ -330,11 +330,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons), default=None
-            Samples to score the neurons on. None uses those of ``fit``, with their weights.
+            Samples to score the neurons on. If None, use those of ``fit``, with their weights.
         y : array-like of shape (n_samples,), default=None
             Labels of X.
         beside : array-like of int, default=()
-            Neurons to use together with each of the others. By default each is used alone.
+            Neurons to use together with each other neuron. By default, each neuron is used alone.
 
         Returns
         -------
@@ -361,12 +361,12 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         return bits
 
     def _greedy(self, n_chosen: int, X: ArrayLike | None, y: ArrayLike | None) -> GreedyChoice:
-        """Return the start of a choice on the given samples, or on those of ``fit``."""
+        """Return an empty choice on the given samples, or on those of ``fit``."""
         if (X is None) != (y is None):
-            raise ValueError("X and y must be passed together, or not at all.")
+            raise ValueError("X and y must be either both passed or both None.")
         if X is None and not hasattr(self, "_training"):
             raise ValueError(
-                "This probe was copied or loaded without its training samples: pass X and y."
+                "This probe was copied or loaded without its training samples. Pass X and y."
             )
         samples = self._training if X is None else self._check_samples(X, y)
         return GreedyChoice(self.means_, self.covariances_, self.class_prior_, n_chosen, *samples)
@@ -386,8 +386,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         unseen = [label for label in labels.tolist() if label not in known]
         if unseen:
             raise ValueError(
-                f"y contains labels that were not seen during training: {unseen}. The known "
-                f"labels are {list(known)}."
+                f"y contains labels that were not seen during training: {unseen}. The labels seen "
+                f"during training are {list(known)}."
             )
         codes = np.array([known[label] for label in labels.tolist()])[inverse]
         return activations, codes, np.ones(len(activations))
@@ -395,6 +395,6 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     def _warn_of_narrow(self, finding: str) -> None:
         remedy = 'covariance="mean", ' if self.covariance == "map" else ""
         warn(
-            f"GaussianProbeClassifier: {finding}. Its Gaussians are too narrow: use {remedy}fewer "
+            f"GaussianProbeClassifier: {finding}. Its Gaussians are too narrow. Use {remedy}fewer "
             "neurons or more samples."
         )

@@ -14,10 +14,10 @@ from .solvers import SOLVERS
 
 
 def is_bankable(estimator: Any) -> bool:
-    """Return whether clones of an estimator can train on all layers as one bank.
+    """Return whether clones of an estimator can be trained on all layers as one bank.
 
-    Callbacks, and those in `net_params`, watch the fit of one probe. A search trains a bank of
-    its own.
+    Callbacks, including those in `net_params`, monitor the fit of a single probe. A search trains
+    its own banks.
     """
     return (
         isinstance(estimator, LinearProbe)
@@ -30,7 +30,7 @@ def is_bankable(estimator: Any) -> bool:
 
 
 def fit_layers(probes: Sequence[LinearProbe], X: ArrayLike, y: ArrayLike) -> None:
-    """Fit probes with the same parameters, each on its layer, as if fitted one by one.
+    """Fit probes with the same parameters, each on its own layer, as if fitted one by one.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         mean_i w_i * cross_entropy(softmax(W x_i + b), y_i) + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
     where the bias b is not penalized. This is the probe of Dalvi et al. [1]_, whose elastic net
-    keeps both focused and distributed neurons. The weights are the input of
-    :class:`WeightMassSelector` and of the functions of weight mass.
+    penalty selects both focused and distributed neurons. The weights are used by
+    :class:`WeightMassSelector` and by the functions that compute the weight mass.
 
     Parameters
     ----------
@@ -38,70 +38,71 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     lambda_l2 : float, default=0.0
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
-        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
-        ||W||_F^2 of [1]_.
+        P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
-        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
-        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
-        0, and gives the same result in every run.
+        same initial weights, the same batches and no shuffling, it follows the trajectory of
+        NeuroX. "owlqn" is orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets
+        weights to exactly 0, and gives the same result in every run.
     max_epochs : int, default=10
         Number of passes over the training samples ("adam").
     batch_size : int, default=32
-        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
+        Number of samples per step. The last batch of an epoch may be smaller ("adam").
     learning_rate : float, default=1e-3
         Step size of Adam ("adam").
     shuffle : bool, default=False
-        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
-        of X ("adam").
+        Whether to shuffle the samples before each epoch ("adam").
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        Parameters of ``skorch.NeuralNet`` that override those of the probe's net, such as
         ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
         given, skorch's own training step is used, which is slower ("adam").
     max_iter : int, default=1000
-        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
-        ("owlqn").
+        Maximum number of iterations. If the solver does not converge, a ``ConvergenceWarning`` is
+        issued ("owlqn").
     tol : float, default=1e-5
-        Largest violation of the optimality conditions at the end ("owlqn").
+        Tolerance of the stopping criterion: maximum violation of the optimality conditions
+        ("owlqn").
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as in scikit-learn. They multiply `sample_weight`.
+        Weights of the classes, as in scikit-learn. They are multiplied by `sample_weight`.
     warm_start : bool, default=False
-        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
-        random weights ("adam") or W = 0 ("owlqn").
+        Whether to initialize the weights with ``coef_`` and ``intercept_`` of the previous fit
+        instead of random weights ("adam") or W = 0 ("owlqn").
     device : str or torch.device, default="auto"
-        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
+        Device to train on. If "auto", use CUDA if a CUDA device is available, and the CPU
+        otherwise.
     random_state : int, RandomState instance or None, default=None
-        Determines the first weights, and the order of the samples if `shuffle` ("adam").
+        Controls the initialization of the weights and, if `shuffle` is True, the order of the
+        samples ("adam"). Pass an int for reproducible output across multiple function calls.
     verbose : int, default=0
-        Whether to print the objective after each epoch or iteration.
+        Verbosity level. If positive, print the objective after each epoch or iteration.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
         Weights, in the dtype of X. Two classes are trained as a softmax over two rows, like any
-        other number of classes. As in scikit-learn, ``coef_`` is then the difference of the rows.
+        other number of classes. In this case, ``coef_`` is the difference of the rows, as in
+        scikit-learn.
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Bias.
     classes_ : ndarray of shape (n_classes,)
-        The distinct labels, sorted.
+        Sorted class labels.
     objective_ : float
         The objective on the training samples at the end, in nats.
     optimality_ : float
         Largest violation of the optimality conditions: the distance of the smallest subgradient
-        from 0. Weights count per standard deviation of their neuron where that is below 1, and
-        the violation by the bias is added ("owlqn").
+        from 0. The violation of a weight is divided by the standard deviation of its neuron if that
+        is below 1, and the violation of the bias is added ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
-        Mean objective of each epoch while the weights move ("adam"), or the objective at the
-        start and after each iteration ("owlqn").
+        Objective averaged over the steps of each epoch ("adam"), or objective at the start and
+        after each iteration ("owlqn").
     n_iter_ : int
-        Number of epochs, or of points visited.
+        Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
-        ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -179,21 +180,23 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
-            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+            Activations. float32 and float64 arrays are not converted. float16 arrays are converted
+            to float32.
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A weight of 0 equals a removed row.
+            Sample weights. A weight of 0 is equivalent to removing the sample.
 
         Returns
         -------
         self : LinearProbeClassifier
+            Fitted probe.
 
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, training runs into them, lengths differ, y has a single
-            class, weights are negative, or the device is not available.
+            If X contains NaN or infinity, training diverges, lengths differ, y has a single class,
+            weights are negative, or the device is not available.
 
         Warns
         -----
@@ -212,7 +215,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         return data, labels
 
     def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
-        """Warn if the weights have no finite optimum: no penalty, and no error in training."""
+        """Warn if the weights do not have a finite optimum: no penalty and no training errors."""
         is_exact = SOLVERS[self.solver].is_exact
         if not is_exact or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
@@ -223,9 +226,9 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         if np.array_equal(self.classes_[best], y):
             warn(
                 "The classes of the training samples are linearly separable, and lambda_l1 = "
-                "lambda_l2 = 0: the objective has no minimizer, as its weights grow without "
-                f"bound. The fit stopped where the gradient fell below tol={self.tol:g}. Set "
-                "lambda_l1 or lambda_l2.",
+                "lambda_l2 = 0: the objective does not have a minimizer, because the weights grow "
+                f"without bound. The fit stopped when the gradient fell below tol={self.tol:g}. "
+                "Set lambda_l1 or lambda_l2 to a positive value.",
                 ConvergenceWarning,
             )
 
@@ -235,7 +238,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         missing = [label for label in classes.tolist() if label not in named]
         if missing and (unknown := [label for label in named if label not in classes.tolist()]):
             raise ValueError(
-                f"class_weight contains {unknown}, which are not labels of y, but not {missing}."
+                f"class_weight contains {unknown}, which are not labels in y, but does not "
+                f"contain {missing}."
             )
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
@@ -251,8 +255,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         classes, codes = encode_classes(y)
         if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
-                "warm_start=True continues from the last fit and requires the same classes: "
-                f"expected {self.classes_.tolist()}, got {classes.tolist()}."
+                "warm_start=True requires the same classes as in the last fit: expected "
+                f"{self.classes_.tolist()}, got {classes.tolist()}."
             )
         return np.eye(len(classes))[codes], {"classes_": classes}
 
@@ -264,7 +268,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     def _get_weights(self) -> tuple[NDArray, NDArray]:
         if len(self.coef_) > 1:
             return self.coef_, self.intercept_
-        halves = np.array([[-0.5], [0.5]])  # the smallest rows with this difference
+        halves = np.array([[-0.5], [0.5]])  # the rows of smallest norm with this difference
         return halves * self.coef_, halves[:, 0] * self.intercept_
 
     def decision_function(self, X: ArrayLike) -> NDArray:
@@ -283,7 +287,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         return outputs.ravel() if len(self.classes_) == 2 else outputs
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return the most probable label of each sample.
+        """Predict class labels.
 
         Parameters
         ----------
@@ -298,7 +302,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Return the probability of each label.
+        """Predict class probabilities.
 
         Parameters
         ----------
@@ -308,12 +312,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Rows sum to 1. The columns are those of ``classes_``.
+            Probabilities of the classes, in the order of ``classes_``. Rows sum to 1.
         """
         return softmax(self._logits(X), axis=1)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray:
-        """Return the natural logarithm of the probability of each label.
+        """Predict the natural logarithm of class probabilities.
 
         Parameters
         ----------

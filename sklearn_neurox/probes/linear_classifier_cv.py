@@ -17,60 +17,62 @@ from .linear_classifier import LinearProbeClassifier
 class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     """Linear classifier that chooses lambda_l1 and lambda_l2 by cross-validation.
 
-    On the same folds it finds what ``GridSearchCV`` over :class:`LinearProbeClassifier` finds, in
-    less time: the probes of a grid see the same samples, and are trained together.
+    On the same folds, it finds the same result as ``GridSearchCV`` over
+    :class:`LinearProbeClassifier` in less time, because the probes of a grid are trained together
+    on the same samples.
 
     Parameters
     ----------
     lambdas_l1, lambdas_l2 : array-like, default=(0, 1e-5, 1e-4, 1e-3, 1e-2)
         The grid: every lambda_l1 is combined with every lambda_l2.
     cv : int, splitter, iterable or None, default=None
-        Folds as in ``GridSearchCV``. Keep the words of a sentence together, for example with a
-        ``GroupKFold`` and the sentences as `groups` of ``fit``.
+        Folds as in ``GridSearchCV``. Keep the words of a sentence together, for example with
+        ``GroupKFold`` and sentence ids passed as `groups` to ``fit``.
     scoring : str, callable or None, default=None
-        As in ``GridSearchCV``. None is the score of the plain probe: accuracy or R².
+        As in ``GridSearchCV``. If None, use the score of the plain probe: accuracy or R².
     refit : bool, default=True
-        Whether to train on all samples with the best lambdas in the end. Prediction requires it.
+        Whether to train on all samples with the best lambdas. Required for prediction.
     n_jobs : int, default=None
-        Number of processes that share the folds and the grid, as in ``GridSearchCV``. None means
-        1: the whole grid of a fold trains as one bank.
+        Number of jobs to run in parallel, which share the folds and the grid, as in
+        ``GridSearchCV``. With None or 1, the whole grid of a fold is trained as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
-        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
-        ||W||_F^2 of [1]_.
+        P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
-        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
-        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
-        0, and gives the same result in every run.
+        same initial weights, the same batches and no shuffling, it follows the trajectory of
+        NeuroX. "owlqn" is orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets
+        weights to exactly 0, and gives the same result in every run.
     max_epochs : int, default=10
         Number of passes over the training samples ("adam").
     batch_size : int, default=32
-        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
+        Number of samples per step. The last batch of an epoch may be smaller ("adam").
     learning_rate : float, default=1e-3
         Step size of Adam ("adam").
     shuffle : bool, default=False
-        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
-        of X ("adam").
+        Whether to shuffle the samples before each epoch ("adam").
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        Parameters of ``skorch.NeuralNet`` that override those of the probe's net, such as
         ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
         given, skorch's own training step is used, which is slower ("adam").
     max_iter : int, default=1000
-        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
-        ("owlqn").
+        Maximum number of iterations. If the solver does not converge, a ``ConvergenceWarning`` is
+        issued ("owlqn").
     tol : float, default=1e-5
-        Largest violation of the optimality conditions at the end ("owlqn").
+        Tolerance of the stopping criterion: maximum violation of the optimality conditions
+        ("owlqn").
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as in scikit-learn. They multiply `sample_weight`.
+        Weights of the classes, as in scikit-learn. They are multiplied by `sample_weight`.
     warm_start : bool, default=False
-        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
-        random weights ("adam") or W = 0 ("owlqn").
+        Whether to initialize the weights with ``coef_`` and ``intercept_`` of the previous fit
+        instead of random weights ("adam") or W = 0 ("owlqn").
     device : str or torch.device, default="auto"
-        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
+        Device to train on. If "auto", use CUDA if a CUDA device is available, and the CPU
+        otherwise.
     random_state : int, RandomState instance or None, default=None
-        Determines the first weights, and the order of the samples if `shuffle` ("adam").
+        Controls the initialization of the weights and, if `shuffle` is True, the order of the
+        samples ("adam"). Pass an int for reproducible output across multiple function calls.
     verbose : int, default=0
-        Whether to print the scores of each fold.
+        Verbosity level. If positive, print the scores of each fold.
 
     Attributes
     ----------
@@ -83,36 +85,36 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     best_index_ : int
         Index of the best pair in ``cv_results_``.
     cv_results_ : dict of arrays
-        As in ``GridSearchCV``. Times are equal shares of the time of the whole grid.
+        As in ``GridSearchCV``. Times are equal shares of the total time of the grid.
     zero_shares_ : ndarray of shape (n_candidates, n_folds)
         Share of the weights that are exactly 0, for each pair on each fold.
     n_splits_ : int
         Number of folds.
     coef_ : ndarray of shape (n_classes, n_neurons), or (1, n_neurons) for two classes
         Weights, in the dtype of X. Two classes are trained as a softmax over two rows, like any
-        other number of classes. As in scikit-learn, ``coef_`` is then the difference of the rows.
+        other number of classes. In this case, ``coef_`` is the difference of the rows, as in
+        scikit-learn.
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Bias.
     classes_ : ndarray of shape (n_classes,)
-        The distinct labels, sorted.
+        Sorted class labels.
     objective_ : float
         The objective on the training samples at the end, in nats.
     optimality_ : float
         Largest violation of the optimality conditions: the distance of the smallest subgradient
-        from 0. Weights count per standard deviation of their neuron where that is below 1, and
-        the violation by the bias is added ("owlqn").
+        from 0. The violation of a weight is divided by the standard deviation of its neuron if that
+        is below 1, and the violation of the bias is added ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
-        Mean objective of each epoch while the weights move ("adam"), or the objective at the
-        start and after each iteration ("owlqn").
+        Objective averaged over the steps of each epoch ("adam"), or objective at the start and
+        after each iteration ("owlqn").
     n_iter_ : int
-        Number of epochs, or of points visited.
+        Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
-        ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -202,24 +204,26 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
-            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+            Activations. float32 and float64 arrays are not converted. float16 arrays are converted
+            to float32.
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in training and, as in ``GridSearchCV``, in scoring. With
-            metadata routing they are used in scoring if the scorer requests them. In training a
-            weight of 0 equals a removed row.
+            Sample weights in training and, as in ``GridSearchCV``, in scoring. With metadata
+            routing, they are used in scoring if the scorer requests them. In training, a weight of
+            0 is equivalent to removing the sample.
         **params : dict
             `groups` for `cv`. With metadata routing, everything that `cv` and `scoring` request.
 
         Returns
         -------
         self : LinearProbeClassifierCV
+            Fitted probe.
 
         Raises
         ------
         ValueError
-            As in ``LinearProbeClassifier.fit``, and if a fold lacks a class.
+            As in ``LinearProbeClassifier.fit``, and if the training samples of a fold lack a class.
         """
         return self._fit_grid(*self._check(X, y), sample_weight, params)
 
@@ -232,7 +236,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
             missing = np.setdiff1d(classes, y[rows])
             if len(missing):
                 raise ValueError(
-                    f"Fold {fold} has no training sample of the class {missing.tolist()[0]!r}"
-                    f"{' and of others' if len(missing) > 1 else ''}. Choose another cv, or remove "
-                    "the rare classes."
+                    f"Fold {fold} does not have a training sample of the class "
+                    f"{missing.tolist()[0]!r}{' and other classes' if len(missing) > 1 else ''}. "
+                    "Choose another cv, or remove the rare classes."
                 )

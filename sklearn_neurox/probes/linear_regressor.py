@@ -21,8 +21,8 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
 
         mean_i w_i * mean_j (W_j x_i + b_j - y_ij)^2 + lambda_l1 * sum|W| + lambda_l2 * P(W)
 
-    where the bias b is not penalized. Adam moves a weight by at most about `learning_rate` per
-    step. If the size of y is far from 1, standardize y or raise `learning_rate`.
+    where the bias b is not penalized. Adam changes a weight by at most about `learning_rate` per
+    step. If the scale of y is far from 1, standardize y or increase `learning_rate`.
 
     Parameters
     ----------
@@ -31,40 +31,41 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     lambda_l2 : float, default=0.0
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
-        P(W): "norm" is the un-squared ||W||_F that NeuroX trains with, "squared" is the
-        ||W||_F^2 of [1]_.
+        P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
-        same start, the same batches and no shuffling it follows NeuroX's trajectory. "owlqn" is
-        orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets weights to exactly
-        0, and gives the same result in every run.
+        same initial weights, the same batches and no shuffling, it follows the trajectory of
+        NeuroX. "owlqn" is orthant-wise L-BFGS [2]_ on all samples. It reaches the optimum, sets
+        weights to exactly 0, and gives the same result in every run.
     max_epochs : int, default=10
         Number of passes over the training samples ("adam").
     batch_size : int, default=32
-        Number of samples per step. The last, shorter batch of an epoch is a step too ("adam").
+        Number of samples per step. The last batch of an epoch may be smaller ("adam").
     learning_rate : float, default=1e-3
         Step size of Adam ("adam").
     shuffle : bool, default=False
-        Whether to draw a new order of the samples for each epoch. Otherwise their order is that
-        of X ("adam").
+        Whether to shuffle the samples before each epoch ("adam").
     net_params : dict, default=None
-        Parameters of ``skorch.NeuralNet`` that replace those of the probe's net, such as
+        Parameters of ``skorch.NeuralNet`` that override those of the probe's net, such as
         ``callbacks``, ``optimizer`` or a ``module`` derived from that of ``net_``. If any are
         given, skorch's own training step is used, which is slower ("adam").
     max_iter : int, default=1000
-        Maximum number of iterations. If they do not suffice, a ``ConvergenceWarning`` is issued
-        ("owlqn").
+        Maximum number of iterations. If the solver does not converge, a ``ConvergenceWarning`` is
+        issued ("owlqn").
     tol : float, default=1e-5
-        Largest violation of the optimality conditions at the end ("owlqn").
+        Tolerance of the stopping criterion: maximum violation of the optimality conditions
+        ("owlqn").
     warm_start : bool, default=False
-        Whether ``fit`` starts from ``coef_`` and ``intercept_`` of the last fit instead of from
-        random weights ("adam") or W = 0 ("owlqn").
+        Whether to initialize the weights with ``coef_`` and ``intercept_`` of the previous fit
+        instead of random weights ("adam") or W = 0 ("owlqn").
     device : str or torch.device, default="auto"
-        Device to train on. "auto" is CUDA if a CUDA device is available, else the CPU.
+        Device to train on. If "auto", use CUDA if a CUDA device is available, and the CPU
+        otherwise.
     random_state : int, RandomState instance or None, default=None
-        Determines the first weights, and the order of the samples if `shuffle` ("adam").
+        Controls the initialization of the weights and, if `shuffle` is True, the order of the
+        samples ("adam"). Pass an int for reproducible output across multiple function calls.
     verbose : int, default=0
-        Whether to print the objective after each epoch or iteration.
+        Verbosity level. If positive, print the objective after each epoch or iteration.
 
     Attributes
     ----------
@@ -76,20 +77,19 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         The objective on the training samples at the end, in squared units of y.
     optimality_ : float
         Largest violation of the optimality conditions: the distance of the smallest subgradient
-        from 0. Weights count per standard deviation of their neuron where that is below 1, and
-        the violation by the bias is added ("owlqn").
+        from 0. The violation of a weight is divided by the standard deviation of its neuron if that
+        is below 1, and the violation of the bias is added ("owlqn").
     loss_curve_ : ndarray of shape (n_points,)
-        Mean objective of each epoch while the weights move ("adam"), or the objective at the
-        start and after each iteration ("owlqn").
+        Objective averaged over the steps of each epoch ("adam"), or objective at the start and
+        after each iteration ("owlqn").
     n_iter_ : int
-        Number of epochs, or of points visited.
+        Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. Prediction does not need it, and pickles do not contain it
-        ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
-        Names of the neurons, if X has names.
+        Names of the neurons seen during ``fit``. Defined only if X has names that are all strings.
 
     See Also
     --------
@@ -163,20 +163,22 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
-            Activations. float32 and float64 are kept. float16 arrays are trained in float32.
+            Activations. float32 and float64 arrays are not converted. float16 arrays are converted
+            to float32.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Numbers.
+            Target values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A weight of 0 equals a removed row.
+            Sample weights. A weight of 0 is equivalent to removing the sample.
 
         Returns
         -------
         self : LinearProbeRegressor
+            Fitted probe.
 
         Raises
         ------
         ValueError
-            If X or y contain NaN or infinity, training runs into them, lengths differ, weights are
+            If X or y contain NaN or infinity, training diverges, lengths differ, weights are
             negative, or the device is not available.
 
         Warns
@@ -196,7 +198,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
                 f"y must contain numbers, got dtype {numbers.dtype}: {numbers[:3].tolist()}."
             )
         numbers = numbers.astype(np.float64)
-        assert_all_finite(numbers, input_name="y")  # a None among objects becomes NaN only here
+        assert_all_finite(numbers, input_name="y")  # None in an object array becomes NaN only here
         largest = np.finfo(np.result_type(data.dtype, np.float32)).max
         if np.abs(numbers).max() > largest:
             raise ValueError(
@@ -215,7 +217,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return the predicted numbers.
+        """Predict target values.
 
         Parameters
         ----------

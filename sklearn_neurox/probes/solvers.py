@@ -1,4 +1,4 @@
-"""The solvers of the linear probes, by the name that the parameter ``solver`` has for them."""
+"""The solvers of the linear probes, by their name in the parameter ``solver``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing that several displays share.
+"""Drawing functions that several displays share.
 
 Series differ in color, marker and line style, so that they can be distinguished in grayscale and
 by color-blind readers.
@@ -25,7 +25,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 _COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#000000")
 _MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":")
-# On a background of this relative luminance (WCAG 2), black and white text have the same contrast.
+# Relative luminance (WCAG 2) of a background on which black and white text have equal contrast.
 _MIDDLE = 0.179
 
 
@@ -61,13 +61,13 @@ def override(defaults: Mapping[str, Any], user: Style | None, artist: str) -> di
     )
     kind = getattr(artists, name)
     ours, theirs = (cbook.normalize_kwargs(each, kind) for each in (defaults, user))
-    if "fmt" in theirs:  # a shorthand for these three
+    if "fmt" in theirs:  # shorthand for the three styles
         ours = {key: ours[key] for key in ours if key not in ("color", "marker", "linestyle")}
     return {**ours, **theirs}
 
 
 def literal(text: object) -> str:
-    """Escape text so that matplotlib draws it verbatim, also in a legend.
+    """Escape text so that matplotlib draws it verbatim, including in a legend.
 
     A dollar sign would start a formula, and a legend ignores labels that start with an underscore.
     """
@@ -124,7 +124,7 @@ def _text_color(background: Iterable[float]) -> str:
 
 
 def spread_of(n_folds: int) -> str:
-    """Return what points and bars show, for the label of an axis."""
+    """Return a description of points and bars for the label of an axis."""
     return f"mean ± std of {count(n_folds, 'fold')}"
 
 

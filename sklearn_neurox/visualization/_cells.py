@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 _ZERO_WIDTH_JOINER = "\N{ZERO WIDTH JOINER}"
-# These turn the preceding character into an emoji, two cells wide: a selector and skin tones.
+# Characters that turn the preceding one into an emoji of two cells: a selector and skin tones.
 _MAKES_AN_EMOJI = ("\N{VARIATION SELECTOR-16}", *map(chr, range(0x1F3FB, 0x1F400)))
 # Vowels and final consonants of Hangul, drawn as part of the syllable that they follow.
 _HANGUL_PARTS = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))
@@ -40,7 +40,9 @@ def n_cells(word: str) -> int:
 def _combines(width: int, previous: str, character: str) -> bool:
     """Return whether a character combines with the preceding one, which is `width` cells wide."""
     category = unicodedata.category(character)
-    if previous == _ZERO_WIDTH_JOINER and category == "So":  # between letters it only shapes
+    if (
+        previous == _ZERO_WIDTH_JOINER and category == "So"
+    ):  # between letters, it only affects their shape
         return width == 2
     is_hangul_part = any(ord(character) in part for part in _HANGUL_PARTS)
     return category in ("Mn", "Me", "Cf") or (is_hangul_part and width == 2)

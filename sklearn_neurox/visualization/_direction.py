@@ -10,7 +10,7 @@ TextDirection: TypeAlias = Literal["auto", "ltr", "rtl"]
 
 
 def check_direction(text_direction: str) -> None:
-    """Raise if a direction is unknown."""
+    """Raise an error if a direction is unknown."""
     if text_direction not in ("auto", "ltr", "rtl"):
         raise ValueError(f"text_direction must be 'auto', 'ltr' or 'rtl', got {text_direction!r}.")
 

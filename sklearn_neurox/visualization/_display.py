@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Display(ABC):
-    """Base class of plots with matplotlib, which work as scikit-learn's displays do.
+    """Base class of plots with matplotlib, which follow the conventions of scikit-learn's displays.
 
     A display stores what it shows in ``__init__`` and draws it in ``plot``. Parameters of ``plot``
     that end in ``_kw`` are keyword arguments for matplotlib and override the default style.
@@ -31,10 +31,10 @@ class Display(ABC):
 
     @abstractmethod
     def plot(self, *, ax: Axes | None = None) -> Self:
-        """Plot into `ax`, or into a new figure."""
+        """Plot on `ax`, or on a new figure."""
 
     def _use_axes(self, ax: Axes | None) -> Axes:
-        """Return the axes to plot into, and store them with their figure."""
+        """Return the axes to plot on, and store them with their figure."""
         if ax is None:
             pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
             _, ax = pyplot.subplots(figsize=self._figsize(), layout="constrained")
@@ -47,7 +47,7 @@ class Display(ABC):
 
 
 class ResultDisplay(Display, Generic[Result]):
-    """Base class of the displays of a result that a function computes for an estimator."""
+    """Base class of the displays of a result that is computed for an estimator."""
 
     _compute: ClassVar[Callable[..., Any]]
     _kind: ClassVar[type]
@@ -63,9 +63,9 @@ class ResultDisplay(Display, Generic[Result]):
         Parameters
         ----------
         result : result
-            As in the parameters of the class.
+            Result to plot, as in the parameters of the class.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         **kwargs : dict
             Other parameters of the class, and of :meth:`plot`.
 
@@ -97,7 +97,7 @@ class ResultDisplay(Display, Generic[Result]):
         y : array-like of shape (n_samples,)
             Labels.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         **kwargs : dict
             Parameters of the function that computes the result, and of :meth:`plot`.
 
@@ -133,7 +133,7 @@ def _check_result(result: Any, kind: type, *, name: str = "", expected: str = ""
 
 
 def _by_name(results: Any, kind: type) -> dict[str, Any]:
-    """Return one result, or several by name, as a dict. The name of a single one is empty."""
+    """Return one or several named results as a dict. The name of a single result is empty."""
     several = isinstance(results, Mapping)
     named = {str(name): result for name, result in results.items()} if several else {"": results}
     if not named:

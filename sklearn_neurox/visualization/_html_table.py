@@ -1,4 +1,4 @@
-"""Tables that a notebook shows, and that can be put into a page or saved as one."""
+"""HTML tables, which can be displayed in a notebook, added to a page, or saved as a page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from .._html import element, table
 from ._page import SavedAsPage, make_page
 
-# Styles are set on the elements, because a notebook's own style sheet for tables would win.
+# Styles are set on the elements, because the style sheet of a notebook has precedence otherwise.
 CELL = (
     "padding:.4em .8em;text-align:left;vertical-align:top;border-bottom:1px solid #dde3ea;"
-    "background:#fff;color:#000"  # the same on a dark page
+    "background:#fff;color:#000"  # independent of a dark theme
 )
 _STYLES = {
     "table": "border-collapse:collapse;margin:0;font:14px/1.6 system-ui,sans-serif",
@@ -27,7 +27,7 @@ class HtmlTable(SavedAsPage):
 
     @abstractmethod
     def to_html(self) -> str:
-        """Return the table, without scripts or style sheets, to put into a page."""
+        """Return the table as HTML without scripts or style sheets."""
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -37,7 +37,7 @@ class HtmlTable(SavedAsPage):
 
 
 def styled_cell(tag: str, content: str, style: str = "", **attributes: object) -> str:
-    """Return a cell of a table. Further declarations may be added to its style."""
+    """Return a cell of a table, with optional declarations added to its style."""
     declarations = f"{CELL};{style}" if style else CELL
     return element(tag, content, style=declarations, **attributes)
 
@@ -55,7 +55,7 @@ def styled_table(
         As in :func:`sklearn_neurox._html.table`.
     caption : str
     label : str
-        What screen readers announce.
+        Text that screen readers announce.
 
     Returns
     -------

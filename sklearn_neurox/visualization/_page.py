@@ -1,4 +1,4 @@
-"""HTML pages that open offline."""
+"""HTML pages that can be opened offline."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .._html import element, escape
 
 
 class SavedAsPage(ABC):
-    """Base class of what can be saved as an HTML page."""
+    """Base class of objects that can be saved as an HTML page."""
 
     @abstractmethod
     def _page(self) -> str:
         """Return the whole page."""
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write an HTML page that opens offline.
+        """Save as an HTML page that can be opened offline.
 
         Parameters
         ----------
-        path : str or path
-            An ``.html`` file. Missing folders are created.
+        path : str or path-like
+            Path of the ``.html`` file. Missing folders are created.
 
         Returns
         -------

@@ -1,11 +1,11 @@
-"""The colors of activations: red below and blue above a middle, stronger with the distance."""
+"""Colors of activations: red below and blue above a center, more intense with the distance."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-NEGATIVE, POSITIVE = "#d35f5f", "#00aad4"  # differ in lightness too, for color-blind readers
+NEGATIVE, POSITIVE = "#d35f5f", "#00aad4"  # also differ in lightness, for color-blind readers
 
 
 def opacities(values: NDArray[np.float64], limit: float, darken: int) -> NDArray[np.float64]:
@@ -14,9 +14,9 @@ def opacities(values: NDArray[np.float64], limit: float, darken: int) -> NDArray
     Parameters
     ----------
     values : ndarray of float64
-        Of absolute values up to `limit`.
+        Values, whose absolute values are at most `limit`.
     limit : float
-        Absolute value that has the full color.
+        Absolute value of the strongest color.
     darken : int
         How many times the color is painted over itself.
 

@@ -30,9 +30,9 @@ def find_neurons(tokens: TokenActivations, neurons: int | str | Iterable[int | s
         If there are no words or no neurons, or a neuron is not a column of X or is repeated.
     """
     if not isinstance(tokens, TokenActivations):
-        raise TypeError(f"Expected TokenActivations, got {type(tokens).__name__}.")
+        raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}.")
     if not len(tokens):
-        raise ValueError("The TokenActivations contains no words.")
+        raise ValueError("The TokenActivations is empty: expected at least one word.")
     if not isinstance(neurons, Iterable | Integral):
         raise TypeError(f"neurons must be a list of columns or names, got {neurons!r}.")
     columns: list[int] = tokens.neurons.find(neurons).tolist()

@@ -1,4 +1,4 @@
-"""Display of the scores along a ranking of neurons."""
+"""Display of the scores of subsets of a ranking of neurons."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ._display import ResultDisplay
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Each kind of neurons has one style, also in a curve that lacks the others.
+# Each kind of neurons has a fixed style, even if the curve lacks the others.
 _INDEX = {"top": 0, "random": 1, "bottom": 2}
 _OTHERS = {
     "": "",
     "zero": " (others set to 0)",
     "mean": " (others set to their means)",
     "resample": " (others resampled)",
-    "remove": " (probe trained on them alone)",
+    "remove": " (probe trained only on them)",
 }
 
 
 class AblationCurveDisplay(ResultDisplay[AblationCurve]):
-    """Scores with only the top, random or bottom neurons of a ranking, by their number.
+    """Plot of the scores with only the top, random or bottom neurons of a ranking.
 
     Points are means over the folds, and bars extend one standard deviation to each side.
 
@@ -68,7 +68,7 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar` for the curves.
         level_kw : dict, default=None
@@ -77,6 +77,7 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
         Returns
         -------
         self : AblationCurveDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, result = self._use_axes(ax), self.result
         order = np.argsort(result.n_neurons, kind="stable")

@@ -18,7 +18,7 @@ _STYLE = files(__package__).joinpath("analysis_report.css").read_text(encoding="
 
 
 class AnalysisReport(SavedAsPage):
-    """HTML page of sections with text, tables and figures, in one file that opens offline.
+    """HTML page with sections of text, tables and figures, in a single file for offline use.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class AnalysisReport(SavedAsPage):
     """
 
     def __init__(self, title: str, lead: str = "") -> None:
-        # Escaping raises here, rather than when the page is finished.
+        # Escape now to raise errors here rather than when the page is created.
         self._header = (
             f"{element('h1', escape(title))}\n{element('p', escape(lead), class_='lead')}"
         )
@@ -62,9 +62,9 @@ class AnalysisReport(SavedAsPage):
         Parameters
         ----------
         value : str
-            The number as it is shown.
+            The formatted number.
         caption : str
-            What the number is.
+            Description of the number.
 
         Returns
         -------
@@ -75,7 +75,7 @@ class AnalysisReport(SavedAsPage):
         return self
 
     def add_section(self, heading: str, text: str = "") -> Self:
-        """Begin a section.
+        """Start a new section.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class AnalysisReport(SavedAsPage):
         self : AnalysisReport
         """
         section = element("h2", escape(heading), id=f"section-{len(self._headings) + 1}")
-        self.add_text(text)  # if it raises, the page is unchanged
+        self.add_text(text)  # if this raises an error, the page is unchanged
         self._body.insert(len(self._body) - bool(text), section)
         self._headings.append(heading)
         return self
@@ -157,10 +157,11 @@ class AnalysisReport(SavedAsPage):
         rows = list(rows)
         for i, row in enumerate(rows):
             if isinstance(row, str):
-                raise TypeError(f"Each row must be a list of cells, but row {i} is {row!r}.")
+                raise TypeError(f"Each row must be a list of cells, got {row!r} in row {i}.")
             if len(row) != len(header):
                 raise ValueError(
-                    f"The table has {len(header)} columns, but row {i} has {len(row)} cells."
+                    f"Each row must have {len(header)} cells, one for each column, got {len(row)} "
+                    f"cells in row {i}."
                 )
         classes = [
             "number" if all(is_number(row[i]) for row in rows) else None for i in range(len(header))
@@ -201,8 +202,7 @@ class AnalysisReport(SavedAsPage):
         Parameters
         ----------
         figure : matplotlib Figure or Axes, display, svgwrite.Drawing, or object with _repr_html_
-            Objects that show themselves in a notebook, such as a :class:`NeuronGrid`, are added
-            as their HTML.
+            Objects with an HTML representation, such as :class:`NeuronGrid`, are added as HTML.
         caption : str
             Caption, which is also the text alternative of a matplotlib figure.
 
@@ -253,6 +253,6 @@ def _picture(figure: Any, caption: str) -> str:
     if hasattr(figure, "_repr_html_") and not isinstance(figure, type):
         return figure._repr_html_()
     raise TypeError(
-        "Expected a matplotlib figure, a drawing or an object with _repr_html_, got "
+        "figure must be a matplotlib figure, a drawing or an object with _repr_html_, got "
         f"{type(figure).__name__}."
     )

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class CodelengthDisplay(NamedResultsDisplay[Codelength]):
-    """Bits per label in each block of an online code, for one code or for several.
+    """Plot of the bits per label in each block of one or several online codes.
 
     Parameters
     ----------
     result : Codelength, or dict of str to Codelength
-        From :func:`codelength`; several by the names of the experiments.
+        Result of :func:`codelength`, or a dict of results by name of the experiment.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class CodelengthDisplay(NamedResultsDisplay[Codelength]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.plot` for the codes.
         level_kw : dict, default=None
@@ -61,6 +61,7 @@ class CodelengthDisplay(NamedResultsDisplay[Codelength]):
         Returns
         -------
         self : CodelengthDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, results = self._use_axes(ax), self._results
         for index, (name, result) in enumerate(results.items()):

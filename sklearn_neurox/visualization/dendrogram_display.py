@@ -1,4 +1,4 @@
-"""Display of clusters of neurons as a tree."""
+"""Display of clusters of neurons as a dendrogram."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DendrogramDisplay(Display):
-    """Tree that shows how neurons merge into clusters, with the distance at which it is cut.
+    """Dendrogram of the neurons, with the distance at which it is cut into clusters.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ class DendrogramDisplay(Display):
     labels : ndarray of int of shape (n_neurons,)
         Cluster of each neuron.
     distance_threshold : float
-        Distance at which the tree is cut.
+        Distance at which the dendrogram is cut.
     names : array-like of str of shape (n_neurons,), default=None
-        Names of the neurons. None numbers them.
+        Names of the neurons. If None, use numbers.
     absolute : bool, default=True
         Whether the distance is ``1 - |correlation|`` or ``1 - correlation``.
     max_neurons : int, default=40
-        Maximum number of neurons to draw. If there are more, only the largest clusters are drawn,
-        as many as fit.
+        Maximum number of neurons to draw. If there are more, draw only the largest clusters that
+        fit.
 
     Attributes
     ----------
@@ -90,25 +90,28 @@ class DendrogramDisplay(Display):
         clustering : CorrelationClustering or IndependentNeuronSelector
             A fitted clustering or selector.
         names : array-like of str of shape (n_neurons,), default=None
-            Names of the neurons. None uses the names of the columns that it was fitted on, or
-            numbers.
+            Names of the neurons. If None, use the column names seen during ``fit``, or numbers.
         max_neurons : int, default=40
             Maximum number of neurons to draw.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw, cut_kw : dict, default=None
             As in :meth:`plot`.
 
         Returns
         -------
         display : DendrogramDisplay
+            Object that stores the plotted values and the axes.
         """
         check_is_fitted(clustering)
         fitted: Any = getattr(clustering, "clustering_", clustering)
         if names is None:
             names = getattr(clustering, "feature_names_in_", None)
         elif len(names) != len(fitted.labels_):
-            raise ValueError(f"Got {len(names)} names for {len(fitted.labels_)} neurons.")
+            raise ValueError(
+                f"names must contain one name for each of the {len(fitted.labels_)} neurons, got "
+                f"{len(names)}."
+            )
         display = cls(
             fitted.linkage_matrix_,
             fitted.labels_,
@@ -123,7 +126,7 @@ class DendrogramDisplay(Display):
         return 6.4, 1.2 + 0.17 * len(self._drawn())
 
     def _drawn(self) -> NDArray[np.intp]:
-        """Return the neurons of the largest clusters, as many clusters as fit."""
+        """Return the neurons of the largest clusters that fit."""
         sizes = np.bincount(self.labels)
         largest = np.argsort(-sizes, kind="stable")
         n_whole = max(1, int((sizes[largest].cumsum() <= self.max_neurons).sum()))
@@ -137,7 +140,7 @@ class DendrogramDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             Keyword arguments passed to `set` of matplotlib's `LineCollection`, for the tree.
         cut_kw : dict, default=None
@@ -146,6 +149,7 @@ class DendrogramDisplay(Display):
         Returns
         -------
         self : DendrogramDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, neurons = self._use_axes(ax), self._drawn()
         names = neurons if self.names is None else np.asarray(self.names)[neurons]
@@ -154,7 +158,7 @@ class DendrogramDisplay(Display):
             _restrict(self.linkage_matrix, neurons),
             orientation="right",
             labels=names.tolist(),
-            color_threshold=0,  # one color: the cut separates the clusters
+            color_threshold=0,  # a single color, because the cut separates the clusters
             above_threshold_color=BLUE,
             leaf_font_size=8,
             ax=ax,
@@ -175,7 +179,7 @@ class DendrogramDisplay(Display):
 
 
 def _restrict(tree: NDArray[np.float64], leaves: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the tree of some of the leaves, which merge at the same heights as in the whole."""
+    """Return the tree of some leaves, which are merged at the same heights as in the full tree."""
     n = len(tree) + 1
     place: dict[int, int] = {int(leaf): i for i, leaf in enumerate(leaves)}
     size = dict.fromkeys(range(len(leaves)), 1)

@@ -22,7 +22,7 @@ _LEVELS: tuple[dict[str, Any], ...] = (
 
 
 class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
-    """Scores of a probe on each layer, with its controls and the baseline.
+    """Plot of the scores of a probe on each layer, with its controls and the baseline.
 
     Points are means over the folds, and bars extend one standard deviation to each side.
 
@@ -64,7 +64,7 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar` for the curves.
         level_kw : dict, default=None
@@ -74,6 +74,7 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         Returns
         -------
         self : LayerwiseScoresDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, result = self._use_axes(ax), self.result
         layers = result.layers or ()

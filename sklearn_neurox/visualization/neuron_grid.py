@@ -28,7 +28,7 @@ class _Column(NamedTuple):
 
     name: str
     activations: NDArray[np.float64]  # of all words
-    middle: float  # the activation that is white
+    middle: float  # the activation that is shown in white
     limit: float  # the distance from it that has the strongest color
 
 
@@ -40,8 +40,8 @@ class NeuronGrid(HtmlTable):
     tooltip with its activation, and the word with the largest absolute activation is named below
     each sentence.
 
-    A notebook shows the table, :meth:`save` writes it as a page, and ``AnalysisReport.add_figure``
-    adds it to a report.
+    The table is displayed in a notebook, saved as a page by :meth:`save`, or added to a report by
+    ``AnalysisReport.add_figure``.
 
     Parameters
     ----------
@@ -50,17 +50,18 @@ class NeuronGrid(HtmlTable):
     neurons : int, str, or list of them
         Columns of X, or names such as "layer_3_neuron_17".
     sentences : list of int, default=None
-        The sentences to show, as numbered in ``tokens.sentence_ids``. None selects for each neuron
-        the sentences that contain its largest absolute activations.
+        The sentences to show, as numbered in ``tokens.sentence_ids``. If None, select for each
+        neuron the sentences with its largest absolute activations.
     n_sentences : int, default=3
         Number of sentences for each neuron if `sentences` is None. A sentence that is selected for
         several neurons is shown once.
     center : bool, default=False
-        Whether colors show the distance from the mean of the neuron over all words, for neurons
-        whose activations are never close to 0. Sentences are then selected by that distance, too.
+        Whether colors show the distance from the mean of the neuron over all words. Use True for
+        neurons whose activations are never close to 0. Sentences are then also selected by this
+        distance.
     text_direction : {"auto", "ltr", "rtl"}, default="auto"
-        Direction of the sentences: from left to right, from right to left, or for each sentence
-        that of its first letter.
+        Direction of the sentences: left to right, right to left or, for each sentence, the
+        direction of its first letter.
 
     Attributes
     ----------
@@ -75,7 +76,7 @@ class NeuronGrid(HtmlTable):
         If `tokens` is not a TokenActivations, a word is not a string, or a neuron or sentence has
         the wrong type.
     ValueError
-        If a neuron or sentence does not exist or is repeated, a neuron has activations that are
+        If a neuron or sentence does not exist or is repeated, the activations of a neuron contain
         NaN or infinity, or an option is invalid.
 
     See Also
@@ -113,7 +114,7 @@ class NeuronGrid(HtmlTable):
         check_scalar(n_sentences, "n_sentences", Integral, min_val=1)
         check_direction(text_direction)
         names = tokens.neurons[columns].names
-        X = tokens.X[:, columns]  # reads a mapped file once
+        X = tokens.X[:, columns]  # so that a memory map is read only once
         values = [
             check_vector(X[:, i], name=name).astype(np.float64) for i, name in enumerate(names)
         ]
@@ -142,7 +143,7 @@ class NeuronGrid(HtmlTable):
         return f"NeuronGrid({count(n_rows, 'sentence')}, {count(n_columns, 'neuron')})"
 
     def to_html(self) -> str:
-        """Return the table, to put into a page.
+        """Return the table as HTML.
 
         Returns
         -------
@@ -245,12 +246,12 @@ def _check_sentences(ids: NDArray, sentences: Iterable[int]) -> list[int]:
     for place, sentence in enumerate(chosen):
         if isinstance(sentence, bool) or not isinstance(sentence, Integral):
             raise TypeError(
-                f"Sentence ids must be integers, got {type(sentence).__name__} {sentence!r}."
+                f"sentences must contain integers, got {type(sentence).__name__} {sentence!r}."
             )
         if sentence not in known:
             raise ValueError(
-                f"There is no sentence {sentence}. The ids of the {count(len(known), 'sentence')} "
-                f"run from {min(known)} to {max(known)}."
+                f"tokens does not contain sentence {sentence}. The ids of its "
+                f"{count(len(known), 'sentence')} range from {min(known)} to {max(known)}."
             )
         if sentence in chosen[:place]:
             raise ValueError(f"Each sentence can be listed only once; {sentence} is repeated.")

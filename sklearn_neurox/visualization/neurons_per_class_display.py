@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class NeuronsPerClassDisplay(Display):
-    """Number of neurons in the smallest set that holds a share of the weight mass of a class.
+    """Plot of the number of neurons that hold a share of the weight mass of each class.
 
-    The classes with the fewest neurons come first, and classes without any weight are left out. A
-    sparse probe uses more neurons for frequent classes, also on shuffled labels: compare only
-    classes of similar frequency.
+    The numbers are those of the smallest sets of neurons. Classes with the fewest neurons come
+    first, and classes without any weight are left out. A sparse probe uses more neurons for
+    frequent classes, even with shuffled labels, so compare only classes of similar frequency.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class NeuronsPerClassDisplay(Display):
     mass : float
         Share of the weight mass that the neurons hold.
     n_available : int
-        Number of all neurons.
+        Total number of neurons.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class NeuronsPerClassDisplay(Display):
         mass : float in [0, 1], default=0.5
             Share of the weight mass of each class.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         bar_kw, text_kw : dict, default=None
             As in :meth:`plot`.
 
@@ -83,8 +83,8 @@ class NeuronsPerClassDisplay(Display):
         Raises
         ------
         ValueError
-            If the selector has no scores for each class. Two classes, for example, share one row
-            of weights.
+            If the selector does not have scores for each class. Two classes, for example, share one
+            row of weights.
         """
         check_is_fitted(selector)
         scores = getattr(selector, "class_scores_", None)
@@ -92,7 +92,7 @@ class NeuronsPerClassDisplay(Display):
         classes = np.asarray(getattr(fitted_on, "classes_", ())).tolist()
         if scores is None or len(scores) != len(classes):
             raise ValueError(
-                f"This {type(selector).__name__} has no scores for each of its "
+                f"This {type(selector).__name__} does not have scores for each of its "
                 f"{len(classes)} classes."
             )
         _, neurons = top_neurons(scores, mass)
@@ -114,7 +114,7 @@ class NeuronsPerClassDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         bar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.barh`.
         text_kw : dict, default=None
@@ -123,6 +123,7 @@ class NeuronsPerClassDisplay(Display):
         Returns
         -------
         self : NeuronsPerClassDisplay
+            Object that stores the plotted values and the axes.
         """
         ax = self._use_axes(ax)
         names = sorted(self.n_neurons, key=self.n_neurons.__getitem__)

@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SCORES = ("f1", "recall", "precision")
-_MAX_AS_POINTS = 3  # reports whose points fit side by side; more are drawn as a matrix
+_MAX_AS_POINTS = 3  # reports that are drawn as points; more are drawn as a matrix
 
 
 class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
-    """Scores of each class, the most frequent first, for one probe or for several.
+    """Plot of the scores of each class, ordered by decreasing frequency, for one or several probes.
 
-    Up to three reports are drawn as points, with the confidence intervals of the F1. More are
+    Up to three reports are drawn as points, with the confidence intervals of F1. More reports are
     drawn as a matrix.
 
     Parameters
     ----------
     result : ProbeReport, or dict of str to ProbeReport
-        Reports of classifiers, from :func:`probe_report`; several by the names of the experiments,
-        such as layers.
+        Report of a classifier from :func:`probe_report`, or a dict of reports by name of the
+        experiment, such as the layer.
     score : {"f1", "recall", "precision"}, default="f1"
-        The score to draw. The recall is the accuracy on the samples of the class.
+        Score to draw. The recall is the accuracy on the samples of the class.
 
     Raises
     ------
     TypeError
         If a result is not a ProbeReport.
     ValueError
-        If `score` is unknown, there are no reports, a report has no classes, or reports have
+        If `score` is unknown, there are no reports, a report does not have classes, or reports have
         different classes.
 
     Attributes
@@ -93,7 +93,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar`, for points.
         im_kw : dict, default=None
@@ -104,6 +104,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         Returns
         -------
         self : ProbeReportDisplay
+            Object that stores the plotted values and the axes.
         """
         ax = self._use_axes(ax)
         order = np.argsort(-self._support, kind="stable")
@@ -155,7 +156,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
 
 
 def _intervals(reports: Collection[ProbeReport], values: NDArray[np.float64]) -> str:
-    """Return what the bars show, for the label of an axis; empty if there are no bars."""
+    """Return a description of the bars for the label of an axis, empty if there are no bars."""
     if np.isnan(values[..., 1:]).all():
         return ""
     levels = sorted({f"{report.confidence:.0%}" for report in reports})
@@ -167,7 +168,7 @@ def _classes_of(reports: Sequence[ProbeReport]) -> tuple[list[Any], NDArray[np.i
     labels, *others = [[each.label for each in report.per_class] for report in reports]
     if not labels:
         raise ValueError(
-            "Expected reports of classifiers: the report of a regressor has no classes."
+            "result must contain reports of classifiers, got the report of a regressor."
         )
     for other in others:
         if other != labels:
@@ -176,7 +177,7 @@ def _classes_of(reports: Sequence[ProbeReport]) -> tuple[list[Any], NDArray[np.i
 
 
 def _class_values(report: ProbeReport, name: str) -> NDArray[np.float64]:
-    """Return the value, low and high of a score for each class; NaN if there is no number."""
+    """Return the value, low and high of a score for each class, NaN if undefined."""
     values = []
     for each in report.per_class:
         score = getattr(each, name)

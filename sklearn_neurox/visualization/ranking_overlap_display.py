@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RankingOverlapDisplay(Display):
-    """Overlap of the top neurons of several rankings, as a matrix.
+    """Matrix of the overlaps between the top neurons of several rankings.
 
     Parameters
     ----------
@@ -63,17 +63,18 @@ class RankingOverlapDisplay(Display):
         Parameters
         ----------
         rankings : mapping of str to array-like of int
-            Neurons by name of the ranking, the most important first.
+            Rankings by name, each with neurons ordered from most to least important.
         n_neurons : int
             Number of top neurons to compare.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         im_kw, text_kw : dict, default=None
             As in :meth:`plot`.
 
         Returns
         -------
         display : RankingOverlapDisplay
+            Object that stores the plotted values and the axes.
         """
         overlap = ranking_overlap(list(rankings.values()), n_neurons=n_neurons)
         return cls(overlap, list(rankings), n_neurons).plot(ax=ax, im_kw=im_kw, text_kw=text_kw)
@@ -88,7 +89,7 @@ class RankingOverlapDisplay(Display):
         im_kw: Style | None = None,
         text_kw: Style | None = None,
     ) -> Self:
-        """Compare the rankings of a :class:`VotingSelector` and of its selectors.
+        """Plot the overlap of the rankings of a :class:`VotingSelector` and its selectors.
 
         Parameters
         ----------
@@ -97,13 +98,14 @@ class RankingOverlapDisplay(Display):
         n_neurons : int
             Number of top neurons to compare.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         im_kw, text_kw : dict, default=None
             As in :meth:`plot`.
 
         Returns
         -------
         display : RankingOverlapDisplay
+            Object that stores the plotted values and the axes.
         """
         check_is_fitted(voting, "named_selectors_")
         rankings = {name: each.ranking_ for name, each in voting.named_selectors_.items()}
@@ -122,7 +124,7 @@ class RankingOverlapDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         im_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.imshow`.
         text_kw : dict, default=None
@@ -131,6 +133,7 @@ class RankingOverlapDisplay(Display):
         Returns
         -------
         self : RankingOverlapDisplay
+            Object that stores the plotted values and the axes.
         """
         ax = self._use_axes(ax)
         label = "Intersection over union"

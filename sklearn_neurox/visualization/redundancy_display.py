@@ -1,4 +1,4 @@
-"""Display of the number of clusters at each distance."""
+"""Display of the number of clusters at each distance threshold."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ALL_LAYERS = "all layers"
 
 
 class RedundancyDisplay(Display):
-    """Number of clusters of neurons, by the distance threshold of the clusters.
+    """Plot of the number of clusters of neurons as a function of the distance threshold.
 
     Parameters
     ----------
     heights : mapping of str to ndarray of shape (n_neurons - 1,)
-        Distances at which the clusters merge, by the names of groups of neurons.
+        Distances at which clusters are merged, by name of the group of neurons.
     absolute : bool, default=True
         Whether the distance is ``1 - |correlation|`` or ``1 - correlation``.
 
@@ -70,13 +70,14 @@ class RedundancyDisplay(Display):
         name : str, default="neurons"
             Name of its neurons, for the legend.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             As in :meth:`plot`.
 
         Returns
         -------
         display : RedundancyDisplay
+            Object that stores the plotted values and the axes.
         """
         check_is_fitted(clustering)
         heights = {name: clustering.linkage_matrix_[:, 2]}
@@ -100,7 +101,7 @@ class RedundancyDisplay(Display):
         all_layers : bool, default=True
             Whether to cluster the neurons of all layers together as well.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             As in :meth:`plot`.
         **kwargs : dict
@@ -109,6 +110,7 @@ class RedundancyDisplay(Display):
         Returns
         -------
         display : RedundancyDisplay
+            Object that stores the plotted values and the axes.
         """
         columns = {f"layer {layer}": tokens.neurons.columns(layer) for layer in tokens.layers}
         parts = {name: tokens.X[:, each] for name, each in columns.items()}
@@ -124,13 +126,14 @@ class RedundancyDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.plot`.
 
         Returns
         -------
         self : RedundancyDisplay
+            Object that stores the plotted values and the axes.
         """
         ax = self._use_axes(ax)
         colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps

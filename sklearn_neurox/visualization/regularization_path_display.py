@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RegularizationPathDisplay(Display):
-    """Score, or share of zero weights, by the penalties of a probe.
+    """Plot of the score or the share of zero weights as a function of the penalties of a probe.
 
     There is a line over lambda_l1 for each lambda_l2. Bars extend one standard deviation to each
     side.
@@ -35,13 +35,13 @@ class RegularizationPathDisplay(Display):
         Share of zero weights, from a search of :class:`LinearProbeClassifierCV` or
         :class:`LinearProbeRegressorCV`.
     show : {"score", "zeros"}, default="score"
-        Draw the test score, or the share of weights that are exactly 0.
+        Whether to draw the test score, or the share of weights that are exactly 0.
 
     Raises
     ------
     ValueError
-        If `show` is unknown, or the results lack lambda_l1, lambda_l2 or the shares of zero
-        weights.
+        If `show` is unknown, or the results do not contain lambda_l1, lambda_l2 or the shares of
+        zero weights.
 
     Attributes
     ----------
@@ -74,8 +74,8 @@ class RegularizationPathDisplay(Display):
             raise ValueError(f"show must be 'score' or 'zeros', got {show!r}.")
         if show == "zeros" and zero_shares is None:
             raise ValueError(
-                "show='zeros' needs a search with zero_shares_, such as LinearProbeClassifierCV "
-                "or LinearProbeRegressorCV."
+                "show='zeros' requires a search with zero_shares_, such as "
+                "LinearProbeClassifierCV or LinearProbeRegressorCV."
             )
         _check_results(cv_results)
         self.cv_results, self.metric = cv_results, metric
@@ -97,18 +97,22 @@ class RegularizationPathDisplay(Display):
         search : LinearProbeClassifierCV, LinearProbeRegressorCV or GridSearchCV
             A fitted search. The parameters may be those of a step of a Pipeline.
         show : {"score", "zeros"}, default="score"
-            Draw the test score, or the share of weights that are exactly 0.
+            Whether to draw the test score, or the share of weights that are exactly 0.
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             As in :meth:`plot`.
 
         Returns
         -------
         display : RegularizationPathDisplay
+            Object that stores the plotted values and the axes.
         """
         if not hasattr(search, "refit"):
-            raise TypeError(f"Expected a search over lambdas, got {type(search).__name__}.")
+            raise TypeError(
+                "search must be a search over lambda_l1 and lambda_l2, got "
+                f"{type(search).__name__}."
+            )
         check_is_fitted(search, "cv_results_")
         display = cls(
             search.cv_results_,
@@ -124,13 +128,14 @@ class RegularizationPathDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar`.
 
         Returns
         -------
         self : RegularizationPathDisplay
+            Object that stores the plotted values and the axes.
         """
         ax = self._use_axes(ax)
         if self.zero_shares is not None and self.show == "zeros":
@@ -174,8 +179,8 @@ def _check_results(cv_results: Mapping[str, Any]) -> None:
         n_found = len(_keys(cv_results, name))
         if n_found != 1:
             raise ValueError(
-                f"The search must have one parameter {name}, but {n_found} of its parameters "
-                f"{known} are."
+                f"The search must vary exactly one parameter {name}, got {n_found} such "
+                f"parameters among {known}."
             )
     for key in known:
         values = set(map(str, cv_results[key]))

@@ -1,4 +1,4 @@
-"""Displays of selectivity: the score on a task compared with that on its control task."""
+"""Displays of selectivity: the score on a task compared with the score on its control task."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
-    """Scores on the task and on the control task, for one experiment or for several.
+    """Plot of the scores on the task and the control task, for one or several experiments.
 
-    Points are means over the folds. The selectivity is the number above the line that joins them.
+    Points are means over the folds. The number above the line between them is the selectivity.
 
     Parameters
     ----------
     result : Selectivity, or dict of str to Selectivity
-        From :func:`selectivity_score`; several by the names of the experiments.
+        Result of :func:`selectivity_score`, or a dict of results by name of the experiment.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.plot` for the points.
         hlines_kw : dict, default=None
@@ -87,6 +87,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         Returns
         -------
         self : SelectivityDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, results = self._use_axes(ax), self._results
         rows = np.arange(len(results))
@@ -120,7 +121,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
 
 
 class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
-    """Scores on the task and on the control task along a parameter, and their difference.
+    """Plot of the scores on both tasks, and their difference, as a function of a parameter.
 
     Points are means over the folds, and bars extend one standard deviation to each side. The
     values of the parameter are equally spaced.
@@ -159,13 +160,14 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot into. None creates a new figure.
+            Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar`.
 
         Returns
         -------
         self : SelectivityCurveDisplay
+            Object that stores the plotted values and the axes.
         """
         ax, result = self._use_axes(ax), self.result
         curves = {

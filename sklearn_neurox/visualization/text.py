@@ -1,4 +1,4 @@
-"""The activations of a neuron drawn over text, as SVG."""
+"""SVG drawings of the activations of a neuron over text."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FilterFunction: TypeAlias = Callable[[NDArray[np.float64]], ArrayLike]
 
 _CELL_WIDTH = 0.6  # advance of the usual monospace fonts, relative to the font size
 _LINE_HEIGHT = 1.5
-_WHITE_SPACE = re.compile(r"\s")  # SVG would collapse it and stretch the rest of the word
+_WHITE_SPACE = re.compile(r"\s")  # SVG would collapse white space and stretch the rest of the word
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class TextDrawing(svgwrite.Drawing):
-    """SVG drawing that is also shown where HTML is expected, as in a gallery of examples."""
+    """SVG drawing that also has an HTML representation, which galleries of examples use."""
 
     def _repr_html_(self) -> str:
         return self.tostring()
@@ -52,7 +52,7 @@ def visualize_activations(
     Parameters
     ----------
     words : sequence of n_words str
-        Words, drawn with a space in between.
+        Words, which are drawn with spaces between them.
     activations : array-like of shape (n_words,)
         Activations of one neuron.
     darken : int, default=2
@@ -60,22 +60,21 @@ def visualize_activations(
     colors : pair of str, default=("#d35f5f", "#00aad4")
         CSS colors of negative and positive activations.
     text_direction : {"auto", "ltr", "rtl"}, default="auto"
-        Direction of the lines: from left to right, from right to left, or that of the first
-        letter.
+        Direction of the lines: left to right, right to left or the direction of the first letter.
     char_limit : int, default=60
-        Maximum number of characters in a line. A wide character or an emoji counts as two. A
-        longer word has a line of its own.
+        Maximum number of characters in a line. A wide character or an emoji counts as two. A longer
+        word is drawn on a separate line.
     font_size : float, default=20
         Font size in pixels.
     filter_fn : callable or "top_words", default=None
-        Function of the activations whose result is drawn instead of them. It returns as many
-        numbers. "top_words" keeps the activations above 80 % of the largest absolute activation
+        Function of the activations, whose result is drawn instead. It must return the same number
+        of values. "top_words" keeps the activations above 80% of the largest absolute activation
         and sets the others to 0.
 
     Returns
     -------
     svgwrite.Drawing
-        A notebook shows it as an image. ``.saveas(path)`` and ``.tostring()`` export it.
+        The drawing, which notebooks display. Use ``.saveas(path)`` or ``.tostring()`` to export it.
 
     Raises
     ------
@@ -95,8 +94,8 @@ def visualize_activations(
     activations = check_vector(activations, name="activations").astype(np.float64)
     if len(shown) != len(activations):
         raise ValueError(
-            f"Each word needs one activation, got {len(shown)} words and {len(activations)} "
-            "activations."
+            f"words and activations must have the same length, got {len(shown)} words and "
+            f"{len(activations)} activations."
         )
     check_direction(text_direction)
     _check_options(darken, colors, char_limit, font_size)
@@ -112,7 +111,7 @@ def visualize_activations(
     cell, height = font_size * _CELL_WIDTH, font_size * _LINE_HEIGHT
     drawing = _canvas(line_cells * cell, max(len(lines), 1) * height, shown)
     for row, line in enumerate(lines):
-        start = 0.5  # in cells, from the side on which lines begin
+        start = 0.5  # in cells, from the side where lines start
         for i in line:
             left = line_cells - start - widths[i] if is_rtl else start
             group = drawing.g()
@@ -131,7 +130,7 @@ def visualize_activations(
                     insert=(left * cell, (row + 0.68) * height),
                     font_family="monospace",
                     font_size=font_size,
-                    textLength=widths[i] * cell,  # fits a word to its color in any font
+                    textLength=widths[i] * cell,  # fits the word to its background in any font
                     lengthAdjust="spacingAndGlyphs",
                     **_direction_of(shown[i], is_rtl),
                 )
@@ -156,7 +155,7 @@ def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
     drawing.viewbox(0, 0, width, height)
     drawing.attribs["role"] = "img"
     drawing.attribs["aria-label"] = f"Activations over the text: {' '.join(words)}"
-    drawing.attribs["style"] = "background:#fff"  # the words are black, also on a dark page
+    drawing.attribs["style"] = "background:#fff"  # the words are black even on a dark page
     return drawing
 
 
@@ -180,11 +179,11 @@ def _filter(
 
 
 def _direction_of(word: str, is_rtl: bool) -> dict[str, str]:
-    """Return the attributes of a word, whose direction is that of its first letter.
+    """Return the attributes of a word, which has the direction of its first letter.
 
     Punctuation is then on the correct side of the word.
     """
-    # x is the left side of the word, which is the end of a word from right to left.
+    # x is the left side of the word, which is its end if it is written from right to left.
     return {"direction": "rtl", "text_anchor": "end"} if starts_rtl(word, default=is_rtl) else {}
 
 

@@ -22,10 +22,10 @@ _HALF = 60  # half the width of the bars, in pixels
 
 
 class TopWordsTable(HtmlTable):
-    """Table of the words that drive each neuron furthest from its mean, with their scores as bars.
+    """Table of the words on which each neuron is furthest from its mean, with scores as bars.
 
-    A notebook shows the table, :meth:`save` writes it as a page, and ``AnalysisReport.add_figure``
-    adds it to a report.
+    The table is displayed in a notebook, saved as a page by :meth:`save`, or added to a report by
+    ``AnalysisReport.add_figure``.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class TopWordsTable(HtmlTable):
     n_words : int, default=10
         Maximum number of word types for each neuron.
     min_score : float in [0, 1], default=0.0
-        Show word types with ``|score| > min_score``.
+        Threshold on the scores: show only word types with ``|score| > min_score``.
     min_count : int, default=1
-        Leave out word types that occur less often. The score of a word that occurs only once is
+        Minimum number of occurrences of a word type. The score of a word that occurs only once is
         unreliable.
 
     Attributes
@@ -90,7 +90,7 @@ class TopWordsTable(HtmlTable):
         check_scalar(n_words, "n_words", Integral, min_val=1)
         self.min_count = min_count
         counts = Counter(tokens.words.tolist())
-        X = tokens.X[:, columns]  # reads a mapped file once
+        X = tokens.X[:, columns]  # so that a memory map is read only once
         self.rows_: dict[str, list[tuple[str, float, int]]] = {}
         for name, activations in zip(tokens.neurons[columns].names, X.T, strict=True):
             best = top_words(
@@ -103,7 +103,7 @@ class TopWordsTable(HtmlTable):
         return f"TopWordsTable({count(len(self.rows_), 'neuron')}, {count(n_words, 'word')})"
 
     def to_html(self) -> str:
-        """Return the table, to put into a page.
+        """Return the table as HTML.
 
         Returns
         -------
@@ -111,8 +111,8 @@ class TopWordsTable(HtmlTable):
             HTML without scripts or style sheets.
         """
         caption = (
-            "The words that drive each neuron furthest from its mean. Scores are distances from "
-            "the mean, and the largest is 1; blue (+) is above the mean, red (−) is below."
+            "The words on which each neuron is furthest from its mean. Scores are distances from "
+            "the mean, scaled to a maximum of 1: blue (+) is above the mean, and red (−) is below."
         )
         if self.min_count > 1:
             caption += f" Only words that occur at least {self.min_count} times."
@@ -159,7 +159,7 @@ def _signed(score: float) -> str:
 
 
 def _bar(score: float) -> str:
-    """Return a bar from the middle to the right for a positive score, or to the left."""
+    """Return a bar from the center to the right for a positive score, and to the left otherwise."""
     length = abs(score) * _HALF
     left = _HALF - length if score < 0 else _HALF
     color = NEGATIVE if score < 0 else POSITIVE

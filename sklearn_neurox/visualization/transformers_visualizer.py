@@ -1,4 +1,4 @@
-"""Draw a neuron of a transformer over a sentence in one call."""
+"""Drawings of a neuron of a transformer over a sentence."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class TransformersVisualizer:
     """Draw the activations of a neuron of a transformer over any sentence.
 
     The model is loaded when the first sentence is drawn. It runs only up to the requested layer.
-    The activations of the last sentence are cached, so that drawing another neuron of the same
-    sentence and layer does not run the model again.
+    The activations of the last sentence are cached, so drawing another neuron of the same sentence
+    and layer does not run the model again.
 
     Parameters
     ----------
-    model : str, path, or torch.nn.Module
+    model : str, path-like or torch.nn.Module
         A model as in :class:`ActivationExtractor`: a name, a path, "model,tokenizer", or a loaded
         model.
-    tokenizer : str, path or tokenizer, default=None
-        The tokenizer. None loads that of `model`.
+    tokenizer : str, path-like or tokenizer, default=None
+        Tokenizer of the model. If None, load the tokenizer that belongs to `model`.
     **extractor_parameters
         Other parameters of :class:`ActivationExtractor`, except `layers`.
 
@@ -68,7 +68,7 @@ class TransformersVisualizer:
         self, model: str | PathLike[str] | Any, tokenizer: Any = None, **extractor_parameters: Any
     ) -> None:
         if "layers" in extractor_parameters:
-            raise TypeError("layers must not be passed: each call chooses its layer.")
+            raise TypeError("layers cannot be passed. Pass layer to each call instead.")
         self._extractor = _LoadsOnce(model, tokenizer, **extractor_parameters)
         self._widths: dict[int, int] = {}  # number of neurons in the layers that have run
         self._sentence: tuple[str, ...] | None = None  # the last one
@@ -81,12 +81,12 @@ class TransformersVisualizer:
 
     @property
     def model(self) -> Any:
-        """The stack of layers that runs. It is loaded on first use."""
+        """The stack of layers, which is loaded on first use."""
         return self._extractor._load()[0]
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer. It is loaded on first use."""
+        """The tokenizer, which is loaded on first use."""
         return self._extractor._load()[1]
 
     def __call__(
@@ -99,7 +99,7 @@ class TransformersVisualizer:
         words : sequence of n_words str, or str
             The words of the sentence, or a string of words separated by single spaces.
         layer : int
-            0 is the embeddings, and n the output of the n-th block.
+            Layer of the neuron: 0 for the embeddings, and n for the output of the n-th block.
         neuron : int
             Index of the neuron within the layer, from 0.
         **options
@@ -108,7 +108,8 @@ class TransformersVisualizer:
         Returns
         -------
         svgwrite.Drawing
-            A notebook shows it as an image. ``.saveas(path)`` and ``.tostring()`` export it.
+            The drawing, which notebooks display. Use ``.saveas(path)`` or ``.tostring()`` to export
+            it.
 
         Raises
         ------
@@ -137,10 +138,12 @@ class TransformersVisualizer:
         return self._layers[layer]
 
     def _check_width(self, layer: int, neuron: int) -> None:
-        """Raise if the layer does not have the neuron, once its number of neurons is known."""
+        """Raise an error if the layer is known not to have the neuron."""
         width = self._widths.get(layer)
         if width is not None and neuron >= width:
-            raise ValueError(f"Layer {layer} has neurons 0 to {width - 1}, got neuron={neuron}.")
+            raise ValueError(
+                f"neuron must be from 0 to {width - 1} in layer {layer}, got {neuron}."
+            )
 
 
 def _split(words: Sequence[str] | NDArray | str) -> tuple[str, ...]:
@@ -157,4 +160,4 @@ def _check_index(value: Any, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {type(value).__name__} {value!r}.")
     if value < 0:
-        raise ValueError(f"{name} must not be negative, got {value}.")
+        raise ValueError(f"{name} must be non-negative, got {value}.")

@@ -113,7 +113,7 @@ class TestFind:
         ("wanted", "error", "message"),
         [
             (["layer_5_neuron_0"], ValueError, "not contain the neuron 'layer_5_neuron_0'.*named"),
-            ([6], ValueError, "indices must run from 0 to 5; got 6"),
+            ([6], ValueError, "indices must be integers from 0 to 5, got 6"),
             ([-1], ValueError, "got -1"),
             ([1, 1], ValueError, "1 is repeated"),
             ([1, "layer_4_neuron_1"], ValueError, "1 is repeated"),
@@ -143,9 +143,12 @@ class TestOfX:
     @pytest.mark.parametrize("names", [None, [], ["age", "sex"] * 3])
     def test_without_such_names_layers_are_numbered_from_0(self, names):
         assert neurons_of(names, 6, n_layers=3) == Neurons((0, 1, 2), 2)
-        with pytest.raises(ValueError, match="pass n_layers"):
+        with pytest.raises(ValueError, match="Pass n_layers"):
             neurons_of(names, 6)
-        with pytest.raises(ValueError, match="n_layers=4 does not divide the 6 neurons of X"):
+        with pytest.raises(
+            ValueError,
+            match="X has 6 neurons, which cannot be divided into n_layers=4 layers of equal width",
+        ):
             neurons_of(names, 6, n_layers=4)
 
 

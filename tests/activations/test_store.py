@@ -150,7 +150,9 @@ def test_in_pieces_it_is_the_same_to_the_bit(tmp_path):
     assert content(tmp_path / "pieces") == whole
     with StoreWriter(tmp_path / "pieces", **about()) as writer:
         assert writer.n_done == writer.n_sentences == 4
-        with pytest.raises(ValueError, match="X must be the rows of at least one whole sentence"):
+        with pytest.raises(
+            ValueError, match="X must contain the rows of at least one whole sentence"
+        ):
             writer.append(X[:1])
     assert content(tmp_path / "pieces") == whole
 
@@ -180,7 +182,7 @@ def test_an_unfinished_store(tmp_path):
     assert tokens.y.tolist() == ["PART", "AUX", "CCONJ"]
     with pytest.raises(
         ValueError,
-        match=r"2 of 4 sentences are written. Repeat the call that began it .* or load these sentences with TokenActivations.load\(path, partial=True\)",
+        match=r"2 of 4 sentences are written. Repeat the call that created it .* or load these sentences with TokenActivations.load\(path, partial=True\)",
     ):
         TokenActivations.load(path)
 
@@ -189,7 +191,7 @@ def test_an_unfinished_store(tmp_path):
 def test_a_damaged_journal_is_named(tmp_path, damage):
     path = write(tmp_path / "store")
     (path / "progress.json").write_bytes(damage)
-    whole = "Intact are store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
+    whole = "Intact files: store.json, words.json, sentence_ids.npy, labels.npy, X.npy"
     for use in (
         TokenActivations.describe,
         TokenActivations.load,
@@ -378,19 +380,20 @@ def fail(number):
 
 
 class Full:
-    """A file that accepts this many bytes, and then no more."""
+    """File that accepts `capacity` bytes, and then raises an error."""
 
-    def __init__(self, file, n_bytes):
-        self.file, self.n_bytes = file, n_bytes
+    def __init__(self, file, capacity):
+        self.file, self.capacity = file, capacity
 
     def __getattr__(self, name):
         return getattr(self.file, name)
 
     def write(self, part):
-        if not self.n_bytes:
+        if not self.capacity:
             fail(errno.ENOSPC)()
-        n = self.file.write(part[: min(7, self.n_bytes)])  # a part at a time, as a system may
-        self.n_bytes -= n
+        # A system call may write only a part.
+        n = self.file.write(part[: min(7, self.capacity)])
+        self.capacity -= n
         return n
 
 
@@ -542,10 +545,10 @@ def test_paths(tmp_path):
     with pytest.raises(ValueError, match=r"file is a file, but a store is a folder"):
         StoreWriter(tmp_path / "file", **about())
     with pytest.raises(
-        FileNotFoundError, match=r"There is no folder .*nowhere to create a store in"
+        FileNotFoundError, match=r"Cannot create the store .* the folder .*nowhere does not exist"
     ):
         StoreWriter(tmp_path / "nowhere" / "store", **about())
-    with pytest.raises(FileNotFoundError, match=r"There is no store .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"The store .*nowhere does not exist"):
         TokenActivations.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is not a store"):
         TokenActivations.load(tmp_path / "file")
@@ -563,9 +566,17 @@ def test_paths(tmp_path):
         ({"words": [["a"], []]}, ValueError, "Sentence 1 is empty"),
         ({"words": [["a", 1]]}, TypeError, "Sentence 0, word 1: expected a string, got int"),
         ({"n_sentences": 5}, ValueError, "n_sentences=5, but words contains 4 sentences"),
-        ({"sentence_ids": [0, 1]}, ValueError, r"must be 4 integers.*got an array of shape \(2,\)"),
-        ({"sentence_ids": [0.0, 1, 2, 3]}, ValueError, "must be 4 integers.*dtype float64"),
-        ({"labels": ["a"]}, ValueError, r"labels must have the shape \(8,\), got \(1,\)"),
+        (
+            {"sentence_ids": [0, 1]},
+            ValueError,
+            r"sentence_ids must contain 4 integers.*got an array of shape \(2,\)",
+        ),
+        (
+            {"sentence_ids": [0.0, 1, 2, 3]},
+            ValueError,
+            "sentence_ids must contain 4 integers.*dtype float64",
+        ),
+        ({"labels": ["a"]}, ValueError, r"labels must have shape \(8,\), got \(1,\)"),
         (
             {"labels": ["a", *range(7)]},
             TypeError,
@@ -577,13 +588,13 @@ def test_paths(tmp_path):
         (
             {"layers": ()},
             ValueError,
-            r"layers must be a list of at least one integer from 0, got \[\]",
+            r"layers must be a list of at least one non-negative integer, got \[\]",
         ),
         ({"layers": (1, 1)}, ValueError, r"layers must be distinct, got \[1, 1\]"),
         (
             {"layers": (-1,)},
             ValueError,
-            r"layers must be a list of at least one integer from 0, got \[-1\]",
+            r"layers must be a list of at least one non-negative integer, got \[-1\]",
         ),
         ({"layers": (0.5,)}, TypeError, "integer"),
         ({"width": 0}, ValueError, "width must be a positive integer, got 0"),
@@ -606,15 +617,17 @@ def test_bad_rows(tmp_path):
         for X, error, message in [
             (rows(2, dtype="float64"), TypeError, "array of dtype float32, got dtype float64"),
             (rows(2).tolist(), TypeError, "X must be an array of dtype float32, got list"),
-            (rows(2, 4), ValueError, r"X must have 8 columns, got the shape \(2, 4\)"),
-            (rows(2)[0], ValueError, r"X must have 8 columns, got the shape \(8,\)"),
+            (rows(2, 4), ValueError, r"X must have 8 columns, got shape \(2, 4\)"),
+            (rows(2)[0], ValueError, r"X must have 8 columns, got shape \(8,\)"),
             (rows(1), ValueError, r"from sentence 0 of 4 have \[2, 1, 3, 2\] words .* has 1 rows"),
             (rows(0), ValueError, "the rows of at least one whole sentence"),
             (rows(9), ValueError, "but X has 9 rows"),
         ]:
             with pytest.raises(error, match=message):
                 writer.append(X)
-        with pytest.raises(ValueError, match="X has the rows of 2 sentences, but n_sentences=1"):
+        with pytest.raises(
+            ValueError, match="X contains the rows of 2 sentences, but n_sentences=1"
+        ):
             writer.append(rows(3), n_sentences=1)
         assert writer.n_done == 0
     with pytest.raises(ValueError, match=r"The writer of .*store is closed"):
@@ -652,13 +665,12 @@ def test_damage_of_every_file_is_told(copied, name):
             (copied / name).write_bytes(content_)
         in_rows = name == "X.npy" and content_ is not None and len(content_) == len(raw)
         if in_rows and content_[:128] == raw[:128]:
-            TokenActivations.load(
-                copied
-            )  # a number like another; only the checksum of all of them differs
+            # A valid number: only the checksum of all rows shows the damage.
+            TokenActivations.load(copied)
         for options in ({"partial": True, "verify": True}, {"verify": True}):
             with pytest.raises(ValueError, match=f"damaged.*{name}") as caught:
                 TokenActivations.load(copied, **options)
-        whole = str(caught.value).partition("Intact are ")[2]
+        whole = str(caught.value).partition("Intact files: ")[2]
         assert set(whole.rstrip(".").split(", ")) - {""} in ({*others}, set())
         assert whole or name == "store.json" or "All other files are intact" in str(caught.value)
         if not in_rows and not (content_ is None and name == "store.json"):
@@ -680,7 +692,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
     (copied / "X.npy").unlink()
     message = (
         r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. "
-        r"Intact are store.json, progress.json, words.json, sentence_ids.npy\."
+        r"Intact files: store.json, progress.json, words.json, sentence_ids.npy\."
     )
     with pytest.raises(ValueError, match=message):
         TokenActivations.load(copied)
@@ -694,10 +706,22 @@ def test_damage_of_two_files_is_told_at_once(copied):
             {"schema": 2},
             "sklearn_neurox .* in schema 2, but this version reads schema 1",
         ),
-        ("store.json", {"format": "zarr"}, "it was not written by a StoreWriter"),
-        ("store.json", {"layers": []}, "layers must be a list of at least one integer"),
-        ("store.json", {"layers": [[0], [3]]}, "layers must be a list of at least one integer"),
-        ("store.json", {"layers": [0, True]}, "layers must be a list of at least one integer"),
+        ("store.json", {"format": "zarr"}, "it was not written by StoreWriter"),
+        (
+            "store.json",
+            {"layers": []},
+            "layers must be a list of at least one non-negative integer",
+        ),
+        (
+            "store.json",
+            {"layers": [[0], [3]]},
+            "layers must be a list of at least one non-negative integer",
+        ),
+        (
+            "store.json",
+            {"layers": [0, True]},
+            "layers must be a list of at least one non-negative integer",
+        ),
         ("store.json", {"width": 10**30}, "width must be a positive integer"),
         ("store.json", {"width": 2**40}, "X.npy: it has 384 bytes instead of"),
         ("store.json", {"dtype": ["float32"]}, "dtype must be one of"),
@@ -717,7 +741,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
         (
             "store.json",
             {"n_words": 2**40},
-            "words.json: it does not have the numbers of sentences and words",
+            "words.json: its numbers of sentences and words do not match store.json",
         ),
         ("store.json", {"parameters": []}, "its values contradict each other"),
         (

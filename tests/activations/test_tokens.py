@@ -46,7 +46,9 @@ def test_lengths(tokens, column):
 
     with pytest.raises(ValueError, match=f"X has 3 rows, but {column} has 1"):
         replace(tokens, **{column: np.array([0])})
-    with pytest.raises(ValueError, match="4 layers do not divide the 6 neurons"):
+    with pytest.raises(
+        ValueError, match="X has 6 neurons, which cannot be divided into 4 layers of equal width"
+    ):
         replace(tokens, layers=(0, 1, 2, 3))
     for layers, message in (((), "layers is empty"), ((1, 1), "Each layer .* 1 is repeated")):
         with pytest.raises(ValueError, match=message):
@@ -161,8 +163,12 @@ class TestFromSentences:
             ({"labels": np.array(["A", "B"])}, ValueError, "X has 3 rows, but y has 2"),
             ({"labels": [["A", 1], ["B"]]}, TypeError, "one kind"),
             ({"sentences": "to be or"}, TypeError, "list of sentences"),
-            ({"sentence_ids": [1]}, ValueError, "must be 2 integers"),
-            ({"layers": (1, 2, 3)}, ValueError, "3 layers do not divide the 4 neurons"),
+            ({"sentence_ids": [1]}, ValueError, "sentence_ids must contain 2 integers"),
+            (
+                {"layers": (1, 2, 3)},
+                ValueError,
+                "X has 4 neurons, which cannot be divided into 3 layers of equal width",
+            ),
         ],
     )
     def test_errors(self, changes, error, message):

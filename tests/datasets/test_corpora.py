@@ -69,7 +69,7 @@ def test_no_word_is_lost(tmp_path, rows, message):
 def test_another_encoding(tmp_path):
     path = tmp_path / "a.conllu"
     path.write_bytes((WORD.format(1, "a") + WORD.format(2, "ö")).encode("latin-1"))
-    with pytest.raises(ValueError, match="line 2: not UTF-8"):
+    with pytest.raises(ValueError, match="line 2: the line is not valid UTF-8"):
         read_conllu(path)
 
 
@@ -81,7 +81,7 @@ def test_errors(tmp_path):
     with pytest.raises(ValueError, match=r"column must be one of .* got 'tag'"):
         read_conllu(path, "tag")
     path.write_text("\n# nothing\n\n")
-    with pytest.raises(ValueError, match="does not contain any sentence"):
+    with pytest.raises(ValueError, match="does not contain any sentences"):
         read_conllu(path)
 
 
@@ -265,9 +265,9 @@ def test_an_empty_line_at_the_end_is_a_line(files):
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_no_sentence(files, content):
     names = files("a", content)
-    with pytest.raises(ValueError, match=r"tags\.txt does not contain any sentence"):
+    with pytest.raises(ValueError, match=r"tags\.txt does not contain any sentences"):
         read_parallel(*names)
-    with pytest.raises(ValueError, match=r"words\.txt does not contain any sentence"):
+    with pytest.raises(ValueError, match=r"words\.txt does not contain any sentences"):
         read_sentences(*files(content))
 
 
@@ -276,13 +276,13 @@ def test_a_line_with_more_or_fewer_labels(files):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the whole message is below
         read_parallel(*names)
     assert str(caught.value) == (
-        "Found 2 faults:\n"
+        "Found 2 errors:\n"
         "  tags.txt, line 2: the number of labels must be 2, one per word, got 1: 'D' for 'd e'\n"
         "  tags.txt, line 3: the number of labels must be 1, one per word, got 2: 'F G' for 'f'"
     )
     with pytest.raises(
         ValueError,
-        match=r"^Found 2 faults:\n.*line 1: the number of labels must be 1, got 3: 'A B C'",
+        match=r"^Found 2 errors:\n.*line 1: the number of labels must be 1, got 3: 'A B C'",
     ):
         read_labeled_sentences(*names)
 
@@ -293,7 +293,7 @@ def test_a_file_with_fewer_lines(files):
     with pytest.raises(ValueError, match="must have the same number of lines, got 4 and 3") as e:
         read_parallel(*names)
     message = str(e.value)
-    assert message.startswith("Found 4 faults:\n  words.txt and tags.txt must")
+    assert message.startswith("Found 4 errors:\n  words.txt and tags.txt must")
     assert (
         "tags.txt, line 2: the number of labels must be 1, one per word, got 2: 'D E' for 'c'"
         in message
@@ -306,17 +306,17 @@ def test_a_file_with_fewer_lines(files):
 
 def test_faults_are_counted_and_five_are_listed(files):
     names = files("a b\n" * 7, "A B\n" + "A\n" * 6)
-    with pytest.raises(ValueError, match=r"^Found 6 faults; the first 5 are:") as caught:
+    with pytest.raises(ValueError, match=r"^Found 6 errors; the first 5 are:") as caught:
         read_parallel(*names)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()[1:]] == [
         f"  tags.txt, line {number}" for number in (2, 3, 4, 5, 6)
     ]
-    with pytest.raises(ValueError, match=r"^Found 5 faults:"):
+    with pytest.raises(ValueError, match=r"^Found 5 errors:"):
         read_sentences(*files("a b\n" + "\n" * 5))
 
 
 def test_faults_in_both_files_of_a_line(files):
-    with pytest.raises(ValueError, match=r"^Found 2 faults:") as caught:
+    with pytest.raises(ValueError, match=r"^Found 2 errors:") as caught:
         read_parallel(*files("a  b\n", "A \n"))
     assert "words.txt, line 1: two spaces" in str(caught.value)
     assert "tags.txt, line 1: a trailing space" in str(caught.value)
@@ -328,5 +328,7 @@ def test_faults_in_both_files_of_a_line(files):
 )
 def test_text_of_another_encoding(files, content, line):
     for contents, name in (((content, "a"), "words"), (("a", content), "tags")):
-        with pytest.raises(ValueError, match=rf"{name}\.txt, line {line}: not UTF-8"):
+        with pytest.raises(
+            ValueError, match=rf"{name}\.txt, line {line}: the line is not valid UTF-8"
+        ):
             read_parallel(*files(*contents))

@@ -126,7 +126,9 @@ def test_fractions_keep_their_order(classification):
 
 
 def test_a_ranking_without_ranking(classification):
-    with pytest.raises(TypeError, match="StandardScaler has no ranking_ after fit"):
+    with pytest.raises(
+        TypeError, match="StandardScaler does not have the attribute ranking_ after fit"
+    ):
         curve_of(classification, ranking=StandardScaler())
 
 
@@ -136,11 +138,11 @@ def test_a_ranking_without_ranking(classification):
         (dict(fractions=[0.0]), r"numbers in \(0, 1\]"),
         (dict(fractions=[]), r"numbers in \(0, 1\]"),
         (dict(mode="retrain"), "'mode' parameter of ablation_curve must be a str among .*'remove'"),
-        (dict(keep=["best"]), "keep must contain some of top, random, bottom"),
-        (dict(ranking=[0, 1]), "ranking must list each of the 12 neurons once"),
-        (dict(ranking="x"), "ranking must list each of the 12 neurons once"),
-        (dict(keep=[]), "keep must contain some of top, random, bottom"),
-        (dict(ranking=[0] * 12), "ranking must list each of the 12 neurons once"),
+        (dict(keep=["best"]), "keep must contain one or more of top, random, bottom"),
+        (dict(ranking=[0, 1]), "ranking must contain each of the 12 neurons once"),
+        (dict(ranking="x"), "ranking must contain each of the 12 neurons once"),
+        (dict(keep=[]), "keep must contain one or more of top, random, bottom"),
+        (dict(ranking=[0] * 12), "ranking must contain each of the 12 neurons once"),
     ],
 )
 def test_errors(classification, changes, message):

@@ -43,13 +43,13 @@ def test_random_state_controls_the_labels():
 def test_one_label_is_not_a_task():
     with pytest.raises(
         ValueError,
-        match=r"All 1 word types drew the label '[NV]', so that there is nothing to learn",
+        match=r"All 1 word types drew the label '[NV]', so there is nothing to learn",
     ):
         make_control_task(["a", "a"], ["N", "V"])
 
 
 def test_words_are_a_list():
-    with pytest.raises(TypeError, match="words must be a list of words, got one string: 'ab'"):
+    with pytest.raises(TypeError, match="words must be a list of words, got a single string: 'ab'"):
         make_control_task("ab", ["N", "V"])
     words = [f"w{i}" for i in range(20)]
     task = make_control_task(words, ["N", "V"] * 10, random_state=0)
@@ -71,7 +71,7 @@ def test_words_are_a_list():
             dict(n_labels=1),
             r"'n_labels' parameter .* must be an int in the range \[2, inf\).* Got 1",
         ),
-        (dict(n_labels=3), "n_labels=3, but y contains 2 labels"),
+        (dict(n_labels=3), "n_labels must be at most the number of labels in y, 2, got 3"),
     ],
 )
 def test_errors(changes, message):
@@ -81,7 +81,7 @@ def test_errors(changes, message):
 
 def test_an_unseen_word_is_an_error():
     task = make_control_task([*"abdefg"], [*"NVNVNV"], random_state=0)
-    with pytest.raises(ValueError, match=r"no label for words\[1\] = 'c'"):
+    with pytest.raises(ValueError, match=r"does not have a label for words\[1\] = 'c'"):
         task.transform(["a", "c"])
 
 
@@ -136,7 +136,7 @@ def test_numbers_are_drawn_from_y():
 
 
 def test_y_with_one_label_is_an_error():
-    with pytest.raises(ValueError, match="needs at least two labels, but y contains only 'N'"):
+    with pytest.raises(ValueError, match="requires at least 2 labels, but y contains only 'N'"):
         make_control_task(list("abc"), ["N"] * 3)
 
 
@@ -149,7 +149,7 @@ def test_swapped_words_and_labels_warn():
 
 
 def test_sentences_are_not_words():
-    with pytest.raises(TypeError, match="words must be a flat list of words, but contains lists"):
+    with pytest.raises(TypeError, match="words must be a flat list of words, got a list of lists"):
         make_control_task([["a", "b"], ["c"]], ["N", "V"])
 
 

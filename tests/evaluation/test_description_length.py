@@ -243,7 +243,7 @@ def test_repr_frame_and_progress(classification, capfd):
         (dict(groups=[0, 1]), "inconsistent numbers of samples"),
         (
             dict(groups=["a"] * 150),
-            "codelength needs at least two groups.* all 150 samples are in group 'a'",
+            "codelength requires at least 2 groups.* all 150 samples are in group 'a'",
         ),
         (dict(y=["N"] * 150), "y contains 1 class: all 150 samples have the label 'N'"),
         (dict(fractions=[0.5]), "increase up to 1, so that all labels are encoded"),

@@ -36,7 +36,7 @@ def test_a_frozen_estimator_cannot_be_trained(classification, steps):
     X, y = classification
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
     estimator = make_pipeline(*steps, frozen) if steps else frozen
-    message = "trains the estimator, but a FrozenEstimator cannot be trained"
+    message = "trains the estimator, so estimator cannot be a FrozenEstimator"
     with pytest.raises(ValueError, match=f"selectivity {message}"):
         selectivity_score(estimator, X, y, words=np.arange(150) % 50)
     with pytest.raises(ValueError, match=f"codelength {message}"):

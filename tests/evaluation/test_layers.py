@@ -102,7 +102,7 @@ def test_control_scores_are_those_on_the_control_labels(classification):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(n_layers=5), "n_layers=5 does not divide the 12 neurons"),
+        (dict(n_layers=5), "X has 12 neurons, which cannot be divided into n_layers=5 layers"),
         (
             dict(n_layers=0),
             r"'n_layers' parameter of layerwise_scores must be an int in the range \[1, inf\)",
@@ -204,7 +204,10 @@ class TestArrays:
             (dict(layers=[1, 1, 2]), "Each layer can be listed only once; 1 is repeated"),
             (dict(layers=[1, 4], n_layers=4), r"X does not contain layer 4.* 0, 1, 2, 3\."),
             (dict(layers=[1, 4, 5], n_layers=2), "X does not contain layer 4"),
-            (dict(layers=[1, 2, 3, 4, 5]), "n_layers=5 does not divide the 12 neurons"),
+            (
+                dict(layers=[1, 2, 3, 4, 5]),
+                "X has 12 neurons, which cannot be divided into n_layers=5 layers",
+            ),
         ],
     )
     def test_errors(self, classification, untouched, changes, message):

@@ -142,9 +142,13 @@ def test_labels_are_of_one_kind(y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        ([0, 1, 2], {}, "average='binary' needs two classes, but there are 3. Use average='macro'"),
-        (["a", "b"], {}, r"pos_label=1 is not one of the labels \['a', 'b'\]"),
-        (["a", "a"], {}, r"pos_label=1 is not one of the labels \['a'\]"),
+        (
+            [0, 1, 2],
+            {},
+            "average='binary' requires 2 classes, but there are 3. Use average='macro'",
+        ),
+        (["a", "b"], {}, r"pos_label must be one of the labels \['a', 'b'\], got 1"),
+        (["a", "a"], {}, r"pos_label must be one of the labels \['a'\], got 1"),
         ([0, 1], {"average": "mean"}, "average must be 'binary', .* got 'mean'"),
     ],
 )

@@ -349,18 +349,16 @@ def test_the_callers_arrays_are_not_changed():
 
 @pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge(), FirstColumnClassifier()])
 def test_an_estimator_that_is_not_fitted(estimator):
-    with pytest.raises(NotFittedError, match=r"This \w+ is not fitted.*call fit"):
+    with pytest.raises(NotFittedError, match=r"This \w+ is not fitted.*Call fit"):
         probe_report(estimator, [[0.0]], [0])
 
 
 def test_labels_that_the_probe_does_not_know():
     probe = FirstColumnClassifier().fit()
-    message = (
-        r"y contains labels .* not trained on: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
-    )
+    message = r"y contains labels that were not seen during training: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
     with pytest.raises(ValueError, match=message):
         probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
-    with pytest.raises(ValueError, match=r"not trained on: 1 \(4 samples\)"):
+    with pytest.raises(ValueError, match=r"not seen during training: 1 \(4 samples\)"):
         probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
 
 
@@ -377,7 +375,7 @@ def test_labels_that_the_probe_does_not_know():
         (dict(train_words=["x"]), ValueError, "train_words requires words"),
         (dict(sentence_ids=[0.0, np.nan]), ValueError, r"sentence_ids\[1\] = nan"),
         (dict(metric="r2"), ValueError, "metric of a classifier must be one of accuracy"),
-        (dict(metric="f1"), ValueError, "'f1' needs two classes.*'f1_macro'"),
+        (dict(metric="f1"), ValueError, "'f1' requires 2 classes.*'f1_macro'"),
         (
             dict(n_bootstraps=0),
             ValueError,
@@ -406,7 +404,7 @@ def test_labels_that_the_probe_does_not_know():
         (
             dict(estimator=FirstColumnRegressor().fit(), y=[1], X=[[1]]),
             ValueError,
-            "at least two samples, got 1",
+            "require at least 2 samples, got 1",
         ),
     ],
 )
@@ -447,7 +445,8 @@ def test_the_most_frequent_mistakes():
     assert report.mistakes(1) == [("a", "b", 3)]
     numbers = probe_report(FirstColumnRegressor().fit(), X, np.arange(10.0), random_state=0)
     with pytest.raises(
-        ValueError, match="needs the report of a classifier, but this is a regressor"
+        ValueError,
+        match="requires the report of a classifier, but this is the report of a regressor",
     ):
         numbers.mistakes()
 

@@ -74,7 +74,7 @@ def test_unknown_names():
         get_scorer("rouge")
     with pytest.raises(TypeError, match=r"'f1' has the options average, .*, got beta"):
         get_scorer("f1", beta=2)
-    with pytest.raises(TypeError, match="'r2' of scikit-learn has no options, got a"):
+    with pytest.raises(TypeError, match="'r2' of scikit-learn does not have options, got a"):
         get_scorer("r2", a=1)
     with pytest.raises(TypeError, match="name must be a string, got NoneType"):
         get_scorer(None)
@@ -87,7 +87,7 @@ def test_there_is_one_metric(classification, function, untouched, scoring):
 
 
 def test_the_estimator_must_predict(classification, function):
-    with pytest.raises(TypeError, match="but PCA has no method predict"):
+    with pytest.raises(TypeError, match="but PCA does not have the method predict"):
         function(PCA(), *classification)
 
 

@@ -238,7 +238,7 @@ class TestCurve:
         [
             (
                 dict(param_name="lambda"),
-                r"LogisticRegression has no parameter 'lambda'. Its parameters are \['C'",
+                r"param_name='lambda' is not a parameter of LogisticRegression. Its parameters are \['C'",
             ),
             (dict(param_range=[]), "param_range is empty"),
         ],
@@ -254,7 +254,7 @@ class TestCurve:
         (dict(words=["a"]), ValueError, "inconsistent numbers of samples"),
         (dict(groups=["a"]), ValueError, "inconsistent numbers of samples"),
         (dict(y=["a"]), ValueError, "inconsistent numbers of samples"),
-        (dict(words="a" * 900), TypeError, "words must be a list of words, got one string"),
+        (dict(words="a" * 900), TypeError, "words must be a list of words, got a single string"),
         (dict(words=["a"] * 900), ValueError, "All 1 word types drew the label"),
         (dict(cv=[]), ValueError, "yields no folds"),
         (dict(X=np.full((900, 1), np.inf)), ValueError, "The first is inf in row 0, column 0"),

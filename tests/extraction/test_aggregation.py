@@ -43,11 +43,11 @@ def test_no_rows_without_words(aggregation):
     [
         ([0, 1, 2], "average", "aggregation must be one of"),
         ([0, 1], "last", "Got states of 3 sub-words, but 2 word_ids"),
-        ([0, 2, 2], "last", "Every word needs a sub-word, but word 1 does not have one"),
+        ([0, 2, 2], "last", "Every word must have a sub-word, but word 1 does not have one"),
         ([0, 1, 0], "last", "must be adjacent"),
         ([0, None, 0], "mean", "must be adjacent"),
-        ([0, -1, 1], "last", "word_ids must be integers from 0 or None, got -1 at index 1"),
-        ([0, 1.0, 1], "last", "word_ids must be integers from 0 or None, got 1.0 at index 1"),
+        ([0, -1, 1], "last", "word_ids must be non-negative integers or None, got -1 at index 1"),
+        ([0, 1.0, 1], "last", "word_ids must be non-negative integers or None, got 1.0 at index 1"),
     ],
 )
 def test_errors(ids, aggregation, message):

@@ -94,7 +94,7 @@ class TestSpecialTokens:
 
     def test_they_do_not_have_labels(self, zoo):
         extractor = ActivationExtractor(*zoo("bert"), include_special_tokens=True)
-        with pytest.raises(ValueError, match="Special tokens do not have labels"):
+        with pytest.raises(ValueError, match="because special tokens do not have labels"):
             extractor.extract([["a"]], [["X"]])
 
     def test_spaces_of_a_byte_level_model_are_not_special_tokens(self, zoo):

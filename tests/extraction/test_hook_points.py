@@ -68,7 +68,7 @@ def test_the_unit_is_the_module(zoo, sentences):
         (
             "albert",
             dict(modules="mlp"),
-            "needs a list of blocks, but AlbertModel does not have one",
+            "requires a list of blocks, but AlbertModel does not have one",
         ),
     ],
 )

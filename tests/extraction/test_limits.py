@@ -52,7 +52,9 @@ class TestTruncation:
         extractor = ActivationExtractor(model, tokenizer, on_truncate="warn")
         sentences = [["Short"], self.long, ["End"]]
         labels = [["a"], ["b"] * 100, ["c"]]
-        with pytest.warns(UserWarning, match=r"sentence 1 has \d+\. \d+ words do not get a row"):
+        with pytest.warns(
+            UserWarning, match=r"sentence 1 has \d+\. \d+ words do not have a row in X"
+        ):
             tokens = extractor.extract(sentences, labels)
         pieces = len(tokenizer(["word"], is_split_into_words=True).input_ids) - 2
         kept = 62 // pieces
@@ -66,7 +68,7 @@ class TestTruncation:
         assert tokens.words.tolist() == ["Short", "End"]
         assert tokens.sentence_ids.tolist() == [0, 2]
         assert tokens.y.tolist() == ["a", "c"]
-        with pytest.raises(ValueError, match="no sentence is left"):
+        with pytest.raises(ValueError, match="No sentence is left"):
             extractor.extract([self.long])
 
     def test_max_length(self, tiny_bert):
@@ -79,12 +81,12 @@ class TestTruncation:
 def test_long_sentences(zoo):
     extractor = ActivationExtractor(*zoo("bert"), on_truncate="warn", pooling="cls")
     long = "word " * 100
-    with pytest.warns(UserWarning, match="the first is sentence 1. Their ends are cut off"):
+    with pytest.warns(UserWarning, match="the first is sentence 1. These sentences are truncated"):
         X = extractor.transform(["Short .", long])
     assert X.shape == (2, 64)
     with pytest.raises(
         ValueError,
-        match="returns a row for every sentence, which on_truncate='drop' does not allow",
+        match="returns one row for every sentence, so on_truncate='drop' is not supported",
     ):
         clone(extractor).set_params(on_truncate="drop").transform(["Short ."])
 
@@ -93,7 +95,7 @@ def test_long_sentences(zoo):
 def test_no_space_beside_the_special_tokens(zoo, max_length):
     extractor = ActivationExtractor(*zoo("bert"), max_length=max_length, on_truncate="warn")
     with (
-        pytest.warns(UserWarning, match="cut off"),
+        pytest.warns(UserWarning, match="These sentences are truncated"),
         pytest.raises(
             ValueError, match=f"A limit of {max_length} sub-words leaves no space for text"
         ),

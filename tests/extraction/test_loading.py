@@ -78,7 +78,8 @@ def test_a_model_in_training_mode_is_evaluated_and_restored(tiny_bert, corpus):
 
 def test_a_module_that_is_not_a_transformer(tiny_bert):
     with pytest.raises(
-        ValueError, match=r"must be a model of transformers .* got Linear\. ModuleActiv"
+        ValueError,
+        match=r"must be a model of transformers .* got Linear\. Use ModuleActivations for",
     ):
         ActivationExtractor(torch.nn.Linear(2, 2), tiny_bert[1]).extract(["a"])
 
@@ -116,7 +117,7 @@ def test_a_tokenizer_that_does_not_exist(tiny_bert, tmp_path):
 
 
 def test_a_loaded_model_needs_its_tokenizer(tiny_bert):
-    with pytest.raises(ValueError, match="needs its tokenizer"):
+    with pytest.raises(ValueError, match="requires its tokenizer"):
         ActivationExtractor(tiny_bert[0]).extract(["a"])
 
 

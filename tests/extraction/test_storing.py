@@ -189,18 +189,23 @@ def test_another_tokenizer_is_an_error(tiny_bert, corpus, tmp_path):
 
 def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
     for parameters, message in [
-        (dict(include_special_tokens=True), "not special tokens"),
+        (
+            dict(include_special_tokens=True),
+            "store cannot be used with include_special_tokens=True",
+        ),
         (dict(random_weights=True), "random weights to a store, random_state must be an integer"),
     ]:
         with pytest.raises(ValueError, match=message):
             ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
     special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
-    with pytest.raises(ValueError, match="whole sentences: all their words in order"):
+    with pytest.raises(ValueError, match="only whole sentences, with all their words in order"):
         special.save(tmp_path / "special")
     none = TokenActivations(
         special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)
     )
-    with pytest.raises(ValueError, match="There are no words to save"):
+    with pytest.raises(
+        ValueError, match="The TokenActivations is empty: expected at least one word"
+    ):
         none.save(tmp_path / "none")
 
 

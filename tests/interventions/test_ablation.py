@@ -72,7 +72,11 @@ def test_names():
 @pytest.mark.parametrize(
     ("neurons", "error", "message"),
     [
-        ([6], ValueError, "There are 6 neurons, so neuron indices must run from 0 to 5; got 6"),
+        (
+            [6],
+            ValueError,
+            "There are 6 neurons, so neuron indices must be integers from 0 to 5, got 6",
+        ),
         ([1, 1], ValueError, "Each neuron can be listed only once; 1 is repeated"),
         ([0.5], TypeError, "integers from 0 to 5"),
     ],

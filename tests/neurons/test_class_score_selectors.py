@@ -50,5 +50,5 @@ def test_average_precision_indicates_the_direction(data):
 
 
 def test_a_target_is_a_single_class(data):
-    with pytest.raises(ValueError, match=r"got several: \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"target must be a single class of .*, got \['a', 'b'\]"):
         ProbelessSelector(target=["a", "b"]).fit(*data)

@@ -208,7 +208,7 @@ class TestBadInput:
 
     def test_a_class_of_one_sample_is_named(self, function):
         X, y = np.arange(8.0).reshape(4, 2), ["a", "a", "b", "rare"]
-        message = rf"{function.__name__}: the classes \['b', 'rare'\] have one sample each"
+        message = rf"{function.__name__}: the classes \['b', 'rare'\] have only one sample each"
         with pytest.warns(UserWarning, match=message):
             function(X, y)
 
@@ -217,14 +217,14 @@ def test_parameters_are_checked(samples):
     X, y = samples
     for scale, message in [
         ([1.0] * 11, "one number for each of the 12 neurons, got 11"),
-        ([-1.0] * 12, "scale must not be negative, got -1"),
+        ([-1.0] * 12, "scale must be non-negative, got -1"),
         ([np.nan] * 12, "scale contains NaN"),
     ]:
         with pytest.raises(ValueError, match=message):
             mean_difference_scores(X, y, scale=scale)
     with pytest.raises(ValueError, match="min_activation == -1, must be >= 0"):
         average_precision_scores(X, y, min_activation=-1)
-    with pytest.raises(ValueError, match="min_activation must be a number >= 0, got NaN"):
+    with pytest.raises(ValueError, match="min_activation must be non-negative, got NaN"):
         average_precision_scores(X, y, min_activation=np.nan)
     with pytest.raises(TypeError, match="signed must be True or False, got 'no'"):
         average_precision_scores(X, y, signed="no")

@@ -66,7 +66,7 @@ class TestCrossModelCorrelation:
             (
                 [np.eye(3), np.eye(4)],
                 {},
-                r"must have the same samples, got models with \[3, 4\] samples",
+                r"must have the same number of samples, got \[3, 4\]",
             ),
             ([np.eye(1), np.eye(1)], {}, "minimum of 2 is required"),
             ([np.eye(3), np.diag([1, 1, np.nan])], {}, r"Xs\[1\] contains NaN.*row 2, column 2"),

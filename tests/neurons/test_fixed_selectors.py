@@ -47,7 +47,11 @@ class TestLayersByNumber:
             ),
             (dict(layers=[], n_layers=3), ValueError, "layers is empty"),
             (dict(layers=[0.5], n_layers=3), TypeError, "list of layer indices"),
-            (dict(layers=0, n_layers=5), ValueError, "n_layers=5 does not divide the 12 neurons"),
+            (
+                dict(layers=0, n_layers=5),
+                ValueError,
+                "X has 12 neurons, which cannot be divided into n_layers=5 layers",
+            ),
             (
                 dict(layers=0, n_layers=4, direction="forward"),
                 ValueError,
@@ -59,7 +63,7 @@ class TestLayersByNumber:
                 ValueError,
                 "The 'direction' parameter",
             ),
-            (dict(layers=0), ValueError, "The columns of X have no names .*: pass n_layers"),
+            (dict(layers=0), ValueError, "The columns of X do not have names .* Pass n_layers"),
         ],
     )
     def test_errors(self, parameters, error, message):
@@ -125,7 +129,7 @@ class TestLayersByName:
         assert list(kept.columns) == [name for name in ranked if name.startswith("layer_8")]
         assert len(kept.columns) > 0
         without_names = clone(steps).set_output(transform="default")
-        with pytest.raises(ValueError, match="pass n_layers"):
+        with pytest.raises(ValueError, match="Pass n_layers"):
             without_names.fit(frame, y)
 
     @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ class TestLayersByName:
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame(X_LAYERS, columns=[f"column {i}" for i in range(12)])
         assert self.kept(frame, 2, n_layers=3) == [f"column {i}" for i in range(8, 12)]
-        with pytest.raises(ValueError, match="pass n_layers"):
+        with pytest.raises(ValueError, match="Pass n_layers"):
             LayerSelector(2).fit(frame)
 
 
@@ -166,14 +170,14 @@ class TestNeuronSelector:
             (
                 [12],
                 ValueError,
-                "There are 12 neurons, so neuron indices must run from 0 to 11; got 12",
+                "There are 12 neurons, so neuron indices must be integers from 0 to 11, got 12",
             ),
             ([-1], ValueError, "got -1"),
             ([3, 3], ValueError, "Each neuron can be listed only once; 3 is repeated"),
             (
                 [1.0],
                 TypeError,
-                r"integers from 0 to 11; got an array of dtype float64 .* np.flatnonzero",
+                r"\(integers from 0 to 11\), got an array of dtype float64 .* np.flatnonzero",
             ),
             ([True, False] * 6, TypeError, "dtype bool"),
             (

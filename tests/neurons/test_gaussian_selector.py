@@ -62,7 +62,9 @@ class TestGaussian:
         kept = GaussianSelector(n_neurons=5).fit(X[weight], y[weight])
         np.testing.assert_array_equal(weighted.ranking_, kept.ranking_)
         assert GaussianSelector().fit(X, y, y != "b").classes_.tolist() == ["a", "c"]
-        with pytest.raises(ValueError, match=r"target='b' is not one of the classes \['a', 'c'\]"):
+        with pytest.raises(
+            ValueError, match=r"target must be one of the classes \['a', 'c'\], got 'b'"
+        ):
             GaussianSelector(target="b").fit(X, y, sample_weight=y != "b")
 
     def test_at_most_20_are_chosen_by_default(self, data):
@@ -72,5 +74,7 @@ class TestGaussian:
         assert len(GaussianSelector(n_neurons=22).fit(wide, y).bits_) == 22
 
     def test_n_greedy_is_checked(self, data):
-        with pytest.raises(ValueError, match="n_greedy=13, but X has 12 neurons"):
+        with pytest.raises(
+            ValueError, match="n_greedy must be at most the number of neurons in X, 12, got 13"
+        ):
             GaussianSelector(n_greedy=13).fit(*data)

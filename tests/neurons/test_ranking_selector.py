@@ -179,14 +179,18 @@ class TestEveryRanking:
     @pytest.mark.parametrize(
         ("change", "error", "message"),
         [
-            (dict(n_neurons=13), ValueError, "n_neurons=13, but X has 12 neurons"),
+            (
+                dict(n_neurons=13),
+                ValueError,
+                "n_neurons must be at most the number of neurons in X, 12, got 13",
+            ),
             (dict(n_neurons=-1), ValueError, "The 'n_neurons' parameter"),
             (dict(n_neurons=1.5), ValueError, "The 'n_neurons' parameter"),
             (dict(order="first"), ValueError, "The 'order' parameter"),
             (
                 dict(target="d"),
                 ValueError,
-                r"target='d' is not one of the classes \['a', 'b', 'c'\]",
+                r"target must be one of the classes \['a', 'b', 'c'\], got 'd'",
             ),
         ],
     )

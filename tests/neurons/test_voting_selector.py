@@ -62,7 +62,7 @@ class TestVoting:
             (
                 [("layer", LayerSelector(0, n_layers=1))],
                 TypeError,
-                "'layer', a LayerSelector, has no ranking_",
+                "'layer', a LayerSelector, does not have a valid ranking_ after fit",
             ),
         ],
     )
@@ -78,7 +78,8 @@ class TestVoting:
 
     def test_ranks_are_not_a_ranking(self, data):
         with pytest.raises(
-            TypeError, match="'rfe', a RFE, has no ranking_ to vote with: an array that"
+            TypeError,
+            match=r"'rfe', a RFE, does not have a valid ranking_ after fit. Expected an array that",
         ):
             VotingSelector([("rfe", RFE(LINEAR, n_features_to_select=3))]).fit(*data)
 
@@ -103,7 +104,9 @@ class TestVoting:
             VotingSelector([("random", RandomSelector())]).fit(X, y[:-1])
 
     def test_n_votes_is_checked(self, data):
-        with pytest.raises(ValueError, match="n_votes=13, but X has 12 neurons"):
+        with pytest.raises(
+            ValueError, match="n_votes must be at most the number of neurons in X, 12, got 13"
+        ):
             VotingSelector(self.SELECTORS, n_votes=13).fit(*data)
 
     def test_weights_need_routing(self, data):

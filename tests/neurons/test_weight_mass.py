@@ -145,7 +145,7 @@ def test_a_share_outside_its_range(select, mass):
         ([[1, np.nan]], None, "coef contains NaN"),
         ([1, 2], None, "Expected 2D array"),
         ([[1, 2]], [1], "one number for each of the 2 neurons, got 1"),
-        ([[1, 2]], [1, -1], "must not be negative, got -1"),
+        ([[1, 2]], [1, -1], "scale must be non-negative, got -1"),
         ([[1, 2]], [1, np.inf], "scale contains infinity"),
     ],
 )

@@ -62,7 +62,7 @@ class TestTopWords:
             top_words([], [])
         with pytest.raises(ValueError, match=r"min_score must be in \[0, 1\]"):
             top_words(["a"], [1], min_score=2)
-        with pytest.raises(TypeError, match="words must be a list of words, got one string"):
+        with pytest.raises(TypeError, match="words must be a list of words, got a single string"):
             top_words("ab", [1, 2])
         with pytest.raises(ValueError, match=r"one dimension, got an array of shape \(2, 2\)"):
             top_words(["a", "b"], np.zeros((2, 2)))

@@ -27,7 +27,7 @@ from sklearn_neurox.probes._adam import (
 )
 
 # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch, the squared error")
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 RNG = np.random.RandomState(0)
@@ -88,7 +88,7 @@ class TestNetParams:
                 self.weight = nn.Parameter(torch.zeros(2, 2))
 
         with pytest.raises(
-            ValueError, match=r"parameter `weight` of shape \(1, 3, 12\).*Deep has \(2, 2\)"
+            ValueError, match=r"parameter `weight` of shape \(1, 3, 12\).*got \(2, 2\) in Deep"
         ):
             LinearProbeClassifier(net_params={"module": Deep}, **FAST).fit(*classification)
 
@@ -242,7 +242,7 @@ def test_cuda_agrees_with_the_cpu(classification):
     assert all(p.device == torch.device("cpu") for p in cuda.net_.module_.parameters())
 
 
-@pytest.mark.filterwarnings("default:After the last epoch the squared error")
+@pytest.mark.filterwarnings("default:After the last epoch, the squared error")
 class TestFarNumbers:
     """Adam takes small steps: it does not reach a mean far from 0, and warns."""
 

@@ -32,9 +32,7 @@ def test_unseen_labels_are_named_and_counted(classification, probe, kind):
     known = y != y[0]
     probe = clone(probe).fit(X[known], y[known])
     assert probe.score(X[known], y[known]) > 0.5  # no warning
-    message = (
-        f"{(~known).sum()} of 150 samples have labels not seen during training, {y.tolist()[0]!r}:"
-    )
+    message = f"{(~known).sum()} of 150 samples have labels that were not seen during training: {y.tolist()[0]!r}."
     with pytest.warns(UserWarning, match=message) as record:
         score = probe.score(X, y)
     assert score == accuracy_score(y, probe.predict(X))

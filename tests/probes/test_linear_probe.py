@@ -17,7 +17,7 @@ from sklearn_neurox import (
 )
 
 # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch, the squared error")
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 RNG = np.random.RandomState(0)
@@ -129,7 +129,10 @@ def test_warm_start_continues(classification):
         probe.fit(X[:, :5], y)
     probe.predict(X)  # a fit that fails leaves the last one as it was
     regressor = LinearProbeRegressor(warm_start=True, **FAST).fit(X, X[:, :2])
-    with pytest.raises(ValueError, match="requires the same number of outputs: expected 2, got 3"):
+    with pytest.raises(
+        ValueError,
+        match="requires the same number of outputs as in the last fit: expected 2, got 3",
+    ):
         regressor.fit(X, X[:, :3])
 
 
@@ -258,9 +261,9 @@ class TestBadInput:
 
     def test_training_that_overflows(self, classification):
         X, y = classification
-        with pytest.raises(ValueError, match=r"left the range of float32.* learning_rate"):
+        with pytest.raises(ValueError, match=r"exceeded the range of float32.* learning_rate"):
             LinearProbeClassifier(**{**FAST, "learning_rate": 1e38}).fit(X.astype(np.float32), y)
-        with pytest.raises(ValueError, match=r"left the range of float32"):
+        with pytest.raises(ValueError, match=r"exceeded the range of float32"):
             LinearProbeRegressor(**FAST).fit(X.astype(np.float32), 1e30 * X[:, 0])
         with pytest.raises(
             ValueError, match=r"y contains .*e\+300, which exceeds the range of float32"
@@ -299,8 +302,7 @@ class TestBadInput:
             lambda X, y: layerwise_scores(LinearProbeClassifier(), X, y, n_layers=2),
         ):
             with pytest.raises(
-                TypeError,
-                match=r"X must be an array, got Tokens\. Pass its attribute X, the activations",
+                TypeError, match=r"X must be an array, got Tokens. Pass its attribute X instead"
             ):
                 use(Tokens(), Y)
 

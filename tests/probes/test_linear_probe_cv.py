@@ -336,7 +336,7 @@ class TestScores:
     @pytest.mark.parametrize("scoring", [None, "accuracy"])
     def test_a_search_without_refit_has_no_score(self, scoring):
         one = search(scoring=scoring, refit=False).fit(X, Y)
-        with pytest.raises(AttributeError, match="fitted with refit=False: it has scores"):
+        with pytest.raises(AttributeError, match="fitted with refit=False, so it cannot predict"):
             one.score(X, Y)
 
 
@@ -393,7 +393,7 @@ class TestFolds:
         with pytest.raises(ValueError, match="Negative values"):
             search().fit(X, Y, np.r_[-1, np.ones(149)])
 
-    @pytest.mark.filterwarnings("ignore:.* labels not seen during training")
+    @pytest.mark.filterwarnings("ignore:.* labels that were not seen during training")
     def test_a_class_without_weight_is_ignored(self):
         weight = (Y != 1).astype(float)
         options = dict(solver="owlqn", lambda_l2=0.01, tol=1e-8)
@@ -410,7 +410,9 @@ class TestFolds:
 
     def test_separable_classes_and_a_best_pair_without_penalty(self):
         line, classes = np.r_[-1 - np.arange(10), 1 + np.arange(10)][:, None], np.repeat([0, 1], 10)
-        with pytest.warns(ConvergenceWarning, match="no minimizer") as caught:
+        with pytest.warns(
+            ConvergenceWarning, match="the objective does not have a minimizer"
+        ) as caught:
             search(solver="owlqn", tol=1e-3).fit(line.astype(float), classes)
         assert {warning.filename for warning in caught} == {__file__}
 
@@ -439,11 +441,13 @@ class TestBadInput:
         X, y, _, _ = samples
         names = np.array(["NOUN", "VERB", "ADJ", "X"])[y]
         rest = np.flatnonzero(names != "X")
-        with pytest.raises(ValueError, match="Fold 1 has no training sample of the class 'X'"):
+        with pytest.raises(
+            ValueError, match="Fold 1 does not have a training sample of the class 'X'"
+        ):
             LinearProbeClassifierCV(cv=[(np.arange(150), rest), (rest, np.arange(9))]).fit(X, names)
         weight = (names != "VERB").astype(float)
         weight[0 if names[0] == "VERB" else np.flatnonzero(names == "VERB")[0]] = 1
-        with pytest.raises(ValueError, match="has no training sample of the class 'VERB'"):
+        with pytest.raises(ValueError, match="does not have a training sample of the class 'VERB'"):
             LinearProbeClassifierCV(cv=3).fit(X, names, sample_weight=weight)
 
     def test_no_folds(self, samples):

@@ -10,7 +10,7 @@ from sklearn_neurox import (
 )
 
 # A few epochs, which do not reach the mean of y, are enough for what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch the squared error")
+pytestmark = pytest.mark.filterwarnings("ignore:After the last epoch, the squared error")
 
 FAST = dict(max_epochs=3, random_state=0, device="cpu")
 LONG = dict(max_epochs=300, batch_size=1000, learning_rate=0.05, random_state=0, device="cpu")

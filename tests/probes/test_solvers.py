@@ -122,7 +122,7 @@ def test_callbacks_see_its_steps_and_messages_name_them(capsys):
 
 def test_an_exact_solver_is_warned_of_separable_classes():
     line = np.array([[-1.0], [-2.0], [1.0], [2.0]])
-    with pytest.warns(ConvergenceWarning, match="no minimizer"):
+    with pytest.warns(ConvergenceWarning, match="the objective does not have a minimizer"):
         LinearProbeClassifier(solver="gradient_descent", **OPTIONS | {"max_iter": 50}).fit(
             line, [0, 0, 1, 1]
         )

@@ -52,7 +52,9 @@ def test_names(classification):
     display = DendrogramDisplay.from_estimator(selector, names=[n.upper() for n in names])
     assert "N11" in leaves(display)
     assert display.ax_.get_xlabel() == "Distance (1 − correlation)"
-    with pytest.raises(ValueError, match="Got 2 names for 12 neurons"):
+    with pytest.raises(
+        ValueError, match="names must contain one name for each of the 12 neurons, got 2"
+    ):
         DendrogramDisplay.from_estimator(selector, names=["a", "b"])
 
 

@@ -155,7 +155,7 @@ def test_the_grid_does_not_change_with_the_tokens():
         (
             dict(sentences=[5]),
             ValueError,
-            r"no sentence 5\. The ids of the 4 sentences run from 2 to 9",
+            r"does not contain sentence 5\. The ids of its 4 sentences range from 2 to 9",
         ),
         (
             dict(sentences=[4, 4]),
@@ -165,13 +165,13 @@ def test_the_grid_does_not_change_with_the_tokens():
         (dict(sentences=[]), ValueError, "sentences is empty"),
         (dict(sentences=4), TypeError, "must be a list of sentence ids, got 4"),
         (dict(sentences="4"), TypeError, "must be a list of sentence ids, got '4'"),
-        (dict(sentences=[4.0]), TypeError, r"Sentence ids must be integers, got float 4\.0"),
+        (dict(sentences=[4.0]), TypeError, r"sentences must contain integers, got float 4\.0"),
         (dict(n_sentences=0), ValueError, "n_sentences == 0, must be >= 1"),
         (dict(text_direction="up"), ValueError, "must be 'auto', 'ltr' or 'rtl', got 'up'"),
         (
             dict(neurons=4),
             ValueError,
-            "There are 4 neurons, so neuron indices must run from 0 to 3; got 4",
+            "There are 4 neurons, so neuron indices must be integers from 0 to 3, got 4",
         ),
         (
             dict(neurons=["layer_1_neuron_9"]),
@@ -186,7 +186,7 @@ def test_errors(options, error, message):
 
 
 def test_bad_activations():
-    with pytest.raises(TypeError, match="Expected TokenActivations, got list"):
+    with pytest.raises(TypeError, match="tokens must be TokenActivations, got list"):
         NeuronGrid([[1.0]], 0)
     holed = make(np.where(X == -8, np.nan, X))
     with pytest.raises(ValueError, match="layer_1_neuron_1 contains NaN"):

@@ -38,7 +38,7 @@ def test_classes_without_weight_are_left_out(classification):
 def test_errors(classification):
     X, y = classification
     two = WeightMassSelector(RidgeClassifier()).fit(X, y == 0)
-    with pytest.raises(ValueError, match="no scores for each of its 2 classes"):
+    with pytest.raises(ValueError, match="does not have scores for each of its 2 classes"):
         NeuronsPerClassDisplay.from_estimator(two)
     with pytest.raises(NotFittedError):
         NeuronsPerClassDisplay.from_estimator(ProbelessSelector())

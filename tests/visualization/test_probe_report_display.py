@@ -77,7 +77,7 @@ def test_errors(report, classification):
     numbers = probe_report(Ridge().fit(X, y), X, y)
     with pytest.raises(
         ValueError,
-        match="Expected reports of classifiers: the report of a regressor has no classes",
+        match="result must contain reports of classifiers, got the report of a regressor",
     ):
         ProbeReportDisplay.from_result(numbers)
     other = probe_report(RidgeClassifier().fit(X, y + 1), X, y + 1)

@@ -63,9 +63,12 @@ def test_shares_of_zeros(classification):
 def test_other_searches_do_not_count_zeros(classification):
     grid = {"lambda_l1": [0, 1e-3], "lambda_l2": [0]}
     search = GridSearchCV(LinearProbeClassifier(max_epochs=1), grid, cv=2).fit(*classification)
-    with pytest.raises(ValueError, match="show='zeros' needs a search with zero_shares_"):
+    with pytest.raises(ValueError, match="show='zeros' requires a search with zero_shares_"):
         RegularizationPathDisplay.from_estimator(search, show="zeros")
-    with pytest.raises(TypeError, match="a search over lambdas, got LinearProbeClassifier"):
+    with pytest.raises(
+        TypeError,
+        match="search must be a search over lambda_l1 and lambda_l2, got LinearProbeClassifier",
+    ):
         RegularizationPathDisplay.from_estimator(search.best_estimator_)
     with pytest.raises(ValueError, match="show must be 'score' or 'zeros', got 'loss'"):
         RegularizationPathDisplay.from_estimator(search, show="loss")
@@ -102,6 +105,6 @@ def test_a_search_without_lambdas(classification):
     search = GridSearchCV(RidgeClassifier(), {"alpha": [1, 2]}, cv=2).fit(*classification)
     with pytest.raises(
         ValueError,
-        match=r"must have one parameter lambda_l1, but 0 of its parameters \[\'param_alpha\'\] are",
+        match=r"must vary exactly one parameter lambda_l1, got 0 such parameters among \[\'param_alpha\'\]",
     ):
         RegularizationPathDisplay.from_estimator(search)

@@ -157,7 +157,10 @@ def test_words_can_be_read_on_a_dark_page():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(activations=[1.0]), "Each word needs one activation, got 4 words and 1 activations"),
+        (
+            dict(activations=[1.0]),
+            "words and activations must have the same length, got 4 words and 1 activations",
+        ),
         (dict(activations=[1, 2, np.nan, 3]), "activations contains NaN"),
         (dict(activations=[1, 2, np.inf, 3]), "activations contains infinity"),
         (dict(text_direction="up"), "must be 'auto', 'ltr' or 'rtl', got 'up'"),

@@ -93,13 +93,13 @@ def test_float16_and_markup_in_names(read_page):
 @pytest.mark.parametrize(
     ("neurons", "options", "error", "message"),
     [
-        (3, {}, ValueError, "There are 3 neurons, so neuron indices must run from 0 to 2; got 3"),
-        (-1, {}, ValueError, "There are 3 neurons, so neuron indices must run from 0 to 2; got -1"),
+        (3, {}, ValueError, "There are 3 neurons, so neuron indices must be integers from 0 to 2, got 3"),
+        (-1, {}, ValueError, "There are 3 neurons, so neuron indices must be integers from 0 to 2, got -1"),
         ("layer_4_neuron_0", {}, ValueError, r"does not contain the neuron 'layer_4_neuron_0'\. Its columns are named 'layer_3_neuron_0' to 'layer_3_neuron_2'"),
         ([0, "layer_3_neuron_0"], {}, ValueError, "Each neuron can be listed only once; 0 is repeated"),
         ([], {}, ValueError, "neurons is empty"),
-        ([0.0], {}, TypeError, "list of neuron indices, integers from 0 to 2; got an array of dtype float64"),
-        ([True], {}, TypeError, "list of neuron indices, integers from 0 to 2; got an array of dtype bool"),
+        ([0.0], {}, TypeError, r"list of neuron indices \(integers from 0 to 2\), got an array of dtype float64"),
+        ([True], {}, TypeError, r"list of neuron indices \(integers from 0 to 2\), got an array of dtype bool"),
         (None, {}, TypeError, "neurons must be a list of columns or names, got None"),
         (0, dict(n_words=0), ValueError, "n_words == 0, must be >= 1"),
         (0, dict(min_count=0), ValueError, "min_count == 0, must be >= 1"),
@@ -112,9 +112,11 @@ def test_errors(neurons, options, error, message):
 
 
 def test_bad_activations():
-    with pytest.raises(TypeError, match="Expected TokenActivations, got ndarray"):
+    with pytest.raises(TypeError, match="tokens must be TokenActivations, got ndarray"):
         TopWordsTable(VALUES, 0)
     with pytest.raises(ValueError, match="contains NaN"):
         TopWordsTable(make(np.where(VALUES == 5, np.nan, VALUES)), 0)
-    with pytest.raises(ValueError, match="The TokenActivations contains no words"):
+    with pytest.raises(
+        ValueError, match="The TokenActivations is empty: expected at least one word"
+    ):
         TopWordsTable(make(np.empty((0, 3)), []), 0)

@@ -124,7 +124,7 @@ def test_parameters_are_passed_to_the_extractor_and_options_to_the_drawing(tiny_
 
 def test_words_without_a_row_are_not_drawn(tiny_bert):
     visualizer = TransformersVisualizer(*tiny_bert, max_length=4, on_truncate="warn")
-    with pytest.warns(UserWarning, match="2 words do not get a row"):
+    with pytest.warns(UserWarning, match="2 words do not have a row in X"):
         drawing = visualizer(["a", "a", "a", "a"], 1, 0)
     assert re.findall(r"<title>(\S+): ", drawing.tostring()) == ["a", "a"]
 
@@ -142,8 +142,8 @@ def test_repr(tiny_bert):
             ValueError,
             r"layers must be between 0 \(embeddings\) and 2 for this model, got \[3\]",
         ),
-        ((SENTENCE, -1, 0), ValueError, "layer must not be negative, got -1"),
-        ((SENTENCE, 1, -1), ValueError, "neuron must not be negative, got -1"),
+        ((SENTENCE, -1, 0), ValueError, "layer must be non-negative, got -1"),
+        ((SENTENCE, 1, -1), ValueError, "neuron must be non-negative, got -1"),
         ((SENTENCE, 1.0, 0), TypeError, r"layer must be an integer, got float 1\.0"),
         ((SENTENCE, True, 0), TypeError, "layer must be an integer, got bool True"),
         ((SENTENCE, 1, "0"), TypeError, "neuron must be an integer, got str '0'"),
@@ -163,7 +163,7 @@ def test_errors_are_raised_before_the_model_runs(tiny_bert, runs, arguments, err
 def test_the_layer_does_not_have_the_neuron(tiny_bert, runs):
     visualizer = TransformersVisualizer(*tiny_bert)
     for words in (SENTENCE, ["Other"]):  # for the second, the width is known
-        with pytest.raises(ValueError, match="Layer 1 has neurons 0 to 15, got neuron=16"):
+        with pytest.raises(ValueError, match="neuron must be from 0 to 15 in layer 1, got 16"):
             visualizer(words, 1, 16)
     assert runs == [1]
 
@@ -171,9 +171,11 @@ def test_the_layer_does_not_have_the_neuron(tiny_bert, runs):
 def test_unknown_parameters(tiny_bert):
     with pytest.raises(TypeError, match="unexpected keyword argument 'leyers'"):
         TransformersVisualizer(*tiny_bert, leyers=[1])
-    with pytest.raises(TypeError, match="layers must not be passed: each call chooses its layer"):
+    with pytest.raises(
+        TypeError, match=r"layers cannot be passed. Pass layer to each call instead"
+    ):
         TransformersVisualizer(*tiny_bert, layers=[1])
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         TransformersVisualizer(*tiny_bert)(SENTENCE, 1, 0, colour="red")
-    with pytest.raises(ValueError, match="A loaded model needs its tokenizer"):
+    with pytest.raises(ValueError, match="A loaded model requires its tokenizer"):
         TransformersVisualizer(tiny_bert[0])(SENTENCE, 1, 0)
