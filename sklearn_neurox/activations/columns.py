@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._indices import check_indices
 from ._column_names import Layer, Place, names_of_layer, parse_names
 
-__all__ = ["Layer", "Neurons", "check_layers", "find_columns", "neurons_of"]
+__all__ = ["Layer", "Neurons", "check_layers", "find_columns", "neurons_of", "parse_names"]
 
 _N_SHOWN = 5  # layers in an error message
 
@@ -290,11 +290,17 @@ def neurons_of(
     Raises
     ------
     ValueError
-        If names and `n_layers` are both missing or disagree, or `n_layers` does not divide the
-        number of columns.
+        If names and `n_layers` are both missing or disagree, only some of the names are those of
+        neurons, or `n_layers` does not divide the number of columns.
     """
-    places = [] if names is None else [each for each in parse_names(names) if each is not None]
-    if names is not None and len(places) == len(names) > 0:
+    parsed = [] if names is None else parse_names(names)
+    places = [place for place in parsed if place is not None]
+    if names is not None and places:
+        if len(places) < len(parsed):
+            raise ValueError(
+                f"Some columns of X are neurons, but {names[parsed.index(None)]!r} is not: select "
+                "the columns of the neurons first."
+            )
         neurons = Neurons._of_places(places)
         if n_layers not in (None, len(neurons.layers)):
             shown = ", ".join(map(repr, neurons.layers))

@@ -140,6 +140,14 @@ class TestOfX:
         with pytest.raises(ValueError, match=r"n_layers=3, but .* those of 2 layers: 4, 8"):
             neurons_of(neurons.names, 6, n_layers=3)
 
+    @pytest.mark.parametrize("n_layers", [None, 2])
+    @pytest.mark.parametrize("place", [0, 2, 5])
+    def test_other_columns_among_them_are_an_error(self, neurons, place, n_layers):
+        names = neurons.names.copy()
+        names[place] = "age"
+        with pytest.raises(ValueError, match="but 'age' is not: select the columns of the neurons"):
+            neurons_of(names, 6, n_layers=n_layers)
+
     @pytest.mark.parametrize("names", [None, [], ["age", "sex"] * 3])
     def test_without_such_names_layers_are_numbered_from_0(self, names):
         assert neurons_of(names, 6, n_layers=3) == Neurons((0, 1, 2), 2)
