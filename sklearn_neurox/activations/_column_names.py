@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 Layer: TypeAlias = int | str
 
 # A numbered layer of a transformer with any kind of unit, or a module path of any other network.
-_NUMBERED = re.compile(r"layer_(\d+)_(.+)_(\d+)")
-_BY_PATH = re.compile(r"(.+)_(neuron)_(\d+)")
+_NUMBERED = re.compile(r"layer_(0|[1-9][0-9]*)_(.+)_(0|[1-9][0-9]*)")
+_BY_PATH = re.compile(r"(.+)_(neuron)_(0|[1-9][0-9]*)")
 
 
 class Place(NamedTuple):
@@ -29,14 +29,19 @@ def names_of_layer(layer: Layer, unit: str, width: int) -> list[str]:
 
 def parse_names(names: Iterable[Any]) -> list[Place | None]:
     """Parse the names of columns; None stands for a name that is not that of a neuron."""
-    return [_parse(name) for name in names]
+    listed = list(names)
+    places = [_numbered(name) or _by_path(name) for name in listed]
+    # The module path "layer_1_norm" looks like layer 1 with the unit "norm_neuron".
+    if any(place is not None and place.unit.endswith("_neuron") for place in places):
+        return [_by_path(name) for name in listed]
+    return places
 
 
-def _parse(name: Any) -> Place | None:
-    if not isinstance(name, str):
-        return None
-    if match := _NUMBERED.fullmatch(name):
-        return Place(int(match[1]), match[2], int(match[3]))
-    if match := _BY_PATH.fullmatch(name):
-        return Place(match[1], match[2], int(match[3]))
-    return None
+def _numbered(name: Any) -> Place | None:
+    match = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
+    return match and Place(int(match[1]), match[2], int(match[3]))
+
+
+def _by_path(name: Any) -> Place | None:
+    match = _BY_PATH.fullmatch(name) if isinstance(name, str) else None
+    return match and Place(match[1], match[2], int(match[3]))

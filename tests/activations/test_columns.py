@@ -37,6 +37,19 @@ class TestNames:
         assert Neurons.from_names(neurons.names) == neurons
         assert neurons.columns("head_2") == slice(2, 5)
 
+    @pytest.mark.parametrize(
+        "paths",
+        [("layer_1_norm",), ("layer_1", "layer_1_norm"), ("layer_2_a", "conv"), ("layer_01",)],
+    )
+    def test_of_module_paths_that_resemble_numbered_layers(self, paths):
+        neurons = Neurons(paths, 2)
+        assert Neurons.from_names(neurons.names) == neurons
+
+    def test_numbers_have_one_spelling(self):
+        for name in ("layer_1_neuron_02", "layer_1_neuron_\N{ARABIC-INDIC DIGIT TWO}"):
+            with pytest.raises(ValueError, match="Expected column names"):
+                Neurons.from_names([name])
+
     def test_of_numbered_layers(self, neurons):
         assert neurons.names[[0, 2, 3]].tolist() == [
             "layer_4_neuron_0",
