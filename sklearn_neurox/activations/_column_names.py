@@ -21,10 +21,10 @@ class Place(NamedTuple):
     number: int
 
 
-def names_of_layer(layer: Layer, unit: str, width: int) -> list[str]:
-    """Return the names of the columns of a layer."""
+def name_of(layer: Layer, unit: str, index: int) -> str:
+    """Return the name of a column."""
     prefix = layer if isinstance(layer, str) else f"layer_{layer}"
-    return [f"{prefix}_{unit}_{index}" for index in range(width)]
+    return f"{prefix}_{unit}_{index}"
 
 
 def parse_names(names: Iterable[Any]) -> list[Place | None]:

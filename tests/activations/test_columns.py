@@ -71,6 +71,13 @@ class TestNames:
                 some.columns(layer)
             )
 
+    def test_an_index_may_be_any_number(self):
+        name = f"layer_1_neuron_{10**15}"
+        neurons = Neurons.from_names([name])
+        assert neurons.names.tolist() == [name]
+        assert neurons.columns(1).tolist() == [0]
+        assert neurons.locate(0) == (1, 10**15)
+
     @pytest.mark.parametrize(
         ("names", "message"),
         [
@@ -196,6 +203,7 @@ def test_it_is_a_value():
     neurons = Neurons([np.int64(4), 8], np.int32(3))
     assert neurons == Neurons((4, 8), (3, 3))
     assert neurons == neurons[:]
+    assert len(neurons[[]]) == 0
     assert neurons == neurons[np.ones(6, dtype=bool)]
     assert neurons != neurons[::-1]
     assert neurons[::-1][::-1] == neurons
