@@ -306,7 +306,7 @@ class StoreWriter:
 
     def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
         """Check rows, and return the number of sentences in the store including them."""
-        if not isinstance(X, np.ndarray) or X.dtype != self._dtype:
+        if not isinstance(X, np.ndarray) or X.dtype.newbyteorder("<") != self._dtype:
             got = f"dtype {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
             raise TypeError(f"X must be an array of dtype {self._dtype}, got {got}.")
         if X.ndim != 2 or X.shape[1] != self._shape[1]:

@@ -74,6 +74,16 @@ def test_what_is_written_is_read(tmp_path, dtype):
     assert tokens.y.tolist() == about()["labels"]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_rows_of_any_byte_order_are_written(tmp_path, order):
+    X = rows().astype(f"{order}f4")
+    np.testing.assert_array_equal(TokenActivations.load(write(tmp_path / "one", X)).X, rows())
+    TokenActivations.from_sentences(X, WORDS).save(tmp_path / "other")
+    saved = TokenActivations.load(tmp_path / "other", verify=True).X
+    np.testing.assert_array_equal(saved, rows())
+    assert saved.dtype.isnative
+
+
 def test_the_files_open_without_the_library(tmp_path):
     path = write(tmp_path / "store")
     assert sorted(content(path)) == FILES
