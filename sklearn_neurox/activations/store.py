@@ -102,7 +102,7 @@ class StoreWriter:
         NumPy array of strings.
     parameters : dict, default=None
         How the activations were made, such as the name and revision of the model: anything that
-        JSON can hold.
+        JSON can hold. "unit" is the kind of the columns, as in :class:`Neurons`.
     n_sentences : int, default=None
         The expected number of sentences in `words`. None does not check it.
 

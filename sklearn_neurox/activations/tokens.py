@@ -87,6 +87,7 @@ class TokenActivations:
             raise ValueError(
                 f"{len(self.layers)} layers do not divide the {self.X.shape[1]} neurons of X."
             )
+        len(self.neurons)  # raises if the unit is not valid
 
     @classmethod
     def from_sentences(
@@ -389,7 +390,7 @@ def pack_sentences(
         words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
         sentence_ids=np.repeat(ids, lengths),
         positions=flat,
-        layers=tuple(layers),
+        layers=check_layers(layers),
         y=y,
         unit=unit,
     )

@@ -589,6 +589,7 @@ def test_paths(tmp_path):
             ValueError,
             r"layers must be a list of at least one integer from 0, got \[\]",
         ),
+        ({"parameters": {"unit": ""}}, ValueError, "'unit' must be a string that is not empty"),
         ({"layers": (1, 1)}, ValueError, r"layers must be distinct, got \[1, 1\]"),
         (
             {"layers": (-1,)},
@@ -705,6 +706,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
             "sklearn_neurox .* in schema 2, but this version reads schema 1",
         ),
         ("store.json", {"format": "zarr"}, "it was not written by a StoreWriter"),
+        ("store.json", {"parameters": {"unit": 5}}, "'unit' must be a string"),
         ("store.json", {"layers": []}, "layers must be a list of at least one integer"),
         ("store.json", {"layers": [[0], [3]]}, "layers must be a list of at least one integer"),
         ("store.json", {"layers": [0, True]}, "layers must be a list of at least one integer"),

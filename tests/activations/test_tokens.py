@@ -172,6 +172,10 @@ class TestFromSentences:
             ({"sentences": "to be or"}, TypeError, "list of sentences"),
             ({"sentence_ids": [1]}, ValueError, "must be 2 integers"),
             ({"layers": (1, 2, 3)}, ValueError, "3 layers do not divide the 4 neurons"),
+            ({"layers": "ab"}, TypeError, "layers must be a list"),
+            ({"layers": 0}, TypeError, "layers must be a list"),
+            ({"unit": ""}, ValueError, "unit must be a string that is not empty, got ''"),
+            ({"unit": None}, ValueError, "unit must be a string that is not empty, got None"),
         ],
     )
     def test_errors(self, changes, error, message):
