@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
+import sklearn_neurox as snx
 from sklearn_neurox._labels import (
     check_labels,
     check_numbers,
@@ -74,6 +75,27 @@ def test_arrays_of_one_dtype_have_one_kind():
     check_one_kind(np.array([1.0, 2.0]), name="y")
     with pytest.raises(TypeError, match=r"y\[2\] = 1"):
         check_one_kind(np.array(["a", "b", 1], dtype=object), name="y")
+
+
+@pytest.mark.parametrize("y", [["a", 1, "b", "a"], (True, 0, 1, False), ["a", None, "b", "a"]])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        snx.LinearProbeClassifier(device="cpu").fit,
+        snx.LinearProbeClassifierCV(lambdas_l1=[0], lambdas_l2=[0], cv=2, device="cpu").fit,
+        snx.GaussianProbeClassifier().fit,
+        snx.ProbelessSelector().fit,
+        snx.AveragePrecisionSelector().fit,
+        snx.GaussianSelector().fit,
+        snx.WeightMassSelector().fit,
+        snx.mean_difference_scores,
+        snx.average_precision_scores,
+    ],
+    ids=repr,
+)
+def test_lists_of_several_kinds_are_not_converted(fit, y):
+    with pytest.raises(TypeError, match=r"y must contain labels of one kind.* y\[1\] = "):
+        fit(np.eye(4), y)
 
 
 def test_numbers_become_float64():
