@@ -87,6 +87,10 @@ def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
                 f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
             )
         vector = np.array(values)  # numbers stored as objects become an array of numbers
+    elif vector.dtype.kind not in "biufUT":
+        raise TypeError(
+            f"{name} must contain strings, booleans or numbers, got dtype {vector.dtype}."
+        )
     return vector
 
 

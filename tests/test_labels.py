@@ -57,6 +57,8 @@ def test_valid_labels_become_a_vector(labels, expected):
         ([1, "a"], TypeError, r"number and string labels; the first .* y\[1\] = 'a'"),
         ([True, 1], TypeError, r"boolean and number labels; the first .* y\[1\] = 1"),
         ([None, None], TypeError, r"strings, booleans or numbers, but y\[0\] = None"),
+        ([b"a", b"b"], TypeError, r"strings, booleans or numbers, got dtype \|S1"),
+        (np.array(["2020", "2021"], "M8[Y]"), TypeError, "numbers, got dtype datetime64"),
         ([["a", "b"], ["c"]], TypeError, "y must be a flat list with one entry per sample"),
         ("ab", TypeError, "y must be a list with one entry per sample, got 'ab'"),
         ([], ValueError, "y is empty"),
