@@ -45,6 +45,18 @@ def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
         )
 
 
+def check_list(labels: Any, *, name: str) -> None:
+    """Raise if a list mixes labels of several kinds, which NumPy would convert to one.
+
+    Raises
+    ------
+    TypeError
+        As :func:`check_one_kind`.
+    """
+    if isinstance(labels, list | tuple):
+        check_one_kind(labels, name=name)
+
+
 def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
     """Check a vector of labels: strings, booleans or finite numbers, all of one kind.
 
@@ -75,6 +87,10 @@ def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
                 f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
             )
         vector = np.array(values)  # numbers stored as objects become an array of numbers
+    elif vector.dtype.kind not in "biufUT":
+        raise TypeError(
+            f"{name} must contain strings, booleans or numbers, got dtype {vector.dtype}."
+        )
     return vector
 
 

@@ -219,10 +219,12 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
     Raises
     ------
     TypeError
-        If `words` is a single string, or contains lists.
+        If `words` is a single string, is not iterable, or contains lists.
     """
     if isinstance(words, str):
         raise TypeError(f"{name} must be a list of words, got a single string: {words[:60]!r}.")
+    if not isinstance(words, Iterable):
+        raise TypeError(f"{name} must be a list of words, got {words!r:.60}.")
     listed = words.tolist() if isinstance(words, np.ndarray) else list(words)
     if any(isinstance(word, list) for word in listed):
         raise TypeError(

@@ -71,6 +71,12 @@ def test_imports_run_downwards(path):
             assert target == ("activations", "columns")
 
 
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_from_this_package_are_relative(path):
+    """The tests of this file see no others."""
+    assert "sklearn_neurox" not in set(_packages(path))
+
+
 def test_there_is_no_import_cycle():
     graph = {
         path: {module_file(target) for target, _ in imports(path)} - {path}

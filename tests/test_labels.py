@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
+import sklearn_neurox as snx
 from sklearn_neurox._labels import (
     check_labels,
     check_numbers,
@@ -56,6 +57,8 @@ def test_valid_labels_become_a_vector(labels, expected):
         ([1, "a"], TypeError, r"number and string labels; the first .* y\[1\] = 'a'"),
         ([True, 1], TypeError, r"boolean and number labels; the first .* y\[1\] = 1"),
         ([None, None], TypeError, r"strings, booleans or numbers, but y\[0\] = None"),
+        ([b"a", b"b"], TypeError, r"strings, booleans or numbers, got dtype \|S1"),
+        (np.array(["2020", "2021"], "M8[Y]"), TypeError, "numbers, got dtype datetime64"),
         ([["a", "b"], ["c"]], TypeError, "y must be a flat list with one entry per sample"),
         ("ab", TypeError, "y must be a list with one entry per sample, got 'ab'"),
         ([], ValueError, "y is empty"),
@@ -74,6 +77,27 @@ def test_arrays_of_one_dtype_have_one_kind():
     check_one_kind(np.array([1.0, 2.0]), name="y")
     with pytest.raises(TypeError, match=r"y\[2\] = 1"):
         check_one_kind(np.array(["a", "b", 1], dtype=object), name="y")
+
+
+@pytest.mark.parametrize("y", [["a", 1, "b", "a"], (True, 0, 1, False), ["a", None, "b", "a"]])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        snx.LinearProbeClassifier(device="cpu").fit,
+        snx.LinearProbeClassifierCV(lambdas_l1=[0], lambdas_l2=[0], cv=2, device="cpu").fit,
+        snx.GaussianProbeClassifier().fit,
+        snx.ProbelessSelector().fit,
+        snx.AveragePrecisionSelector().fit,
+        snx.GaussianSelector().fit,
+        snx.WeightMassSelector().fit,
+        snx.mean_difference_scores,
+        snx.average_precision_scores,
+    ],
+    ids=repr,
+)
+def test_lists_of_several_kinds_are_not_converted(fit, y):
+    with pytest.raises(TypeError, match=r"y must contain labels of one kind.* y\[1\] = "):
+        fit(np.eye(4), y)
 
 
 def test_numbers_become_float64():

@@ -65,6 +65,7 @@ def test_bad_labels_keep_their_message():
 @pytest.mark.parametrize(
     ("check", "message"),
     [
+        (lambda: check_words(None, name="words"), "words must be a list of words, got None"),
         (
             lambda: check_words("ab", name="words"),
             "words must be a list of words, got a single string",

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 Layer: TypeAlias = int | str
 
 # A numbered layer of a transformer with any unit, or the path of a module of any other network.
-_NUMBERED = re.compile(r"layer_(\d+)_(.+)_(\d+)")
-_BY_PATH = re.compile(r"(.+)_(neuron)_(\d+)")
+_NUMBERED = re.compile(r"layer_(0|[1-9][0-9]*)_(.+)_(0|[1-9][0-9]*)")
+_BY_PATH = re.compile(r"(.+)_(neuron)_(0|[1-9][0-9]*)")
 
 
 class Place(NamedTuple):
@@ -21,22 +21,27 @@ class Place(NamedTuple):
     number: int
 
 
-def names_of_layer(layer: Layer, unit: str, width: int) -> list[str]:
-    """Return the names of the columns of a layer."""
+def name_of(layer: Layer, unit: str, index: int) -> str:
+    """Return the name of a column."""
     prefix = layer if isinstance(layer, str) else f"layer_{layer}"
-    return [f"{prefix}_{unit}_{index}" for index in range(width)]
+    return f"{prefix}_{unit}_{index}"
 
 
 def parse_names(names: Iterable[Any]) -> list[Place | None]:
-    """Parse the names of columns. A name that is not that of a neuron is parsed as None."""
-    return [_parse(name) for name in names]
+    """Parse the names of columns; None stands for a name that is not that of a neuron."""
+    listed = list(names)
+    places = [_numbered(name) or _by_path(name) for name in listed]
+    # The module path "layer_1_norm" looks like layer 1 with the unit "norm_neuron".
+    if any(place is not None and place.unit.endswith("_neuron") for place in places):
+        return [_by_path(name) for name in listed]
+    return places
 
 
-def _parse(name: Any) -> Place | None:
-    if not isinstance(name, str):
-        return None
-    if match := _NUMBERED.fullmatch(name):
-        return Place(int(match[1]), match[2], int(match[3]))
-    if match := _BY_PATH.fullmatch(name):
-        return Place(match[1], match[2], int(match[3]))
-    return None
+def _numbered(name: Any) -> Place | None:
+    match = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
+    return match and Place(int(match[1]), match[2], int(match[3]))
+
+
+def _by_path(name: Any) -> Place | None:
+    match = _BY_PATH.fullmatch(name) if isinstance(name, str) else None
+    return match and Place(match[1], match[2], int(match[3]))

@@ -1,4 +1,4 @@
-"""Rows of activations: stacked from sentences, and selected."""
+"""Rows of activations and of what belongs to them: stacked from sentences, and selected."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
                 f"of dtype {parts[0].dtype}."
             )
     return np.concatenate(parts)
+
+
+def contains_lists(labels: NDArray) -> bool:
+    """Return whether an array of labels contains a list for each sentence."""
+    first = labels.flat[0] if labels.dtype == object and labels.size else ""
+    return hasattr(first, "__len__") and not isinstance(first, str)
 
 
 def _check_floating(array: NDArray, name: str) -> NDArray:

@@ -170,6 +170,9 @@ def check_description(store: Json) -> None:
         and isinstance(store.get("parameters"), dict)
     ):
         raise ValueError("its values contradict each other.")
+    unit = store["parameters"].get("unit", "neuron")
+    if not isinstance(unit, str) or not unit:
+        raise ValueError(f"the parameter 'unit' must be a string that is not empty, got {unit!r}.")
 
 
 def _has_files_of_labels(store: Json) -> bool:

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._indices import check_indices
-from ._column_names import Layer, Place, names_of_layer, parse_names
+from ._column_names import Layer, Place, name_of, parse_names
 
-__all__ = ["Layer", "Neurons", "check_layers", "find_columns", "neurons_of"]
+__all__ = ["Layer", "Neurons", "check_layers", "find_columns", "neurons_of", "parse_names"]
 
 _N_SHOWN = 5  # layers in an error message
 
@@ -100,7 +99,9 @@ class Neurons:
         if self.kept is not None:
             size = sum(self.widths)
             kept = tuple(check_indices(self.kept, size, what="neuron").tolist())
-            object.__setattr__(self, "kept", None if kept == tuple(range(size)) else kept)
+            # Compared only if all are present: an index in a name may be any number.
+            is_whole = len(kept) == size and kept == tuple(range(size))
+            object.__setattr__(self, "kept", None if is_whole else kept)
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> Neurons:
@@ -133,9 +134,8 @@ class Neurons:
     @classmethod
     def _of_places(cls, places: list[Place]) -> Neurons:
         if len(set(places)) < len(places):
-            (layer, unit, number), _ = Counter(places).most_common(1)[0]
-            name = names_of_layer(layer, unit, number + 1)[-1]
-            raise ValueError(f"The column name {name!r} is repeated.")
+            repeated, _ = Counter(places).most_common(1)[0]
+            raise ValueError(f"The column name {name_of(*repeated)!r} is repeated.")
         units = sorted({place.unit for place in places})
         if len(units) > 1:
             raise ValueError(
@@ -169,6 +169,8 @@ class Neurons:
         Neurons
         """
         chosen = columns if isinstance(columns, slice) else np.asarray(columns)
+        if isinstance(chosen, np.ndarray) and not chosen.size:
+            chosen = chosen.astype(np.intp)  # an empty list selects nothing
         return Neurons(self.layers, self.width, self.unit, tuple(self._kept[chosen].tolist()))
 
     __iter__ = None  # not a sequence: iterate over `names` instead
@@ -176,12 +178,10 @@ class Neurons:
     @cached_property
     def names(self) -> NDArray[np.object_]:
         """The name of each column, such as ``layer_3_neuron_17``."""
-        runs = zip(self.layers, self.widths, strict=True)
-        names = chain.from_iterable(
-            names_of_layer(layer, self.unit, width) for layer, width in runs
-        )
-        every = np.array(list(names), dtype=object)
-        return every if self.kept is None else every[self._kept]
+        runs = np.searchsorted(self._starts, self._kept, side="right") - 1
+        places = zip(runs.tolist(), (self._kept - self._starts[runs]).tolist(), strict=True)
+        names = [name_of(self.layers[run], self.unit, index) for run, index in places]
+        return np.array(names, dtype=object)
 
     def columns(self, layer: Layer) -> slice | NDArray[np.intp]:
         """Return the columns of a layer.
@@ -290,11 +290,17 @@ def neurons_of(
     Raises
     ------
     ValueError
-        If names and `n_layers` are both missing or disagree, or `n_layers` does not divide the
-        number of columns.
+        If names and `n_layers` are both missing or disagree, only some of the names are those of
+        neurons, or `n_layers` does not divide the number of columns.
     """
-    places = [] if names is None else [each for each in parse_names(names) if each is not None]
-    if names is not None and len(places) == len(names) > 0:
+    parsed = [] if names is None else parse_names(names)
+    places = [place for place in parsed if place is not None]
+    if names is not None and places:
+        if len(places) < len(parsed):
+            raise ValueError(
+                f"Some columns of X are neurons, but {names[parsed.index(None)]!r} is not: select "
+                "the columns of the neurons first."
+            )
         neurons = Neurons._of_places(places)
         if n_layers not in (None, len(neurons.layers)):
             shown = ", ".join(map(repr, neurons.layers))

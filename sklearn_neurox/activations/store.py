@@ -103,7 +103,7 @@ class StoreWriter:
         NumPy array of strings.
     parameters : dict, default=None
         How the activations were computed, such as the name and revision of the model. The values
-        must be serializable as JSON.
+        must be serializable as JSON. "unit" is the kind of the columns, as in :class:`Neurons`.
     n_sentences : int, default=None
         Expected number of sentences in `words`. If None, it is not checked.
 
@@ -307,7 +307,7 @@ class StoreWriter:
 
     def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
         """Check rows, and return the number of sentences in the store after appending them."""
-        if not isinstance(X, np.ndarray) or X.dtype != self._dtype:
+        if not isinstance(X, np.ndarray) or X.dtype.newbyteorder("<") != self._dtype:
             got = f"dtype {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
             raise TypeError(f"X must be an array of dtype {self._dtype}, got {got}.")
         if X.ndim != 2 or X.shape[1] != self._shape[1]:

@@ -16,7 +16,7 @@ from .._indices import check_indices
 from .._labels import check_labels
 from .._optional import import_optional
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
-from ._rows import check_rows, check_sentence_ids, stack_sentences
+from ._rows import check_rows, check_sentence_ids, contains_lists, stack_sentences
 from ._store_reader import describe_store, read_store
 from .columns import Layer, Neurons, check_layers
 from .store import StoreWriter
@@ -88,6 +88,7 @@ class TokenActivations:
                 f"X has {self.X.shape[1]} neurons, which cannot be divided into "
                 f"{len(self.layers)} layers of equal width."
             )
+        len(self.neurons)  # raises if the unit is not valid
 
     @classmethod
     def from_sentences(
@@ -141,7 +142,7 @@ class TokenActivations:
         lengths = [len(words) for words in corpus]
         X = stack_sentences(arrays, lengths)
         y: NDArray | None = None
-        if isinstance(labels, np.ndarray) and labels.dtype != object:
+        if isinstance(labels, np.ndarray) and not contains_lists(labels):
             y = check_labels(labels, name="labels")
         elif labels is not None:
             y = check_word_labels(corpus, list(labels))
@@ -390,7 +391,7 @@ def pack_sentences(
         words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
         sentence_ids=np.repeat(ids, lengths),
         positions=flat,
-        layers=tuple(layers),
+        layers=check_layers(layers),
         y=y,
         unit=unit,
     )

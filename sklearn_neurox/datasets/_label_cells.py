@@ -101,7 +101,9 @@ def flatten_labels(labels: Any) -> LabelCells:
     if is_array and labels.ndim != 1:
         raise ValueError(f"labels must have one dimension, got {labels.ndim}.")
     rows = np.asarray(labels).tolist() if is_array else list(labels)
-    nested = [isinstance(row, Sequence | np.ndarray) and not isinstance(row, str) for row in rows]
+    nested = [
+        isinstance(row, Sequence | np.ndarray) and not isinstance(row, str | bytes) for row in rows
+    ]
     if not any(nested):
         cells = LabelCells(rows, is_array=is_array)
     elif not all(nested):

@@ -8,19 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..activations.columns import Layer, Neurons, check_layers, neurons_of
+from ..activations.columns import Layer, Neurons, check_layers, neurons_of, parse_names
 
 
 def neuron_names(X: Any) -> list[str] | None:
-    """Return the names of the columns of a DataFrame if they are names of neurons, or None."""
+    """Return the names of the columns of a DataFrame if any is that of a neuron, or None."""
     names = list(getattr(X, "columns", ()))
-    try:
-        Neurons.from_names(
-            names[:1]
-        )  # only the first name is parsed here, and neurons_of checks all of them
-    except ValueError:
-        return None
-    return names
+    return names if any(parse_names(names)) else None
 
 
 def columns_by_layer(

@@ -42,7 +42,7 @@ def accuracy_and_f1(
         As in ``sklearn.metrics.f1_score``. "binary" is the F1 of `pos_label`, for two classes.
         For more classes, choose one of the averages.
     pos_label : label, default=1
-        The positive class of "binary".
+        The positive class of "binary". If the labels are booleans, 1 stands for True.
     zero_division : float, default=0.0
         F1 of a class that occurs neither in y_true nor in y_pred.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -217,7 +217,7 @@ def f1(
         )
     y_true, y_pred = _check_label_pairs(y_true, y_pred, "f1")
     if average == "binary":
-        _check_binary(y_true, y_pred, pos_label)
+        pos_label = _check_binary(y_true, y_pred, pos_label)
     return float(
         f1_score(
             y_true,
@@ -350,17 +350,21 @@ def _is_constant(vector: NDArray[np.float64]) -> bool:
     )
 
 
-def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label: Any) -> None:
+def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label: Any) -> Any:
+    """Check that there are at most two classes, and return the positive one."""
     labels = np.union1d(y_true, y_pred).tolist()
     if len(labels) > 2:
         raise ValueError(
             f"average='binary' requires 2 classes, but there are {len(labels)}. Use "
             "average='macro', 'micro' or 'weighted'."
         )
+    if kind_of(labels[0]) == "boolean" and pos_label == 1:
+        return True  # the default suits booleans too
     # y may contain a single class, which may be the negative one.
     is_other_kind = kind_of(pos_label) != kind_of(labels[0])
     if is_other_kind or (len(labels) == 2 and pos_label not in labels):
         raise ValueError(f"pos_label must be one of the labels {labels}, got {pos_label!r}.")
+    return pos_label
 
 
 def _one_of(metrics: Mapping[str, Any]) -> str:

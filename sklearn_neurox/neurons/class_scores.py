@@ -20,7 +20,7 @@ from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._device import as_tensor
 from .._files import mapping_of, release
-from .._labels import encode_labels
+from .._labels import check_list, encode_labels
 from .._moments import neuron_std
 from .._validation import check_scale, naming_the_cell
 from .._warnings import warn
@@ -177,6 +177,7 @@ def _check_samples(
     """Return the activations, the class of each sample as an index, and the classes."""
     with naming_the_cell(X):
         activations = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
+    check_list(y, name="y")
     labels = column_or_1d(y)
     check_consistent_length(activations, labels)
     classes, codes = encode_labels(labels, by=by)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from .._labels import check_target, encode_labels
+from .._labels import check_list, check_target, encode_labels
 from .._moments import neuron_std
 from .._validation import fit_context, float_dtypes, validate_data
 from ..probes import GaussianProbeClassifier
@@ -137,6 +137,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         return self._fit(X, y, {"sample_weight": sample_weight})
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
+        check_list(y, name="y")
         return validate_data(self, X, y, dtype=float_dtypes(X))
 
     def _check_counts(self, available: int) -> None:

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
+from .._labels import check_list
 from .._optional import import_optional
 from .._validation import fit_context, validate_activations
 
@@ -146,6 +147,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         return self
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
+        check_list(y, name="y")
         return validate_activations(self, X, y)
 
     def _check_counts(self, available: int) -> None:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import check_indices
+from .._labels import check_list
 from .._validation import fit_context, float_dtypes, validate_data
 from .._warnings import warn
 from ._class_gaussians import fit_gaussians, log_joint
@@ -134,21 +135,19 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             If X contains NaN or infinity, squares of activations overflow or underflow, lengths
             differ, y has a single class, or weights are negative.
         """
+        check_list(y, name="y")
         data, labels = validate_data(self, X, y, dtype=float_dtypes(X))
-        return self._fit(data, labels, sample_weight)
-
-    def _fit(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> Self:
-        check_class_labels(y)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        check_class_labels(labels)
+        weight = _check_sample_weight(sample_weight, data, dtype=float, ensure_non_negative=True)
         if not weight.all():
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
-        self.classes_, codes = encode_classes(y)
-        with fit_task(self, X, y):
+            data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
+        self.classes_, codes = encode_classes(labels)
+        with fit_task(self, data, labels):
             size, self.means_, self.covariances_ = fit_gaussians(
-                X, codes, weight, covariance=self.covariance
+                data, codes, weight, covariance=self.covariance
             )
             self.class_prior_ = size / size.sum()
-            self._training = (X, codes, weight)
+            self._training = (data, codes, weight)
         return self
 
     def __getstate__(self) -> dict[str, Any]:

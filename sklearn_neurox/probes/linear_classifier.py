@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._labels import check_list
 from .._validation import fit_context, validate_activations
 from .._warnings import warn
 from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
@@ -210,6 +211,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         return self
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        check_list(y, name="y")
         data, labels = validate_activations(self, X, y, reset=not self._is_warm())
         check_class_labels(labels)
         return data, labels

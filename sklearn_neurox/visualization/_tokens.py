@@ -8,6 +8,14 @@ from numbers import Integral
 from ..activations import TokenActivations
 
 
+def check_tokens(tokens: TokenActivations) -> None:
+    """Raise a TypeError if an object is not a TokenActivations, a ValueError if it has no words."""
+    if not isinstance(tokens, TokenActivations):
+        raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}.")
+    if not len(tokens):
+        raise ValueError("The TokenActivations is empty: expected at least one word.")
+
+
 def find_neurons(tokens: TokenActivations, neurons: int | str | Iterable[int | str]) -> list[int]:
     """Check the arguments of a table, and return the columns of its neurons.
 
@@ -29,10 +37,7 @@ def find_neurons(tokens: TokenActivations, neurons: int | str | Iterable[int | s
     ValueError
         If there are no words or no neurons, or a neuron is not a column of X or is repeated.
     """
-    if not isinstance(tokens, TokenActivations):
-        raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}.")
-    if not len(tokens):
-        raise ValueError("The TokenActivations is empty: expected at least one word.")
+    check_tokens(tokens)
     if not isinstance(neurons, Iterable | Integral):
         raise TypeError(f"neurons must be a list of columns or names, got {neurons!r}.")
     columns: list[int] = tokens.neurons.find(neurons).tolist()

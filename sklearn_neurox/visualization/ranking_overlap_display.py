@@ -76,6 +76,10 @@ class RankingOverlapDisplay(Display):
         display : RankingOverlapDisplay
             Object that stores the plotted values and the axes.
         """
+        if not isinstance(rankings, Mapping):
+            raise TypeError(
+                f"rankings must be a dict of rankings by name, got {type(rankings).__name__}."
+            )
         overlap = ranking_overlap(list(rankings.values()), n_neurons=n_neurons)
         return cls(overlap, list(rankings), n_neurons).plot(ax=ax, im_kw=im_kw, text_kw=text_kw)
 

@@ -14,6 +14,7 @@ from ..activations import TokenActivations
 from ..neurons import CorrelationClustering
 from ._axes import LINES, Style, distance_label, literal, override
 from ._display import Display
+from ._tokens import check_tokens
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,6 +113,7 @@ class RedundancyDisplay(Display):
         display : RedundancyDisplay
             Object that stores the plotted values and the axes.
         """
+        check_tokens(tokens)
         columns = {f"layer {layer}": tokens.neurons.columns(layer) for layer in tokens.layers}
         parts = {name: tokens.X[:, each] for name, each in columns.items()}
         if all_layers and len(parts) > 1:

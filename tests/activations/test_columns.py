@@ -37,6 +37,19 @@ class TestNames:
         assert Neurons.from_names(neurons.names) == neurons
         assert neurons.columns("head_2") == slice(2, 5)
 
+    @pytest.mark.parametrize(
+        "paths",
+        [("layer_1_norm",), ("layer_1", "layer_1_norm"), ("layer_2_a", "conv"), ("layer_01",)],
+    )
+    def test_of_module_paths_that_resemble_numbered_layers(self, paths):
+        neurons = Neurons(paths, 2)
+        assert Neurons.from_names(neurons.names) == neurons
+
+    def test_numbers_have_one_spelling(self):
+        for name in ("layer_1_neuron_02", "layer_1_neuron_\N{ARABIC-INDIC DIGIT TWO}"):
+            with pytest.raises(ValueError, match="Expected column names"):
+                Neurons.from_names([name])
+
     def test_of_numbered_layers(self, neurons):
         assert neurons.names[[0, 2, 3]].tolist() == [
             "layer_4_neuron_0",
@@ -57,6 +70,13 @@ class TestNames:
             assert [neurons.locate(columns[c])[0] for c in some.columns(layer)] == [layer] * len(
                 some.columns(layer)
             )
+
+    def test_an_index_may_be_any_number(self):
+        name = f"layer_1_neuron_{10**15}"
+        neurons = Neurons.from_names([name])
+        assert neurons.names.tolist() == [name]
+        assert neurons.columns(1).tolist() == [0]
+        assert neurons.locate(0) == (1, 10**15)
 
     @pytest.mark.parametrize(
         ("names", "message"),
@@ -140,6 +160,14 @@ class TestOfX:
         with pytest.raises(ValueError, match=r"n_layers=3, but .* those of 2 layers: 4, 8"):
             neurons_of(neurons.names, 6, n_layers=3)
 
+    @pytest.mark.parametrize("n_layers", [None, 2])
+    @pytest.mark.parametrize("place", [0, 2, 5])
+    def test_other_columns_among_them_are_an_error(self, neurons, place, n_layers):
+        names = neurons.names.copy()
+        names[place] = "age"
+        with pytest.raises(ValueError, match="but 'age' is not: select the columns of the neurons"):
+            neurons_of(names, 6, n_layers=n_layers)
+
     @pytest.mark.parametrize("names", [None, [], ["age", "sex"] * 3])
     def test_without_such_names_layers_are_numbered_from_0(self, names):
         assert neurons_of(names, 6, n_layers=3) == Neurons((0, 1, 2), 2)
@@ -178,6 +206,7 @@ def test_it_is_a_value():
     neurons = Neurons([np.int64(4), 8], np.int32(3))
     assert neurons == Neurons((4, 8), (3, 3))
     assert neurons == neurons[:]
+    assert len(neurons[[]]) == 0
     assert neurons == neurons[np.ones(6, dtype=bool)]
     assert neurons != neurons[::-1]
     assert neurons[::-1][::-1] == neurons

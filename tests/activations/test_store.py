@@ -74,6 +74,16 @@ def test_what_is_written_is_read(tmp_path, dtype):
     assert tokens.y.tolist() == about()["labels"]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_rows_of_any_byte_order_are_written(tmp_path, order):
+    X = rows().astype(f"{order}f4")
+    np.testing.assert_array_equal(TokenActivations.load(write(tmp_path / "one", X)).X, rows())
+    TokenActivations.from_sentences(X, WORDS).save(tmp_path / "other")
+    saved = TokenActivations.load(tmp_path / "other", verify=True).X
+    np.testing.assert_array_equal(saved, rows())
+    assert saved.dtype.isnative
+
+
 def test_the_files_open_without_the_library(tmp_path):
     path = write(tmp_path / "store")
     assert sorted(content(path)) == FILES
@@ -590,6 +600,7 @@ def test_paths(tmp_path):
             ValueError,
             r"layers must be a list of at least one non-negative integer, got \[\]",
         ),
+        ({"parameters": {"unit": ""}}, ValueError, "'unit' must be a string that is not empty"),
         ({"layers": (1, 1)}, ValueError, r"layers must be distinct, got \[1, 1\]"),
         (
             {"layers": (-1,)},
@@ -707,6 +718,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
             "sklearn_neurox .* in schema 2, but this version reads schema 1",
         ),
         ("store.json", {"format": "zarr"}, "it was not written by StoreWriter"),
+        ("store.json", {"parameters": {"unit": 5}}, "'unit' must be a string"),
         (
             "store.json",
             {"layers": []},

@@ -140,6 +140,15 @@ class TestFromSentences:
 
     def test_labels_in_one_array(self):
         assert self.build(labels=np.array([1.5, 2, 3])).y.tolist() == [1.5, 2, 3]
+        for values in (["A", "B", "C"], [True, False, True]):
+            y = self.build(labels=np.array(values, dtype=object)).y
+            assert y.tolist() == values
+            assert y.dtype == np.array(values).dtype
+
+    def test_labels_in_an_array_of_lists(self):
+        labels = np.empty(2, dtype=object)
+        labels[:] = [["A", "B"], ["C"]]
+        assert self.build(labels=labels).y.tolist() == ["A", "B", "C"]
 
     def test_what_save_writes_is_the_same(self, tmp_path):
         tokens = self.build(labels=[["A", "B"], ["C"]], layers=(4, 8), sentence_ids=[7, 9])
@@ -169,6 +178,10 @@ class TestFromSentences:
                 ValueError,
                 "X has 4 neurons, which cannot be divided into 3 layers of equal width",
             ),
+            ({"layers": "ab"}, TypeError, "layers must be a list"),
+            ({"layers": 0}, TypeError, "layers must be a list"),
+            ({"unit": ""}, ValueError, "unit must be a non-empty string, got ''"),
+            ({"unit": None}, ValueError, "unit must be a non-empty string, got None"),
         ],
     )
     def test_errors(self, changes, error, message):

@@ -284,6 +284,7 @@ def test_binary_labels_of_bad_values(labels, positive, message):
         ([["NOUN"], "VERB"], "NOUN", "Sentence 1: expected a list of labels, got 'VERB'"),
         ([["NOUN"], [["VERB"]]], "NOUN", "Sentence 1, word 0: expected a string, a boolean or a number, got list"),
         ([["NOUN"], ["VERB", None]], "NOUN", "Sentence 1, word 1: .* got NoneType None"),
+        ([b"NOUN", b"VERB"], b"NOUN", "Label 0: .* got bytes b'NOUN'"),
         ([["NOUN"], [], [1]], "NOUN", "Sentence 0, word 0 has the string 'NOUN' and Sentence 2, word 0 has the number 1"),
         (NESTED, 1, "The labels are strings, but positive contains the number 1"),
         ([0, 1], True, "The labels are numbers, but positive contains the boolean True"),

@@ -40,9 +40,8 @@ def test_words_predict_their_mean(classification):
     X, _ = classification
     words = np.repeat(np.arange(30), 5)
     y = np.random.RandomState(0).normal(size=30)[words] + 0.1 * X[:, 5]
-    result = layerwise_scores(Ridge(), X, y, n_layers=3, cv=KFold(5, shuffle=True), control={
-        "word types": words
-    })  # fmt: skip
+    cv = KFold(5, shuffle=True, random_state=0)
+    result = layerwise_scores(Ridge(), X, y, n_layers=3, cv=cv, control={"word types": words})
     assert result.other_scores["word types"].shape == (5,)
     assert result.other_scores["word types"].min() > 0.95
     assert result.baseline_scores.max() < 0.1

@@ -316,6 +316,15 @@ class TestFrames:
         with pytest.raises(ValueError, match="several kinds, 'mlp' and 'neuron'"):
             layerwise_scores(untouched, frame, y)
 
+    @pytest.mark.parametrize("place", [0, 7])
+    @pytest.mark.parametrize("options", [dict(n_layers=2), dict(layers=[1, 3])], ids=str)
+    def test_other_columns_are_an_error(self, classification, untouched, place, options):
+        X, y = classification
+        frame = frame_of(X, Neurons((1, 3), 6))
+        frame = frame.rename(columns={frame.columns[place]: "age"})
+        with pytest.raises(ValueError, match="but 'age' is not: select the columns of the neurons"):
+            layerwise_scores(untouched, frame, y, **options)
+
     @pytest.mark.parametrize("n_layers", [2, 3, 6])
     def test_layers_of_one_width_train_as_one_bank(self, classification, monkeypatch, n_layers):
         X, y = classification

@@ -139,6 +139,19 @@ def test_labels_are_of_one_kind(y_true, y_pred, message):
         compute_score(y_true, y_pred, "accuracy")
 
 
+@pytest.mark.parametrize("metric", ["f1", "accuracy_and_f1"])
+def test_true_is_the_positive_class_of_booleans(metric):
+    y_true, y_pred = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 0, 0, 1])
+    expected = compute_score(y_true, y_pred, metric)
+    booleans = y_true > 0, y_pred > 0
+    assert compute_score(*booleans, metric) == expected
+    assert compute_score(*booleans, metric, pos_label=True) == expected
+    assert compute_score(*booleans, metric, pos_label=False) != expected
+    assert compute_score([False], [False], metric) == compute_score([0], [0], metric)
+    with pytest.raises(ValueError, match=r"pos_label=0 is not one of the labels \[False, True\]"):
+        compute_score(*booleans, metric, pos_label=0)
+
+
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [

@@ -145,6 +145,11 @@ class TestLayersByName:
         with pytest.raises(ValueError, match=message):
             LayerSelector(layers, **parameters).fit(self.frame(Neurons((4, 8), 3)))
 
+    def test_columns_that_are_not_neurons_are_an_error(self):
+        frame = self.frame(Neurons((1, 3), 3)).rename(columns={"layer_3_neuron_2": "age"})
+        with pytest.raises(ValueError, match="but 'age' is not: select the columns of the neurons"):
+            LayerSelector(1, n_layers=2).fit(frame)
+
     def test_names_of_another_kind_do_not_determine_layers(self):
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame(X_LAYERS, columns=[f"column {i}" for i in range(12)])

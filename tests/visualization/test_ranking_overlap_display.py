@@ -34,3 +34,8 @@ def test_the_selectors_and_their_vote(classification):
     display = RankingOverlapDisplay.from_estimator(voting.fit(*classification), n_neurons=3)
     assert display.names == ["means", "detectors", "vote"]
     assert display.overlap[0, 1] == 1  # both find the three planted neurons
+
+
+def test_rankings_without_names():
+    with pytest.raises(TypeError, match="rankings must be a dict of rankings by name, got list"):
+        RankingOverlapDisplay.from_rankings([[0, 1], [1, 0]], n_neurons=1)

@@ -57,3 +57,9 @@ def test_a_merge_at_the_threshold_is_made():
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         RedundancyDisplay.from_estimator(CorrelationClustering())
+
+
+@pytest.mark.parametrize("tokens", [np.ones((4, 3)), None], ids=["array", "None"])
+def test_activations_of_another_type(tokens):
+    with pytest.raises(TypeError, match="Expected TokenActivations, got"):
+        RedundancyDisplay.from_activations(tokens)
