@@ -93,7 +93,7 @@ def test_arrays_of_one_dtype_have_one_kind():
         snx.mean_difference_scores,
         snx.average_precision_scores,
     ],
-    ids=repr,
+    ids=lambda fit: fit.__qualname__ + type(getattr(fit, "__self__", fit)).__name__,
 )
 def test_lists_of_several_kinds_are_not_converted(fit, y):
     with pytest.raises(TypeError, match=r"y must contain labels of one kind.* y\[1\] = "):

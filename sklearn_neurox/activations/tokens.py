@@ -168,10 +168,8 @@ class TokenActivations:
 
         Raises
         ------
-        TypeError
-            If `rows` is anything else, such as a single number.
-        IndexError
-            If a mask has another length, or a word does not exist.
+        TypeError, IndexError
+            If `rows` is anything else, a mask has another length, or a word does not exist.
         """
         place = rows if isinstance(rows, slice) else check_rows(rows, len(self))
         return replace(
@@ -207,7 +205,7 @@ class TokenActivations:
 
     @property
     def neuron_names(self) -> NDArray[np.object_]:
-        """Names of the columns of X, ``neurons.names``."""
+        """Names of the columns of X."""
         return self.neurons.names
 
     def layer(self, layer: Layer) -> NDArray:
