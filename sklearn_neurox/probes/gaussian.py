@@ -303,7 +303,10 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         check_is_fitted(self)
         check_scalar(n_neurons, "n_neurons", Integral, min_val=0)
         if n_neurons > self.n_features_in_:
-            raise ValueError(f"n_neurons={n_neurons}, but X has {self.n_features_in_} neurons.")
+            raise ValueError(
+                f"n_neurons must be at most the number of neurons in X, {self.n_features_in_}, "
+                f"got {n_neurons}."
+            )
         moves = self._moves()
         n_moving = min(n_neurons, int(moves.sum()))
         greedy = self._greedy(n_moving, X, y)

@@ -148,7 +148,9 @@ def test_true_is_the_positive_class_of_booleans(metric):
     assert compute_score(*booleans, metric, pos_label=True) == expected
     assert compute_score(*booleans, metric, pos_label=False) != expected
     assert compute_score([False], [False], metric) == compute_score([0], [0], metric)
-    with pytest.raises(ValueError, match=r"pos_label=0 is not one of the labels \[False, True\]"):
+    with pytest.raises(
+        ValueError, match=r"pos_label must be one of the labels \[False, True\], got 0"
+    ):
         compute_score(*booleans, metric, pos_label=0)
 
 

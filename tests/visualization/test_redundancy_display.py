@@ -61,5 +61,5 @@ def test_not_fitted():
 
 @pytest.mark.parametrize("tokens", [np.ones((4, 3)), None], ids=["array", "None"])
 def test_activations_of_another_type(tokens):
-    with pytest.raises(TypeError, match="Expected TokenActivations, got"):
+    with pytest.raises(TypeError, match="tokens must be TokenActivations, got"):
         RedundancyDisplay.from_activations(tokens)
