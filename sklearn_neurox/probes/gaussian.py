@@ -75,9 +75,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     Notes
     -----
-    If a neuron is constant within a class (which has a single sample, or whose variance is less
-    than a millionth of that over all samples), L0 contains the variance over all samples instead. A
-    neuron that is constant over all samples, up to rounding, has 0 bits of information.
+    If a neuron is constant within a class (of one sample, or with less than a millionth of the
+    variance over all samples), L0 contains the variance over all samples. A neuron that is constant
+    over all samples, up to rounding, has 0 bits.
 
     References
     ----------
@@ -223,8 +223,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     ) -> float:
         """Return the information of neurons about the label, H(y) + mean_i log2 p(y_i | x_i).
 
-        It is a lower bound, which is tight if the classes are Gaussian. On the training samples, it
-        is too large. On other samples, it is negative if the probe is confident of wrong labels.
+        It is a lower bound, tight if the classes are Gaussian. It is too large on the training
+        samples, and negative on others if the probe is confident of wrong labels.
 
         Parameters
         ----------
@@ -255,9 +255,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         share = np.bincount(codes) / len(codes)
         bits = float((entr(share).sum() + log_proba.mean()) / np.log(2))
         if bits < _TOO_CONFIDENT:
-            self._warn_of_narrow(
-                f"The neurons have {bits:.2f} bits of information, which is negative"
-            )
+            self._warn_of_narrow(f"The neurons have {bits:.2f} bits of information: it is negative")
         return bits
 
     def rank_neurons(
@@ -284,16 +282,15 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Returns
         -------
         ordering : ndarray of int of shape (n_neurons,)
-            Neurons, in the order of choice. Ties are broken by index; constant neurons come last.
+            Neurons, in the order of choice. Ties are broken by index. Constant neurons come last.
         bits : ndarray of shape (n_neurons,)
             Mutual information of each neuron together with those before it.
 
         Raises
         ------
         ValueError
-            If X has fewer than `n_neurons` neurons, only one of X and y is passed, or neither is
-            passed to a probe that was copied or loaded (which has no training samples). Also as in
-            :meth:`mutual_information`.
+            If X has fewer than `n_neurons` neurons, or only one of X and y is passed, or neither
+            although the probe was copied or loaded. Also as in :meth:`mutual_information`.
 
         Warns
         -----
