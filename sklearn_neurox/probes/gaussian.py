@@ -255,7 +255,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         share = np.bincount(codes) / len(codes)
         bits = float((entr(share).sum() + log_proba.mean()) / np.log(2))
         if bits < _TOO_CONFIDENT:
-            self._warn_of_narrow(f"The neurons have {bits:.2f} bits of information: it is negative")
+            self._warn_of_narrow(f"The neurons have {bits:.2f} bits of information, less than 0")
         return bits
 
     def rank_neurons(

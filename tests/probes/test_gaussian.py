@@ -238,7 +238,7 @@ class TestMutualInformation:
         np.testing.assert_allclose(scaled.mutual_information(X * scale, y), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*bits of information: it is negative")
+@pytest.mark.filterwarnings("ignore:.*bits of information, less than 0")
 class TestRanking:
     @pytest.mark.parametrize("scored_on", ["training samples", "other samples"])
     def test_each_step_is_the_best_of_all_candidates(self, samples, covariance, scored_on):
