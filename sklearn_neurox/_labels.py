@@ -14,6 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 # Kinds of valid labels.
 KINDS = ("string", "boolean", "number")
+# What messages call the samples of a fit with weights.
+WEIGHTED = "samples with a positive weight"
 
 
 def kind_of(label: object) -> str:
@@ -179,12 +181,27 @@ def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
     ValueError
         If the labels are continuous values, or there is a single class.
     """
+    check_class_labels(y)
+    return encode_classes(y, by=by)
+
+
+def check_class_labels(y: NDArray) -> None:
+    """Raise an error if labels of different kinds are mixed, or are continuous values."""
     check_one_kind(y, name="y")
     check_classification_targets(y)
+
+
+def encode_classes(
+    y: NDArray, *, by: str, samples: str = "samples"
+) -> tuple[NDArray, NDArray[np.intp]]:
+    """Encode labels as :func:`encode_labels` does, without checking them again.
+
+    `samples` is how the error message calls the samples.
+    """
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"{by} compares classes, but y contains 1 class: all {len(y)} samples have the label "
+            f"{by} requires at least 2 classes, got 1 class: all {len(y)} {samples} have the label "
             f"{classes.tolist()[0]!r}."
         )
     return classes, codes

@@ -123,7 +123,7 @@ def test_y_suits_the_estimator():
 def test_classes_are_sorted():
     classes, codes = encode_labels(np.array(["b", "a", "b"]), by="a test")
     assert (classes.tolist(), codes.tolist()) == (["a", "b"], [1, 0, 1])
-    with pytest.raises(ValueError, match="a test compares classes, but y contains 1 class: all 2"):
+    with pytest.raises(ValueError, match="a test requires at least 2 classes, got 1 class: all 2"):
         encode_labels(np.array(["a", "a"]), by="a test")
 
 

@@ -1,13 +1,11 @@
-"""Functions and a mixin that the classifiers share."""
+"""Mixin of the classifiers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 
-from .._labels import check_one_kind
 from .._warnings import UnseenLabelsWarning, warn
 
 
@@ -53,26 +51,3 @@ class ProbeClassifierMixin(ClassifierMixin):
                 UnseenLabelsWarning,
             )
         return score
-
-
-def check_class_labels(y: NDArray) -> None:
-    """Raise an error if labels of different kinds are mixed, or are continuous values."""
-    check_one_kind(y, name="y")
-    check_classification_targets(y)
-
-
-def encode_classes(y: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
-    """Return the classes of `y`, sorted, and the class of each sample as an index.
-
-    Raises
-    ------
-    ValueError
-        If there is a single class.
-    """
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"A probe requires at least 2 classes, got 1 class: all {len(y)} samples with a "
-            f"positive weight have the label {classes.tolist()[0]!r}."
-        )
-    return classes, codes

@@ -17,11 +17,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import check_indices
-from .._labels import check_list
+from .._labels import WEIGHTED, check_class_labels, check_list, encode_classes
 from .._validation import fit_context, float_dtypes, validate_data
 from .._warnings import warn
 from ._class_gaussians import fit_gaussians, log_joint
-from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
+from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
 Indices = Sequence[int] | NDArray[np.integer]
@@ -141,7 +141,7 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         weight = _check_sample_weight(sample_weight, data, dtype=float, ensure_non_negative=True)
         if not weight.all():
             data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
-        self.classes_, codes = encode_classes(labels)
+        self.classes_, codes = encode_classes(labels, by=type(self).__name__, samples=WEIGHTED)
         with fit_task(self, data, labels):
             size, self.means_, self.covariances_ = fit_gaussians(
                 data, codes, weight, covariance=self.covariance

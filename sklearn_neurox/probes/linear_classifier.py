@@ -13,10 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._labels import check_list
+from .._labels import WEIGHTED, check_class_labels, check_list, encode_classes
 from .._validation import fit_context, validate_activations
 from .._warnings import warn
-from ._classifier import ProbeClassifierMixin, check_class_labels, encode_classes
+from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 from .solvers import SOLVERS
 
@@ -254,7 +254,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         return sample_weight * class_weight[codes]
 
     def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        classes, codes = encode_classes(y)
+        classes, codes = encode_classes(y, by=type(self).__name__, samples=WEIGHTED)
         if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 "warm_start=True requires the same classes as in the last fit: expected "

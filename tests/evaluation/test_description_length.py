@@ -245,7 +245,10 @@ def test_repr_frame_and_progress(classification, capfd):
             dict(groups=["a"] * 150),
             "codelength requires at least 2 groups.* all 150 samples are in group 'a'",
         ),
-        (dict(y=["N"] * 150), "y contains 1 class: all 150 samples have the label 'N'"),
+        (
+            dict(y=["N"] * 150),
+            "codelength requires at least 2 classes, got 1 class: all 150 samples have the label 'N'",
+        ),
         (dict(fractions=[0.5]), "increase up to 1, so that all labels are encoded"),
         (dict(fractions=[]), "increase up to 1"),
         (dict(fractions=[0.0, 1.0]), "increase up to 1"),

@@ -44,7 +44,7 @@ def test_random_state_controls_the_samples():
 
 def test_one_class():
     with pytest.raises(
-        ValueError, match="balanced_indices compares classes, but y contains 1 class"
+        ValueError, match="balanced_indices requires at least 2 classes, got 1 class"
     ):
         balanced_indices(["a", "a"])
 

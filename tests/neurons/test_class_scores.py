@@ -189,7 +189,7 @@ class TestBadInput:
             (
                 [[1.0, 2], [3, 4]],
                 [0, 0],
-                "compares classes, but y contains 1 class: all 2 samples have the label 0",
+                "requires at least 2 classes, got 1 class: all 2 samples have the label 0",
             ),
             ([[1.0, 2], [3, 4]], [0, 1, 1], "inconsistent numbers of samples"),
             (
