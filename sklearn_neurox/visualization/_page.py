@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from os import PathLike
 from pathlib import Path
 
+from .._files import replace_file
 from .._html import element, escape
 
 
@@ -22,7 +23,8 @@ class SavedAsPage(ABC):
         Parameters
         ----------
         path : str or path-like
-            Path of the ``.html`` file. Missing folders are created.
+            Path of the ``.html`` file. Missing folders are created. An existing file is replaced
+            only when the new page is complete.
 
         Returns
         -------
@@ -30,7 +32,7 @@ class SavedAsPage(ABC):
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self._page(), encoding="utf-8")
+        replace_file(path, self._page().encode())
         return path
 
 

@@ -48,6 +48,20 @@ def test_it_is_saved_and_shown(report, tmp_path):
     assert repr(report) == "AnalysisReport('Tags & <layers>', 2 sections)"
 
 
+def test_a_failed_save_keeps_the_old_page(report, tmp_path, monkeypatch):
+    path = report.save(tmp_path / "report.html")
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        report.add_section("Three").save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_errors_are_raised_immediately(report):
     with pytest.raises(TypeError, match=r"Expected a string, got float 0.93"):
         report.add_card(0.93, "accuracy")
