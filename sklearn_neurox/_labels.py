@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 # Kinds of valid labels.
 KINDS = ("string", "boolean", "number")
-# What messages call the samples of a fit with weights.
+# The samples that are used by a fit with weights, for the error messages.
 WEIGHTED = "samples with a positive weight"
 
 
@@ -196,7 +196,7 @@ def encode_classes(
 ) -> tuple[NDArray, NDArray[np.intp]]:
     """Encode labels as :func:`encode_labels` does, without checking them again.
 
-    `samples` is how the error message calls the samples.
+    `samples` describes the samples in the error message.
     """
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:

@@ -42,7 +42,7 @@ from ._store_format import (
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # locks are skipped
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _BLOCK = 2**23  # bytes of X that are checked at a time

@@ -149,7 +149,7 @@ class AveragePrecisionSelector(ClassScoreSelector, ranking="average-precision"):
     """Keep the neurons that detect classes best, measured by average precision.
 
     The score of a neuron for a class is the average precision of its activation as a detector of
-    the class. The score for all classes is the mean over the classes.
+    the class [1]_. The score for all classes is the mean over the classes.
 
     Parameters
     ----------

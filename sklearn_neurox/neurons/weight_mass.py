@@ -29,7 +29,7 @@ def top_neurons(
     coef : array-like of shape (n_classes, n_neurons)
         Weights of a linear model, one row per class.
     mass : float in [0, 1]
-        Share of the weight mass. 0 selects no neurons, and 1 selects all neurons with nonzero
+        Share of the weight mass [1]_. 0 selects no neurons, and 1 selects all neurons with nonzero
         weight.
     scale : array-like of shape (n_neurons,), default=None
         Values by which ``|coef|`` is multiplied. Pass the standard deviations of the neurons to

@@ -55,7 +55,8 @@ _COMPARABLE = 2.0
 class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-mass"):
     """Keep the neurons that hold the weight mass of a linear model.
 
-    The model is trained in ``fit``, so the ranking never uses the test samples of cross-validation.
+    The neurons are ranked as in [1]_. The model is trained in ``fit``, so the ranking never uses
+    the test samples of cross-validation.
 
     Parameters
     ----------
