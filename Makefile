@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PARALLEL := -n auto --maxprocesses=4
 
-.PHONY: demo test test-docs test-slow lint format docs bench clean
+.PHONY: demo test test-docs test-slow test-fuzz lint format docs bench clean
 
 # torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
 # Each process has one thread, so that the processes do not wait for each other's threads.
-test test-docs: export OMP_NUM_THREADS := 1
+test test-docs test-fuzz: export OMP_NUM_THREADS := 1
 
 # Runs the unit tests and the examples in docstrings.
 test: $(STAMP)
@@ -27,6 +27,10 @@ test: $(STAMP)
 # Runs the code on the pages, the gallery and the notebook, and builds the site.
 test-docs: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) -m docs --durations=10 tests/docs
+
+# Runs 20,000 random inputs for each reader, checker and format.
+test-fuzz: $(STAMP)
+	$(BIN)/python -m pytest $(PARALLEL) -m fuzz --hypothesis-profile=fuzz --durations=10 tests/fuzz
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -4,9 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Each test with random inputs runs a few fixed inputs by default, and 20,000 random inputs with
+# `--hypothesis-profile=fuzz`.
+COMMON = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
+settings.register_profile("short", max_examples=100, derandomize=True, **COMMON)
+settings.register_profile("fuzz", max_examples=20_000, print_blob=True, **COMMON)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")
