@@ -5,6 +5,7 @@ The parser imports this module, so each command imports what it requires when it
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,7 +33,8 @@ def demo(args: Namespace) -> None:
 
 def extract(args: Namespace) -> None:
     """Extract the activations of a corpus into a store."""
-    is_conllu = args.corpus.endswith(".conllu")
+    # .conll is also the suffix of other formats, for which the reader raises an error.
+    is_conllu = Path(args.corpus).suffix.lower() in {".conllu", ".conll"}
     if is_conllu and args.labels:
         raise ValueError(
             "--labels cannot be used with a .conllu file, which contains its labels. Use --column "
@@ -179,12 +181,10 @@ def _layers(text: str) -> Literal["all"] | list[int]:
     """Convert the value of --layers: "all", or numbers separated by commas."""
     if text == "all":
         return "all"
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError as error:
-        raise ValueError(
-            f"--layers must be 'all' or numbers such as 0,3,6, got {text!r}."
-        ) from error
+    # int would also accept 1_0 and digits of other scripts.
+    if not re.fullmatch(r" *[0-9]{1,9} *(, *[0-9]{1,9} *)*", text):
+        raise ValueError(f"--layers must be 'all' or numbers such as 0,3,6, got {text!r:.60}.")
+    return [int(number) for number in text.split(",")]
 
 
 def _save(frame: Any, path: str | None) -> None:

@@ -28,7 +28,7 @@ from .._optional import import_optional
 from . import _hdf5_process
 
 # Limits of the process that reads a file. A file of 1 MB can contain some 2000 sentences.
-_SECONDS, _SECONDS_PER_BYTE = 20.0, 4e-6
+_SECONDS, _SECONDS_PER_BYTE = 10.0, 4e-6
 _MEMORY, _MEMORY_PER_BYTE = 2**28, 4
 # Deflate, the best of the usual filters, shrinks data at most by a factor of 1032.
 _MAX_COMPRESSION = 1100
