@@ -90,11 +90,11 @@ def _check_same(path: Path, stored: dict[int, list[str]], corpus: Corpus) -> Non
     for number, words in enumerate(corpus):
         found = stored.get(number, [])
         place = f"{path}, sentence {number} ({' '.join(words)[:80]!r})"
-        for position, pair in enumerate(zip(found, words, strict=False)):
-            if not is_same_word(*pair):
+        for position, (token, word) in enumerate(zip(found, words, strict=False)):
+            if not is_same_word(token, word):
                 raise ValueError(
-                    f"{place}: word {position} is {pair[1]!r:.80} in sentences, but {pair[0]!r:.80} "
-                    "in the file. Pass the corpus that the file was extracted from."
+                    f"{place}: word {position} is {word!r:.80} in sentences, but {token!r:.80} in "
+                    "the file. Pass the corpus that the file was extracted from."
                 )
         if found and len(found) != len(words):
             raise ValueError(

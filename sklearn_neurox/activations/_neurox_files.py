@@ -15,7 +15,7 @@ import numpy as np
 from .._json import load_json
 from .._optional import import_optional
 from ._hdf5_reading import Hdf5File
-from .dtypes import DTYPES
+from .dtypes import DTYPES, native_name
 
 _INDEX = "sentence_to_index"
 _NOT_NEUROX = (
@@ -50,8 +50,7 @@ def read_hdf5(file: Hdf5File) -> list[FileSentence]:
     for name, key in keys.items():
         place = f"{path}, sentence {name} ({key[:80]!r})"
         values = file.dataset(name)
-        is_valid = values is not None and values.ndim in {2, 3}
-        if not is_valid or values.dtype.newbyteorder("=").name not in DTYPES:
+        if values is None or values.ndim not in {2, 3} or native_name(values.dtype) not in DTYPES:
             found = file.members.get(name, {}).get("text")
             raise ValueError(
                 f"{place}: expected a dataset {name!r} of floats of shape (n_layers, n_words, "
@@ -76,8 +75,9 @@ def _hdf5_keys(file: Hdf5File) -> dict[str, str]:
     stored = file.dataset(_INDEX)
     if stored is None or stored.dtype.kind not in "OS" or math.prod(stored.shape) != 1:
         raise ValueError(f"{path} does not contain {_INDEX}, {_NOT_NEUROX}")
+    text = bytes(file.ask(_INDEX))
     try:
-        index = load_json(bytes(file.ask(_INDEX)))
+        index = load_json(text)
         keys = {str(name): key for key, name in index.items()}
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(

@@ -18,7 +18,7 @@ from ._corpus_joining import check_pair, join_corpus
 from ._neurox_files import write_hdf5, write_json
 from ._neurox_reading import layer_files, layer_path, read_file, read_layer_files
 from ._neurox_writing import check_values, sentence_slices, sentences_of
-from .dtypes import DTYPES
+from .dtypes import DTYPES, native_name
 from .tokens import TokenActivations
 
 _REFUSED = {
@@ -238,7 +238,7 @@ def write_activations(
         raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}{shape}.")
     numbers = check_indices(tokens.layers, None, what="layer").tolist()
     slices = sentence_slices(tokens, splits=path.suffix == ".hdf5")
-    if np.asarray(tokens.X).dtype.newbyteorder("=").name not in DTYPES:
+    if native_name(np.asarray(tokens.X).dtype) not in DTYPES:
         raise TypeError(f"X must be of dtype {', '.join(DTYPES)}, got {tokens.X.dtype}.")
     check_values(tokens, slices, dtype)
     targets: dict[Path, tuple[int, ...]] = {path: tuple(numbers)}

@@ -293,7 +293,7 @@ def _membership(definition: Any, name: str) -> Callable[[str], bool]:
 
 
 def _is_pattern(definition: Any) -> bool:
-    """Return whether this is a compiled expression for strings, of ``re`` or of the package regex."""
+    """Return whether this is a compiled expression for str, of ``re`` or of the package regex."""
     return isinstance(getattr(definition, "pattern", None), str) and hasattr(
         definition, "fullmatch"
     )
