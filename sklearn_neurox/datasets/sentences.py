@@ -145,7 +145,8 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
         If the labels are not in lists (a set has no order), or labels of different kinds are mixed,
         some of which NumPy would convert.
     ValueError
-        If a sentence does not have as many labels as words.
+        If a sentence does not have as many labels as words, a number is NaN or infinite, or NumPy
+        would change a label.
     """
     if isinstance(labels, str) or not _is_list(labels):
         raise TypeError(f"Expected a list of labels for each sentence, got {_describe(labels)}.")
@@ -162,8 +163,24 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
                 f"{' '.join(words)[:80]!r}."
             )
     cells = LabelCells([tag for tags in labels for tag in tags], [len(tags) for tags in labels])
-    cells.check_kind()
-    return np.array(cells.values)
+    if cells.check_kind() == "number":
+        cells.check_finite()
+    return _to_array(cells)
+
+
+def _to_array(cells: LabelCells) -> NDArray:
+    """Convert labels to an array, and check that NumPy does not change any of them.
+
+    NumPy removes NUL characters from the ends of strings, and rounds large integers.
+    """
+    array = np.array(cells.values)
+    for i, (label, converted) in enumerate(zip(cells.values, array.tolist(), strict=True)):
+        if label != converted:
+            raise ValueError(
+                f"{cells.place(i)}: the label {label!r:.60} cannot be stored in an array, which "
+                f"would change it to {converted!r:.60}."
+            )
+    return array
 
 
 def _is_list(values: Any) -> bool:

@@ -262,10 +262,12 @@ def test_a_corpus_is_joined_with_its_own_file(tmp_path, tokens, random):
     )  # fmt: skip
     path = tmp_path / "acts.json"
     write_activations(path, file, overwrite=True)
+    labels = [[word.replace("\0", "N") for word in line] for line in corpus]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        joined = read_activations(path, sentences=corpus, labels=corpus, dtype="float64")
-    assert joined.words.tolist() == joined.y.tolist() == tokens.words.tolist()
+        joined = read_activations(path, sentences=corpus, labels=labels, dtype="float64")
+    assert joined.words.tolist() == tokens.words.tolist()
+    assert joined.y.tolist() == [label for line in labels for label in line]
 
 
 def check_activations(path):
