@@ -229,9 +229,6 @@ class TestStore:
     @pytest.mark.parametrize(
         ("model", "options", "message"),
         [
-            (None, ["--layers", "1_0"], "--layers must be 'all' or numbers such as 0,3,6, got"),
-            (None, ["--layers", "٣"], "--layers must be 'all' or numbers such as 0,3,6, got"),
-            (None, ["--layers", "1" * 5000], "--layers must be 'all' or numbers such as 0,3,6"),
             (None, ["--layers", "x"], "--layers must be 'all' or numbers such as 0,3,6, got 'x'."),
             (None, ["--layers", "2,1"], "layers must be in ascending order, got [2, 1]."),
             (None, ["--batch-tokens", "0"], "'batch_tokens' parameter"),

@@ -167,8 +167,8 @@ def open_hdf5(path: Path) -> Iterator[Hdf5File]:
         raise ValueError(f"{path} must be a regular file, which can be read in any order.")
     path.open("rb").close()  # raises PermissionError
     limits = [
-        _SECONDS + status.st_size * _SECONDS_PER_BYTE,
-        _MEMORY + status.st_size * _MEMORY_PER_BYTE,
+        str(_SECONDS + status.st_size * _SECONDS_PER_BYTE),
+        str(_MEMORY + status.st_size * _MEMORY_PER_BYTE),
     ]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -180,7 +180,7 @@ def open_hdf5(path: Path) -> Iterator[Hdf5File]:
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             # -P: modules of the package must not hide those of the standard library
-            [sys.executable, "-P", _hdf5_process.__file__, path.resolve(), *map(str, limits)],
+            [sys.executable, "-P", "-W", "ignore", _hdf5_process.__file__, path.resolve(), *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -84,7 +84,7 @@ def _hdf5_keys(file: Hdf5File) -> dict[str, str]:
             f"{path} does not contain {_INDEX}, {_NOT_NEUROX} ({type(error).__name__}: {error})"
         ) from error
     for name in keys:
-        if not re.fullmatch("0|[1-9][0-9]{0,17}", name, re.ASCII):
+        if not re.fullmatch("0|[1-9][0-9]{0,18}", name) or not _is_number(int(name)):
             raise ValueError(f"{path}, {_INDEX}: expected numbers, got {name!r:.60}.")
     if len(keys) < len(index):
         raise ValueError(f"{path}, {_INDEX}: two sentences have the same number.")

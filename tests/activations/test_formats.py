@@ -198,6 +198,13 @@ def test_equal_sentences_and_those_that_look_like_copies(tmp_path, ending, seed)
     assert_same(read_activations(tmp_path / f"acts.{ending}"), tokens)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_largest_number_of_a_sentence(tmp_path, ending):
+    tokens = tokens_of([["a"], ["b"]], numbers=[10**18, 2**63 - 1])
+    write_activations(tmp_path / f"acts.{ending}", tokens)
+    assert_same(read_activations(tmp_path / f"acts.{ending}"), tokens)
+
+
 def test_the_keys_are_those_of_neurox(tmp_path):
     corpus = [["a"], ["a"], ["a", "(Occurrence", "2)"], ["a"], ["b"]]
     write_activations(tmp_path / "acts.hdf5", tokens_of(corpus))
@@ -397,6 +404,7 @@ def test_a_cut_json_file(tmp_path):
         ({"a b": 1e999}, "expected numbers, got 'inf'"),
         ('{"a b": 1e999}', "does not contain sentence_to_index.*1e999 exceeds the range"),
         ({"a b": True}, "expected numbers, got 'True'"),
+        ({"a b": 2**63}, "expected numbers, got '9223372036854775808'"),
         ({"a b": "1" * 5000}, "expected numbers, got '1111"),
         ({"a b (Occurrence 2)": "0"}, "4 words, but 2 rows"),  # of which there is no first
     ],

@@ -203,7 +203,7 @@ def activations(draw, tokens):
     X = np.nan_to_num(np.frombuffer(bits, dtype).reshape(shape), copy=True)
     numbers = draw(
         st.lists(
-            st.one_of(st.integers(0, 9), st.integers(0, 10**18 - 1)),
+            st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1)),
             min_size=len(corpus), max_size=len(corpus), unique=True,
         )
     )  # fmt: skip
