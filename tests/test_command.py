@@ -215,6 +215,17 @@ class TestStore:
         assert main([*command, "--out", str(tmp_path / "store")]) == 0
         assert snx.TokenActivations.load(tmp_path / "store").y.tolist() == ["NOUN"]
 
+    @pytest.mark.parametrize("name", ["corpus.CONLLU", "corpus.conll", "corpus.Conll"])
+    def test_other_spellings_of_conllu(self, tiny_bert_path, tmp_path, capsys, name):
+        line = "1\tdogs\tdog\tNOUN\tNNS\t_\t0\troot\t_\t_\n\n"
+        (tmp_path / name).write_text(line, encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / name)]
+        assert main([*command, "--out", str(tmp_path / "store"), "--column", "xpos"]) == 0
+        assert snx.TokenActivations.load(tmp_path / "store").y.tolist() == ["NNS"]
+        (tmp_path / name).write_text("dogs NNS B-NP O\n")  # CoNLL-2003
+        assert main([*command, "--out", str(tmp_path / "other")]) == 1
+        assert f"{name}, line 1: expected 10 columns separated by tabs" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("model", "options", "message"),
         [

@@ -32,7 +32,8 @@ def demo(args: Namespace) -> None:
 
 def extract(args: Namespace) -> None:
     """Extract the activations of a corpus into a store."""
-    is_conllu = args.corpus.endswith(".conllu")
+    # .conll is also the suffix of other formats, for which the reader raises an error.
+    is_conllu = Path(args.corpus).suffix.lower() in {".conllu", ".conll"}
     if is_conllu and args.labels:
         raise ValueError(
             "--labels cannot be used with a .conllu file, which contains its labels. Use --column "

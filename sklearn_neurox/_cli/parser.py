@@ -139,8 +139,8 @@ def _add_input_and_output(command: argparse.ArgumentParser) -> None:
     add(
         "corpus",
         metavar="CORPUS",
-        help="a .conllu file, or a text file with one sentence per line and words separated by "
-        "spaces",
+        help="a CoNLL-U file (.conllu, .conll), or a text file with one sentence per line and "
+        "words separated by spaces",
     )
     add("--out", metavar="STORE", required=True, help="folder for the activations")
     add("--labels", metavar="FILE", help="labels of a text file, in the same layout as its words")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._json import load_json
 from .._optional import import_optional
-from .dtypes import DTYPES
+from ._hdf5_reading import Hdf5File
+from .dtypes import DTYPES, native_name
 
 _INDEX = "sentence_to_index"
+_NOT_NEUROX = (
+    "a JSON object in a dataset of one string. It was not written by NeuroX, or writing it was "
+    "interrupted."
+)
 
 
 class FileSentence(NamedTuple):
@@ -31,22 +37,11 @@ class FileSentence(NamedTuple):
 # `sentence_to_index`, a JSON object that maps the texts of the sentences to these numbers.
 
 
-@contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
-    """Open an .hdf5 file, and raise a ValueError if it is damaged."""
-    h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
-    path.open("rb").close()  # raises FileNotFoundError if the file is missing
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError, KeyError) as error:  # raised by h5py for a damaged file
-        raise ValueError(f"{path} is truncated, damaged or not an HDF5 file: {error}.") from error
-
-
-def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
+def read_hdf5(file: Hdf5File) -> list[FileSentence]:
     """Read the sentences of an open .hdf5 file, leaving their values on disk."""
-    keys = _hdf5_keys(file, path)
-    unnamed = set(file) - {_INDEX, *keys}
+    path = file.path
+    keys = _hdf5_keys(file)
+    unnamed = set(file.members) - {_INDEX, *keys}
     if unnamed:
         raise ValueError(
             f"{path}: {_INDEX} does not contain a sentence for the datasets {sorted(unnamed)[:3]}."
@@ -54,39 +49,43 @@ def read_hdf5(file: Any, path: Path) -> list[FileSentence]:
     texts, sentences = set(keys.values()), []
     for name, key in keys.items():
         place = f"{path}, sentence {name} ({key[:80]!r})"
-        values: Any = file.get(name)
-        shape: Any = getattr(values, "shape", None) or ()
-        if len(shape) not in {2, 3} or values.dtype.newbyteorder("=").name not in DTYPES:
+        values = file.dataset(name)
+        if values is None or values.ndim not in {2, 3} or native_name(values.dtype) not in DTYPES:
+            found = file.members.get(name, {}).get("text")
             raise ValueError(
                 f"{place}: expected a dataset {name!r} of floats of shape (n_layers, n_words, "
-                f"width) or (n_words, width), got {values}."
+                f"width) or (n_words, width), got {found}."
             )
-        numbers = range(shape[0] if len(shape) == 3 else 1)
+        n_layers = values.shape[0] if values.ndim == 3 else 1
         # write_activations stores the numbers of the layers; NeuroX does not.
-        layers = tuple(np.ravel(file.attrs.get("layers", numbers)).tolist())
-        if len(set(layers)) != len(numbers) or set(map(type, layers)) != {int}:
+        layers = tuple(range(n_layers) if file.layers is None else file.layers)
+        if len(set(layers)) != n_layers or not all(map(_is_number, layers)):
             raise ValueError(
-                f"{place}: got {len(numbers)} layers, but the attribute 'layers' is {layers}."
+                f"{place}: got {n_layers} layers, but the attribute 'layers' is {layers}."
             )
-        words = _split_key(key, shape[-2], texts, place)
+        _check_width(values.shape[-1], place)
+        words = _split_key(key, values.shape[-2], texts, place)
         sentences.append(FileSentence(int(name), words, layers, values))
     return sentences
 
 
-def _hdf5_keys(file: Any, path: Path) -> dict[str, str]:
+def _hdf5_keys(file: Hdf5File) -> dict[str, str]:
     """Return a dict from the names of the datasets to the texts of their sentences."""
+    path = file.path
+    stored = file.dataset(_INDEX)
+    if stored is None or stored.dtype.kind not in "OS" or math.prod(stored.shape) != 1:
+        raise ValueError(f"{path} does not contain {_INDEX}, {_NOT_NEUROX}")
+    text = bytes(file.ask(_INDEX))
     try:
-        (text,) = np.ravel(file[_INDEX][()])
-        index = json.loads(text)
+        index = load_json(text)
         keys = {str(name): key for key, name in index.items()}
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{path} does not contain {_INDEX}, a JSON object in a dataset of one string. It was "
-            "not written by NeuroX, or writing it was interrupted."
+            f"{path} does not contain {_INDEX}, {_NOT_NEUROX} ({type(error).__name__}: {error})"
         ) from error
     for name in keys:
-        if not re.fullmatch("0|[1-9][0-9]{0,17}", name, re.ASCII):
-            raise ValueError(f"{path}, {_INDEX}: expected numbers, got {name!r}.")
+        if not re.fullmatch("0|[1-9][0-9]{0,18}", name) or not _is_number(int(name)):
+            raise ValueError(f"{path}, {_INDEX}: expected numbers, got {name!r:.60}.")
     if len(keys) < len(index):
         raise ValueError(f"{path}, {_INDEX}: two sentences have the same number.")
     return keys
@@ -137,7 +136,7 @@ def read_json(path: Path) -> Iterator[FileSentence]:
     with path.open("rb") as file:
         for row, line in enumerate(file, start=1):
             try:
-                yield _json_sentence(json.loads(line.decode()))
+                yield _json_sentence(load_json(line))
             except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
                 raise ValueError(
                     f"{path}, line {row} is truncated, damaged or not written by NeuroX "
@@ -147,25 +146,41 @@ def read_json(path: Path) -> Iterator[FileSentence]:
 
 def _json_sentence(content: Any) -> FileSentence:
     number, features = content["linex_index"], content["features"]
-    if type(number) is not int or not 0 <= number < 2**63 or not features:
-        raise ValueError(f"expected a number and words, got linex_index {number!r}, {features!r}")
+    if not _is_number(number) or not isinstance(features, list) or not features:
+        raise ValueError(
+            f"expected a number and words, got linex_index {number!r:.60}, {features!r:.60}"
+        )
     words, values, first = [], [], None
     for word in features:
         layers = tuple(layer["index"] for layer in word["layers"])
         if len(set(layers)) < len(layers) or layers != (first := first or layers):
             raise ValueError(
-                f"the layers of {word['token']!r} are {layers}, but those of the first word are "
-                f"{first}"
+                f"the layers of {word['token']!r:.60} are {layers}, but those of the first word "
+                f"are {first}"
             )
         rows = [layer["values"] for layer in word["layers"]]
         if not {type(value) for row in rows for value in row} <= {float, int}:
-            raise ValueError(f"the values of {word['token']!r} are not all numbers")
+            raise ValueError(f"the values of {word['token']!r:.60} are not all numbers")
         words.append(word["token"])
         values.append(rows)
     array = np.array(values, dtype=np.float64).swapaxes(0, 1)
-    if array.ndim != 3 or {*map(type, words)} != {str} or {*map(type, first or ("",))} != {int}:
-        raise ValueError("expected strings as token, integers as index, lists as values")
-    return FileSentence(number, words, layers, array)
+    if array.ndim != 3 or {*map(type, words)} != {str} or not all(map(_is_number, first or [""])):
+        raise ValueError(
+            "expected strings as token, non-negative integers as index, lists as values, got the "
+            f"layers {first}"
+        )
+    _check_width(array.shape[-1], "the sentence")
+    return FileSentence(number, words, first or (), array)
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a valid number of a sentence or layer."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _check_width(width: int, place: str) -> None:
+    if not width:
+        raise ValueError(f"{place}: expected at least one value for each word and layer, got none.")
 
 
 def write_json(path: Path, sentences: Iterator[FileSentence]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ._neurox_files import FileSentence, open_hdf5, read_hdf5, read_json
+from ._hdf5_reading import open_hdf5
+from ._neurox_files import FileSentence, read_hdf5, read_json
 from .tokens import TokenActivations, pack_sentences
 
 
@@ -35,10 +36,10 @@ def read_file(
             "read them."
         )
     with ExitStack() as stack:
-        if path.suffix == ".hdf5":
-            sentences = read_hdf5(stack.enter_context(open_hdf5(path)), path)
-        else:
+        if path.suffix.lower() == ".json":
             sentences, dtype = list(read_json(path)), dtype or "float32"
+        else:
+            sentences = read_hdf5(stack.enter_context(open_hdf5(path)))
         if not sentences:
             raise ValueError(f"{path} does not contain any sentences.")
         sentences.sort(key=lambda s: s.number)
@@ -120,7 +121,7 @@ def layer_path(path: Path, layer: int) -> Path:
 
 def layer_files(path: Path) -> dict[int, Path]:
     """Find the files of single layers, keyed by the numbers in their names."""
-    pattern = re.compile(re.escape(path.stem) + "-layer([0-9]+)" + re.escape(path.suffix))
+    pattern = re.compile(re.escape(path.stem) + "-layer(0|[1-9][0-9]*)" + re.escape(path.suffix))
     names = os.listdir(path.parent) if path.parent.is_dir() else []
     layers = sorted(int(match[1]) for match in map(pattern.fullmatch, names) if match)
     return {layer: layer_path(path, layer) for layer in layers}

@@ -8,6 +8,11 @@ from numpy.typing import DTypeLike
 DTYPES = ("float16", "float32", "float64")
 
 
+def native_name(dtype: np.dtype) -> str:
+    """Return the name of a dtype in native byte order."""
+    return dtype.newbyteorder("=").name
+
+
 def check_dtype(dtype: DTypeLike) -> str:
     """Return the name of a dtype, one of `DTYPES`.
 

@@ -6,16 +6,19 @@ import os
 from collections.abc import Collection, Sequence
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._files import replacing
 from .._indices import check_indices
+from ..datasets.sentences import Sentence
+from ._corpus_joining import check_pair, join_corpus
 from ._neurox_files import write_hdf5, write_json
 from ._neurox_reading import layer_files, layer_path, read_file, read_layer_files
 from ._neurox_writing import check_values, sentence_slices, sentences_of
-from .dtypes import DTYPES
+from .dtypes import DTYPES, native_name
 from .tokens import TokenActivations
 
 _REFUSED = {
@@ -28,6 +31,8 @@ _REFUSED = {
 @validate_params(
     {
         "path": [str, os.PathLike],
+        "sentences": "no_validation",
+        "labels": "no_validation",
         "layers": [StrOptions({"all"}), "array-like"],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions(set(DTYPES)), None],
@@ -38,22 +43,32 @@ _REFUSED = {
 def read_activations(
     path: str | os.PathLike[str],
     *,
+    sentences: Sequence[Sentence] | None = None,
+    labels: Sequence[Sequence[Any]] | None = None,
     layers: str | Sequence[int] = "all",
     n_layers: int | None = None,
     dtype: str | None = None,
     decompose_layers: bool = False,
 ) -> TokenActivations:
-    """Read activations from a NeuroX file.
+    """Read activations from a NeuroX file, and join them with their corpus.
 
-    Sentences are sorted by their numbers in the file, which become `sentence_ids`. An .hdf5 file
-    contains texts rather than words: they are split on single spaces, and the suffix that
-    distinguishes repeated texts, as in ``"so it goes (Occurrence 2)"``, is removed. These files
-    have no labels. Values are not changed, and may be NaN or infinite.
+    Sentences are sorted by their numbers in the file, which become `sentence_ids`. The words of a
+    file are tokens of the tokenizer, such as ``"some##thing"`` or ``""``, which `sentences`
+    replaces by the words of the corpus. An .hdf5 file contains texts rather than words: they are
+    split on single spaces, and the suffix that distinguishes repeated texts, as in ``"so it goes
+    (Occurrence 2)"``, is removed. Values are not changed, and may be NaN or infinite.
 
     Parameters
     ----------
     path : str or path-like
-        A file with the suffix ``.hdf5`` or ``.json``.
+        A file with the suffix ``.hdf5``, ``.h5`` or ``.json``, in upper or lower case.
+    sentences : sequence of str, or of sequences of str, default=None
+        The corpus from which the file was extracted: the words of each sentence, or a string to
+        split on single spaces. Sentence 0 of the file must be the first one, and so on. Words are
+        compared without accents, case and the marks of tokenizers. If None, use the words of the
+        file.
+    labels : sequence of sequences, default=None
+        A label for each word of each sentence.
     layers : "all" or list of int, default="all"
         Numbers of the layers to read, in this order. NeuroX numbers the layers of a file from 0,
         regardless of which layers of the model they are.
@@ -72,15 +87,17 @@ def read_activations(
     Returns
     -------
     TokenActivations
-        X of shape (n_words, n_layers * width), without labels.
+        X of shape (n_words, n_layers * width), with `labels` as y.
 
     Raises
     ------
     ValueError
-        If the suffix is unknown or a parameter is out of range; if the file is truncated, has
-        another format, or contains no sentences; if a sentence does not have one row per word, or
-        differs from the first one in layers or dtype; or if a finite value exceeds the range of
-        `dtype`. The message names the file and the sentence or line.
+        If the suffix is unknown or a parameter is out of range; if the file is truncated, damaged,
+        has another format, contains no sentences, or refers to other files; if a sentence does not
+        have one row per word, or differs from the first one in layers or dtype; if a finite value
+        exceeds the range of `dtype`; if the file does not contain exactly the sentences of the
+        corpus; or if the activations do not fit in memory. The message names the file and the
+        sentence or line.
     TypeError
         If a parameter is of the wrong type.
     FileNotFoundError
@@ -88,10 +105,19 @@ def read_activations(
     ImportError
         If the file is .hdf5 and h5py is not installed.
 
+    Warns
+    -----
+    UserWarning
+        If rows are all zero, which NeuroX writes for words without tokens; or if `sentences` is
+        None and the file contains words that are not words of a corpus.
+
     Notes
     -----
-    A .json file that was truncated at the end of a line cannot be distinguished from a complete
-    one.
+    A .json file that was truncated at the end of a line can be distinguished from a complete one
+    only by `sentences` or `labels`.
+
+    An .hdf5 file is read in a process of its own, because a damaged file can crash the HDF5
+    library. Files with external links, external values or virtual datasets are refused.
 
     Examples
     --------
@@ -103,23 +129,33 @@ def read_activations(
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "activations.json"
     ...     _ = path.write_text(line)
-    ...     read_activations(path).X
-    array([[ 0.5,  1. ,  2. , -1.5]], dtype=float32)
+    ...     tokens = read_activations(path, sentences=["Hello"], labels=[["INTJ"]])
+    >>> tokens.X, tokens.y
+    (array([[ 0.5,  1. ,  2. , -1.5]], dtype=float32), array(['INTJ'], dtype='<U4'))
     """
-    path = _check_path(path)
+    path = _check_path(path, {".hdf5", ".h5", ".json"}, Path(path).suffix.lower())
+    corpus, y = check_pair(sentences, labels)
     wanted = None
     if not isinstance(layers, str):
         wanted = tuple(check_indices(layers, None, what="layer").tolist())
         if not wanted:
             raise ValueError("layers is empty: expected at least one layer.")
-    if not decompose_layers:
-        return read_file(path, wanted, n_layers, dtype)
-    if n_layers is not None:
+    if decompose_layers and n_layers is not None:
         raise ValueError(
             "n_layers must be None if decompose_layers=True, because each file contains one "
             f"layer, got {n_layers}."
         )
-    return read_layer_files(path, wanted, dtype)
+    try:
+        if decompose_layers:
+            tokens = read_layer_files(path, wanted, dtype)
+        else:
+            tokens = read_file(path, wanted, n_layers, dtype)
+    except MemoryError as error:
+        raise ValueError(
+            f"{path}: the activations do not fit in memory ({error}). Pass fewer layers or a "
+            "narrower dtype, or write the layers to separate files."
+        ) from error
+    return join_corpus(tokens, path, corpus, y, labels)
 
 
 @validate_params(
@@ -188,20 +224,21 @@ def write_activations(
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> from sklearn_neurox import TokenActivations, read_activations, write_activations
-    >>> tokens = TokenActivations.from_sentences([np.eye(2)], ["to be"], layers=(4, 8))
+    >>> X = np.array([[0.0, 1.0], [2.0, 4.0]])
+    >>> tokens = TokenActivations.from_sentences([X], ["to be"], layers=(4, 8))
     >>> with TemporaryDirectory() as folder:
     ...     write_activations(Path(folder) / "activations.json", tokens)
     ...     read_activations(Path(folder) / "activations.json", layers=[8], dtype="float64").X
-    array([[0.],
-           [1.]])
+    array([[1.],
+           [4.]])
     """
-    path = _check_path(path)
+    path = _check_path(path, {".hdf5", ".json"}, Path(path).suffix)
     if not isinstance(tokens, TokenActivations):
         shape = f" of shape {tokens.shape}" if hasattr(tokens, "shape") else ""
         raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}{shape}.")
     numbers = check_indices(tokens.layers, None, what="layer").tolist()
     slices = sentence_slices(tokens, splits=path.suffix == ".hdf5")
-    if np.asarray(tokens.X).dtype.newbyteorder("=").name not in DTYPES:
+    if native_name(np.asarray(tokens.X).dtype) not in DTYPES:
         raise TypeError(f"X must be of dtype {', '.join(DTYPES)}, got {tokens.X.dtype}.")
     check_values(tokens, slices, dtype)
     targets: dict[Path, tuple[int, ...]] = {path: tuple(numbers)}
@@ -214,12 +251,13 @@ def write_activations(
             write(file, sentences_of(tokens, slices, layers, dtype))
 
 
-def _check_path(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if path.suffix not in {".hdf5", ".json"}:
-        why = _REFUSED.get(path.suffix, f"The suffix {path.suffix!r} is unknown")
+def _check_path(path: str | os.PathLike[str], suffixes: set[str], suffix: str) -> Path:
+    if suffix not in suffixes:
+        why = _REFUSED.get(suffix, f"The suffix {suffix!r} is unknown")
+        if suffix.lower() in {".hdf5", ".h5", ".json"}:
+            why = f"NeuroX cannot read a file with the suffix {suffix!r}"
         raise ValueError(f"{path}: expected a file with the suffix .hdf5 or .json. {why}.")
-    return path
+    return Path(path)
 
 
 def _check_targets(path: Path, targets: Collection[Path], overwrite: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from .corpora import iter_conllu
+from ._conllu import iter_conllu
 
 
 @validate_params(

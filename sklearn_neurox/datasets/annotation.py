@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._labels import KINDS, kind_of
 from ._label_cells import LabelCells, flatten_labels
-from .sentences import Sentence, check_corpus
+from .sentences import Sentence, check_corpus, find_fault
 
 Label: TypeAlias = str | bool | float
 Definition: TypeAlias = Collection[str] | re.Pattern[str]
@@ -19,7 +19,7 @@ Definition: TypeAlias = Collection[str] | re.Pattern[str]
 # Number of labels listed in an error message, to help find typos.
 _N_LABELS_SHOWN = 20
 # Python's float also accepts "1_000", "infinity" and " 1 ", which are not numbers in a label file.
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def annotate(
@@ -40,7 +40,8 @@ def annotate(
         :class:`~sklearn_neurox.ActivationExtractor`.
     by : set of str, re.Pattern, callable or mapping
         - A set of words: the label is True for a word in the set.
-        - A compiled regular expression: the label is True for a word that matches as a whole.
+        - A compiled regular expression, of ``re`` or of the package regex: the label is True for a
+          word that matches as a whole.
         - A callable: the label is what it returns for the word, a string, a boolean or a number.
           It is called for every word, in the order of the corpus.
         - A mapping from labels to sets or regular expressions: the label is the key of the one
@@ -63,7 +64,9 @@ def annotate(
         If a sentence or word is empty, a word contains white space, a set is empty or contains a
         word that no corpus can contain, two labels of a mapping match the same word, no label
         matches a word and there is no default, `default` is a label of the mapping or is passed
-        without a mapping, or a number is NaN or infinite.
+        without a mapping, or a number is NaN or infinite. Also if a set or expression matches no
+        word of the corpus, or every word: the labels of a part of a corpus, such as a test set, are
+        a part of the labels of the whole corpus.
 
     See Also
     --------
@@ -87,8 +90,35 @@ def annotate(
         [label(word, f"Sentence {i}, word {j} ({word!r})") for j, word in enumerate(words)]
         for i, words in enumerate(corpus)
     ]
-    _check(flatten_labels(labels))
+    cells = flatten_labels(labels)
+    _check(cells)
+    if not callable(by):
+        _check_matches(set(cells.values), by, len(cells.values))
     return labels
+
+
+def _check_matches(found: set[Any], by: Any, n_words: int) -> None:
+    """Check that definitions match some words, but not all, because of which labels are useless."""
+    advice = "Words are compared exactly, including case."
+    if not isinstance(by, Mapping):
+        if len(found) == 1:
+            which = "every one" if found == {True} else "none"
+            raise ValueError(
+                f"by={by!r:.60} matches {which} of the {n_words} words, so that all have the same "
+                f"label. {advice}"
+            )
+        return
+    unused = [label for label in by if label not in found]
+    if unused:
+        raise ValueError(
+            f"by[{unused[0]!r}] matches none of the {n_words} words. Leave out the label, or "
+            f"correct it. {advice}"
+        )
+    if len(found) == 1:
+        raise ValueError(
+            f"by[{next(iter(found))!r}] matches every one of the {n_words} words, so that all have "
+            "the same label."
+        )
 
 
 def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Label]) -> Any:
@@ -111,8 +141,8 @@ def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Lab
     TypeError
         If the labels, including `positive`, are not all strings, all numbers or all booleans.
     ValueError
-        If a positive label does not occur, there are no labels, an array does not have one
-        dimension, or a number is NaN or infinite.
+        If a positive label does not occur, all labels are positive, there are no labels, an array
+        does not have one dimension, or a number is NaN or infinite.
 
     Examples
     --------
@@ -133,6 +163,11 @@ def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Lab
         raise ValueError(
             f"positive contains {' and '.join(map(repr, sorted(missing)))}, but no word has this "
             f"label. The labels are {shown}{more}."
+        )
+    if occurring == chosen:
+        raise ValueError(
+            f"positive contains every label, {', '.join(map(repr, sorted(occurring)))}, so that "
+            "all words would have the label True."
         )
     return cells.nest([label in chosen for label in cells.values])
 
@@ -195,7 +230,7 @@ def _number(value: object, index: int, cells: LabelCells) -> float:
     number = float(value) if _NUMBER.fullmatch(value) else math.nan
     if not math.isfinite(number):
         raise ValueError(
-            f"{cells.place(index)}: expected a finite number such as '0.5', got {value!r}."
+            f"{cells.place(index)}: expected a finite number such as '0.5', got {value!r:.60}."
         )
     return number
 
@@ -242,7 +277,7 @@ def _chooser(by: Mapping[Label, Any], default: Label | None) -> Callable[[str, s
 
 
 def _membership(definition: Any, name: str) -> Callable[[str], bool]:
-    if isinstance(definition, re.Pattern) and isinstance(definition.pattern, str):
+    if _is_pattern(definition):
         return lambda word: definition.fullmatch(word) is not None
     if isinstance(definition, str):
         raise TypeError(
@@ -257,6 +292,13 @@ def _membership(definition: Any, name: str) -> Callable[[str], bool]:
     return _check_word_set(definition, name).__contains__
 
 
+def _is_pattern(definition: Any) -> bool:
+    """Return whether this is a compiled expression for str, of ``re`` or of the package regex."""
+    return isinstance(getattr(definition, "pattern", None), str) and hasattr(
+        definition, "fullmatch"
+    )
+
+
 def _check_word_set(words: Collection[Any], name: str) -> frozenset[str]:
     if not len(words):
         raise ValueError(f"{name} is an empty set: expected at least one word.")
@@ -265,9 +307,8 @@ def _check_word_set(words: Collection[Any], name: str) -> frozenset[str]:
             raise TypeError(
                 f"{name}: expected a set of strings, got {type(word).__name__} {word!r:.60}."
             )
-        if word.split() != [word]:
+        if fault := find_fault(word):
             raise ValueError(
-                f"{name}: expected words without white space, like all words of a corpus, got "
-                f"{word!r}."
+                f"{name}: expected words without {fault}, like all words of a corpus, got {word!r}."
             )
     return frozenset(words)

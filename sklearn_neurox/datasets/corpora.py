@@ -2,105 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from itertools import zip_longest
 from os import PathLike
-from pathlib import Path
-from typing import NamedTuple
 
-CONLLU_COLUMNS = (
-    "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
-)  # fmt: skip
+from ._conllu import CONLLU_COLUMNS, iter_conllu
+from ._text_files import read_lines
 
 # Number of errors in a file that an error message lists.
 _N_FAULTS_SHOWN = 5
-
-
-class ConlluSentence(NamedTuple):
-    """A sentence of a CoNLL-U file: its ``# key = value`` comments and the columns of its words."""
-
-    comments: dict[str, str]
-    rows: list[dict[str, str]]
-
-
-def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:
-    """Read a CoNLL-U file sentence by sentence.
-
-    Only syntactic words have rows: in Universal Dependencies, the ranges of multi-word tokens (id
-    1-2) and empty nodes (id 1.1) are not words.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A UTF-8 file.
-
-    Yields
-    ------
-    ConlluSentence
-
-    Raises
-    ------
-    ValueError
-        If the file is not valid UTF-8, a line does not have ten columns, an id or a form is
-        missing, or the words of a sentence are not numbered 1, 2, 3, ... The message contains the
-        line number.
-    """
-    comments: dict[str, str] = {}
-    rows: list[dict[str, str]] = []
-    for number, line in enumerate(_lines(path), start=1):
-        if line.startswith("#"):
-            key, _, value = line[1:].partition("=")
-            comments[key.strip()] = value.strip()
-        elif line:
-            row = _parse_row(line, f"{path}, line {number}")
-            if row["id"].isdigit():
-                if int(row["id"]) != len(rows) + 1:
-                    raise ValueError(
-                        f"{path}, line {number}: expected word {len(rows) + 1} of the sentence, "
-                        f"got id {row['id']}. Sentences must be separated by an empty line."
-                    )
-                rows.append(row)
-        else:
-            if rows:
-                yield ConlluSentence(comments, rows)
-            comments, rows = {}, []
-    if rows:
-        yield ConlluSentence(comments, rows)
-
-
-def _lines(path: str | PathLike) -> Iterator[str]:
-    """Yield the lines of a file without line endings and without the byte-order mark.
-
-    Only LF and CRLF end a line. ``str.splitlines`` would also split at U+2028, U+0085 and others.
-    """
-    content = Path(path).read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = content[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}, line {number}: the line is not valid UTF-8 ({error.reason})."
-        ) from error
-    for line in text.split("\n"):
-        yield line.removesuffix("\r")
-
-
-def _parse_row(line: str, place: str) -> dict[str, str]:
-    columns = line.split("\t")
-    if len(columns) != len(CONLLU_COLUMNS):
-        raise ValueError(
-            f"{place}: expected {len(CONLLU_COLUMNS)} columns separated by tabs, got "
-            f"{len(columns)}: {line[:60]!r}."
-        )
-    row = dict(zip(CONLLU_COLUMNS, columns, strict=True))
-    if not re.fullmatch(r"[0-9]+([-.][0-9]+)?", row["id"]):
-        raise ValueError(
-            f"{place}: expected an id such as 3, 3-4 or 3.1 in the first column, got {row['id']!r}."
-        )
-    if not row["form"]:
-        raise ValueError(f"{place}: the second column, the word, is empty.")
-    return row
 
 
 def read_conllu(
@@ -129,8 +38,9 @@ def read_conllu(
     Raises
     ------
     ValueError
-        If `column` is unknown, the file is not valid UTF-8, a line does not follow the format (the
-        message contains its number), or there are no sentences.
+        If `column` is unknown, the file is not valid UTF-8, a line does not follow the format (for
+        example, a column is empty, or words are missing), or there are no sentences. The message
+        contains the number of the line and the name of the column.
 
     Examples
     --------
@@ -155,7 +65,7 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
     ----------
     path : str or path-like
         A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
-        end a line.
+        end a line. Spaces at the end of a line and blank lines at the end of the file are ignored.
 
     Returns
     -------
@@ -165,8 +75,8 @@ def read_sentences(path: str | PathLike) -> list[list[str]]:
     Raises
     ------
     ValueError
-        If the file is not valid UTF-8 or is empty, or a line is empty, has a leading, trailing or
-        double space, or has other white space (a tab, a no-break space) within a word. The message
+        If the file is not valid UTF-8 or is empty, or a line is empty, has a leading or double
+        space, or has other white space (a tab, a no-break space) within a word. The message
         contains the line numbers.
 
     See Also
@@ -208,7 +118,7 @@ def read_parallel(
     ----------
     source : str or path-like
         A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
-        end a line.
+        end a line. Spaces at the end of a line and blank lines at the end of the file are ignored.
     labels : str or path-like
         A file of the same format, with as many labels in each line as `source` has words.
 
@@ -223,9 +133,9 @@ def read_parallel(
     ------
     ValueError
         If the files differ in the number of lines, or a line in the number of words and labels; if
-        a file is not valid UTF-8 or is empty; or if a line is empty, has a leading, trailing or
-        double space, or has other white space (a tab, a no-break space) within a word or label. The
-        message lists up to five errors with their line numbers, and the total number of errors.
+        a file is not valid UTF-8 or is empty; or if a line is empty, has a leading or double space,
+        or has other white space (a tab, a no-break space) within a word or label. The message lists
+        up to five errors with their line numbers, and the total number of errors.
 
     See Also
     --------
@@ -259,7 +169,7 @@ def read_labeled_sentences(
     ----------
     source : str or path-like
         A UTF-8 file with one sentence per line and single spaces between words. Only LF and CRLF
-        end a line.
+        end a line. Spaces at the end of a line and blank lines at the end of the file are ignored.
     labels : str or path-like
         A UTF-8 file with one label per line, without white space.
 
@@ -324,9 +234,13 @@ def _read_pair(
 
 
 def _text_lines(path: str | PathLike) -> list[str]:
-    lines = list(_lines(path))
-    if not lines[-1]:
-        lines.pop()  # the text after the last line ending is empty
+    """Return the lines of a file without spaces at their ends and blank lines at the end.
+
+    NeuroX ignores these too. No word or label is lost.
+    """
+    lines = [line.rstrip(" ") for line in read_lines(path)]
+    while lines and not lines[-1]:
+        lines.pop()
     if not lines:
         raise ValueError(f"{path} does not contain any sentences.")
     return lines
@@ -341,8 +255,6 @@ def _spacing_fault(line: str, noun: str) -> str | None:
         return "the line is empty"
     if line.startswith(" "):
         return f"a leading space: {line[:60]!r}"
-    if line.endswith(" "):
-        return f"a trailing space: {line[-60:]!r}"
     if "  " in line:
         place = line.index("  ")
         return f"two spaces in a row: {line[max(0, place - 30) : place + 30]!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
@@ -32,7 +33,7 @@ def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
         only once), or a word is not a string.
     ValueError
         If there are no sentences, a sentence does not have words, or a word is empty or contains
-        white space.
+        white space or a lone surrogate.
     """
     check_list(sentences)
     corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
@@ -94,7 +95,7 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
     TypeError
         If it is neither a string nor a list of words, or a word is not a string.
     ValueError
-        If it does not have words, or a word is empty or contains white space.
+        If it does not have words, or a word is empty or contains white space or a lone surrogate.
     """
     if not isinstance(sentence, str) and not _is_list(sentence):
         raise TypeError(
@@ -109,12 +110,20 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
                 f"Sentence {index}, word {position}: expected a string, got "
                 f"{type(word).__name__} {word!r}."
             )
-        if not word or word.split() != [word]:
+        if fault := find_fault(word):
             raise ValueError(
-                f"Sentence {index}, word {position}: expected a word without white space, got "
-                f"{word!r} in {' '.join(words)[:80]!r}."
+                f"Sentence {index}, word {position}: expected a word without {fault}, got "
+                f"{word!r} in {' '.join(map(str, words))[:80]!r}."
             )
     return words
+
+
+def find_fault(word: str) -> str | None:
+    """Describe what a word of a corpus must not contain but this string does, or return None."""
+    if word.split() != [word]:
+        return "white space"
+    # The halves of a pair of UTF-16, which are left over from a wrong conversion.
+    return "lone surrogates" if re.search("[\ud800-\udfff]", word) else None
 
 
 def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) -> NDArray:
@@ -136,7 +145,8 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
         If the labels are not in lists (a set has no order), or labels of different kinds are mixed,
         some of which NumPy would convert.
     ValueError
-        If a sentence does not have as many labels as words.
+        If a sentence does not have as many labels as words, a number is NaN or infinite, or NumPy
+        would change a label.
     """
     if isinstance(labels, str) or not _is_list(labels):
         raise TypeError(f"Expected a list of labels for each sentence, got {_describe(labels)}.")
@@ -153,8 +163,24 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
                 f"{' '.join(words)[:80]!r}."
             )
     cells = LabelCells([tag for tags in labels for tag in tags], [len(tags) for tags in labels])
-    cells.check_kind()
-    return np.array(cells.values)
+    if cells.check_kind() == "number":
+        cells.check_finite()
+    return _to_array(cells)
+
+
+def _to_array(cells: LabelCells) -> NDArray:
+    """Convert labels to an array, and check that NumPy does not change any of them.
+
+    NumPy removes NUL characters from the ends of strings, and rounds large integers.
+    """
+    array = np.array(cells.values)
+    for i, (label, converted) in enumerate(zip(cells.values, array.tolist(), strict=True)):
+        if label != converted:
+            raise ValueError(
+                f"{cells.place(i)}: the label {label!r:.60} cannot be stored in an array, which "
+                f"would change it to {converted!r:.60}."
+            )
+    return array
 
 
 def _is_list(values: Any) -> bool:

@@ -105,13 +105,14 @@ def test_json_of_neurox(tmp_path):
 
 def test_sentences_come_by_their_numbers(tmp_path):
     """Also the tenth after the second, and with gaps where sentences were left out."""
-    rows = {f"n{i}": np.full((1, 1, 1), i, "float32") for i in (10, 2, 0)}
+    rows = {f"n{i}": np.full((1, 1, 1), i + 1, "float32") for i in (10, 2, 0)}
     path = hdf5_file(tmp_path / "acts.hdf5", {"x": "10", "y": "2", "z": "0"}, **rows)
     assert read_activations(path).sentence_ids.tolist() == [0, 2, 10]
-    assert read_activations(path).X.ravel().tolist() == [0, 2, 10]
-    lines = [line(i, ("x", [[float(i)]])) for i in (10, 2, 0)]
+    assert read_activations(path).X.ravel().tolist() == [1, 3, 11]
+    lines = [line(i, ("x", [[i + 1.0]])) for i in (10, 2, 0)]
     tokens = read_activations(json_file(tmp_path / "acts.json", *lines))
-    assert tokens.X.ravel().tolist() == tokens.sentence_ids.tolist() == [0, 2, 10]
+    assert tokens.X.ravel().tolist() == [1, 3, 11]
+    assert tokens.sentence_ids.tolist() == [0, 2, 10]
 
 
 @pytest.mark.parametrize("stored", [(2, 6), (1, 2, 6)])
@@ -197,6 +198,13 @@ def test_equal_sentences_and_those_that_look_like_copies(tmp_path, ending, seed)
     assert_same(read_activations(tmp_path / f"acts.{ending}"), tokens)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_largest_number_of_a_sentence(tmp_path, ending):
+    tokens = tokens_of([["a"], ["b"]], numbers=[10**18, 2**63 - 1])
+    write_activations(tmp_path / f"acts.{ending}", tokens)
+    assert_same(read_activations(tmp_path / f"acts.{ending}"), tokens)
+
+
 def test_the_keys_are_those_of_neurox(tmp_path):
     corpus = [["a"], ["a"], ["a", "(Occurrence", "2)"], ["a"], ["b"]]
     write_activations(tmp_path / "acts.hdf5", tokens_of(corpus))
@@ -215,7 +223,8 @@ def test_the_keys_are_those_of_neurox(tmp_path):
 def test_words_of_any_kind_in_json(tmp_path):
     tokens = tokens_of([["New York", "", "\n", '"', "\u2028", "\ud800", "\0"]])
     write_activations(tmp_path / "acts.json", tokens)
-    assert_same(read_activations(tmp_path / "acts.json"), tokens)
+    with pytest.warns(UserWarning, match="contains 4 words that no corpus contains.* '' .sentence"):
+        assert_same(read_activations(tmp_path / "acts.json"), tokens)
     assert (tmp_path / "acts.json").read_bytes().isascii()
 
 
@@ -308,7 +317,7 @@ def test_a_layer_of_another_run_is_not_mixed_in(tmp_path):
 
 
 def test_unknown_endings(tmp_path):
-    for ending, why in {"t7": "Lua", "pt": "pickle", "acts": "pickle", "h5": "unknown"}.items():
+    for ending, why in {"t7": "Lua", "pt": "pickle", "acts": "pickle", "h6": "unknown"}.items():
         with pytest.raises(
             ValueError, match=rf"expected a file with the suffix .hdf5 or .json.*{why}"
         ):
@@ -317,6 +326,21 @@ def test_unknown_endings(tmp_path):
             ValueError, match=rf"expected a file with the suffix .hdf5 or .json.*{why}"
         ):
             write_activations(tmp_path / f"acts.{ending}", tokens_of([["a"]]))
+
+
+@pytest.mark.parametrize("ending", ["h5", "H5", "HDF5", "Json", "JSON"])
+@pytest.mark.parametrize("decompose", [False, True])
+def test_other_spellings_of_the_endings(tmp_path, ending, decompose):
+    """Files of NeuroX that were renamed are read. NeuroX reads only the usual endings."""
+    usual = "json" if ending.lower() == "json" else "hdf5"
+    tokens = tokens_of(CORPUS)
+    write_activations(tmp_path / f"acts.{usual}", tokens, decompose_layers=decompose)
+    for file in list(tmp_path.iterdir()):
+        file.rename(file.with_suffix(f".{ending}"))
+    path = tmp_path / f"acts.{ending}"
+    assert_same(read_activations(path, decompose_layers=decompose), tokens)
+    with pytest.raises(ValueError, match=rf"NeuroX cannot read a file with the suffix '.{ending}'"):
+        write_activations(path, tokens, overwrite=True)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -376,6 +400,12 @@ def test_a_cut_json_file(tmp_path):
         ),
         ({"a  b": "0"}, "3 words, but 2 rows"),
         ({"a": "0"}, "1 words, but 2 rows"),
+        ('{"a b": "0", "a b": "0"}', "does not contain sentence_to_index.* 'a b' is repeated"),
+        ({"a b": 1e999}, "expected numbers, got 'inf'"),
+        ('{"a b": 1e999}', "does not contain sentence_to_index.*1e999 exceeds the range"),
+        ({"a b": True}, "expected numbers, got 'True'"),
+        ({"a b": 2**63}, "expected numbers, got '9223372036854775808'"),
+        ({"a b": "1" * 5000}, "expected numbers, got '1111"),
         ({"a b (Occurrence 2)": "0"}, "4 words, but 2 rows"),  # of which there is no first
     ],
 )
@@ -404,7 +434,7 @@ def test_a_group_in_place_of_a_dataset(tmp_path):
         read_activations(path)
 
 
-@pytest.mark.parametrize("note", [[0], [0, 0], [0.0, 1.0], "ab"])
+@pytest.mark.parametrize("note", [[0], [0, 0], [0.0, 1.0], "ab", [0, -1], [True, False], [[0]]])
 def test_a_note_of_the_layers_that_does_not_fit(tmp_path, note):
     path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"}, n0=np.zeros((2, 1, 3)))
     with h5py.File(path, "a") as file:
@@ -428,6 +458,15 @@ def test_sentences_of_different_layouts(tmp_path, other):
         read_activations(path)
 
 
+def test_words_without_values(tmp_path):
+    path = hdf5_file(tmp_path / "acts.hdf5", {"a": "0"}, n0=np.zeros((2, 1, 0)))
+    with pytest.raises(ValueError, match=r"sentence 0 \('a'\): expected at least one value"):
+        read_activations(path)
+    path = json_file(tmp_path / "acts.json", line(0, ("a", [[], []])))
+    with pytest.raises(ValueError, match=r"line 1 .*expected at least one value for each word"):
+        read_activations(path)
+
+
 def test_a_sentence_without_words(tmp_path):
     path = hdf5_file(tmp_path / "acts.hdf5", {"": "0"}, n0=np.zeros((2, 0, 3)))
     with pytest.raises(ValueError, match=r"sentence 0 \(''\): got 1 words, but 0 rows"):
@@ -448,6 +487,15 @@ def test_a_sentence_without_words(tmp_path):
         ({"linex_index": 1, "features": [{"token": "a", "layers": []}]}, "expected strings as"),
         (line(1, (None, [[1.0]])), "expected strings as token"),
         (line(1, ("a", [[1.0]]), index=["0"]), "integers as index"),
+        (line(1, ("a", [[1.0]]), index=[-1]), r"non-negative integers as index, .* layers \(-1,\)"),
+        (line(1, ("a", [[1.0]]), index=[True]), "integers as index"),
+        (line(1, ("a", [[1.0]]), index=[2**63]), "integers as index"),
+        ('{"linex_index": 1, "linex_index": 2, "features": []}', "'linex_index' is repeated"),
+        ('{"linex_index": 1, "features": [{"token": "a", "token": "b"}]}', "'token' is repeated"),
+        ('{"linex_index": 1e999, "features": []}', "1e999 exceeds the range of float64"),
+        ('{"linex_index": 1, "features": [{"token": "a", "layers": [{"index": 0, "values": [-1e999]}]}]}', "-1e999 exceeds"),
+        ('{"linex_index": 1, "features": "ab"}', "expected a number and words"),
+        (f'{{"linex_index": {"1" * 5000}, "features": []}}', "ValueError: Exceeds the limit"),
         (line(1, ("a", [[1.0], [2.0]]), index=[0, 0]), r"layers of 'a' are \(0, 0\)"),
         (line(1, ("a", [[1.0, 2.0], [3.0]])), "inhomogeneous"),
         (line(1, ("a", [[1.0]]), ("b", [[1.0], [2.0]])), r"layers of 'b' are \(0, 1\), but those of the first word are \(0,\)"),

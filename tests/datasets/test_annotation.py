@@ -36,7 +36,8 @@ def test_words_expressions_and_functions(by):
 def test_an_expression_matches_the_whole_word():
     words = [["199", "1998", "19981", "x1998", "1998\u200b"]]
     assert annotate(words, YEAR) == [[False, True, False, False, False]]
-    assert annotate([["a", "A", "ab"]], re.compile("a|ab", re.IGNORECASE)) == [[True, True, True]]
+    pattern = re.compile("a|ab", re.IGNORECASE)
+    assert annotate([["a", "A", "ab", "b"]], pattern) == [[True, True, True, False]]
 
 
 def test_words_are_compared_exactly():
@@ -134,12 +135,47 @@ def test_definitions_of_another_type(by, message):
         ({"New\u00a0York"}, r"words without white space, .* got 'New\\xa0York'"),
         ({"a": {"in "}}, r"by\['a'\]: expected words without white space, .* got 'in '"),
         ({""}, "words without white space, .* got ''"),
+        ({"a\ud800"}, r"words without lone surrogates, .* got 'a\\ud800'"),
         ({math.nan: {"in"}}, "expected a finite number, got nan"),
     ],
 )
 def test_definitions_that_match_no_word(by, message):
     with pytest.raises(ValueError, match=message):
         annotate(SENTENCES, by)
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ({"IN"}, r"by={'IN'} matches none of the 8 words, .* compared exactly, including case"),
+        (re.compile("[0-9]"), r"by=re.compile\('\[0-9\]'\) matches none of the 8 words"),
+        (re.compile(".*"), r"by=re.compile\('\.\*'\) matches every one of the 8 words"),
+        ({word for words in SENTENCES for word in words}, "matches every one of the 8 words"),
+        ({"x": {"x"}, "y": YEAR}, r"by\['x'\] matches none of the 8 words. Leave out the label"),
+        ({"all": re.compile(".+")}, r"by\['all'\] matches every one of the 8 words"),
+    ],
+)
+def test_definitions_that_match_no_word_or_every_word(by, message):
+    with pytest.raises(ValueError, match=message):
+        annotate(SENTENCES, by, **({"default": "other"} if isinstance(by, dict) else {}))
+
+
+def test_a_function_may_return_one_label():
+    assert annotate([["a", "b"]], str.isupper) == [[False, False]]
+
+
+def test_a_default_that_no_word_needs():
+    labels = annotate([["1998", "in"]], {"year": YEAR, "in": {"in"}}, default="other")
+    assert labels == [["year", "in"]]
+
+
+def test_expressions_of_the_package_regex():
+    regex = pytest.importorskip("regex")
+    assert annotate(SENTENCES, regex.compile(r"\p{Nd}{4}")) == YEARS
+    by = {"upper": regex.compile(r"\p{Lu}\p{L}*"), "year": YEAR}
+    assert annotate(SENTENCES, by, default="x")[0] == ["upper", "year", "x", "x"]
+    with pytest.raises(TypeError, match=r"by: expected .* not bytes.* got Pattern"):
+        annotate(SENTENCES, regex.compile(rb"x"))
 
 
 def test_definitions_that_overlap():
@@ -263,6 +299,8 @@ def test_a_label_called_negative():
         (NESTED, "NOUN\u200b", r"contains 'NOUN\\u200b', but no word has this label"),
         (list(range(99)), 100, r"contains 100, .* are 0, 1, .* 19, \.\.\.\."),
         (NESTED, [], "positive is empty"),
+        (NESTED, {"NOUN", "DET", "VERB", "PROPN"}, "positive contains every label, 'DET', 'NOUN',"),
+        (np.array([1, 1]), 1, "positive contains every label, 1, so that all words"),
         ([], "NOUN", "labels is empty"),
         ([[], []], "NOUN", "labels is empty"),
         (np.array([["NOUN"]]), "NOUN", "labels must have one dimension, got 2"),
@@ -343,3 +381,15 @@ def test_the_labels_are_not_changed():
     numeric_labels(y)[0] = 7
     assert labels == NESTED
     assert y.tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 200_000 + "x", "." + "1" * 200_000 + "x", "1e" + "9" * 10**6]
+)
+def test_long_strings_that_are_no_numbers(text):
+    """In time that grows with the length, not with its square."""
+    with pytest.raises(
+        ValueError, match=r"expected a finite number such as '0.5', got '"
+    ) as caught:
+        numeric_labels([[text]])
+    assert len(str(caught.value)) < 200

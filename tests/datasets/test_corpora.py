@@ -1,11 +1,12 @@
 """CoNLL-U according to Universal Dependencies, and pairs of text files with matching lines."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from sklearn_neurox.datasets._conllu import CONLLU_COLUMNS
 from sklearn_neurox.datasets.corpora import (
-    CONLLU_COLUMNS,
     read_conllu,
     read_labeled_sentences,
     read_parallel,
@@ -57,12 +58,75 @@ WORD = "{}\t{}\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
         ([("1", "a"), ("3", "b")], "line 2: expected word 2 of the sentence, got id 3"),
         ([("1", "a"), ("1", "b")], "line 2: expected word 2 of the sentence, got id 1"),
         ([("1", "")], "line 1: the second column, the word, is empty"),
+        ([("1", "a"), ("02", "b")], "line 2: expected an id such as .* got '02'"),
+        ([("1" * 5000, "a")], "line 1: expected an id such as .* got '1{29}[.]$"),
+        ([("1-" + "2" * 5000, "a")], "line 1: expected an id such as"),
+        ([("123456789", "a")], "line 1: expected word 1 of the sentence, got id 123456789"),
+        ([("2-3", "ab"), ("1", "a")], "line 1: expected word 1 of the sentence, got id 2-3"),
+        ([("1-0", "a")], "line 1: expected an id such as 3, 3-4 or 3.1 .* got '1-0'"),
+        (
+            [("1", "a"), ("2-1", "ab")],
+            "line 2: expected a range of words after word 0, such as 2-3",
+        ),
+        ([("1-2", "ab"), ("1-3", "abc")], "line 2: expected a range of words after word 2"),
+        (
+            [("1-2", "ab"), ("1", "a"), ("2-3", "bc")],
+            "line 3: expected a range of words after word 2",
+        ),
+        (
+            [("1-2", "ab"), ("1", "a")],
+            "line 3: the sentence ends after word 1, but a multi-word token ends with word 2",
+        ),
+        ([("1-2", "ab")], "line 2: the sentence ends after word 0"),
     ],
 )
 def test_no_word_is_lost(tmp_path, rows, message):
     path = tmp_path / "a.conllu"
     path.write_text("".join(WORD.format(*row) for row in rows), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
+        read_conllu(path)
+
+
+CELLS = ["1", "a", "b", "NOUN", "NN", "Number=Sing", "0", "root", "0:root", "SpaceAfter=No"]
+BAD_CELLS = {"": "is empty", "x ": "white space", "\u00a0x": "white space", " ": "white space"}
+
+
+@pytest.mark.parametrize("column", CONLLU_COLUMNS[2:])
+@pytest.mark.parametrize("value", BAD_CELLS, ids=ascii)
+def test_every_column_is_checked(tmp_path, column, value):
+    """Whichever column is read: an empty label would be a class of its own."""
+    cells = dict(zip(CONLLU_COLUMNS, CELLS, strict=True)) | {column: value}
+    path = tmp_path / "a.conllu"
+    path.write_text("\t".join(CELLS) + "\n\n" + "\t".join(cells.values()) + "\n", encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=rf"a.conllu, line 3: .*column {column} .*{BAD_CELLS[value]}"
+    ):
+        read_conllu(path)
+
+
+@pytest.mark.parametrize("column", CONLLU_COLUMNS[1:])
+def test_columns_with_spaces_inside(tmp_path, column):
+    """Universal Dependencies allows them in three columns."""
+    cells = dict(zip(CONLLU_COLUMNS, CELLS, strict=True)) | {column: "x y"}
+    path = tmp_path / "a.conllu"
+    path.write_text("\t".join(cells.values()) + "\n", encoding="utf-8")
+    if column in ("form", "lemma", "misc"):
+        assert read_conllu(path, column)[1] == [["x y"]]
+    else:
+        with pytest.raises(
+            ValueError, match=f"column {column} without white space in it, got 'x y'"
+        ):
+            read_conllu(path)
+
+
+@pytest.mark.parametrize("row", [1, 2, 3])
+def test_lines_that_are_not_words_are_checked(tmp_path, row):
+    """Also those of ranges and empty nodes."""
+    lines = [["1-1", *CELLS[1:]], CELLS, ["1.1", *CELLS[1:]]]
+    lines[row - 1] = [*lines[row - 1][:3], "", *CELLS[4:]]
+    path = tmp_path / "a.conllu"
+    path.write_text("".join("\t".join(line) + "\n" for line in lines))
+    with pytest.raises(ValueError, match=f"line {row}: the column upos is empty"):
         read_conllu(path)
 
 
@@ -216,9 +280,8 @@ def test_a_label_for_each_sentence(files):
 # Lines that are not valid, and their error messages; {noun} is "word" or "label".
 FAULTS = {
     "": "the line is empty",
-    " ": "a leading space: ' '",
+    " ": "the line is empty",
     " x y": "a leading space: ' x y'",
-    "x y ": "a trailing space: 'x y '",
     "x  y": "two spaces in a row: 'x  y'",
     "x\u00a0y z": r"white space \(U\+00A0\) within the {noun} 'x\\xa0y'; {noun}s must be separated by a single",
     "\u00a0x y": r"white space \(U\+00A0\) within the {noun} '\\xa0x'",
@@ -257,9 +320,44 @@ def test_the_fault_of_a_long_line_is_shown(files):
     assert len(str(caught.value)) < 200
 
 
-def test_an_empty_line_at_the_end_is_a_line(files):
-    with pytest.raises(ValueError, match=r"words\.txt, line 2: the line is empty"):
-        read_sentences(*files("a b\n\n"))
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("spaces", [" ", "    "])
+@pytest.mark.parametrize("blank", [["", ""], ["", "", "", ""], ["", " ", "   "], [" "]], ids=repr)
+def test_spaces_and_blank_lines_at_the_end(files, end, spaces, blank):
+    """As in NeuroX, they do not matter, in either file: no word or label is lost."""
+    words, tags = ["a b", "c"], ["A B", "C"]
+    with_ends = [[line + spaces for line in lines] + blank for lines in (words, tags)]
+    expected = [["a", "b"], ["c"]], [["A", "B"], ["C"]]
+    for pair in product([words, with_ends[0]], [tags, with_ends[1]]):
+        names = files(*(end.join(lines) for lines in pair))
+        assert read_parallel(*names) == expected
+        assert read_sentences(names[0]) == expected[0]
+        names = files(end.join(pair[0]), end.join(["x" + spaces, "y", *blank]))
+        assert read_labeled_sentences(*names) == (expected[0], ["x", "y"])
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_line_inside(files, blank):
+    """It is a sentence without words, which NeuroX would read."""
+    with pytest.raises(ValueError, match=r"^words\.txt, line 2: the line is empty\.$"):
+        read_sentences(*files(f"a b\n{blank}\nc\n"))
+
+
+def test_blank_lines_at_the_end_do_not_hide_missing_labels(files):
+    with pytest.raises(ValueError, match="must have the same number of lines, got 1 and 2"):
+        read_parallel(*files("a b\n\n", "A B\nC\n"))
+    with pytest.raises(ValueError, match="must have the same number of lines, got 2 and 1"):
+        read_labeled_sentences(*files("a b\nc\n", "A\n \n"))
+
+
+def test_nul_characters(files):
+    """UTF-16 without a byte-order mark is valid UTF-8."""
+    for content, line in ((" a b\nc".encode("utf-16-be"), 1), (b"a\n\x00b\n", 2)):
+        for read in (read_sentences, read_conllu):
+            with pytest.raises(
+                ValueError, match=rf"words\.txt, line {line}: .* NUL .* not in UTF-16"
+            ):
+                read(*files(content))
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
@@ -312,14 +410,14 @@ def test_faults_are_counted_and_five_are_listed(files):
         f"  tags.txt, line {number}" for number in (2, 3, 4, 5, 6)
     ]
     with pytest.raises(ValueError, match=r"^Found 5 errors:"):
-        read_sentences(*files("a b\n" + "\n" * 5))
+        read_sentences(*files("a b\n" + "\n" * 5 + "c"))
 
 
 def test_faults_in_both_files_of_a_line(files):
     with pytest.raises(ValueError, match=r"^Found 2 errors:") as caught:
-        read_parallel(*files("a  b\n", "A \n"))
+        read_parallel(*files("a  b\n", " A\n"))
     assert "words.txt, line 1: two spaces" in str(caught.value)
-    assert "tags.txt, line 1: a trailing space" in str(caught.value)
+    assert "tags.txt, line 1: a leading space" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -332,3 +430,16 @@ def test_text_of_another_encoding(files, content, line):
             ValueError, match=rf"{name}\.txt, line {line}: the line is not valid UTF-8"
         ):
             read_parallel(*files(*contents))
+
+
+def test_lone_surrogates(files):
+    """A word that cannot be written as UTF-8 is refused, whatever its source."""
+    for content in (b"a\xed\xa0\x80", b"\xf4\x90\x80\x80"):
+        with pytest.raises(ValueError, match=r"line 1: the line is not valid UTF-8"):
+            read_sentences(*files(content))
+    for word in ("\ud800", "a\udfffb"):
+        with pytest.raises(
+            ValueError, match="Sentence 1, word 1: expected a word without lone surrogates, got"
+        ):
+            check_corpus([["a"], ["b", word]])
+    assert check_corpus(["\U00010000 \uffff \ue000"]) == [["\U00010000", "\uffff", "\ue000"]]

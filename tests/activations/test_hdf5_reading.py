@@ -1,0 +1,301 @@
+"""A file never takes the process of the user down, and no byte of another file is read."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sklearn_neurox import read_activations
+from sklearn_neurox.activations import _hdf5_reading
+
+h5py = pytest.importorskip("h5py")
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+DAMAGED = "is truncated, damaged or not an HDF5 file"
+VALUES = np.arange(1, 25, dtype="float32").reshape(2, 3, 4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "acts.hdf5"
+
+
+def write(path, index, *, libver=None, **datasets):
+    """Write the datasets n0, n1, ... (arrays, or functions that create them) and their index."""
+    with h5py.File(path, "w", libver=libver) as file:
+        for name, values in datasets.items():
+            if callable(values):
+                values(file, name[1:])
+            else:
+                file[name[1:]] = values
+        if index is not None:
+            text = json.dumps({key: str(i) for i, key in enumerate(index)})
+            file.create_dataset("sentence_to_index", data=[text], dtype=h5py.string_dtype())
+
+
+def chunked(values=VALUES, **options):
+    return lambda file, name: file.create_dataset(name, data=values, **options)
+
+
+# Everything that h5py writes is read.
+
+
+@pytest.mark.parametrize("libver", [None, "latest"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"chunks": True},
+        {"chunks": (1, 2, 3), "maxshape": (None, None, None)},
+        {"chunks": (1, 2, 3), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"chunks": (2, 3, 4), "compression": "lzf"},
+        {"chunks": (5, 5, 5), "compression": "gzip", "maxshape": (None, 5, 5)},
+    ],
+    ids=lambda options: "-".join(options) or "contiguous",
+)
+def test_layouts_of_h5py(path, libver, options):
+    write(path, ["a b c"], libver=libver, n0=chunked(**options))
+    tokens = read_activations(path)
+    np.testing.assert_array_equal(tokens.X, VALUES.swapaxes(0, 1).reshape(3, 8))
+    assert tokens.words.tolist() == ["a", "b", "c"]
+
+
+def test_values_that_are_compressed_well(path):
+    """The memory of the process grows with the size of a dataset whose values are stored."""
+    values = np.ones((1, 1, 100_000_000), "float32")
+    write(path, ["a"], n0=chunked(values, chunks=(1, 1, 10_000_000), compression="gzip"))
+    assert path.stat().st_size < values.nbytes / 500
+    X = read_activations(path).X
+    assert X.shape == (1, 100_000_000)
+    assert (X == 1).all()
+
+
+@pytest.mark.parametrize("index", ["fixed", "scalar", "variable"])
+def test_kinds_of_strings(path, index):
+    with h5py.File(path, "w") as file:
+        file["0"] = VALUES
+        text = json.dumps({"é b c": "0"}, ensure_ascii=False)
+        if index == "fixed":
+            file["sentence_to_index"] = np.array([text.encode()])
+        elif index == "scalar":
+            file["sentence_to_index"] = text
+        else:
+            file.create_dataset("sentence_to_index", data=[text], dtype=h5py.string_dtype())
+    assert read_activations(path).words.tolist() == ["é", "b", "c"]
+
+
+# Sizes that are declared but not stored
+
+
+def unallocated(shape, **options):
+    return lambda file, name: file.create_dataset(name, shape, "float32", **options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        unallocated((1, 2**31, 4)),
+        unallocated((1, 2**31, 4), chunks=(1, 64, 4)),
+        unallocated((1, 2**31, 4), chunks=(1, 64, 4), compression="gzip"),
+        unallocated((2**20, 2**20, 2**20), chunks=(1, 64, 4)),
+        unallocated((2, 3, 4)),
+        unallocated((2, 3, 4), chunks=(1, 3, 4)),
+        unallocated((2, 3, 4), chunks=(1, 3, 4), compression="gzip"),
+        unallocated((2, 3, 4), fillvalue=7.0),
+    ],
+    ids=range(8),
+)
+@pytest.mark.parametrize("libver", [None, "latest"])
+def test_values_that_are_not_stored(path, libver, make):
+    """They would be read as zeros, of any number."""
+    write(path, ["a b c"], libver=libver, n0=make)
+    with pytest.raises(ValueError, match=rf"acts.hdf5 {DAMAGED}: the dataset '0' declares the"):
+        read_activations(path)
+
+
+def test_some_chunks_that_are_not_stored(path):
+    def make(file, name):
+        file.create_dataset(name, (2, 3, 4), "float32", chunks=(1, 3, 4))[0] = 1.0
+
+    write(path, ["a b c"], n0=make)
+    with pytest.raises(ValueError, match=r"the dataset '0' declares the shape .* only 48 bytes"):
+        read_activations(path)
+
+
+def test_an_index_that_is_not_stored(path):
+    def index(file, name):
+        file.create_dataset("sentence_to_index", (2**40,), h5py.string_dtype())
+
+    write(path, None, n0=VALUES, n1=index)
+    with pytest.raises(ValueError, match="the dataset 'sentence_to_index' declares the shape"):
+        read_activations(path)
+
+
+def test_layers_that_are_too_many(path):
+    write(path, ["a b c"], n0=VALUES)
+    with h5py.File(path, "a", libver="latest") as file:
+        file.attrs.create("layers", np.arange(5000))
+    with pytest.raises(ValueError, match="got 2 layers, but the attribute 'layers' is"):
+        read_activations(path)
+
+
+# Other files
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret"
+    np.full(24, 7.25, "float32").tofile(path)
+    return path
+
+
+def test_values_in_another_file_are_refused(path, secret):
+    def make(file, name):
+        file.create_dataset(name, (2, 3, 4), "float32", external=[(str(secret), 0, 96)])
+
+    write(path, ["a b c"], n0=make)
+    with pytest.raises(ValueError, match="got dataset whose values are in other files"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize("link", ["external", "soft"])
+@pytest.mark.parametrize("name", ["0", "sentence_to_index"])
+def test_links_are_refused(path, tmp_path, link, name):
+    write(tmp_path / "other.hdf5", ["a b c"], n0=VALUES)
+    write(path, ["a b c"], n0=VALUES)
+    with h5py.File(path, "a") as file:
+        file.move(name, "hidden")
+        is_soft = link == "soft"
+        file[name] = h5py.SoftLink("/hidden") if is_soft else h5py.ExternalLink("other.hdf5", name)
+    with pytest.raises(ValueError, match=r"does not contain (sentence_to_index|a sentence for)"):
+        read_activations(path)
+    with h5py.File(path, "a") as file:
+        del file["hidden"]
+    with pytest.raises(ValueError, match=r"does not contain sentence_to_index|got \w+Link"):
+        read_activations(path)
+
+
+def test_virtual_datasets_are_refused(path, tmp_path):
+    write(tmp_path / "other.hdf5", ["a b c"], n0=VALUES)
+    layout = h5py.VirtualLayout((2, 3, 4), "float32")
+    layout[:] = h5py.VirtualSource(tmp_path / "other.hdf5", "0", (2, 3, 4))
+    write(path, ["a b c"], n0=lambda file, name: file.create_virtual_dataset(name, layout))
+    with pytest.raises(ValueError, match="got dataset whose values are in other files"):
+        read_activations(path)
+
+
+def test_one_array_for_many_sentences(path):
+    """Their declared sizes add up to more than the file."""
+    write(path, [f"{i} b c" for i in range(1000)], n0=VALUES)
+    with h5py.File(path, "a") as file:
+        for i in range(1, 1000):
+            file[str(i)] = file["0"]
+    size = path.stat().st_size
+    with h5py.File(path, "a") as file:
+        del file["0"]
+        del file["1"]
+        large = file.create_dataset("0", data=np.zeros((1, 3, 10_000), "float32"))
+        for i in range(1, 1000):
+            if str(i) in file:
+                del file[str(i)]
+            file[str(i)] = large
+    assert path.stat().st_size < size + 10**6
+    with pytest.raises(
+        ValueError, match=rf"{DAMAGED}: its datasets declare to occupy 120000\d\d\d"
+    ):
+        read_activations(path)
+
+
+# A process that ends or hangs
+
+
+def test_a_file_that_makes_the_library_hang(monkeypatch):
+    monkeypatch.setattr(_hdf5_reading, "_SECONDS", 1.0)
+    start = time.monotonic()
+    with pytest.raises(ValueError, match=rf"hangs.hdf5 {DAMAGED}"):
+        read_activations(FIXTURES / "hangs.hdf5")
+    assert time.monotonic() - start < 30  # without the limit, it does not end
+
+
+def test_a_file_that_crashes_the_library():
+    with pytest.raises(ValueError, match=rf"crashes.hdf5 {DAMAGED}"):
+        read_activations(FIXTURES / "crashes.hdf5")
+
+
+SCRIPTS = {
+    "crash": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "library crashes"),
+    "fatal": ("import os; os.write(2, b'Fatal Python error'); os._exit(3)", "library crashes"),
+    "hang": (
+        "import faulthandler, time; faulthandler.dump_traceback_later(.1, exit=True); time.sleep(60)",
+        "reading it takes too long",
+    ),
+    "error": ("raise KeyError('a message')", "KeyError: 'a message'"),
+    "half": (
+        "sys.stdout.buffer.write((9).to_bytes(8, 'little') + b'half'); sys.exit('the end')",
+        "the end",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_a_process_that_ends(path, tmp_path, monkeypatch, kind):
+    source, message = SCRIPTS[kind]
+    script = tmp_path / "script.py"
+    ready = "import sys; sys.stdout.buffer.write(bytes(8)); sys.stdout.flush()\n"
+    script.write_text(ready + source)
+    path.touch()
+    monkeypatch.setattr(_hdf5_reading, "_hdf5_process", SimpleNamespace(__file__=str(script)))
+    with pytest.raises(ValueError, match=rf"acts.hdf5 {DAMAGED}: .*{message}"):
+        read_activations(path)
+
+
+def test_a_process_that_does_not_start(path, tmp_path, monkeypatch):
+    script = tmp_path / "script.py"
+    script.write_text("import no_such_module")
+    path.touch()
+    monkeypatch.setattr(_hdf5_reading, "_hdf5_process", SimpleNamespace(__file__=str(script)))
+    with pytest.raises(RuntimeError, match=r"Could not start .* to read .*no_such_module"):
+        read_activations(path)
+
+
+def test_a_process_that_ends_while_datasets_are_read(path):
+    write(path, ["a b c"], n0=VALUES)
+    with _hdf5_reading.open_hdf5(path) as file:
+        values = file.dataset("0")
+        np.testing.assert_array_equal(values[()], VALUES)
+        os.kill(file.process.pid, signal.SIGKILL)
+        file.process.wait()
+        with pytest.raises(ValueError, match=f"{DAMAGED}: the HDF5 library crashes"):
+            values[()]
+
+
+def test_the_process_ends_with_the_file(path):
+    write(path, ["a b c"], n0=VALUES)
+    with pytest.raises(KeyError), _hdf5_reading.open_hdf5(path) as file:  # noqa: PT012
+        process = file.process
+        raise KeyError
+    assert process.returncode is not None
+
+
+def test_files_that_are_not_regular(tmp_path):
+    os.mkfifo(tmp_path / "pipe.hdf5")
+    (tmp_path / "folder.hdf5").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ValueError, match=rf"{name}.hdf5 must be a regular file"):
+            read_activations(tmp_path / f"{name}.hdf5")
+
+
+def test_the_folder_and_modules_of_the_user(tmp_path, monkeypatch):
+    """Modules in the current folder do not hide those of the process, nor does its path matter."""
+    (tmp_path / "json.py").write_text("raise RuntimeError")
+    (tmp_path / "numpy.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    write(tmp_path / "ä 日\udcff.hdf5", ["a b c"], n0=VALUES)
+    assert len(read_activations("ä 日\udcff.hdf5")) == 3
