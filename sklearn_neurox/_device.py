@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ _THREADING_PAYS_FROM = 100_000_000
 _MATRIX_FOR_ONE_THREAD = 512
 # Share of the free memory of a CUDA device that activations may take.
 _SHARE_OF_MEMORY = 0.7
+# All other floating dtypes, such as bfloat16, are exact in float32.
+_NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -71,6 +74,32 @@ def as_tensor(array: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def as_numpy(values: Any) -> Any:
+    """Convert tensors, also those on a device or with a gradient, to arrays with the same values.
+
+    bfloat16, which NumPy does not have, becomes float32. Anything but a tensor, or a list of
+    tensors with values, is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If a tensor is sparse, quantized or without values (on the device "meta").
+    """
+    if isinstance(values, list | tuple) and any(isinstance(each, Tensor) for each in values):
+        return [as_numpy(each) for each in values]
+    if not isinstance(values, Tensor):
+        return values
+    if values.layout != torch.strided or values.is_quantized or values.is_meta:
+        raise TypeError(
+            f"A tensor must be dense and have values, got layout {values.layout}, dtype "
+            f"{values.dtype} and device {str(values.device)!r}."
+        )
+    values = values.detach().cpu().resolve_conj().resolve_neg()
+    if values.dtype.is_floating_point and values.dtype not in _NUMPY_FLOATS:
+        values = values.float()
+    return values.numpy()
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

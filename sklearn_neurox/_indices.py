@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._device import as_numpy
+
 
 def check_indices(
     values: ArrayLike | Iterable[Any], size: int | None, *, what: str
@@ -35,12 +37,19 @@ def check_indices(
         If an index is out of range or repeated.
     """
     expected = "non-negative integers" if size is None else f"integers from 0 to {size - 1}"
+    values = as_numpy(values)
     try:
-        indices = np.asarray(list(values))  # type: ignore[arg-type] # a scalar raises
+        listed = list(values)  # type: ignore[arg-type] # a scalar raises
+        indices = np.asarray(listed)
     except (TypeError, ValueError) as error:  # not a list, or a ragged one
+        is_estimator = hasattr(values, "get_support") or hasattr(values, "ranking_")
+        advice = " Pass its attribute ranking_ or its get_support(indices=True)."
         raise TypeError(
             f"Expected a list of {what} indices ({expected}), got {values!r:.60}."
+            f"{advice if is_estimator else ''}"
         ) from error
+    if indices.dtype.kind in "iu" and any(isinstance(each, bool | np.bool_) for each in listed):
+        raise TypeError(f"Expected {what} indices ({expected}), got booleans among them.")
     if indices.size == 0:
         return np.empty(0, dtype=np.intp)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
@@ -49,7 +58,8 @@ def check_indices(
             f"dtype {indices.dtype} with {indices.ndim} dimension(s). Use np.flatnonzero to "
             "convert a mask to indices."
         )
-    outside = indices[(indices < 0) | (indices >= (np.inf if size is None else size))]
+    largest = np.iinfo(np.intp).max if size is None else size - 1
+    outside = indices[(indices < 0) | (indices > largest)]
     if outside.size:
         known = "" if size is None else f"There are {size} {what}s, so "
         raise ValueError(f"{known}{what} indices must be {expected}, got {outside[0]}.")

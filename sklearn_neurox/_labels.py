@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Mapping, Sequence, Set
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+
+from ._device import as_numpy
 
 # Kinds of valid labels.
 KINDS = ("string", "boolean", "number")
 # The samples that are used by a fit with weights, for the error messages.
 WEIGHTED = "samples with a positive weight"
+_N_SHOWN = 20  # labels in a message
 
 
 def kind_of(label: object) -> str:
@@ -28,15 +32,11 @@ def kind_of(label: object) -> str:
 
 
 def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
-    """Raise an error if labels of several kinds are mixed, such as strings and None.
-
-    Raises
-    ------
-    TypeError
-        If labels of several kinds are mixed. The message names the first label of another kind.
-    """
+    """Raise a TypeError that names the first label of another kind, such as None among strings."""
     if isinstance(labels, np.ndarray):
         labels = labels.ravel().tolist() if labels.dtype == object else []
+    if len(set(map(type, labels))) < 2:
+        return
     kinds = [kind_of(label) for label in labels]
     if len(set(kinds)) > 1:
         row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
@@ -47,51 +47,69 @@ def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
         )
 
 
-def check_list(labels: Any, *, name: str) -> None:
-    """Raise if a list mixes labels of several kinds, which NumPy would convert to one.
-
-    Raises
-    ------
-    TypeError
-        As :func:`check_one_kind`.
-    """
-    if isinstance(labels, list | tuple):
-        check_one_kind(labels, name=name)
-
-
-def check_labels(labels: ArrayLike, *, name: str) -> NDArray:
+def check_labels(labels: ArrayLike, *, name: str, warn: bool = False) -> NDArray:
     """Check a vector of labels: strings, booleans or finite numbers, all of one kind.
+
+    Labels are checked one by one before NumPy converts them, because a conversion turns NaN into
+    "nan", and True into 1 or "True".
 
     Parameters
     ----------
     labels : array-like of shape (n_samples,) or (n_samples, 1)
+        List, array, tensor, or column of a DataFrame, also of a nullable or categorical dtype.
     name : str
         Name of the argument, for the error messages.
+    warn : bool, default=False
+        Whether to warn, as scikit-learn's estimators do, that a column is flattened.
 
     Returns
     -------
     ndarray of shape (n_samples,)
+        Array of strings, booleans, integers or floats, with the same distinct values as `labels`.
 
     Raises
     ------
     TypeError
         If kinds are mixed, or a label is not a string, a boolean or a number.
     ValueError
-        If `labels` is empty, has another shape, or contains NaN or infinity.
+        If `labels` is empty, has another shape, is masked, contains NaN or infinity, or contains a
+        label that an array cannot hold, such as an integer of more than 64 bits.
     """
-    vector = _vector(labels, name)
+    vector = _vector(labels, name, warn=warn)
     if vector.dtype == object:
-        values = vector.tolist()
-        _check_finite(np.array([label != label for label in values], dtype=bool), vector, name)
-        check_one_kind(values, name=name)
-        if kind_of(values[0]) not in KINDS:
-            raise TypeError(
-                f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
-            )
-        vector = np.array(values)  # numbers stored as objects become an array of numbers
-    elif vector.dtype.kind not in "biufUT":
+        return _convert(vector.tolist(), name)
+    if vector.dtype.kind not in "biufU":
         raise TypeError(
             f"{name} must contain strings, booleans or numbers, got dtype {vector.dtype}."
+        )
+    _check_finite(vector, name)
+    return vector
+
+
+def _convert(values: list[Any], name: str) -> NDArray:
+    """Return an array that contains exactly the given labels, or raise an error."""
+    _check_finite(values, name)
+    check_one_kind(values, name=name)
+    if kind_of(values[0]) not in KINDS:
+        raise TypeError(
+            f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
+        )
+    vector = np.array(values)
+    if vector.dtype == object:
+        row = next((i for i, each in enumerate(values) if not isinstance(each, Integral)), None)
+        if row is not None:
+            raise TypeError(
+                f"{name} must contain strings, booleans, integers or floats, but {name}[{row}] = "
+                f"{values[row]!r}."
+            )
+    found = vector.tolist()
+    is_integer = all(isinstance(each, Integral) for each in values)
+    if found != values or vector.dtype == object or (is_integer and vector.dtype.kind == "f"):
+        row = next((i for i, each in enumerate(values) if found[i] != each), None)
+        row = int(np.argmax(np.abs(values))) if row is None else row
+        raise ValueError(
+            f"An array cannot hold {name}[{row}] = {values[row]!r:.60} exactly. Integers must have "
+            "64 bits, and strings must not end in a null character. Use other labels."
         )
     return vector
 
@@ -112,18 +130,64 @@ def check_numbers(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
     Raises
     ------
     TypeError
-        If a value is not a number, such as "1.5".
+        If a value is not a number, such as "1.5", or booleans and numbers are mixed.
     ValueError
-        If `values` is empty, has another shape, or contains NaN or infinity.
+        If `values` is empty, has another shape, is masked, or contains NaN or infinity.
     """
     vector = _vector(values, name)
     if vector.dtype.kind not in "biuf":
-        for row, value in enumerate(vector.tolist()):
+        listed = vector.tolist()
+        for row, value in enumerate(listed):
             if not isinstance(value, Real):
                 raise TypeError(f"{name} must contain numbers, but {name}[{row}] = {value!r}.")
-    vector = vector.astype(np.float64)
-    _check_finite(~np.isfinite(vector), vector, name)
+        check_one_kind(listed, name=name)
+        _check_finite(listed, name)
+    try:
+        with np.errstate(over="ignore"):  # infinity is an error
+            vector = vector.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"{name} contains a number that exceeds float64.") from error
+    _check_finite(vector, name)
     return vector
+
+
+def check_targets(y: ArrayLike, *, name: str = "y") -> NDArray[np.float64]:
+    """Check the numbers that a regressor is trained on, and convert them to float64.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    name : str, default="y"
+        Name of the argument, for the error messages.
+
+    Returns
+    -------
+    ndarray of float64, of the shape of `y`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`check_numbers`.
+    """
+    y = as_numpy(y)
+    if isinstance(y, list | tuple) and len(y) and all(map(_is_nested, y)):
+        rows = [check_numbers(row, name=f"{name}[{i}]") for i, row in enumerate(y)]
+        i = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), None)
+        if i is not None:
+            raise ValueError(
+                f"The rows of {name} must have the same length, but {name}[0] has length "
+                f"{len(rows[0])}, and {name}[{i}] has length {len(rows[i])}."
+            )
+        return np.array(rows)
+    if isinstance(y, list | tuple) or issparse(y) or np.asarray(y).ndim != 2:
+        return check_numbers(y, name=name)
+    _check_unmasked(y, name)
+    columns = np.asarray(y).T
+    if not columns.size:
+        raise ValueError(f"{name} is empty: expected at least one number, got {np.shape(y)}.")
+    return np.column_stack(
+        [check_numbers(column, name=f"{name}[:, {i}]") for i, column in enumerate(columns)]
+    )
 
 
 def check_y(estimator: Any, y: ArrayLike) -> NDArray:
@@ -142,7 +206,7 @@ def check_y(estimator: Any, y: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        As in :func:`check_labels` and :func:`check_numbers`.
+        As in :func:`check_labels` and :func:`check_targets`.
     """
     if is_classifier(estimator):
         labels = check_labels(y, name="y")
@@ -152,21 +216,36 @@ def check_y(estimator: Any, y: ArrayLike) -> NDArray:
                 "Use a regressor, or discretize y."
             )
         return labels
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-        y = np.asarray(y)
-        check_numbers(y.ravel(), name="y")
-        return y
-    return check_numbers(y, name="y")
+    targets = check_targets(y)
+    return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
 
-def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
+def check_class_labels(y: ArrayLike) -> NDArray:
+    """Check the labels that a classifier is trained on, and return them as a vector.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`check_labels`, or if the labels are continuous values.
+    """
+    labels = check_labels(y, name="y", warn=True)
+    check_classification_targets(labels)
+    return labels
+
+
+def encode_labels(
+    y: NDArray, *, by: str, samples: str = "samples"
+) -> tuple[NDArray, NDArray[np.intp]]:
     """Return the classes of `y`, and the class of each sample as an index.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
+        Labels that have been checked.
     by : str
-        Name of the caller, for the error messages.
+        Name of the caller, for the error message.
+    samples : str, default="samples"
+        Description of the samples, for the error message.
 
     Returns
     -------
@@ -176,27 +255,8 @@ def encode_labels(y: NDArray, *, by: str) -> tuple[NDArray, NDArray[np.intp]]:
 
     Raises
     ------
-    TypeError
-        If labels of different kinds are mixed, such as strings and None.
     ValueError
-        If the labels are continuous values, or there is a single class.
-    """
-    check_class_labels(y)
-    return encode_classes(y, by=by)
-
-
-def check_class_labels(y: NDArray) -> None:
-    """Raise an error if labels of different kinds are mixed, or are continuous values."""
-    check_one_kind(y, name="y")
-    check_classification_targets(y)
-
-
-def encode_classes(
-    y: NDArray, *, by: str, samples: str = "samples"
-) -> tuple[NDArray, NDArray[np.intp]]:
-    """Encode labels as :func:`encode_labels` does, without checking them again.
-
-    `samples` describes the samples in the error message.
+        If there is a single class.
     """
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -205,6 +265,40 @@ def encode_classes(
             f"{classes.tolist()[0]!r}."
         )
     return classes, codes
+
+
+def check_same_kind(labels: ArrayLike, classes: ArrayLike, *, name: str) -> None:
+    """Raise a TypeError if labels and classes are of different kinds, such as True and 1.
+
+    Python and NumPy compare True and 1 as equal, so a comparison would not find the mistake.
+    """
+    kinds = [kind_of(np.asarray(each).ravel()[:1].tolist()[0]) for each in (labels, classes)]
+    if kinds[0] != kinds[1]:
+        raise TypeError(f"{name} contains {kinds[0]} labels, but the classes are {kinds[1]}s.")
+
+
+def find_codes(labels: NDArray, classes: ArrayLike, *, name: str) -> NDArray[np.intp]:
+    """Return the place of each label among the classes of a fitted estimator.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of the classes.
+    """
+    known = np.asarray(classes).tolist()
+    # With its kind, because Python compares True and 1 as equal.
+    code_of = {(kind_of(label), label): code for code, label in enumerate(known)}
+    found, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    listed = [(kind_of(label), label) for label in found.tolist()]
+    unknown = [i for i, label in enumerate(listed) if label not in code_of]
+    if unknown:
+        named = ", ".join(f"{listed[i][1]!r} ({counts[i]} samples)" for i in unknown[:_N_SHOWN])
+        more = f" and {len(unknown) - _N_SHOWN} more" if len(unknown) > _N_SHOWN else ""
+        raise ValueError(
+            f"{name} contains labels that were not seen during training: {named}{more}. The "
+            f"classes of the estimator are {known[:_N_SHOWN]}{' ...' * (len(known) > _N_SHOWN)}."
+        )
+    return np.array([code_of[label] for label in listed], dtype=np.intp)[inverse]
 
 
 def check_target(target: Any, classes: ArrayLike) -> int:
@@ -218,34 +312,82 @@ def check_target(target: Any, classes: ArrayLike) -> int:
     labels = np.asarray(classes).tolist()
     if np.ndim(target):
         raise ValueError(f"target must be a single class of {labels}, got {target!r}.")
-    if target not in labels:
+    # True is not the class 1, although Python compares them as equal.
+    places = [
+        place
+        for place, label in enumerate(labels)
+        if kind_of(label) == kind_of(target) and label == target
+    ]
+    if not places:
         raise ValueError(f"target must be one of the classes {labels}, got {target!r}.")
-    return labels.index(target)
+    return places[0]
 
 
-def _vector(values: Any, name: str) -> NDArray:
-    if isinstance(values, list | tuple) and any(isinstance(each, list) for each in values):
-        raise TypeError(
-            f"{name} must be a flat list with one entry per sample, got a list of lists. "
-            "Concatenate the labels of the sentences."
-        )
-    if np.ndim(values) == 0:
-        raise TypeError(f"{name} must be a list with one entry per sample, got {values!r}.")
-    shape = np.shape(values)
-    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-        raise ValueError(f"{name} must have shape (n_samples,), got {shape}.")
-    # Without dtype=object, NumPy would convert [1, "a"] to strings.
-    mixed = isinstance(values, list | tuple) and len({kind_of(value) for value in values}) > 1
-    vector = column_or_1d(np.array(values, dtype=object) if mixed else values, input_name=name)
+def _vector(values: Any, name: str, *, warn: bool = False) -> NDArray:
+    """Return a vector of the given values, which is of dtype object if they must be checked."""
+    values = as_numpy(values)
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        vector = np.fromiter(values, dtype=object, count=len(values))
+    else:
+        vector = _vector_of_array(values, name, warn=warn)
     if not len(vector):
         raise ValueError(f"{name} is empty: expected at least one sample.")
-    if vector.dtype.kind == "f":
-        _check_finite(~np.isfinite(vector), vector, name)
+    if vector.dtype == object:
+        _check_flat(vector.tolist(), name)
     return vector
 
 
-def _check_finite(bad: NDArray[np.bool_], vector: NDArray, name: str) -> None:
-    """Raise a ValueError that names the first value marked as bad."""
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {vector[row]}.")
+def _vector_of_array(values: Any, name: str, *, warn: bool) -> NDArray:
+    """Return a vector of the values of an array, a column, or another object with values."""
+    if issparse(values):
+        raise TypeError(f"{name} must be a dense list, got a sparse {type(values).__name__}.")
+    _check_unmasked(values, name)
+    array = np.asarray(values)
+    if array.ndim == 0:
+        raise TypeError(f"{name} must be a list with one entry per sample, got {values!r:.60}.")
+    if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1):
+        raise ValueError(f"{name} must have shape (n_samples,), got {array.shape}.")
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must not contain complex numbers, got dtype {array.dtype}.")
+    if array.dtype.kind == "T":  # variable-width strings, which may be missing
+        array = array.astype(object)
+    return column_or_1d(array, input_name=name, warn=warn)
+
+
+def _check_flat(values: list[Any], name: str) -> None:
+    if {str, bool, int, float}.issuperset(map(type, values)):
+        return
+    row = next((row for row, each in enumerate(values) if _is_nested(each)), None)
+    if row is not None:
+        raise TypeError(
+            f"{name} must be a flat list with one entry per sample, got a list of lists: "
+            f"{name}[{row}] = {values[row]!r:.60}. Concatenate the labels of the sentences."
+        )
+
+
+def _is_nested(value: Any) -> bool:
+    if isinstance(value, list | tuple | Set | Mapping):
+        return True
+    return isinstance(value, np.ndarray) and value.ndim > 0
+
+
+def _check_unmasked(values: Any, name: str) -> None:
+    mask = np.ma.getmask(values)
+    if np.any(mask):
+        place = ", ".join(map(str, np.argwhere(mask)[0].tolist()))
+        raise ValueError(f"{name} must not have masked values, but {name}[{place}] is masked.")
+
+
+def _check_finite(values: NDArray | list[Any], name: str) -> None:
+    """Raise a ValueError that names the first NaN or infinity."""
+    if isinstance(values, np.ndarray):
+        bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(1, dtype=bool)
+        row = int(bad.argmax()) if bad.any() else None
+    else:
+        row = next((i for i, value in enumerate(values) if _is_not_finite(value)), None)
+    if row is not None:
+        raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {values[row]}.")
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and not np.isfinite(value)

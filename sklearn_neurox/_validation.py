@@ -10,11 +10,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import sklearn.utils.validation
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import _fit_context
-from sklearn.utils import assert_all_finite, check_array, gen_batches
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, gen_batches
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import FLOAT_DTYPES
 
+from ._device import as_numpy
 from ._files import mapping_of, release
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -68,8 +70,6 @@ def naming_the_cell(X: Any) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if "could not convert string to float" in str(error):
-            raise ValueError(f"X must contain numbers, but contains text: {error}.") from error
         if "contains NaN" not in str(error) and "contains infinity" not in str(error):
             raise
         cell = _first_non_finite(X)
@@ -81,6 +81,16 @@ def naming_the_cell(X: Any) -> Iterator[None]:
         raise ValueError(
             f"{message} The first is {value} in row {row}, column {column}{name}."
         ) from error
+
+
+@contextmanager
+def noting(place: str) -> Iterator[None]:
+    """Add a note to an error that says for which part of the data it occurred."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"The error occurred {place}.")
+        raise
 
 
 def _first_non_finite(X: Any) -> tuple[int, int, float] | None:
@@ -96,11 +106,62 @@ def _first_non_finite(X: Any) -> tuple[int, int, float] | None:
     return None
 
 
-def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-    """Call ``validate_data`` of scikit-learn, and add the first invalid cell to its errors."""
-    check_not_tokens(X)
+def validate_data(estimator: Any, X: Any, **options: Any) -> NDArray:
+    """Call ``validate_data`` of scikit-learn for X, and add the first invalid cell to its errors.
+
+    Tensors become arrays first, so that scikit-learn does the same with any of its settings.
+    """
+    X = as_cells(X)
     with naming_the_cell(X):
-        return sklearn.utils.validation.validate_data(estimator, X, y, **options)
+        return sklearn.utils.validation.validate_data(estimator, X, **options)
+
+
+def check_matrix(X: ArrayLike, *, name: str = "X", **options: Any) -> NDArray:
+    """Call ``check_array`` of scikit-learn for a matrix of numbers, as :func:`validate_data` does.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_columns)
+    name : str, default="X"
+        Name of the argument, for the error messages.
+    **options
+        Options of ``check_array``.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+    """
+    X = as_cells(X, name=name)
+    with naming_the_cell(X):
+        return check_array(X, input_name=name, **options)
+
+
+def as_cells(X: Any, *, name: str = "X") -> Any:
+    """Convert tensors to arrays, and raise an error for cells that are not numbers.
+
+    scikit-learn would convert text such as "1.5", and dates, to numbers.
+    """
+    check_not_tokens(X)
+    check_not_estimator(X, name=name, attribute="coef_" if name == "coef" else None)
+    X = as_numpy(X)
+    if issparse(X) or _has_numbers_only(X):
+        return X
+    cells = np.asarray(X)
+    if _has_numbers_only(cells):
+        return X
+    text = next((cell for cell in cells.flat if isinstance(cell, str | bytes)), None)
+    if text is not None:
+        text = text.item() if isinstance(text, np.generic) else text
+        raise ValueError(f"{name} must contain numbers, but contains text: {text!r:.60}.")
+    if cells.dtype.kind in "mM":
+        raise TypeError(f"{name} must contain numbers, but contains dates or times: {cells.dtype}.")
+    return X
+
+
+def _has_numbers_only(X: Any) -> bool:
+    """Return whether the dtypes of an array or a DataFrame are those of numbers."""
+    dtypes = [X.dtype] if isinstance(X, np.ndarray) else getattr(X, "dtypes", [None])
+    return all(getattr(dtype, "kind", "") in tuple("biufc") for dtype in dtypes)
 
 
 def check_not_tokens(X: Any) -> None:
@@ -110,7 +171,50 @@ def check_not_tokens(X: Any) -> None:
         raise TypeError(f"X must be an array, got {name}. Pass its attribute X instead.")
 
 
-def validate_activations(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+def check_not_estimator(value: Any, *, name: str, attribute: str | None) -> None:
+    """Raise a TypeError if a value is an estimator rather than one of its fitted attributes."""
+    if hasattr(value, "fit") and hasattr(value, "get_params"):
+        advice = f" Pass its attribute {attribute} after fit." if attribute else ""
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}.{advice}")
+
+
+def validate_samples(
+    estimator: Any, X: Any, y: Any, check: Callable[[Any], NDArray], **options: Any
+) -> tuple[NDArray, NDArray]:
+    """Validate X as :func:`validate_activations` does, and check y before NumPy converts it.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y
+        As passed to ``fit``.
+    check : callable
+        Function that checks y and returns it as an array.
+    **options
+        As in ``sklearn.utils.validation.validate_data``. If they contain `dtype`, a float16 array
+        is converted.
+
+    Returns
+    -------
+    X, y : ndarray
+
+    Raises
+    ------
+    ValueError
+        If y is None, or lengths differ. Also as in :func:`validate_activations` and `check`.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    validate = validate_data if "dtype" in options else validate_activations
+    data = validate(estimator, X, **options)
+    targets = check(y)
+    check_consistent_length(data, targets)
+    return data, targets
+
+
+def validate_activations(estimator: Any, X: Any, **options: Any) -> NDArray:
     """Validate data as scikit-learn does, but keep float16 arrays.
 
     A float16 array may be a memory map that is larger than the memory. It is not converted, and
@@ -119,22 +223,22 @@ def validate_activations(estimator: Any, X: Any, y: Any = "no_validation", **opt
     Parameters
     ----------
     estimator : estimator
-    X, y, **options
-        As in ``sklearn.utils.validation.validate_data``. If `y` is not passed, only X is validated.
+    X, **options
+        As in ``sklearn.utils.validation.validate_data``.
 
     Returns
     -------
-    X, or (X, y)
-        X of dtype float64, float32 or float16.
+    ndarray of dtype float64, float32 or float16
 
     Raises
     ------
     ValueError
         As in ``sklearn.utils.validation.validate_data``.
     """
+    X = as_cells(X)
     if not isinstance(X, np.ndarray) or X.dtype != np.float16:
-        return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
-    checked = validate_data(estimator, X, y, dtype=np.float16, ensure_all_finite=False, **options)
+        return validate_data(estimator, X, dtype=[np.float64, np.float32], **options)
+    checked = validate_data(estimator, X, dtype=np.float16, ensure_all_finite=False, **options)
     mapping = mapping_of(X)
     with naming_the_cell(X):
         for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
@@ -163,13 +267,8 @@ def check_vector(values: ArrayLike, *, name: str) -> NDArray:
     ValueError
         If a value is NaN or infinite, or `values` does not have one dimension.
     """
-    vector = check_array(
-        values,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        dtype=FLOAT_DTYPES,
-        input_name=name,
+    vector = check_matrix(
+        values, name=name, ensure_2d=False, allow_nd=True, ensure_min_samples=0, dtype=FLOAT_DTYPES
     )
     if vector.ndim != 1:
         raise ValueError(f"{name} must have one dimension, got an array of shape {vector.shape}.")
@@ -219,7 +318,8 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
     Raises
     ------
     TypeError
-        If `words` is a single string, is not iterable, or contains lists.
+        If `words` is a single string, is not iterable, or contains lists, missing values or objects
+        that are not hashable.
     """
     if isinstance(words, str):
         raise TypeError(f"{name} must be a list of words, got a single string: {words[:60]!r}.")
@@ -231,7 +331,19 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
             f"{name} must be a flat list of words, got a list of lists. Concatenate the words of "
             "the sentences, or use the words of TokenActivations."
         )
+    for place, word in enumerate(listed):
+        if not isinstance(word, str) and (word is None or not _is_hashable_and_equal(word)):
+            raise TypeError(f"{name} must contain words, but {name}[{place}] = {word!r:.60}.")
     return listed
+
+
+def _is_hashable_and_equal(word: Any) -> bool:
+    """Return whether a word can be looked up, unlike a dict, NaN, or a missing value of pandas."""
+    try:
+        hash(word)
+        return bool(word == word)
+    except TypeError:
+        return False
 
 
 def own_copy(X: Any) -> Any:

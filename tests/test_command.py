@@ -315,6 +315,20 @@ class TestStore:
         expected = cross_val_score(probe, X, tokens.y, scoring=scoring, **folds)
         assert pd.read_csv(out)["score"][1] == pytest.approx(expected.mean(), abs=1e-3)
 
+    @pytest.mark.parametrize("metric", ["pearson", "spearman", "pearson_and_spearman"])
+    def test_a_metric_of_numbers_for_tags(self, store, capsys, metric):
+        assert main(["probe", str(store), "--metric", metric]) == 1
+        message = (
+            f"--metric {metric} compares numbers, but the labels of the store are strings. Use "
+            "accuracy, f1, accuracy_and_f1, matthews_corrcoef."
+        )
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize("layer", ["00", "1_0", "\u0661", "layer 1", "-1"])
+    def test_a_layer_is_looked_up(self, store, capsys, layer):
+        assert main(["rank", str(store), f"--layer={layer}"]) == 1
+        assert f"--layer must be one of 0, 1, 2, got {layer!r}" in capsys.readouterr().err
+
     def test_a_metric_for_numbers(self, store, capsys):
         assert main(["probe", str(store), "--metric", "pearson"]) == 1
         assert "pearson compares numbers" in capsys.readouterr().err
@@ -346,7 +360,7 @@ class TestStore:
     def test_rank_in_a_layer_that_does_not_exist(self, store, capsys):
         for layer in ("3", "encoder"):
             assert main(["rank", str(store), "--layer", layer]) == 1
-            assert "X does not contain layer" in capsys.readouterr().err
+            assert f"--layer must be one of 0, 1, 2, got {layer!r}" in capsys.readouterr().err
 
     def test_a_random_ranking_is_reproducible(self, store, capsys):
         outputs = []
@@ -419,12 +433,14 @@ class TestStore:
 
 
 def test_targets_have_the_kind_of_the_labels():
-    from sklearn_neurox._cli.ranking import find_label
+    from sklearn_neurox._cli.ranking import find_spelling
 
-    assert find_label("1", np.array([0, 1])) == 1
-    assert find_label("True", np.array([True, False])) is True
-    with pytest.raises(ValueError, match=r"--target must be one of 0, 1, got 'x'\."):
-        find_label("x", np.array([0, 1]))
+    assert find_spelling("1", [0, 1], option="--target") == 1
+    assert find_spelling("False", [True, False], option="--target") is False
+    for text, labels in [("x", [0, 1]), ("01", [0, 1]), ("NOUNS", ["NOUN"]), ("1", [True])]:
+        known = ", ".join(map(str, labels))
+        with pytest.raises(ValueError, match=f"--target must be one of {known}, got '{text}'"):
+            find_spelling(text, labels, option="--target")
 
 
 def test_short_names():
@@ -469,3 +485,15 @@ def test_a_report_on_a_layer_reads_no_other_layer(store, monkeypatch):
     report, n_left_out = study.report_labels(1)
     assert 0 <= n_left_out < len(report.labels)
     assert len(report.labels) + n_left_out < len(study.tokens)
+
+
+def test_the_notes_of_an_error_are_printed(monkeypatch, capsys):
+    def fail(args):
+        error = ValueError("got 1 class.")
+        error.add_note("The error occurred in fold 0, for the control task.")
+        raise error
+
+    monkeypatch.setattr(parser.commands, "probe", fail)
+    assert main(["probe", "store"]) == 1
+    expected = "error: got 1 class. The error occurred in fold 0, for the control task.\n"
+    assert capsys.readouterr().err.endswith(expected)

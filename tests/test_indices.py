@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sklearn_neurox import ProbelessSelector
 from sklearn_neurox._indices import check_indices, index_mask
 
 
@@ -28,6 +29,9 @@ def test_no_indices():
         ),
         ([-1], None, ValueError, "^layer indices must be non-negative integers, got -1"),
         ([0, 2, 0], 5, ValueError, "Each layer can be listed only once; 0 is repeated"),
+        ([0, True], 5, TypeError, "got booleans among them"),
+        ([2**63], None, ValueError, "must be non-negative integers, got 9223372036854775808"),
+        (ProbelessSelector(), 5, TypeError, r"Pass its attribute ranking_ or its get_support"),
         ([0.0], 5, TypeError, r"\(integers from 0 to 4\), got an array of dtype float64"),
         ([True], 5, TypeError, "dtype bool .* Use np.flatnonzero to convert a mask"),
         ([[0, 1]], 5, TypeError, r"with 2 dimension\(s\)"),

@@ -1,7 +1,12 @@
 """Checks of input: the first NaN or infinity is named, in any kind of X."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifier
 
 from sklearn_neurox import (
     LinearProbeClassifier,
@@ -9,6 +14,12 @@ from sklearn_neurox import (
     NeuronSelector,
     ProbelessSelector,
     WeightMassSelector,
+    bottom_neurons,
+    layerwise_scores,
+    mean_difference_scores,
+    threshold_neurons,
+    top_neurons,
+    weight_mass_ordering,
 )
 from sklearn_neurox._validation import (
     all_or_nothing,
@@ -50,7 +61,7 @@ def test_other_errors_keep_their_message():
         ([[np.nan, 1], [1]], "inhomogeneous shape"),
         (
             [["a", "b"], ["c", "d"]],
-            "X must contain numbers, but contains text: could not convert string to float",
+            "X must contain numbers, but contains text: 'a'",
         ),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -58,7 +69,7 @@ def test_other_errors_keep_their_message():
 
 
 def test_bad_labels_keep_their_message():
-    with pytest.raises(ValueError, match="Input y contains NaN"):
+    with pytest.raises(ValueError, match=r"y must not contain NaN or infinity: y\[2\] = nan"):
         ProbelessSelector().fit(np.zeros((4, 2)), [0, 1, np.nan, 1])
 
 
@@ -79,6 +90,72 @@ def test_bad_labels_keep_their_message():
 def test_messages(check, message):
     with pytest.raises((TypeError, ValueError), match=message):
         check()
+
+
+TENSORS = [
+    torch.ones(4, 2, requires_grad=True),
+    torch.eye(4, 2).bfloat16(),
+    torch.eye(4, 2).half(),
+    torch.eye(4, 2).double(),
+    pytest.param(
+        torch.eye(4, 2, device="cuda" if torch.cuda.is_available() else "cpu"),
+        marks=pytest.mark.cuda,
+    ),
+]
+
+
+@pytest.mark.parametrize("X", TENSORS, ids=lambda X: str(X.dtype))
+@pytest.mark.parametrize("dispatch", [False, True])
+def test_tensors_are_arrays(X, dispatch, monkeypatch):
+    # SciPy reads the environment when it is imported. What is tested here does not depend on SciPy.
+    monkeypatch.setattr("sklearn.utils._array_api._check_array_api_dispatch", lambda _: None)
+    array, y = X.detach().cpu().double().numpy(), [0, 1, 0, 1]
+    array = array.astype(np.float64 if X.dtype == torch.float64 else np.float32)
+    with config_context(array_api_dispatch=dispatch):
+        for selector in (ProbelessSelector(n_neurons=1), NeuronSelector([1]), NeuronAblator([0])):
+            found = clone(selector).fit(X, y).transform(X)
+            expected = clone(selector).fit(array, y).transform(array)
+            np.testing.assert_array_equal(found, expected)
+        probe = LinearProbeClassifier(device="cpu", random_state=0).fit(X, y)
+        assert probe.predict(X).tolist() == probe.predict(array).tolist()
+        top_neurons(X + 1, 0.5)
+        layerwise_scores(RidgeClassifier(), X, y, n_layers=2, cv=2)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ([["1", "2"], ["3", "4"]], ValueError, "X must contain numbers, but contains text: '1'"),
+        (np.array([["1"], ["2"]]), ValueError, "X must contain numbers, but contains text: '1'"),
+        (np.array([[b"1"], [b"2"]]), ValueError, "but contains text: b'1'"),
+        (np.array([[1], ["2"]], object), ValueError, "but contains text: '2'"),
+        (np.array([["2020"], ["2021"]], "M8[Y]"), TypeError, "but contains dates or times"),
+        (np.ones((2, 1), complex), ValueError, "Complex data not supported"),
+        (LinearProbeClassifier(), TypeError, "X must be an array, got LinearProbeClassifier"),
+    ],
+    ids=lambda value: str(value)[:25],
+)
+def test_cells_are_numbers(X, error, message):
+    for fit in (ProbelessSelector().fit, WeightMassSelector().fit, mean_difference_scores):
+        with pytest.raises(error, match=message):
+            fit(X, [0, 1])
+
+
+@pytest.mark.parametrize("select", [top_neurons, bottom_neurons, threshold_neurons])
+def test_an_estimator_is_not_its_weights(select):
+    message = "coef must be an array, got LinearProbeClassifier. Pass its attribute coef_"
+    with pytest.raises(TypeError, match=message):
+        select(LinearProbeClassifier(), 0.5)
+    with pytest.raises(TypeError, match=message):
+        weight_mass_ordering(LinearProbeClassifier())
+    with pytest.raises(TypeError, match="scale must be an array, got LinearProbeClassifier"):
+        select([[1.0, 2.0]], 0.5, scale=LinearProbeClassifier())
+
+
+@pytest.mark.parametrize("word", [None, np.nan, pd.NA, {"a": 1}], ids=str)
+def test_words_that_cannot_be_looked_up(word):
+    with pytest.raises(TypeError, match=r"words must contain words, but words\[1\] = "):
+        check_words(["a", word], name="words")
 
 
 def test_words_become_a_list():

@@ -75,10 +75,11 @@ def probe(args: Namespace) -> None:
     """Print the scores of a probe on each layer of a store, and save them as a table."""
     _check_out(args.out, "table")
     _require("pandas", extra="plot", purpose="A table")
-    from .study import Study, find_scorer
+    from .study import Study, check_metric, find_scorer
 
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
+    check_metric(args.metric, tokens.y)
     scores = Study(tokens, _settings(args)).score_layers(find_scorer(args.metric))
     frame = scores.to_frame()
     print(frame.to_string(float_format="{:.3f}".format))
@@ -92,15 +93,20 @@ def rank(args: Namespace) -> None:
     if args.n_neurons < 1:
         raise ValueError(f"--n-neurons must be at least 1, got {args.n_neurons}.")
     _require("pandas", extra="plot", purpose="A ranking")
-    from .ranking import find_label, rank_neurons
+    from .ranking import find_spelling, rank_neurons
 
     tokens = _load(args.store)
+    layer, target = None, None
+    if args.layer is not None:
+        layer = find_spelling(args.layer, tokens.layers, option="--layer")
+    if args.target is not None:
+        target = find_spelling(args.target, sorted(set(tokens.y.tolist())), option="--target")
     frame = rank_neurons(
         tokens,
         args.method,
-        layer=args.layer,
+        layer=layer,
         n_neurons=args.n_neurons,
-        target=None if args.target is None else find_label(args.target, tokens.y),
+        target=target,
         random_state=args.random_state,
     )
     print(frame[frame["kept"]].drop(columns="kept").to_string(float_format="{:.3f}".format))
@@ -180,12 +186,11 @@ def _layers(text: str) -> Literal["all"] | list[int]:
     """Convert the value of --layers: "all", or numbers separated by commas."""
     if text == "all":
         return "all"
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError as error:
-        raise ValueError(
-            f"--layers must be 'all' or numbers such as 0,3,6, got {text!r}."
-        ) from error
+    numbers = text.split(",")
+    # int() would also accept "1_2" and " 3".
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        raise ValueError(f"--layers must be 'all' or numbers such as 0,3,6, got {text!r}.")
+    return [int(number) for number in numbers]
 
 
 def _save(frame: Any, path: str | None) -> None:

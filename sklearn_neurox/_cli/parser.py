@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = make_parser().parse_args(argv)
         args.run(args)
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        print(f"sklearn_neurox: error: {error}", file=sys.stderr)
+        message = " ".join([str(error), *getattr(error, "__notes__", [])])
+        print(f"sklearn_neurox: error: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("sklearn_neurox: interrupted", file=sys.stderr)
@@ -236,7 +237,6 @@ def _add_rank(subparsers: Any) -> None:
     add(
         "--layer",
         metavar="LAYER",
-        type=_layer,
         help="rank only the neurons of this layer (default: all layers)",
     )
     add("--target", metavar="LABEL", help="rank for this label (default: all labels)")
@@ -287,8 +287,3 @@ def _add_random_state(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--random-state", metavar="N", type=int, default=0, help="random seed (default: 0)"
     )
-
-
-def _layer(text: str) -> int | str:
-    """Parse a layer, which is a number or the path of a module."""
-    return int(text) if text.isdecimal() else text

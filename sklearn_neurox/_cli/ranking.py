@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import signature
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..activations import TokenActivations
 from ..neurons.ranking_selector import RANKINGS
@@ -91,27 +91,29 @@ def rank_neurons(
     return frame
 
 
-def find_label(text: str, y: NDArray) -> Any:
-    """Find the label with the given spelling.
+def find_spelling(text: str, values: Iterable[Any], *, option: str) -> Any:
+    """Find the value, such as a label or a layer, with the given spelling.
 
     Parameters
     ----------
     text : str
-        A label as typed on the command line, where all labels are strings.
-    y : ndarray of shape (n_words,)
-        The labels of the words, of any kind.
+        As typed on the command line, where all values are strings.
+    values : iterable
+        The existing values, of any kind.
+    option : str
+        The option, for the error message.
 
     Returns
     -------
-    label
-        As in `y`.
+    value
+        One of `values`.
 
     Raises
     ------
     ValueError
-        If there is no such label.
+        If there is no such value.
     """
-    labels = {str(label): label for label in np.unique(y).tolist()}
-    if text not in labels:
-        raise ValueError(f"--target must be one of {', '.join(labels)}, got {text!r}.")
-    return labels[text]
+    spelled = {str(value): value for value in values}
+    if text not in spelled:
+        raise ValueError(f"{option} must be one of {', '.join(spelled)}, got {text!r}.")
+    return spelled[text]

@@ -14,6 +14,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from .._labels import kind_of
+from .._validation import noting
 from ..activations import Neurons, TokenActivations
 from ..evaluation import (
     AblationCurve,
@@ -28,7 +30,7 @@ from ..evaluation import (
     make_control_task,
     probe_report,
 )
-from ..evaluation.metrics import METRICS
+from ..evaluation.metrics import LABEL_METRICS, METRICS, NUMBER_METRICS
 from ..neurons import AveragePrecisionSelector, WeightMassSelector
 from ..probes import LinearProbeClassifier
 
@@ -172,16 +174,17 @@ class Study:
         """Measure the code length of the labels and of the control task on a layer."""
         X = self._layer(layer)
         labels = {"labels": self.tokens.y, "control task": self.make_control().labels}
-        return {
-            name: codelength(
-                self.make_probe(),
-                X,
-                y,
-                groups=self.tokens.sentence_ids,
-                random_state=self.settings.random_state,
-            )
-            for name, y in labels.items()
-        }
+        lengths = {}
+        for name, y in labels.items():
+            with noting(f"for {name}"):
+                lengths[name] = codelength(
+                    self.make_probe(),
+                    X,
+                    y,
+                    groups=self.tokens.sentence_ids,
+                    random_state=self.settings.random_state,
+                )
+        return lengths
 
     def rank_neurons(
         self, fractions: tuple[float, ...], layer: int | str | None = None
@@ -219,6 +222,15 @@ class Study:
 def make_sparse_probe(tol: float = 1e-4) -> LinearProbeClassifier:
     """Create the probe whose weights rank neurons. Its L1 penalty sets most weights to zero."""
     return LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=tol)
+
+
+def check_metric(metric: str, y: NDArray) -> None:
+    """Raise a ValueError if a metric of numbers is chosen for labels that are not numbers."""
+    if metric in NUMBER_METRICS and kind_of(y[0]) != "number":
+        raise ValueError(
+            f"--metric {metric} compares numbers, but the labels of the store are "
+            f"{kind_of(y[0])}s. Use {', '.join(LABEL_METRICS)}."
+        )
 
 
 def find_scorer(metric: str) -> str | Callable[..., float]:

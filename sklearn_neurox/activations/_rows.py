@@ -71,12 +71,18 @@ def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.
     Raises
     ------
     ValueError
-        If they are not integers, one for each sentence.
+        If they are not distinct integers, one for each sentence.
     """
     ids = np.asarray(sentence_ids)
     if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
         raise ValueError(
             f"sentence_ids must contain {n_sentences} integers, one for each sentence, got an "
             f"array of shape {ids.shape} and dtype {ids.dtype}."
+        )
+    distinct, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(
+            "sentence_ids must be different for each sentence, but "
+            f"{distinct[counts > 1][0]} is repeated."
         )
     return ids.astype("<i8")

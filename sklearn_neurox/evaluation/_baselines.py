@@ -14,12 +14,13 @@ from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils import check_array
 
-from .._validation import check_words
+from .._validation import check_matrix, check_words
 from ._layer_columns import neuron_names
 from .control import ControlTask
 
+# Name of a control task that is passed without a name.
+CONTROL_TASK = "control task"
 # Columns of LayerwiseScores.to_frame, which cannot be the name of a control.
 _COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline")
 
@@ -27,6 +28,7 @@ _COLUMNS = ("layer", "score", "std", "control", "selectivity", "gain", "baseline
 class Controls(NamedTuple):
     """Controls, grouped by kind."""
 
+    task_name: str
     task: ControlTask | None
     activations: dict[str, NDArray]
     words: dict[str, NDArray]
@@ -49,13 +51,13 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
     Controls
     """
     if control is None or isinstance(control, ControlTask):
-        control = {} if control is None else {"control task": control}
+        control = {} if control is None else {CONTROL_TASK: control}
     if not isinstance(control, Mapping):
         raise TypeError(
             "control must be a ControlTask, or a dict of names to control tasks, activations or "
             f"words, got {type(control).__name__}."
         )
-    controls = Controls(None, {}, {})
+    controls = Controls(CONTROL_TASK, None, {}, {})
     for name, each in control.items():
         _check_name(name)
         if isinstance(each, ControlTask):
@@ -65,7 +67,7 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
                     "each control task, and average the scores."
                 )
             _check_length(name, len(each.labels), len(y))
-            controls = controls._replace(task=each)
+            controls = controls._replace(task=each, task_name=name)
         elif hasattr(each, "X"):
             raise TypeError(
                 f"The control {name!r} must be an array, got {type(each).__name__}. Pass its "
@@ -110,7 +112,7 @@ def _check_activations(
     name: str, X: Any, shape: tuple[int, int], names: list[str] | None
 ) -> NDArray:
     own_names = neuron_names(X)
-    X = check_array(X, input_name=f"control[{name!r}]")
+    X = check_matrix(X, name=f"control[{name!r}]")
     if X.shape != shape:
         raise ValueError(
             f"The activations of control {name!r} have shape {X.shape}, but X has shape {shape}."

@@ -9,12 +9,12 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, check_cv
-from sklearn.utils import indexable
 
+from .._results import check_groups_of_splits, check_splits
 from .._warnings import UnseenLabelsWarning, warn
 from .scorers import Scorer, Scoring, check_scorer, last_step
 
@@ -32,7 +32,7 @@ _N_SHOWN = 5  # labels in a warning
 
 
 def make_folds(
-    estimator: Any, X: Any, y: NDArray, *, cv: Any, groups: ArrayLike | None, scoring: Scoring
+    estimator: Any, X: Any, y: NDArray, *, cv: Any, groups: NDArray | None, scoring: Scoring
 ) -> tuple[list[Split], Scorer]:
     """Return the folds and the scorer, and warn about labels that are missing in training."""
     scorer = check_scorer(estimator, scoring)
@@ -41,13 +41,13 @@ def make_folds(
     return splits, scorer
 
 
-def _split(estimator: Any, X: Any, y: NDArray, cv: Any, groups: ArrayLike | None) -> list[Split]:
+def _split(estimator: Any, X: Any, y: NDArray, cv: Any, groups: NDArray | None) -> list[Split]:
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = GroupKFold(5 if cv is None else cv)
-    X, y, groups = indexable(X, y, groups)
-    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
-    if not splits:
-        raise ValueError(f"cv={cv!r} yields no folds.")
+    splitter = check_cv(cv, y, classifier=is_classifier(estimator))
+    splits = check_splits(splitter.split(X, y, groups), len(y), cv=cv)
+    if groups is not None:
+        check_groups_of_splits(groups, splits)
     return splits
 
 

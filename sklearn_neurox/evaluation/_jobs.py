@@ -8,11 +8,14 @@ from typing import Any
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from .._validation import noting
+
 
 def run_jobs(
     function: Callable[..., Any],
     jobs: Sequence[tuple[Any, ...]],
     *,
+    places: Sequence[str],
     n_jobs: int | None,
     verbose: int,
     name: str,
@@ -25,6 +28,8 @@ def run_jobs(
     function : callable
     jobs : sequence of tuple
         The arguments of each call.
+    places : sequence of str
+        The data of each call, such as "in fold 0 of the control task", for a note on its errors.
     n_jobs : int or None
         Number of jobs to run in parallel, as in ``joblib.Parallel``.
     verbose : int
@@ -38,6 +43,11 @@ def run_jobs(
         The results, in the order of the jobs.
     """
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(function)(*job) for job in jobs
+        delayed(_run)(place, function, job) for place, job in zip(places, jobs, strict=True)
     )
     return list(tqdm(results, total=len(jobs), unit=unit, desc=name, disable=not verbose))
+
+
+def _run(place: str, function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+    with noting(place):
+        return function(*job)

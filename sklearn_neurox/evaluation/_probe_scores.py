@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r2_score
 
-from .._labels import check_labels, check_numbers
+from .._labels import find_codes
+from .._results import check_probabilities, classes_of, predictions_of
 from .._validation import own_copy
 from ._bootstrap import Resampling, Score
 from ._resampled_metrics import label_metric, number_metrics
 from .metrics import compute_score
 
-_N_SHOWN = 20  # labels in a message
 # Below this number of sentences, a class has no interval: it would be too narrow.
 _MIN_SENTENCES = 5
 _AVERAGED = {"f1_macro": "macro", "f1_weighted": "weighted"}
@@ -59,10 +59,10 @@ def score_labels(
     fields : dict
         Fields of the ProbeReport.
     """
-    classes = np.asarray(estimator.classes_)
-    true = _codes(y, classes, "y")
-    predictions = check_labels(estimator.predict(own_copy(X)), name="predict(X)")
-    predicted = _codes(predictions, classes, "predict(X)")
+    classes = classes_of(estimator)
+    true = find_codes(y, classes, name="y")
+    predictions = predictions_of(estimator, own_copy(X), len(y))
+    predicted = find_codes(predictions, classes, name="predict(X)")
     names = list(dict.fromkeys([metric, "accuracy"]))
 
     def score(rows: NDArray[np.intp], names: list[str]) -> tuple[dict[str, Score], Any]:
@@ -166,30 +166,10 @@ def _probabilities(
 ) -> NDArray[np.float64] | None:
     if not hasattr(estimator, "predict_proba"):
         return None
-    probabilities = np.asarray(estimator.predict_proba(own_copy(X)))
-    if probabilities.shape != (len(predicted), n_classes):
-        raise ValueError(
-            "predict_proba must return an array of shape (n_samples, n_classes) = "
-            f"{(len(predicted), n_classes)}, got shape {probabilities.shape}."
-        )
-    return probabilities[np.arange(len(predicted)), predicted]
-
-
-def _codes(labels: NDArray, classes: NDArray, name: str) -> NDArray[np.intp]:
-    """Return the index of each label among the classes of the estimator."""
-    index = {label: code for code, label in enumerate(classes.tolist())}
-    found, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    found = found.tolist()
-    unknown = [i for i, label in enumerate(found) if label not in index]
-    if unknown:
-        named = ", ".join(f"{found[i]!r} ({counts[i]} samples)" for i in unknown[:_N_SHOWN])
-        more = f" and {len(unknown) - _N_SHOWN} more" if len(unknown) > _N_SHOWN else ""
-        raise ValueError(
-            f"{name} contains labels that were not seen during training: {named}{more}. The "
-            "classes of the estimator are "
-            f"{classes.tolist()[:_N_SHOWN]}{' ...' * (len(classes) > _N_SHOWN)}."
-        )
-    return np.array([index[label] for label in found])[inverse]
+    found = estimator.predict_proba(own_copy(X))
+    return check_probabilities(found, len(predicted), n_classes)[
+        np.arange(len(predicted)), predicted
+    ]
 
 
 def score_numbers(
@@ -204,7 +184,7 @@ def score_numbers(
     """Score a regressor, as :func:`score_labels` does for a classifier."""
     if len(y) < 2:
         raise ValueError("The scores of a regressor require at least 2 samples, got 1.")
-    predictions = check_numbers(estimator.predict(own_copy(X)), name="predict(X)")
+    predictions = predictions_of(estimator, own_copy(X), len(y))
     pairs = np.column_stack([y, predictions])
 
     def score(rows: NDArray[np.intp], metrics: Sequence[str]) -> dict[str, Score]:

@@ -6,19 +6,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, indexable
+from sklearn.utils import _safe_indexing, check_consistent_length, indexable
 
+from .._device import as_numpy
 from .._labels import check_labels, check_y
-from .._validation import check_not_tokens, naming_the_cell
+from .._validation import check_matrix, check_not_estimator, check_not_tokens
 
 
 def check_activations(
     estimator: Any, X: Any, y: ArrayLike, groups: ArrayLike | None, **options: Any
-) -> tuple[NDArray, NDArray]:
-    """Check activations with options of ``check_array``, and check the targets of an estimator."""
-    check_not_tokens(X)
-    check_consistent_length(X, y, groups)
-    return check_array(X, **options), check_y(estimator, y)
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Check activations with options of ``check_array``, targets of an estimator, and groups."""
+    activations, targets = check_matrix(X, **options), check_y(estimator, y)
+    if groups is not None:
+        groups = check_labels(groups, name="groups")
+    check_consistent_length(activations, targets, groups)
+    return activations, targets, groups
 
 
 def check_samples(
@@ -30,14 +33,15 @@ def check_samples(
     ``OneHotEncoder``, is checked by the estimator.
     """
     check_not_tokens(X)
-    check_consistent_length(X, y, groups)
+    check_not_estimator(X, name="X", attribute=None)
+    X = as_numpy(X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
-        with naming_the_cell(X):
-            X = check_array(X, input_name="X")
-    X, groups = indexable(X, groups)
-    if groups is not None:
-        groups = check_labels(groups, name="groups")
-    return X, check_labels(y, name="y"), groups
+        X = check_matrix(X)
+    labels = check_labels(y, name="y")
+    checked = None if groups is None else check_labels(groups, name="groups")
+    (X,) = indexable(X)
+    check_consistent_length(X, labels, checked)
+    return X, labels, checked
 
 
 def take_samples(X: Any, rows: NDArray[np.intp]) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from .._optional import import_optional
+from .._results import check_permutation, ranking_of
 from .._validation import validate_params
 from ..interventions import NeuronAblator
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
@@ -101,7 +102,8 @@ def ablation_curve(
     ranking : estimator with ``ranking_`` after ``fit``, or array-like of int (n_neurons,)
         A selector is fitted on the training samples of each fold, so the ranking never depends on
         test samples. An array must be a permutation of the neurons, ordered from most to least
-        important. It is used in all folds and must be computed from other samples.
+        important. It is used in all folds and must be computed from other samples. The ``ranking_``
+        of scikit-learn's ``RFE`` contains ranks instead, and is an error.
     fractions : sequence of float in (0, 1]
         Fractions of the neurons to keep. At least one neuron is kept.
     mode : {"zero", "mean", "remove"}, default="zero"
@@ -159,13 +161,15 @@ def ablation_curve(
     16         0.81    0.71    0.23
     32         0.88    0.82    0.65
     """
-    activations, y = check_activations(estimator, X, y, groups, dtype=[np.float64, np.float32])
+    activations, y, groups = check_activations(
+        estimator, X, y, groups, dtype=[np.float64, np.float32]
+    )
     counts = _counts(fractions, activations.shape[1])
     keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):
         raise ValueError(f"keep must contain one or more of {', '.join(KEEP)}, got {list(keep)}.")
     if not hasattr(ranking, "fit"):
-        ranking = _check_permutation(ranking, activations.shape[1])
+        ranking = check_permutation(ranking, activations.shape[1], name="ranking")
     if mode == "remove":
         check_not_frozen(estimator, by="ablation_curve(mode='remove')")
     splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
@@ -175,7 +179,10 @@ def ablation_curve(
         (estimator, activations, y, split, ranking, counts, mode, keep, scorer, seed)
         for split, seed in zip(splits, seeds, strict=True)
     ]
-    folds = run_jobs(_ablate_fold, jobs, n_jobs=n_jobs, verbose=verbose, name="ablation")
+    places = [f"in fold {fold}" for fold in range(len(splits))]
+    folds = run_jobs(
+        _ablate_fold, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="ablation"
+    )
     full, kept = zip(*folds, strict=True)
     return AblationCurve(
         n_neurons=counts,
@@ -203,12 +210,7 @@ def _ablate_fold(
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
     if hasattr(ranking, "fit"):  # on another copy, because a step may modify X in place
-        ranking = clone(ranking).fit(X[train], y_train)
-        if not hasattr(ranking, "ranking_"):
-            raise TypeError(
-                f"{type(ranking).__name__} does not have the attribute ranking_ after fit."
-            )
-        ranking = ranking.ranking_
+        ranking = ranking_of(clone(ranking).fit(X[train], y_train), X.shape[1])
     orders = {
         "top": ranking,
         "bottom": ranking[::-1],
@@ -229,17 +231,8 @@ def _ablate_fold(
 
 
 def _counts(fractions: ArrayLike, n_neurons: int) -> NDArray[np.intp]:
-    fractions = np.asarray(fractions, dtype=float)
-    if fractions.ndim != 1 or not fractions.size or not ((fractions > 0) & (fractions <= 1)).all():
+    fractions = np.asarray(fractions)
+    is_list = fractions.ndim == 1 and fractions.size and fractions.dtype.kind in "iuf"
+    if not is_list or not ((fractions > 0) & (fractions <= 1)).all():
         raise ValueError(f"fractions must be a list of numbers in (0, 1], got {fractions}.")
     return np.maximum(1, np.rint(fractions * n_neurons).astype(int))
-
-
-def _check_permutation(ranking: ArrayLike, n_neurons: int) -> NDArray[np.intp]:
-    ranking = np.asarray(ranking)
-    if ranking.dtype.kind not in "iu" or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
-        raise ValueError(
-            f"ranking must contain each of the {n_neurons} neurons once, or be an estimator with "
-            f"ranking_ after fit, got an array of {ranking.size} values of dtype {ranking.dtype}."
-        )
-    return ranking

@@ -13,8 +13,9 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods
 
-from .._labels import encode_labels
+from .._labels import check_class_labels, check_same_kind, encode_labels
 from .._optional import import_optional
+from .._results import check_probabilities, classes_of
 from .._validation import validate_params
 from ._folds import RUN_CONSTRAINTS, check_not_frozen
 from ._jobs import run_jobs
@@ -22,8 +23,6 @@ from ._samples import check_samples, take_samples
 
 # Those of Voita and Titov (2020).
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
-# Tolerance for sums of probabilities, which may be float32 or rounded to 3 digits.
-_SUM_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,15 +181,27 @@ def codelength(
     """
     check_not_frozen(estimator, by="codelength")
     X, y, groups = check_samples(X, y, groups)
-    classes, codes = encode_labels(y, by="codelength")
+    classes, codes = encode_labels(check_class_labels(y), by="codelength")
     shares = _check_fractions(fractions)
     order, breaks = _shuffle(len(y), groups, check_random_state(random_state))
     ends = _block_ends(shares, breaks)
 
     blocks = [(order[:start], order[start:end]) for start, end in pairwise(ends)]
     jobs = [(estimator, X, y, classes, codes, train, test) for train, test in blocks]
+    places = [
+        f"in a block of codelength, where {type(estimator).__name__} was trained on {len(train)} "
+        f"samples of {len(np.unique(codes[train]))} classes; a larger first fraction increases the "
+        "number of samples"
+        for train, _ in blocks
+    ]
     bits = run_jobs(
-        _block_bits, jobs, n_jobs=n_jobs, verbose=verbose, name="codelength", unit="block"
+        _block_bits,
+        jobs,
+        places=places,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        name="codelength",
+        unit="block",
     )
     return Codelength(
         block_bits=np.array([ends[0] * np.log2(len(classes)), *bits]),
@@ -201,14 +212,18 @@ def codelength(
 
 
 def _check_fractions(fractions: ArrayLike) -> NDArray[np.float64]:
-    fractions = np.asarray(fractions, dtype=float)
-    valid = fractions.ndim == 1 and fractions.size > 0 and fractions[0] > 0 and fractions[-1] == 1
-    if not valid or not (np.diff(fractions) > 0).all():
+    fractions = np.asarray(fractions)
+    is_list = fractions.ndim == 1 and fractions.size and fractions.dtype.kind in "iuf"
+    if (
+        not is_list
+        or not (fractions[0] > 0 and fractions[-1] == 1)
+        or not (np.diff(fractions) > 0).all()
+    ):
         raise ValueError(
             "fractions must be a list of numbers in (0, 1] that increase up to 1, so that all "
             f"labels are encoded, got {fractions}."
         )
-    return fractions
+    return fractions.astype(np.float64)
 
 
 def _shuffle(
@@ -246,15 +261,7 @@ def _block_bits(
     """Return the bits of the labels of the test samples, given the training samples."""
     if not len(test):
         return 0.0
-    try:
-        probabilities = _label_probabilities(estimator, X, y, classes, train, test)
-    except Exception as error:
-        error.add_note(
-            f"The error occurred in a block of codelength, where {type(estimator).__name__} was "
-            f"trained on {len(train)} samples of {len(np.unique(codes[train]))} classes. A larger "
-            "first fraction increases the number of samples."
-        )
-        raise
+    probabilities = _label_probabilities(estimator, X, y, classes, train, test)
     return float(-np.log2(probabilities[np.arange(len(test)), codes[test]]).sum())
 
 
@@ -272,34 +279,20 @@ def _label_probabilities(
         probabilities = np.ones((len(test), 1))
     else:
         fitted = clone(estimator).fit(take_samples(X, train), y[train])
-        seen = np.asarray(fitted.classes_)
-        probabilities = _check_probabilities(
-            fitted.predict_proba(take_samples(X, test)), seen, classes, len(test)
+        seen = _check_classes(classes_of(fitted), classes)
+        probabilities = check_probabilities(
+            fitted.predict_proba(take_samples(X, test)), len(test), len(seen)
         )
     mixture = np.zeros((len(test), len(classes)))
     mixture[:, np.searchsorted(classes, seen)] = len(train) * probabilities
     return (mixture + 1 / len(classes)) / (len(train) + 1)
 
 
-def _check_probabilities(
-    probabilities: ArrayLike, seen: NDArray, classes: NDArray, n_samples: int
-) -> NDArray[np.float64]:
-    """Check probabilities, and normalize them in float64."""
+def _check_classes(seen: NDArray, classes: NDArray) -> NDArray:
+    check_same_kind(seen, classes, name="classes_ of the estimator")
     if not np.isin(seen, classes).all():
         raise ValueError(
             "The estimator has classes that do not occur in y: "
             f"{np.setdiff1d(seen, classes).tolist()}."
         )
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.shape != (n_samples, len(seen)):
-        raise ValueError(
-            "predict_proba must return an array of shape (n_samples, n_classes) = "
-            f"{(n_samples, len(seen))}, got shape {probabilities.shape}."
-        )
-    sums = probabilities.sum(axis=1, keepdims=True)
-    if not ((probabilities >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all()):
-        raise ValueError(
-            "predict_proba must return non-negative probabilities that sum to 1, got sums from "
-            f"{sums.min():.3g} to {sums.max():.3g} and a minimum of {probabilities.min():.3g}."
-        )
-    return probabilities / sums
+    return seen

@@ -17,7 +17,7 @@ from .._optional import import_optional
 from .._validation import validate_params
 from ..activations.columns import Layer
 from ..probes.layers import fit_layers, is_bankable
-from ._baselines import majority, read_controls, word_type_table
+from ._baselines import CONTROL_TASK, majority, read_controls, word_type_table
 from ._folds import CV_CONSTRAINTS, Split, ignore_unseen_labels, make_folds
 from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
@@ -45,6 +45,8 @@ class LayerwiseScores:
     other_scores : dict of str to ndarray
         Scores of the other controls by name: those of the estimator on other activations, of shape
         (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
+    control_name : str, default="control task"
+        Name of the control task.
     """
 
     scores: NDArray[np.float64]
@@ -53,6 +55,7 @@ class LayerwiseScores:
     metric: str = "score"
     layers: tuple[Layer, ...] | None = None
     other_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    control_name: str = CONTROL_TASK
 
     def __post_init__(self) -> None:
         if self.layers is None:
@@ -94,6 +97,9 @@ class LayerwiseScores:
     def to_frame(self) -> Any:
         """Return one row per layer: means over the folds, and the standard deviation of the score.
 
+        The column of the control task is "control", or its name if it has another name than
+        "control task".
+
         Returns
         -------
         pandas.DataFrame
@@ -101,7 +107,8 @@ class LayerwiseScores:
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
         columns = {"score": self.scores.mean(axis=1), "std": self.scores.std(axis=1)}
         if self.control_scores is not None:
-            columns["control"] = self.control_scores.mean(axis=1)
+            is_named = self.control_name != CONTROL_TASK
+            columns[self.control_name if is_named else "control"] = self.control_scores.mean(axis=1)
             columns["selectivity"] = self.selectivity.mean(axis=1)
         columns["gain"] = self.gain.mean(axis=1)
         for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
@@ -156,7 +163,7 @@ def layerwise_scores(
     control : ControlTask, or dict of str to control, default=None
         Controls to score on the same folds, for comparison. A control is one of
 
-        - a :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
+        - one :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
           predicted from X;
         - activations of shape (n_samples, n_neurons), such as those of the same network with
           random weights: the labels are predicted from them, layer by layer as from X;
@@ -211,7 +218,7 @@ def layerwise_scores(
     >>> result.other_scores["darkest row"].mean().round(2)
     np.float64(0.32)
     """
-    activations, y = check_activations(estimator, X, y, groups)
+    activations, y, groups = check_activations(estimator, X, y, groups)
     names = neuron_names(X)
     columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
     controls = read_controls(control, y, activations.shape[1], names)
@@ -229,14 +236,17 @@ def layerwise_scores(
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
     activations = _in_order(activations, order)
-    tasks = [
-        (activations, y),
-        *((_in_order(other, order), y) for other in controls.activations.values()),
-    ]
+    tasks = {"the labels": (activations, y)}
+    for name, other in controls.activations.items():
+        tasks[f"the activations of the control {name!r}"] = (_in_order(other, order), y)
     if controls.task is not None:
-        tasks.append((activations, controls.task.labels))
-    jobs = [(estimator, *task, ends, split, scorer) for task in tasks for split in splits]
-    results = run_jobs(_layer_scores, jobs, n_jobs=n_jobs, verbose=verbose, name="layers")
+        labels = controls.task.labels
+        tasks[f"the random labels of the control task {controls.task_name!r}"] = activations, labels
+    jobs = [(estimator, *task, ends, split, scorer) for task in tasks.values() for split in splits]
+    places = [f"in fold {fold}, for {task}" for task in tasks for fold in range(len(splits))]
+    results = run_jobs(
+        _layer_scores, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="layers"
+    )
     # (n_tasks, n_layers, n_folds)
     scores = np.array(results).reshape(len(tasks), len(splits), len(columns)).swapaxes(1, 2)
     others = dict(zip(controls.activations, scores[1:], strict=False))
@@ -247,6 +257,7 @@ def layerwise_scores(
         metric=metric_name(estimator, scoring),
         layers=tuple(columns),
         other_scores=others | tables,
+        control_name=controls.task_name,
     )
 
 

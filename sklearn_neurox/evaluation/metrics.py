@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import _check_sample_weight
 
 from .._labels import check_labels, check_numbers, kind_of
+from .._weights import check_sample_weight
 
 # Relative to the mean, smaller deviations are rounding errors. SciPy uses the same limit.
 _CONSTANT = 1e-13
@@ -46,7 +46,7 @@ def accuracy_and_f1(
     zero_division : float, default=0.0
         F1 of a class that occurs neither in y_true nor in y_pred.
     sample_weight : array-like of shape (n_samples,), default=None
-        Sample weights.
+        Sample weights, of which only the ratios matter.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def pearson(
     y_pred : array-like of shape (n_samples,)
         Predicted values.
     sample_weight : array-like of shape (n_samples,), default=None
-        Sample weights.
+        Sample weights, of which only the ratios matter.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def pearson(
     true, predicted = _check_number_pairs(y_true, y_pred, "pearson")
     weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, true, ensure_non_negative=True)
+        weight = check_sample_weight(sample_weight, len(true))
         true, predicted, weight = true[weight > 0], predicted[weight > 0], weight[weight > 0]
     if _is_constant(true) or _is_constant(predicted):
         return 0.0
@@ -198,7 +198,8 @@ def accuracy(
 ) -> float:
     """Return the fraction of samples with the correct label."""
     y_true, y_pred = _check_label_pairs(y_true, y_pred, "accuracy")
-    return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
+    weight = _check_weight(sample_weight, y_true)
+    return float(accuracy_score(y_true, y_pred, sample_weight=weight))
 
 
 def f1(
@@ -218,6 +219,7 @@ def f1(
     y_true, y_pred = _check_label_pairs(y_true, y_pred, "f1")
     if average == "binary":
         pos_label = _check_binary(y_true, y_pred, pos_label)
+    weight = _check_weight(sample_weight, y_true)
     return float(
         f1_score(
             y_true,
@@ -226,7 +228,7 @@ def f1(
             # scikit-learn warns about a pos_label that it does not use.
             pos_label=pos_label if average == "binary" else 1,
             zero_division=zero_division,
-            sample_weight=sample_weight,
+            sample_weight=weight,
         )
     )
 
@@ -238,22 +240,23 @@ def matthews_corrcoef(
     y_true, y_pred = _check_label_pairs(y_true, y_pred, "matthews_corrcoef")
     if len(np.unique(y_true)) == 1 or len(np.unique(y_pred)) == 1:
         return 0.0  # as in scikit-learn, but without its warning
-    return float(sklearn.metrics.matthews_corrcoef(y_true, y_pred, sample_weight=sample_weight))
+    weight = _check_weight(sample_weight, y_true)
+    return float(sklearn.metrics.matthews_corrcoef(y_true, y_pred, sample_weight=weight))
 
 
-_LABEL_METRICS: dict[str, Callable[..., float]] = {
+LABEL_METRICS: dict[str, Callable[..., float]] = {
     "accuracy": accuracy,
     "f1": f1,
     "accuracy_and_f1": accuracy_and_f1,
     "matthews_corrcoef": matthews_corrcoef,
 }
-_NUMBER_METRICS: dict[str, Callable[..., float]] = {
+NUMBER_METRICS: dict[str, Callable[..., float]] = {
     "pearson": pearson,
     "spearman": spearman,
     "pearson_and_spearman": pearson_and_spearman,
 }
 # The registry that compute_score, get_scorer and the command read.
-METRICS = _LABEL_METRICS | _NUMBER_METRICS
+METRICS = LABEL_METRICS | NUMBER_METRICS
 
 
 def compute_score(y_true: ArrayLike, y_pred: ArrayLike, metric: str, **options: Any) -> float:
@@ -319,7 +322,7 @@ def _check_label_pairs(
             row = int(fraction.argmax())
             raise ValueError(
                 f"{metric} compares classes, but {name} contains continuous values: {name}[{row}] "
-                f"= {vector[row]}. For numbers, use {_one_of(_NUMBER_METRICS)}."
+                f"= {vector[row]}. For numbers, use {_one_of(NUMBER_METRICS)}."
             )
     kinds = [kind_of(vector[0]) for vector in both]
     if kinds[0] != kinds[1]:
@@ -329,6 +332,10 @@ def _check_label_pairs(
     return both
 
 
+def _check_weight(sample_weight: ArrayLike | None, y: NDArray) -> NDArray[np.float64] | None:
+    return None if sample_weight is None else check_sample_weight(sample_weight, len(y))
+
+
 def _check_number_pairs(
     y_true: ArrayLike, y_pred: ArrayLike, metric: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -336,7 +343,7 @@ def _check_number_pairs(
         both = check_numbers(y_true, name="y_true"), check_numbers(y_pred, name="y_pred")
     except TypeError as error:
         raise TypeError(
-            f"{metric} compares numbers. For labels, use {_one_of(_LABEL_METRICS)}. {error}"
+            f"{metric} compares numbers. For labels, use {_one_of(LABEL_METRICS)}. {error}"
         ) from error
     check_consistent_length(*both)
     return both

@@ -15,10 +15,12 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._device import as_numpy
 from .._html import element, escape, format_value, table
 from .._labels import check_labels, check_numbers
 from .._optional import import_optional
-from .._validation import check_not_tokens, check_words, validate_params
+from .._results import classes_of
+from .._validation import check_not_estimator, check_not_tokens, check_words, validate_params
 from ._bootstrap import Resampling, Score
 from ._probe_scores import (
     BINARY_METRICS,
@@ -293,6 +295,8 @@ def probe_report(
     check = check_labels if is_classifier(estimator) else check_numbers
     labels = check(y, name="y")
     check_not_tokens(X)
+    check_not_estimator(X, name="X", attribute=None)
+    X = as_numpy(X)
     check_consistent_length(X, labels, words, sentence_ids)
     seed = check_random_state(random_state).randint(2**31 - 1)
     resampling = Resampling(int(n_bootstraps), float(confidence), seed)
@@ -352,7 +356,7 @@ def _check_estimator(estimator: Any, metric: str | None) -> str:
     kind = "classifier" if is_classifier(estimator) else "regressor"
     if metric not in known:
         raise ValueError(f"metric of a {kind} must be one of {', '.join(known)}, got {metric!r}.")
-    classes = np.asarray(estimator.classes_).tolist() if kind == "classifier" else []
+    classes = classes_of(estimator).tolist() if kind == "classifier" else []
     if metric in BINARY_METRICS and (len(classes) != 2 or 1 not in classes):
         raise ValueError(
             f"{metric!r} requires 2 classes, of which the positive one is 1, but {name} has the "

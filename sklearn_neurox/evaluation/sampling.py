@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from .._labels import check_labels, encode_labels
+from .._labels import check_class_labels, encode_labels
 from .._validation import validate_params
 
 
@@ -54,7 +54,7 @@ def balanced_indices(
     >>> balanced_indices(["a", "b", "a", "a", "b", "a"], random_state=0)
     array([1, 3, 4, 5])
     """
-    classes, codes = encode_labels(check_labels(y, name="y"), by="balanced_indices")
+    classes, codes = encode_labels(check_class_labels(y), by="balanced_indices")
     sizes = np.bincount(codes)
     if n_samples is None:
         n_samples = int(sizes.min())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names, make_scorer
 from sklearn.pipeline import Pipeline
 
+from .._results import check_score
 from .metrics import METRICS, check_options
 
 Scorer: TypeAlias = Callable[[Any, Any, Any], float]
@@ -83,7 +85,17 @@ def check_scorer(estimator: Any, scoring: Any) -> Scorer:
         )
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         scoring = get_scorer(scoring)  # a metric of NeuroX, or an error that lists the names
-    return check_scoring(estimator, scoring)
+    return _CheckedScorer(check_scoring(estimator, scoring))
+
+
+@dataclass(frozen=True)
+class _CheckedScorer:
+    """A scorer whose results are checked."""
+
+    scorer: Callable[..., Any]
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        return check_score(self.scorer(estimator, X, y))
 
 
 def metric_name(estimator: Any, scoring: Scoring) -> str:

@@ -329,7 +329,15 @@ def _score_both_tasks(
         for labels in (y, control.labels)
         for split in splits
     ]
-    results = run_jobs(_fold_score, jobs, n_jobs=n_jobs, verbose=verbose, name="selectivity")
+    places = [
+        f"in fold {fold}, for {labels}"
+        for _ in candidates
+        for labels in ("the labels", "the random labels of the control task")
+        for fold in range(len(splits))
+    ]
+    results = run_jobs(
+        _fold_score, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="selectivity"
+    )
     scores = np.array(results, dtype=float).reshape(len(candidates), 2, len(splits))
     return scores[:, 0], scores[:, 1], oov_rate
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 
+from .._results import check_coef
 from .._validation import own_copy
 
 
@@ -90,9 +90,4 @@ def coef_of(model: BaseEstimator, n_neurons: int) -> NDArray:
             "Ranking by weight mass requires a linear model with coef_ after fit, but "
             f"{type(model).__name__} does not have coef_."
         )
-    coef = np.atleast_2d(model.coef_.toarray() if issparse(model.coef_) else model.coef_)
-    if coef.shape[1] != n_neurons:
-        raise ValueError(
-            f"The estimator has weights for {coef.shape[1]} neurons, but X has {n_neurons}."
-        )
-    return coef
+    return check_coef(model.coef_, n_neurons, name=type(model).__name__)

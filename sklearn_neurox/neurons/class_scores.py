@@ -10,19 +10,17 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import (
     assert_all_finite,
-    check_array,
     check_consistent_length,
     check_scalar,
-    column_or_1d,
     gen_batches,
 )
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._device import as_tensor
 from .._files import mapping_of, release
-from .._labels import check_list, encode_labels
+from .._labels import check_class_labels, encode_labels
 from .._moments import neuron_std
-from .._validation import check_scale, naming_the_cell
+from .._validation import check_matrix, check_scale, naming_the_cell
 from .._warnings import warn
 
 Scores: TypeAlias = NDArray[np.float64]
@@ -94,7 +92,7 @@ def mean_difference_scores(
     )
     means = class_means(activations, codes, len(classes))
     if not np.isfinite(means).all():
-        with naming_the_cell(X):
+        with naming_the_cell(activations):
             assert_all_finite(activations, input_name="X")
         raise ValueError("The sums of the activations overflow float64.")
     warn_of_single_samples(codes, classes, by="mean_difference_scores")
@@ -175,10 +173,8 @@ def _check_samples(
     X: ArrayLike, y: ArrayLike, *, by: str, **options: Any
 ) -> tuple[NDArray, NDArray[np.intp], NDArray]:
     """Return the activations, the class of each sample as an index, and the classes."""
-    with naming_the_cell(X):
-        activations = check_array(X, dtype=FLOAT_DTYPES, input_name="X", **options)
-    check_list(y, name="y")
-    labels = column_or_1d(y)
+    activations = check_matrix(X, dtype=FLOAT_DTYPES, **options)
+    labels = check_class_labels(y)
     check_consistent_length(activations, labels)
     classes, codes = encode_labels(labels, by=by)
     return activations, codes, classes

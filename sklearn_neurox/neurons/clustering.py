@@ -15,12 +15,12 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import Tags, check_array, check_random_state, gen_batches
+from sklearn.utils import Tags, check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
-from .._validation import fit_context, naming_the_cell, validate_activations
+from .._validation import check_matrix, fit_context, validate_activations
 from .._warnings import warn
 from ._clusters import add_constant_neurons, draw, medoids, number_clusters
 from ._correlation import UnitNeurons, correlation_distances, correlations_with
@@ -249,8 +249,7 @@ class CorrelationClustering(
             If X contains NaN or infinity, or its number of columns is not the number of clusters.
         """
         check_is_fitted(self)
-        with naming_the_cell(X):
-            pooled = check_array(X, dtype=FLOAT_DTYPES)
+        pooled = check_matrix(X, dtype=FLOAT_DTYPES)
         if pooled.shape[1] != self.n_clusters_:
             raise ValueError(
                 f"X must have one column for each of the {self.n_clusters_} clusters, got "

@@ -8,10 +8,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from .._validation import naming_the_cell
+from .._validation import check_matrix
 from ._correlation import UnitNeurons, strongest_correlations
 
 
@@ -80,5 +79,4 @@ def cross_model_correlation_scores(
 
 
 def _check_model(X: ArrayLike, number: int) -> NDArray:
-    with naming_the_cell(X):
-        return check_array(X, dtype=FLOAT_DTYPES, ensure_min_samples=2, input_name=f"Xs[{number}]")
+    return check_matrix(X, dtype=FLOAT_DTYPES, ensure_min_samples=2, name=f"Xs[{number}]")

@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
 from .._validation import fit_context, validate_data
 from ..activations.columns import Neurons, check_layers, find_columns, neurons_of
+from ._support import SupportSelector
 
 
-class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+class FixedSelector(CallbackSupportMixin, SupportSelector, BaseEstimator):
     """Base class for selectors that use only the number and the names of the columns of X."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -56,10 +55,6 @@ class FixedSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
     @abstractmethod
     def _find_support(self, names: NDArray | None, n_columns: int) -> NDArray[np.bool_]:
         """Return the mask of the columns to keep."""
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        return self.support_
 
 
 class LayerSelector(FixedSelector):

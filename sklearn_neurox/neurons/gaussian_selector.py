@@ -8,11 +8,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
 
-from .._labels import check_list, check_target, encode_labels
+from .._labels import check_class_labels, check_target, encode_labels
 from .._moments import neuron_std
-from .._validation import fit_context, float_dtypes, validate_data
+from .._validation import fit_context, float_dtypes, validate_samples
+from .._weights import check_sample_weight
 from ..probes import GaussianProbeClassifier
 from .ranking_selector import FitCall, RankingSelector
 
@@ -137,8 +137,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         return self._fit(X, y, {"sample_weight": sample_weight})
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
-        check_list(y, name="y")
-        return validate_data(self, X, y, dtype=float_dtypes(X))
+        return validate_samples(self, X, y, check_class_labels, dtype=float_dtypes(X))
 
     def _check_counts(self, available: int) -> None:
         super()._check_counts(available)
@@ -149,15 +148,12 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
             )
 
     def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
-        weight = _check_sample_weight(
-            call.params["sample_weight"], X, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = check_sample_weight(call.params["sample_weight"], len(X), relative=False)
         if not weight.all():
             X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         self.classes_, _ = encode_labels(y, by=type(self).__name__)
         if self.target is not None:
-            check_target(self.target, self.classes_)
-            y = y == self.target
+            y = y == self.classes_[check_target(self.target, self.classes_)]
         varying = np.flatnonzero(neuron_std(X, weight) > 0)
         chosen = self._choose(X, y, weight, varying)
         others = np.setdiff1d(varying, chosen)

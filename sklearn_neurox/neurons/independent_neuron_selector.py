@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
 from .._validation import fit_context, validate_activations
+from ._support import SupportSelector
 from .clustering import CorrelationClustering
 
 
-class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+class IndependentNeuronSelector(CallbackSupportMixin, SupportSelector, BaseEstimator):
     """Keep one neuron of each cluster of correlated neurons.
 
     The neurons of a cluster are redundant: the same accuracy can be obtained with a fraction of the
@@ -119,7 +117,3 @@ class IndependentNeuronSelector(CallbackSupportMixin, SelectorMixin, BaseEstimat
             kept = self.clustering_.representatives_
             self.support_ = index_mask(kept, activations.shape[1])
         return self
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        return self.support_

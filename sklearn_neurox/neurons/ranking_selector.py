@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext, CallbackSupportMixin
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import index_mask
-from .._labels import check_list
+from .._labels import check_class_labels
 from .._optional import import_optional
-from .._validation import fit_context, validate_activations
+from .._validation import fit_context, validate_samples
+from ._support import SupportSelector
 
 _ROUNDING = 1e-12  # relative to the largest score
 
@@ -47,7 +47,7 @@ class FitCall:
     task: CallbackContext
 
 
-class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
+class RankingSelector(CallbackSupportMixin, SupportSelector, BaseEstimator):
     """Base class for selectors that keep the top or the bottom of a ranking of the neurons.
 
     A subclass has the parameters `n_neurons` and `order` and implements ``_rank``. If it is defined
@@ -70,6 +70,13 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
     def __init_subclass__(cls, *, ranking: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if ranking is not None:
+            before = RANKINGS.get(ranking)
+            # A class that is defined again, as in a notebook, replaces itself.
+            if before is not None and before.__qualname__ != cls.__qualname__:
+                raise ValueError(
+                    f"The ranking {ranking!r} is already registered by {before.__name__}. Choose "
+                    f"another name for {cls.__name__}, or remove it from RANKINGS first."
+                )
             RANKINGS[ranking] = cls
 
     def __sklearn_tags__(self) -> Tags:
@@ -147,8 +154,7 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         return self
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
-        check_list(y, name="y")
-        return validate_activations(self, X, y)
+        return validate_samples(self, X, y, check_class_labels)
 
     def _check_counts(self, available: int) -> None:
         """Raise an error if a parameter exceeds the number of available neurons."""
@@ -171,10 +177,6 @@ class RankingSelector(CallbackSupportMixin, SelectorMixin, BaseEstimator):
         count = self._count(len(ranking))
         first = 0 if self.order == "top" else len(ranking) - count
         return index_mask(ranking[first : first + count], len(ranking))
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        return self.support_
 
     def to_frame(self) -> Any:
         """Return the ranking as a table.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Bunch, check_consistent_length
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -21,8 +22,10 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import _BaseComposition
 
 from .._callbacks import fit_inside
+from .._labels import check_labels
 from .._moments import neuron_std
-from .._validation import fit_context, validate_activations
+from .._results import ranking_of
+from .._validation import fit_context, validate_activations, validate_samples
 from .ranking_selector import FitCall, RankingSelector, rank
 from .voting import vote_points
 
@@ -180,9 +183,9 @@ class VotingSelector(RankingSelector, _BaseComposition):
         return self._fit(X, y, fit_params, n_fits=len(self.selectors))
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
-        checked = validate_activations(self, X)
-        check_consistent_length(checked, y)
-        return checked, y  # each selector validates y by its own rules
+        if y is None:  # a random ranking does not require labels
+            return validate_activations(self, X), None
+        return validate_samples(self, X, y, partial(check_labels, name="y", warn=True))
 
     def _check_counts(self, available: int) -> None:
         super()._check_counts(available)
@@ -229,11 +232,11 @@ class VotingSelector(RankingSelector, _BaseComposition):
 
 
 def _ranking(name: str, selector: BaseEstimator, n_neurons: int) -> NDArray[np.intp]:
-    ranking = getattr(selector, "ranking_", None)
-    if ranking is None or not np.array_equal(np.sort(ranking), np.arange(n_neurons)):
+    try:
+        return ranking_of(selector, n_neurons)
+    except (TypeError, ValueError) as error:
         raise TypeError(
             f"The selector {name!r}, a {type(selector).__name__}, does not have a valid ranking_ "
             "after fit. Expected an array that contains each neuron once, ordered from most to "
-            "least important."
-        )
-    return ranking
+            f"least important. {error}"
+        ) from error

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_scalar
 
-from .._validation import check_scale
+from .._validation import check_matrix, check_scale
 from ._checks import check_share
 
 Indices: TypeAlias = NDArray[np.intp]
@@ -243,7 +243,7 @@ def weight_mass_ordering(
 
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Validate the arguments and return |coef| * scale in float64."""
-    importance = np.abs(check_array(coef, dtype=np.float64, input_name="coef"))
+    importance = np.abs(check_matrix(coef, dtype=np.float64, name="coef"))
     if scale is None:
         return importance
     importance = importance * check_scale(scale, importance.shape[1])

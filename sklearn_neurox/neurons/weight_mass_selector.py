@@ -27,10 +27,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_inside
 from .._indices import index_mask
-from .._labels import check_target
+from .._labels import check_class_labels, check_target, check_targets
 from .._moments import neuron_std
-from .._validation import fit_context, float_dtypes, own_copy, validate_data
+from .._validation import fit_context, float_dtypes, own_copy, validate_data, validate_samples
 from .._warnings import warn
+from .._weights import check_sample_weight
 from ..probes import LinearProbeClassifier
 from ._estimator_contents import (
     coef_of,
@@ -205,7 +206,10 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         return self._fit(X, y, fit_params, n_fits=1)
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
-        return validate_data(self, X, dtype=float_dtypes(X)), y  # the estimator validates y
+        if self.prefit:
+            return validate_data(self, X, dtype=float_dtypes(X)), y
+        check = check_class_labels if is_classifier(self._estimator()) else check_targets
+        return validate_samples(self, X, y, check, dtype=float_dtypes(X))
 
     def _check_counts(self, available: int) -> None:
         sizes = ("n_neurons", "mass", "threshold")
@@ -220,15 +224,19 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         samples = (
             call.X if hasattr(self, "feature_names_in_") else X
         )  # with its column names, if any
-        fit_params = call.params
+        fit_params, weight = call.params, None
         if self.prefit:
             self._check_prefit(fit_params)
             self.estimator_ = self.estimator
         else:
-            self._check_trainable(y)
+            if self.target is not None:
+                has_classes = is_classifier(self._estimator())
+                check_target(self.target, np.unique(y) if has_classes else [])
             fit_params = self._estimator_params(fit_params)
+            weight = sample_weight_of(self._estimator(), fit_params)
+            if weight is not None:
+                weight = check_sample_weight(weight, len(X))
             self.estimator_ = self._train(samples, y, call.task, fit_params)
-        weight = sample_weight_of(self._estimator(), fit_params)
         varies = neuron_std(X, weight) > 0
         importance = self._importance(X, samples, weight) * varies
         total = importance.sum(axis=1, keepdims=True)
@@ -292,14 +300,6 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
             )
         # Two classes share one row of weights.
         return importance if len(importance) == 1 else importance[[row]]
-
-    def _check_trainable(self, y: ArrayLike | None) -> None:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        if self.target is not None:
-            check_target(self.target, np.unique(y) if is_classifier(self._estimator()) else [])
 
     def _check_prefit(self, fit_params: dict[str, Any]) -> None:
         if self.estimator is None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
+from .._labels import check_labels, check_same_kind
 from .._warnings import UnseenLabelsWarning, warn
+from .._weights import check_sample_weight
 
 
 class ProbeClassifierMixin(ClassifierMixin):
@@ -31,19 +34,30 @@ class ProbeClassifierMixin(ClassifierMixin):
         float
             Fraction of the samples whose label is predicted correctly.
 
+        Raises
+        ------
+        TypeError
+            If labels are not of the kind of the classes, such as booleans instead of numbers.
+        ValueError
+            If lengths differ, or a label or a weight is not valid.
+
         Warns
         -----
         UnseenLabelsWarning
             If y has labels that were not seen during training. Their samples are scored as
             errors.
         """
-        score = super().score(X, y, sample_weight)  # first, because it checks y
-        labels = np.unique(np.asarray(y))
-        unseen = labels[~np.isin(labels, self.classes_)].tolist()
+        check_is_fitted(self)
+        y = check_labels(y, name="y")
+        check_same_kind(y, self.classes_, name="y")
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(y))
+        score = super().score(X, y, sample_weight)
+        unseen = np.setdiff1d(y, self.classes_).tolist()
         if unseen:
             n_samples = int(np.isin(y, unseen).sum())
             warn(
-                f"{n_samples} of {len(np.asarray(y))} samples have labels that were not seen "
+                f"{n_samples} of {len(y)} samples have labels that were not seen "
                 "during training: "
                 f"{', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}. They are "
                 "scored as errors. Remove rare labels, or make sure that the training samples "

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
@@ -87,14 +87,14 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Multiply the sample weights by the weights of their targets."""
         return sample_weight
 
-    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
+    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: NDArray | None) -> None:
         """Warn if the objective on the training samples does not have a minimizer."""
 
     def _is_warm(self) -> bool:
         """Return whether training starts from the last fit."""
         return self.warm_start and hasattr(self, "coef_")
 
-    def _fit(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> Self:
+    def _fit(self, X: NDArray, y: NDArray, sample_weight: NDArray) -> Self:
         solver_class = SOLVERS[self.solver]
         name, at_most = solver_class.step_name, getattr(self, solver_class.max_steps)
         with fit_task(self, X, y, max_subtasks=at_most) as context:
@@ -123,7 +123,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self,
         X: NDArray,
         y: NDArray,
-        sample_weight: ArrayLike | None,
+        sample_weight: NDArray | None,
         lambdas: Sequence[tuple[float, float]],
         *,
         n_layers: int = 1,
@@ -134,7 +134,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X, y : ndarray, validated
-        sample_weight : array-like or None
+        sample_weight : ndarray of shape (n_samples,) or None, validated
         lambdas : list of (lambda_l1, lambda_l2)
         n_layers : int, default=1
             Number of layers of X, each a run of columns.
@@ -153,7 +153,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self,
         X: NDArray,
         y: NDArray,
-        sample_weight: ArrayLike | None,
+        sample_weight: NDArray | None,
         lambdas: Sequence[tuple[float, float]],
         *,
         n_layers: int = 1,
@@ -165,7 +165,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         device = resolve_device(self.device)
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
         X, y, weight = _without_weightless(X, y, weight)
         X, y, weight = _without_weightless(X, y, self._weigh(y, weight))
         previous = self._get_weights() if self._is_warm() else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy, deepcopy
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.callback import CallbackContext
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -26,11 +26,14 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
+from .._labels import check_labels, check_same_kind, check_targets
+from .._results import check_score, check_splits
 from .._warnings import warn
+from .._weights import check_sample_weight
 from ._linear_probe import FITTED, LinearProbe
 from ._second_moments import Moments, moments_of_folds
 from .solvers import SOLVERS
@@ -68,16 +71,13 @@ class LinearProbeCV(LinearProbe):
         candidates = list(ParameterGrid(grid))
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weight = check_sample_weight(sample_weight, len(X))
+        if params.get("groups") is not None:
+            params = params | {"groups": check_labels(params["groups"], name="groups")}
+            check_consistent_length(X, params["groups"])
         routed = self._route(weight, params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        rows = np.arange(len(X))
-        splits = [
-            (rows[train], rows[test])
-            for train, test in splitter.split(X, y, **routed.splitter.split)
-        ]
-        if not splits:
-            raise ValueError(f"cv={self.cv!r} yields no folds.")
+        splits = check_splits(splitter.split(X, y, **routed.splitter.split), len(X), cv=self.cv)
         self._check_folds(y, weight, splits)
 
         n_tasks = len(splits) + self.refit
@@ -191,17 +191,9 @@ class LinearProbeCV(LinearProbe):
         self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
     ) -> list[float]:
         """Score probes on held-out samples."""
-        scorer, scores = check_scoring(probes[0], self.scoring), []
+        scorer = check_scoring(probes[0], self.scoring)
         with config_context(assume_finite=True):  # `fit` has checked X
-            for probe in probes:
-                score = scorer(probe, X, y, **params)
-                score = score.item() if hasattr(score, "item") else score
-                if not isinstance(score, Real):
-                    raise ValueError(
-                        f"scoring must return a number, got {score!r} ({type(score).__name__})."
-                    )
-                scores.append(float(score))
-        return scores
+            return [check_score(scorer(probe, X, y, **params)) for probe in probes]
 
     def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
         """Return the plain probe of a pair of lambdas.
@@ -289,12 +281,22 @@ class LinearProbeCV(LinearProbe):
         float
         """
         check_is_fitted(self)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         self._check_refitted()
         if self.scoring is None:
-            return super().score(X, y, **weights)
+            return super().score(X, y, sample_weight)
+        targets, weights = self._check_y(y), {}
+        if sample_weight is not None:
+            weights["sample_weight"] = check_sample_weight(sample_weight, len(targets))
         best = self._make_probe(self.best_params_)
-        return get_scorer(self.scoring)(best, X, y, **weights)
+        return check_score(get_scorer(self.scoring)(best, X, targets, **weights))
+
+    def _check_y(self, y: ArrayLike) -> NDArray:
+        """Check labels or targets to score on."""
+        if not is_classifier(self):
+            return check_targets(y)
+        labels = check_labels(y, name="y")
+        check_same_kind(labels, self.classes_, name="y")
+        return labels
 
     def _outputs(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)

@@ -13,13 +13,14 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._indices import check_indices
-from .._labels import WEIGHTED, check_class_labels, check_list, encode_classes
-from .._validation import fit_context, float_dtypes, validate_data
+from .._labels import WEIGHTED, check_class_labels, encode_labels, find_codes
+from .._validation import fit_context, float_dtypes, validate_data, validate_samples
 from .._warnings import warn
+from .._weights import check_sample_weight
 from ._class_gaussians import fit_gaussians, log_joint
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
@@ -135,13 +136,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             If X contains NaN or infinity, squares of activations overflow or underflow, lengths
             differ, y has a single class, or weights are negative.
         """
-        check_list(y, name="y")
-        data, labels = validate_data(self, X, y, dtype=float_dtypes(X))
-        check_class_labels(labels)
-        weight = _check_sample_weight(sample_weight, data, dtype=float, ensure_non_negative=True)
+        data, labels = validate_samples(self, X, y, check_class_labels, dtype=float_dtypes(X))
+        weight = check_sample_weight(sample_weight, len(data), relative=False)
         if not weight.all():
             data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
-        self.classes_, codes = encode_classes(labels, by=type(self).__name__, samples=WEIGHTED)
+        self.classes_, codes = encode_labels(labels, by=type(self).__name__, samples=WEIGHTED)
         with fit_task(self, data, labels):
             size, self.means_, self.covariances_ = fit_gaussians(
                 data, codes, weight, covariance=self.covariance
@@ -379,17 +378,9 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
     ) -> tuple[NDArray, NDArray[np.intp], NDArray[np.float64]]:
         """Return X, classes (indices into ``classes_``) and weights of samples to score on."""
         check_is_fitted(self)
-        activations, y = validate_data(self, X, y, dtype=float_dtypes(X), reset=False)
-        labels, inverse = np.unique(y, return_inverse=True)
-        known = {label: code for code, label in enumerate(self.classes_.tolist())}
-        unseen = [label for label in labels.tolist() if label not in known]
-        if unseen:
-            raise ValueError(
-                f"y contains labels that were not seen during training: {unseen}. The labels seen "
-                f"during training are {list(known)}."
-            )
-        codes = np.array([known[label] for label in labels.tolist()])[inverse]
-        return activations, codes, np.ones(len(activations))
+        dtype = float_dtypes(X)
+        data, labels = validate_samples(self, X, y, check_class_labels, dtype=dtype, reset=False)
+        return data, find_codes(labels, self.classes_, name="y"), np.ones(len(data))
 
     def _warn_of_narrow(self, finding: str) -> None:
         remedy = 'covariance="mean", ' if self.covariance == "map" else ""

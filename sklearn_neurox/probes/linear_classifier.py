@@ -13,9 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._labels import WEIGHTED, check_class_labels, check_list, encode_classes
-from .._validation import fit_context, validate_activations
+from .._labels import WEIGHTED, check_class_labels, check_same_kind, encode_labels
+from .._validation import fit_context, validate_samples
 from .._warnings import warn
+from .._weights import check_sample_weight, check_weight_ratio
 from ._classifier import ProbeClassifierMixin
 from ._linear_probe import LinearProbe
 from .solvers import SOLVERS
@@ -186,7 +187,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights. A weight of 0 is equivalent to removing the sample.
+            Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
+            the sample.
 
         Returns
         -------
@@ -206,24 +208,21 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
             penalty.
         """
         data, labels = self._check(X, y)
-        self._fit(data, labels, sample_weight)
-        self._warn_if_separated(data, labels, sample_weight)
+        weight = check_sample_weight(sample_weight, len(data))
+        self._fit(data, labels, weight)
+        self._warn_if_separated(data, labels, weight)
         return self
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        check_list(y, name="y")
-        data, labels = validate_activations(self, X, y, reset=not self._is_warm())
-        check_class_labels(labels)
-        return data, labels
+        return validate_samples(self, X, y, check_class_labels, reset=not self._is_warm())
 
-    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: ArrayLike | None) -> None:
+    def _warn_if_separated(self, X: NDArray, y: NDArray, sample_weight: NDArray | None) -> None:
         """Warn if the weights do not have a finite optimum: no penalty and no training errors."""
         is_exact = SOLVERS[self.solver].is_exact
         if not is_exact or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
         if sample_weight is not None:
-            has_weight = np.asarray(sample_weight) > 0
-            X, y = X[has_weight], y[has_weight]
+            X, y = X[sample_weight > 0], y[sample_weight > 0]
         best = self._as_logits(self._apply(X)).argmax(axis=1)
         if np.array_equal(self.classes_[best], y):
             warn(
@@ -237,6 +236,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     def _weigh(self, y: NDArray, sample_weight: NDArray) -> NDArray:
         classes, codes = np.unique(y, return_inverse=True)
         named = self.class_weight if isinstance(self.class_weight, dict) else classes
+        for label in named:
+            check_same_kind([label], classes, name="class_weight")
         missing = [label for label in classes.tolist() if label not in named]
         if missing and (unknown := [label for label in named if label not in classes.tolist()]):
             raise ValueError(
@@ -251,10 +252,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
                 "class_weight must be finite, non-negative, and positive for at least one class, "
                 f"got {dict(zip(classes.tolist(), class_weight.tolist(), strict=True))}."
             )
-        return sample_weight * class_weight[codes]
+        weight = sample_weight * class_weight[codes]
+        check_weight_ratio(weight, name="sample_weight times class_weight")
+        return weight
 
     def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        classes, codes = encode_classes(y, by=type(self).__name__, samples=WEIGHTED)
+        classes, codes = encode_labels(y, by=type(self).__name__, samples=WEIGHTED)
         if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 "warm_start=True requires the same classes as in the last fit: expected "

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils import Tags, assert_all_finite
+from sklearn.utils import Tags
 
-from .._validation import fit_context, validate_activations
+from .._labels import check_targets
+from .._validation import fit_context, validate_samples
+from .._weights import check_sample_weight
 from ._linear_probe import LinearProbe
 
 
@@ -168,7 +170,8 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights. A weight of 0 is equivalent to removing the sample.
+            Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
+            the sample.
 
         Returns
         -------
@@ -187,18 +190,11 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             If "adam" ends with a larger error than that of always predicting the mean of y, for
             example because y is far from 0, or if "owlqn" does not reach `tol`.
         """
-        return self._fit(*self._check(X, y), sample_weight)
+        data, targets = self._check(X, y)
+        return self._fit(data, targets, check_sample_weight(sample_weight, len(data)))
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        data, numbers = validate_activations(
-            self, X, y, multi_output=True, y_numeric=True, reset=not self._is_warm()
-        )
-        if numbers.dtype.kind not in "buif":
-            raise ValueError(
-                f"y must contain numbers, got dtype {numbers.dtype}: {numbers[:3].tolist()}."
-            )
-        numbers = numbers.astype(np.float64)
-        assert_all_finite(numbers, input_name="y")  # None in an object array becomes NaN only here
+        data, numbers = validate_samples(self, X, y, check_targets, reset=not self._is_warm())
         largest = np.finfo(np.result_type(data.dtype, np.float32)).max
         if np.abs(numbers).max() > largest:
             raise ValueError(
@@ -206,6 +202,28 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
                 f"{data.dtype}, the dtype of X."
             )
         return data, numbers
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination, R².
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, of which only the ratios matter.
+
+        Returns
+        -------
+        float
+            R² of the predictions, averaged over the outputs.
+        """
+        targets = check_targets(y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(targets))
+        return super().score(X, targets, sample_weight)
 
     def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
         return y.reshape(len(y), -1), {}

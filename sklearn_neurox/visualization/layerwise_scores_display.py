@@ -80,7 +80,9 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         layers = result.layers or ()
         curves = [("Task", result.scores)]
         if result.control_scores is not None:
-            curves.append(("Control task", result.control_scores))
+            is_named = result.control_name != "control task"
+            name = result.control_name if is_named else "Control task"
+            curves.append((name, result.control_scores))
         levels = [("Baseline, no activations", result.baseline_scores)]
         for name, scores in result.other_scores.items():
             (curves if scores.ndim == 2 else levels).append((name, scores))

@@ -173,6 +173,7 @@ class TestFromSentences:
             ({"labels": [["A", 1], ["B"]]}, TypeError, "one kind"),
             ({"sentences": "to be or"}, TypeError, "list of sentences"),
             ({"sentence_ids": [1]}, ValueError, "sentence_ids must contain 2 integers"),
+            ({"sentence_ids": [4, 4]}, ValueError, "different for each sentence, but 4 is rep"),
             (
                 {"layers": (1, 2, 3)},
                 ValueError,

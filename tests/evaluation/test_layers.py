@@ -342,3 +342,18 @@ class TestFrames:
         assert calls == [n_layers] * 3
         layerwise_scores(PROBE, frame.iloc[:, 1:], y, cv=3)
         assert calls == [n_layers] * 3  # a column is missing: one layer after the other
+
+
+def test_a_control_task_keeps_its_name():
+    rng = np.random.RandomState(0)
+    X, y, words = rng.normal(size=(60, 4)), np.arange(60) % 2, np.arange(60) % 7
+    task = make_control_task(words, y, random_state=0)
+    for control, name, column in [
+        (task, "control task", "control"),
+        ({"control task": task}, "control task", "control"),
+        ({"random tags": task}, "random tags", "random tags"),
+    ]:
+        result = layerwise_scores(RidgeClassifier(), X, y, n_layers=2, control=control)
+        assert result.control_name == name
+        expected = result.control_scores.mean(axis=1)
+        np.testing.assert_array_equal(result.to_frame()[column], expected)

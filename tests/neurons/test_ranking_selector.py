@@ -326,3 +326,12 @@ def test_docstrings_of_parameters_agree(names, classes):
 def test_docstrings_of_attributes_agree(names, classes):
     pytest.importorskip("numpydoc")
     assert_docstring_consistency(classes, include_attrs=names)
+
+
+def test_a_registered_name_is_not_taken_by_another_ranking():
+    with pytest.raises(ValueError, match="'probeless' is already registered by ProbelessSelector"):
+
+        class Other(RankingSelector, ranking="probeless"):
+            pass
+
+    assert RANKINGS["probeless"] is ProbelessSelector

@@ -45,10 +45,10 @@ def test_regressor_keeps_the_shape_of_y(classification):
 class TestBadInput:
     def test_labels_as_numbers(self, classification):
         X, y = classification
-        with pytest.raises(ValueError, match=r"y must contain numbers, got dtype <U1: \['b'"):
+        with pytest.raises(TypeError, match=r"y must contain numbers, but y\[0\] = 'b'"):
             LinearProbeRegressor().fit(X, np.array(["b", "b", "b"])[y])
 
     @pytest.mark.parametrize("missing", [None, np.nan])
     def test_samples_without_a_number(self, missing):
-        with pytest.raises(ValueError, match="Input y contains NaN"):
+        with pytest.raises((TypeError, ValueError), match=rf"y must .* y\[0\] = {missing}"):
             LinearProbeRegressor().fit(X, [missing, *NUMBERS[1:].tolist()])
