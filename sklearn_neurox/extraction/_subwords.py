@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 # Outputs of tokenizers that are not inputs of models. The attention mask is built with the batch.
@@ -84,12 +85,11 @@ def word_ids_of_fast(
     owners = _owners(text, words)
     word_ids = _by_complete_offsets(owners, subwords)
     if word_ids is None:
-        backend = tokenizer.backend_tokenizer
-        listed = backend.encode(words, is_pretokenized=True)
+        listed = tokenizer.backend_tokenizer.encode(words, is_pretokenized=True)
         if listed.ids == subwords.ids:
             word_ids = listed.word_ids
         else:
-            word_ids = _by_offsets(text, owners, subwords, may_drop=_drops_unknown(backend.model))
+            word_ids = _by_offsets(text, owners, subwords)
     return word_ids
 
 
@@ -111,34 +111,42 @@ def _by_complete_offsets(owners: list[int | None], subwords: Subwords) -> list[i
     return word_ids if reached == len(owners) else None
 
 
-def _by_offsets(
-    text: str, owners: list[int | None], subwords: Subwords, *, may_drop: bool
-) -> list[int | None]:
-    """Return the word of each sub-word from offsets, which may leave out characters."""
-    covered = [owner is None for owner in owners]
-    parts: dict[int | None, set[int]] = {}
+def _by_offsets(text: str, owners: list[int | None], subwords: Subwords) -> list[int | None]:
+    """Return the word of each sub-word from its offsets."""
+    if _leaves_out(owners, subwords):
+        raise AlignmentError(
+            "leaves out characters of the text, so sub-words cannot be assigned to words."
+        )
     word_ids: list[int | None] = []
-    places = zip(subwords.encoding.offsets, subwords.encoding.word_ids, strict=True)
-    for ((start, end), part), added in zip(places, subwords.added, strict=True):
-        own = set() if added else {owner for owner in owners[start:end] if owner is not None}
+    for (start, end), added in zip(subwords.encoding.offsets, subwords.added, strict=True):
+        own = set() if added else _words_of(owners[start:end])
         if len(own) > 1:
             raise AlignmentError(
                 f"combines {text[start:end]!r} into a single sub-word, which belongs to two words."
             )
-        parts.setdefault(part, set()).update(own)
-        covered[start:end] = [True] * (end - start)
         word_ids.append(own.pop() if own else None)
-    if may_drop and not all(covered) and any(len(own) > 1 for own in parts.values()):
-        raise AlignmentError(
-            "drops characters that it does not know, so sub-words cannot be assigned to words."
-        )
     return _with_lone_pieces(word_ids, subwords)
 
 
-def _drops_unknown(model: Any) -> bool:
-    """Return whether a model drops characters, which then are missing in the offsets of others."""
-    is_bpe = type(model).__name__ == "BPE"
-    return is_bpe and model.unk_token is None and not model.byte_fallback
+def _leaves_out(owners: list[int | None], subwords: Subwords) -> bool:
+    """Return whether a character is left out in a part of the text that has several words.
+
+    Before a tokenizer looks up sub-words, it splits the text into parts. After a character that it
+    does not know and leaves out, offsets may be wrong until the end of the part.
+    """
+    covered = [owner is None for owner in owners]
+    starts: dict[int | None, int] = {}
+    places = zip(subwords.encoding.offsets, subwords.encoding.word_ids, strict=True)
+    for ((start, end), part), added in zip(places, subwords.added, strict=True):
+        if not added:
+            covered[start:end] = [True] * (end - start)
+            starts.setdefault(part, start)
+    parts = pairwise([*starts.values(), len(owners)])
+    return not all(covered) and any(len(_words_of(owners[a:b])) > 1 for a, b in parts)
+
+
+def _words_of(owners: list[int | None]) -> set[int]:
+    return {owner for owner in owners if owner is not None}
 
 
 def word_at(text: str, words: list[str], index: int) -> int:
@@ -210,8 +218,8 @@ def _owners(text: str, words: list[str]) -> list[int | None]:
 def _with_lone_pieces(word_ids: list[int | None], subwords: Subwords) -> list[int | None]:
     """Assign sub-words without characters of their own to the word in the same part of the text.
 
-    Before a tokenizer looks up sub-words, it splits the text into parts. For example, a part is a
-    word with the space before it, but in a model of characters, each space is a part.
+    For example, a part is a word with the space before it, but in a model of characters, each
+    space is a part.
     """
     parts = subwords.encoding.word_ids
     filled = list(word_ids)
