@@ -46,7 +46,8 @@ class SpecialTokens:
         if self._split is not None:
             return {"split_special_tokens": self._split}
         # A token that must be a single word may be part of another one, which is not ambiguous.
-        if self._ids(text, split=True) == self._ids(text, split=False):
+        tokenize = self._tokenizer.tokenize
+        if tokenize(text, split_special_tokens=True) == tokenize(text, split_special_tokens=False):
             return {}
         raise AmbiguousTokenError(*found)
 
@@ -58,10 +59,6 @@ class SpecialTokens:
             token = self._contents[match.group()]
             return self._place(text, self._tokenizer.convert_tokens_to_ids(token)), token
         return None
-
-    def _ids(self, text: str, *, split: bool) -> list[int]:
-        ids: list[int] = self._tokenizer(text, split_special_tokens=split, verbose=False).input_ids
-        return ids
 
     def _place(self, text: str, token_id: int) -> int:
         """Return the index of the character where a fast tokenizer finds a token."""
