@@ -157,7 +157,7 @@ class Encoder:
             can be read in two ways.
         """
         words = None if isinstance(sentence, str) else check_sentence(sentence, index)
-        text = self._prefix + (sentence if words is None else " ".join(words))
+        text = self._prefix + (str(sentence) if words is None else " ".join(words))
         subwords = self._subwords(text, index, self._options(text, index, words))
         added = np.array(subwords.added, dtype=bool)
         own = np.flatnonzero(~added)
@@ -194,15 +194,23 @@ class Encoder:
 
     def _options(self, text: str, index: int, words: list[str] | None) -> dict[str, bool]:
         """Return how the tokenizer is to be called on a text, given its words if it has any."""
-        try:
-            return self._special_tokens.options(text)
-        except AmbiguousTokenError as error:
+
+        def place(start: int) -> str:
             if words is None:
-                place = f"character {error.start - len(self._prefix)}"
-            else:
-                place = f"word {word_at(text, words, error.start)}"
+                return f"Sentence {index}, character {max(start - len(self._prefix), 0)}"
+            return f"Sentence {index}, word {word_at(text, words, start)}"
+
+        try:
+            text.encode()
+            return self._special_tokens.options(text)
+        except UnicodeEncodeError as error:
             raise ValueError(
-                f"Sentence {index}, {place}: the text contains {error.token!r}, a special token of "
+                f"{place(error.start)}: the text contains {text[error.start]!r}, which is half of "
+                "a character. Read the text with its encoding, such as UTF-8."
+            ) from None
+        except AmbiguousTokenError as error:
+            raise ValueError(
+                f"{place(error.start)}: the text contains {error.token!r}, a special token of "
                 f"{self._name}. Set split_special_tokens=False to read it as the special token, or "
                 "split_special_tokens=True to split it into sub-words like ordinary text."
             ) from None

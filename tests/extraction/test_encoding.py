@@ -69,6 +69,16 @@ def test_bytes_of_several_scripts(zoo):
     np.testing.assert_allclose(tokens.X, alone(model, tokenizer, words[0], "first"), atol=2e-5)
 
 
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "byt5"])
+def test_half_of_a_character(zoo, kind):
+    extractor = ActivationExtractor(*zoo(kind))
+    message = r"the text contains '\\ud83d', which is half of a character"
+    with pytest.raises(ValueError, match=rf"^Sentence 1, word 1: {message}"):
+        extractor.extract(["a", "a b\ud83d"])
+    with pytest.raises(ValueError, match=rf"^Sentence 1, character 3: {message}"):
+        extractor.transform(["a", "a b\ud83d"])
+
+
 class TestSpecialTokens:
     def test_they_have_rows(self, zoo, sentences):
         model, tokenizer = zoo("bert")

@@ -10,8 +10,10 @@ from sklearn_neurox.extraction._encoding import Encoder
 
 from ..extraction.small_tokenizers import BYTES, KINDS, SLOW, make_tokenizer
 
-CHARACTERS = st.characters(exclude_categories=("Cs",))
+CHARACTERS = st.characters()  # including halves of characters
 TOKENS = ("[SEP]", "[UNK]", "<s>", "</s>", "<mask>", "<|endoftext|>", "<extra_id_1>", "\ue000")
+# A tokenizer of bytes says that a text already ends with the token that it adds.
+pytestmark = pytest.mark.filterwarnings("ignore:This sequence already has </s>")
 WORDS = st.one_of(
     st.sampled_from(["the", "rain", "It's", "(so)", "``", "日本", "naïve", *TOKENS]),
     st.text(CHARACTERS, min_size=1, max_size=6),
@@ -24,9 +26,10 @@ ERRORS = re.compile(
 
 
 @pytest.fixture(scope="module")
-def tokenizers(corpus):
+def tokenizer_of(corpus):
     trained = {}
-    return {kind: make_tokenizer(kind, corpus, trained) for kind in KINDS}
+    made = {kind: make_tokenizer(kind, corpus, trained) for kind in KINDS}
+    return lambda kind: made[kind]
 
 
 @given(
@@ -35,8 +38,8 @@ def tokenizers(corpus):
     split=st.sampled_from([None, True, False]),
     space=st.booleans(),
 )
-def test_words(tokenizers, kind, words, split, space):
-    tokenizer = tokenizers[kind]
+def test_words(tokenizer_of, kind, words, split, space):
+    tokenizer = tokenizer_of(kind)
     encoder = Encoder(tokenizer, split_special_tokens=split, add_prefix_space=space)
     text = " " * space + " ".join(words)
     try:
@@ -68,8 +71,8 @@ def test_words(tokenizers, kind, words, split, space):
     pooling=st.sampled_from(["mean", "last"]),
     limit=st.one_of(st.none(), st.integers(1, 12)),
 )
-def test_texts(tokenizers, kind, text, split, pooling, limit):
-    tokenizer = tokenizers[kind]
+def test_texts(tokenizer_of, kind, text, split, pooling, limit):
+    tokenizer = tokenizer_of(kind)
     options = {} if split is None else {"split_special_tokens": split}
     try:
         sentence = Encoder(tokenizer, split_special_tokens=split).text(
