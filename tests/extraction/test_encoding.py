@@ -140,6 +140,7 @@ SETTINGS = {
     "split_special_tokens": lambda tokenizer: setattr(tokenizer, "split_special_tokens", True),
     "clean_up": lambda tokenizer: setattr(tokenizer, "clean_up_tokenization_spaces", True),
     "model_max_length": lambda tokenizer: setattr(tokenizer, "model_max_length", 60),
+    "model_input_names": lambda tokenizer: setattr(tokenizer, "model_input_names", ["input_ids"]),
     "enabled truncation": truncated,
     "enabled padding": padded,
 }
