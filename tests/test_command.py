@@ -200,6 +200,24 @@ class TestStore:
             "--layers must be 'all' or numbers such as 0,3,6, got '0,x'." in capsys.readouterr().err
         )
 
+    def test_special_tokens_in_the_corpus(self, tiny_bert, tiny_bert_path, tmp_path, capsys):
+        (tmp_path / "words.txt").write_text("She [MASK] home\n", encoding="utf-8")
+        command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt"), "--out"]
+        assert main([*command, str(tmp_path / "none")]) == 1
+        assert "word 1: the text contains '[MASK]'" in capsys.readouterr().err
+        for option, split in (
+            ("--split-special-tokens", True),
+            ("--no-split-special-tokens", False),
+        ):
+            store = tmp_path / option
+            assert main([*command, str(store), option, "--add-prefix-space"]) == 0
+            extractor = snx.ActivationExtractor(*tiny_bert, split_special_tokens=split)
+            expected = extractor.extract(["She [MASK] home"])
+            np.testing.assert_allclose(snx.TokenActivations.load(store).X, expected.X, atol=1e-6)
+            parameters = snx.TokenActivations.describe(store)["parameters"]
+            assert parameters["split_special_tokens"] is split
+            assert parameters["add_prefix_space"] is True
+
     def test_a_column_of_a_text_file(self, tiny_bert_path, tmp_path, capsys):
         (tmp_path / "words.txt").write_text("a b\n", encoding="utf-8")
         command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt")]

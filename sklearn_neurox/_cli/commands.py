@@ -54,6 +54,8 @@ def extract(args: Namespace) -> None:
         modules=args.modules,
         aggregation=args.aggregation,
         on_truncate=args.on_truncate,
+        split_special_tokens=args.split_special_tokens,
+        add_prefix_space=args.add_prefix_space,
         batch_tokens=args.batch_tokens,
         dtype=args.dtype,
         device=args.device,

@@ -175,6 +175,17 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         help="what to do with sentences that are too long for the model (default: %(default)s)",
     )
     add(
+        "--split-special-tokens",
+        action=argparse.BooleanOptionalAction,
+        help="split special tokens in the corpus, such as [MASK], like ordinary text, or read them "
+        "as special tokens (default: report them as an error)",
+    )
+    add(
+        "--add-prefix-space",
+        action="store_true",
+        help="put a space before each sentence, for tokenizers that distinguish the first word",
+    )
+    add(
         "--dtype",
         metavar="NAME",
         choices=Choices("activations.dtypes", "DTYPES"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from ..datasets.sentences import Sentence, check_sentence
+from ._special_tokens import AmbiguousTokenError, SpecialTokens
+from ._subwords import (
+    AlignmentError,
+    Subwords,
+    subwords_of,
+    word_at,
+    word_ids_of_fast,
+    word_ids_of_slow,
+)
 
 
 class EncodedSentence(NamedTuple):
@@ -25,218 +34,206 @@ class EncodedSentence(NamedTuple):
         """Number of rows."""
         return len(self.words)
 
-
-# The inputs of the model and the word of each sub-word.
-Aligned: TypeAlias = tuple[dict[str, list[int]], list[int | None]]
-# Called with a tokenizer, the words of a sentence and the index of the sentence.
-Alignment: TypeAlias = Callable[[Any, list[str], int], Aligned]
-
-
-def alignment_of(tokenizer: Any) -> Alignment:
-    """Choose how to find the sub-words of each word.
-
-    A fast tokenizer provides them as ``word_ids``, unless it joins words that are passed as a list,
-    as byte-level tokenizers without a prefix space do. In that case, offsets in the text are used.
-    """
-    if not tokenizer.is_fast:
-        return _by_pieces
-    as_list = tokenizer(["a", "a"], is_split_into_words=True, verbose=False)
-    if as_list["input_ids"] == tokenizer("a a", verbose=False)["input_ids"]:
-        return _by_word_ids
-    return _by_offsets
+    def select(self, places: Iterable[int]) -> EncodedSentence:
+        """Return the sentence with some of its sub-words only, and with their rows."""
+        places = list(places)
+        rows = [self.row_ids[place] for place in places]
+        kept = sorted({row for row in rows if row is not None})
+        numbers: dict[int | None, int | None] = {row: number for number, row in enumerate(kept)}
+        return EncodedSentence(
+            self.sentence_id,
+            [self.words[row] for row in kept],
+            [self.positions[row] for row in kept],
+            {name: [ids[place] for place in places] for name, ids in self.inputs.items()},
+            [numbers.get(row) for row in rows],
+        )
 
 
-def tokenize(
-    tokenizer: Any,
-    words: list[str],
-    index: int,
-    *,
-    align: Alignment | None = None,
-    special_tokens: bool = False,
-) -> EncodedSentence:
-    """Tokenize the words of a sentence, with one row per word.
+class Encoder:
+    """A tokenizer that also determines which sub-words belong to which row of X.
+
+    The sub-words are those that the tokenizer returns for the text of a sentence: for a list of
+    words, its words separated by single spaces.
 
     Parameters
     ----------
     tokenizer : tokenizer
-    words : list of str
-    index : int
-        Index of the sentence in the corpus.
-    align : callable, default=None
-        Returned by :func:`alignment_of`, which is slow and should be called only once per corpus.
-    special_tokens : bool, default=False
-        Whether to also create a row for each special token that the tokenizer adds.
-
-    Returns
-    -------
-    EncodedSentence
-
-    Raises
-    ------
-    ValueError
-        If the tokenizer drops a word, or the sub-words of a word cannot be found.
+    split_special_tokens : bool, default=None
+    add_prefix_space : bool, default=False
+        As in ``ActivationExtractor``.
     """
-    inputs, word_ids = (align or alignment_of(tokenizer))(tokenizer, words, index)
-    dropped = set(range(len(words))) - set(word_ids)
-    if dropped:
-        position = min(dropped)
-        raise ValueError(
-            f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so it "
-            "does not have an activation. Remove the word from the sentence, or replace it."
-        )
-    if not special_tokens:
-        return EncodedSentence(index, words, list(range(len(words))), inputs, word_ids)
-    names = tokenizer.convert_ids_to_tokens(inputs["input_ids"])
-    rows: list[tuple[str, int]] = []
-    row_ids: list[int | None] = []
-    previous: int | None = None
-    inside = [place for place, word in enumerate(word_ids) if word is not None]
-    for place, (name, word) in enumerate(zip(names, word_ids, strict=True)):
-        if word is None and inside[0] < place < inside[-1]:
-            row_ids.append(None)  # the space between two words, in a character-level model
-            continue
-        if word is None or word != previous:
-            rows.append((name, -1) if word is None else (words[word], word))
-        row_ids.append(len(rows) - 1)
-        previous = word
-    texts, positions = (list(column) for column in zip(*rows, strict=True))
-    return EncodedSentence(index, texts, positions, inputs, row_ids)
 
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        split_special_tokens: bool | None = None,
+        add_prefix_space: bool = False,
+    ):
+        self.tokenizer = tokenizer
+        self._name = type(tokenizer).__name__
+        self._special_tokens = SpecialTokens(tokenizer, split_special_tokens)
+        self._prefix = " " if add_prefix_space else ""
 
-def _by_word_ids(tokenizer: Any, words: list[str], index: int) -> Aligned:
-    """Find the sub-words of words with the ``word_ids`` of a fast tokenizer."""
-    encoding = tokenizer(
-        words,
-        is_split_into_words=True,
-        split_special_tokens=True,  # "[SEP]" in the text is an ordinary word
-        truncation=False,
-        verbose=False,
-    )
-    return _inputs_of(encoding), encoding.word_ids()
+    def words(
+        self, words: list[str], index: int, *, special_tokens: bool = False
+    ) -> EncodedSentence:
+        """Tokenize the words of a sentence, with one row per word.
 
+        Parameters
+        ----------
+        words : list of str
+        index : int
+            Index of the sentence in the corpus.
+        special_tokens : bool, default=False
+            Whether to also create a row for each special token that the tokenizer adds.
 
-def _by_offsets(tokenizer: Any, words: list[str], index: int) -> Aligned:
-    """Find the sub-words of words from their offsets in the text."""
-    text = " ".join(words)
-    encoding = tokenizer(
-        text,
-        split_special_tokens=True,
-        truncation=False,
-        return_offsets_mapping=True,
-        return_special_tokens_mask=True,
-        verbose=False,
-    )
-    owners = [w for w, word in enumerate(words) for _ in range(len(word) + (w > 0))]
-    word_ids: list[int | None] = []
-    pieces = zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
-    for (start, end), special in pieces:
-        own = {owners[i] for i in range(start, end) if text[i] != " "}
-        if len(own) > 1:
+        Returns
+        -------
+        EncodedSentence
+
+        Raises
+        ------
+        ValueError
+            If the tokenizer drops a word, the sub-words of a word cannot be found, or a word
+            contains a special token that can be read in two ways.
+        """
+        text = self._prefix + " ".join(words)
+        options = self._options(text, index, words)
+        subwords = self._subwords(text, index, options)
+        word_ids = self._word_ids(text, words, index, subwords, options)
+        dropped = set(range(len(words))) - set(word_ids)
+        if dropped:
+            position = min(dropped)
             raise ValueError(
-                f"Sentence {index}: {type(tokenizer).__name__} combines {text[start:end]!r} into "
-                "a single sub-word, which belongs to two words."
+                f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so "
+                "it does not have an activation. Remove the word from the sentence, or replace it."
             )
-        word_ids.append(None if special or not own else own.pop())
-    return _inputs_of(encoding), word_ids
+        if not special_tokens:
+            return EncodedSentence(index, words, list(range(len(words))), subwords.inputs, word_ids)
+        names = self.tokenizer.convert_ids_to_tokens(subwords.ids)
+        rows: list[tuple[str, int]] = []
+        row_ids: list[int | None] = []
+        previous: int | None = None
+        for name, word, added in zip(names, word_ids, subwords.added, strict=True):
+            if word is None and not added:
+                row_ids.append(None)  # the space between two words, in a character-level model
+                continue
+            if added or word != previous:
+                rows.append((name, -1) if word is None else (words[word], word))
+            row_ids.append(len(rows) - 1)
+            previous = word
+        texts, positions = (list(column) for column in zip(*rows, strict=True))
+        return EncodedSentence(index, texts, positions, subwords.inputs, row_ids)
 
+    def text(
+        self, sentence: Sentence, index: int, *, pooling: str, limit: int | None = None
+    ) -> EncodedSentence:
+        """Tokenize a whole sentence, with a single row for the sub-words that `pooling` selects.
 
-def _by_pieces(tokenizer: Any, words: list[str], index: int) -> Aligned:
-    """Find the sub-words of words with a tokenizer that does not report them.
+        Parameters
+        ----------
+        sentence : str or sequence of str
+            Raw text, or words.
+        index : int
+            Index of the sentence, for the error messages.
+        pooling : {"mean", "cls", "last"}
+            Whether to select all sub-words except special tokens, the special token at the
+            beginning, or the last sub-word.
+        limit : int, default=None
+            Maximum number of sub-words. The last sub-words of a longer sentence are left out, but
+            not the special tokens that the tokenizer adds, regardless of its truncation side.
 
-    The words are tokenized separately, and the result is compared with that of the whole sentence.
-    A space that is a separate sub-word, as in models of characters or bytes, does not belong to any
-    word.
-    """
-    options = {"split_special_tokens": True, "verbose": False}
-    space = tokenizer.tokenize(" ", **options)
-    pieces: list[str] = []
-    word_ids: list[int | None] = []
-    for number, word in enumerate(words):
-        own = tokenizer.tokenize(word if number == 0 else f" {word}", **options)
-        n_spaces = len(space) if number and space and own[: len(space)] == space else 0
-        word_ids += [None] * n_spaces + [number] * (len(own) - n_spaces)
-        pieces += own
-    ids = tokenizer.convert_tokens_to_ids(pieces)
-    inputs = _inputs_of(tokenizer(" ".join(words), truncation=False, **options))
-    whole = inputs["input_ids"]
-    n_added = len(whole) - len(ids)
-    for before in range(n_added + 1):
-        if whole[before : before + len(ids)] == ids:
-            return inputs, [None] * before + word_ids + [None] * (n_added - before)
-    raise ValueError(
-        f"Sentence {index}: {type(tokenizer).__name__} tokenizes the sentence differently from "
-        "its words, so sub-words cannot be assigned to words. Use a fast tokenizer."
-    )
+        Returns
+        -------
+        EncodedSentence
 
-
-def _inputs_of(encoding: Any) -> dict[str, list[int]]:
-    """Return the inputs of the model. The attention mask is built together with the batch."""
-    left_out = ("attention_mask", "offset_mapping", "special_tokens_mask")
-    return {name: encoding[name] for name in encoding if name not in left_out}
-
-
-def tokenize_text(
-    tokenizer: Any, text: Sentence, index: int, *, pooling: str, limit: int | None
-) -> EncodedSentence:
-    """Tokenize a whole sentence, with a single row for the sub-words that `pooling` selects.
-
-    Parameters
-    ----------
-    tokenizer : tokenizer
-    text : str or sequence of str
-        Raw text, or words.
-    index : int
-        Index of the sentence, for the error messages.
-    pooling : {"mean", "cls", "last"}
-        Whether to select all sub-words except special tokens, the special token at the beginning,
-        or the last sub-word.
-    limit : int or None
-        Maximum number of sub-words, after which the sentence is truncated.
-
-    Returns
-    -------
-    EncodedSentence
-
-    Raises
-    ------
-    TypeError
-        If `text` is neither a string nor a list of words.
-    ValueError
-        If `pooling` does not select any sub-word.
-    """
-    joined = text if isinstance(text, str) else " ".join(check_sentence(text, index))
-    if limit is not None and limit <= tokenizer.num_special_tokens_to_add():
-        raise ValueError(
-            f"A limit of {limit} sub-words leaves no space for text in addition to the special "
-            "tokens."
-        )
-    encoding = tokenizer(
-        joined,
-        split_special_tokens=True,  # as for a list of words
-        truncation=limit is not None,
-        max_length=limit,
-        return_special_tokens_mask=True,
-        verbose=False,
-    )
-    special = np.array(encoding["special_tokens_mask"], dtype=bool)
-    own = np.flatnonzero(~special)
-    if not len(own):
-        raise ValueError(
-            f"Sentence {index}: the tokenizer does not return any sub-words for {text!r:.60}."
-        )
-    if pooling == "cls":
-        if not special[0]:
+        Raises
+        ------
+        TypeError
+            If `sentence` is neither a string nor a list of words.
+        ValueError
+            If `pooling` does not select any sub-word, or the text contains a special token that
+            can be read in two ways.
+        """
+        words = None if isinstance(sentence, str) else check_sentence(sentence, index)
+        text = self._prefix + (str(sentence) if words is None else " ".join(words))
+        subwords = self._subwords(text, index, self._options(text, index, words))
+        added = np.array(subwords.added, dtype=bool)
+        own = np.flatnonzero(~added)
+        if not len(own):
             raise ValueError(
-                "pooling='cls' requires a special token at the beginning of a sentence, but "
-                f"{type(tokenizer).__name__} does not add one. Use 'mean' or 'last'."
+                f"Sentence {index}: the tokenizer does not return any sub-words for "
+                f"{sentence!r:.60}."
             )
-        own = np.array([0])
-    elif pooling == "last":
-        own = own[-1:]
-    row_ids: list[int | None] = [None] * len(special)
-    for place in own:
-        row_ids[place] = 0
-    return EncodedSentence(index, [str(text)], [0], _inputs_of(encoding), row_ids)
+        if limit is not None and limit <= added.sum():
+            raise ValueError(
+                f"A limit of {limit} sub-words leaves no space for text in addition to the "
+                "special tokens."
+            )
+        cut = own[: None if limit is None else limit - added.sum()]
+        selected = self._pooled(cut, added, pooling)
+        row_ids: list[int | None] = [None] * len(added)
+        for place in selected:
+            row_ids[place] = 0
+        encoded = EncodedSentence(index, [str(sentence)], [0], subwords.inputs, row_ids)
+        if len(cut) == len(own):
+            return encoded
+        return encoded.select(np.sort(np.append(np.flatnonzero(added), cut)))
+
+    def _pooled(self, own: np.ndarray, added: np.ndarray, pooling: str) -> np.ndarray:
+        """Return the places of the sub-words that `pooling` selects."""
+        if pooling == "cls":
+            if not added[0]:
+                raise ValueError(
+                    "pooling='cls' requires a special token at the beginning of a sentence, but "
+                    f"{self._name} does not add one. Use 'mean' or 'last'."
+                )
+            return np.array([0])
+        return own[-1:] if pooling == "last" else own
+
+    def _options(self, text: str, index: int, words: list[str] | None) -> dict[str, bool]:
+        """Return how the tokenizer is to be called on a text, given its words if it has any."""
+
+        def place(start: int) -> str:
+            if words is None:
+                return f"Sentence {index}, character {max(start - len(self._prefix), 0)}"
+            return f"Sentence {index}, word {word_at(text, words, start)}"
+
+        try:
+            text.encode()
+            return self._special_tokens.options(text)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{place(error.start)}: the text contains {text[error.start]!r}, which is half of "
+                "a character. Read the text with its encoding, such as UTF-8."
+            ) from None
+        except AmbiguousTokenError as error:
+            raise ValueError(
+                f"{place(error.start)}: the text contains {error.token!r}, a special token of "
+                f"{self._name}. Set split_special_tokens=False to read it as the special token, or "
+                "split_special_tokens=True to split it into sub-words like ordinary text."
+            ) from None
+
+    def _subwords(self, text: str, index: int, options: dict[str, bool]) -> Subwords:
+        subwords = subwords_of(self.tokenizer, text, options)
+        if subwords is None:
+            raise ValueError(
+                f"Sentence {index}: {self._name} returns other sub-words in 'tokenize' than when "
+                "it is called, so special tokens cannot be distinguished. Use a fast tokenizer."
+            )
+        return subwords
+
+    def _word_ids(
+        self, text: str, words: list[str], index: int, subwords: Subwords, options: dict[str, bool]
+    ) -> list[int | None]:
+        """Return the word of each sub-word."""
+        try:
+            if self.tokenizer.is_fast:
+                return word_ids_of_fast(self.tokenizer, text, words, subwords)
+            return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
+        except AlignmentError as error:
+            raise ValueError(f"Sentence {index}: {self._name} {error}") from None
 
 
 def pad(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._warnings import warn
 from ..datasets.sentences import Sentence
-from ._encoding import EncodedSentence, alignment_of, tokenize, tokenize_text
+from ._encoding import EncodedSentence, Encoder
 from ._loading import n_positions
 
 
@@ -32,7 +32,7 @@ def limit_of(model: Any, tokenizer: Any, max_length: int | None) -> int:
 
 
 def encode_words(
-    tokenizer: Any,
+    encoder: Encoder,
     corpus: list[list[str]],
     *,
     limit: int,
@@ -43,7 +43,7 @@ def encode_words(
 
     Parameters
     ----------
-    tokenizer : tokenizer
+    encoder : Encoder
     corpus : list of list of str
     limit : int
         Maximum number of sub-words of a sentence.
@@ -61,12 +61,9 @@ def encode_words(
     ------
     ValueError
         If a sentence exceeds the limit and `on_truncate` is "error", or no sentence is left. Also
-        in the cases of :func:`tokenize`.
+        in the cases of :meth:`Encoder.words`.
     """
-    encode = partial(
-        tokenize, tokenizer, align=alignment_of(tokenizer), special_tokens=special_tokens
-    )
-    encoded = [encode(words, i) for i, words in enumerate(corpus)]
+    encoded = [encoder.words(w, i, special_tokens=special_tokens) for i, w in enumerate(corpus)]
     long = [s for s in encoded if len(s.row_ids) > limit]
     if not long:
         return encoded
@@ -76,17 +73,14 @@ def encode_words(
         f"{worst.sentence_id} has {len(worst.row_ids)}"
     )
     if on_truncate == "error":
-        lost = _n_words_within(worst, limit)
+        lost = len(_ends_within(worst, limit))
         raise ValueError(
             f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is beyond the "
             "limit. Split the sentence, or set on_truncate to 'warn' or 'drop'."
         )
     kept = [s for s in encoded if len(s.row_ids) <= limit]
     if on_truncate == "warn":
-        for s in long:
-            first_words = corpus[s.sentence_id][: _n_words_within(s, limit)]
-            if first_words:
-                kept.append(encode(first_words, s.sentence_id))
+        kept += [_first_words(s, limit) for s in long if len(_ends_within(s, limit))]
         kept.sort(key=lambda s: s.sentence_id)
         n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
         warn(f"{message}. {n_lost} words do not have a row in X.")
@@ -96,13 +90,13 @@ def encode_words(
 
 
 def encode_texts(
-    tokenizer: Any, texts: list[Sentence], *, limit: int, on_truncate: str, pooling: str
+    encoder: Encoder, texts: list[Sentence], *, limit: int, on_truncate: str, pooling: str
 ) -> list[EncodedSentence]:
     """Tokenize whole sentences, with one row per sentence.
 
     Parameters
     ----------
-    tokenizer : tokenizer
+    encoder : Encoder
     texts : list of str, or of sequences of str
     limit : int
         Maximum number of sub-words of a sentence.
@@ -118,12 +112,9 @@ def encode_texts(
     ------
     ValueError
         If a sentence exceeds the limit and `on_truncate` is "error". Also in the cases of
-        :func:`tokenize_text`.
+        :meth:`Encoder.text`.
     """
-    encoded = [
-        tokenize_text(tokenizer, text, i, pooling=pooling, limit=None)
-        for i, text in enumerate(texts)
-    ]
+    encoded = [encoder.text(text, i, pooling=pooling) for i, text in enumerate(texts)]
     long = [s.sentence_id for s in encoded if len(s.row_ids) > limit]
     if long:
         message = (
@@ -134,16 +125,28 @@ def encode_texts(
             raise ValueError(f"{message}. Split these sentences, or set on_truncate to 'warn'.")
         warn(f"{message}. These sentences are truncated.")
         for i in long:
-            encoded[i] = tokenize_text(tokenizer, texts[i], i, pooling=pooling, limit=limit)
+            encoded[i] = encoder.text(texts[i], i, pooling=pooling, limit=limit)
     return encoded
 
 
-def _n_words_within(sentence: EncodedSentence, limit: int) -> int:
-    """Count the leading words that fit within the limit together with the special tokens."""
-    owners = [
-        None if row is None or sentence.positions[row] < 0 else sentence.positions[row]
-        for row in sentence.row_ids
-    ]
-    available = limit - owners.count(None)
-    subwords = np.bincount([word for word in owners if word is not None])
-    return int(np.searchsorted(np.cumsum(subwords), available, side="right"))
+def _ends_within(sentence: EncodedSentence, limit: int) -> NDArray[np.intp]:
+    """Return where the leading words end that fit together with the special tokens after them."""
+    ends = _ends(sentence)
+    n_after = len(sentence.row_ids) - ends[-1]
+    return ends[ends + n_after <= limit]
+
+
+def _first_words(sentence: EncodedSentence, limit: int) -> EncodedSentence:
+    """Remove the sub-words of the last words, but not the special tokens at the end."""
+    n = len(sentence.row_ids)
+    end = _ends_within(sentence, limit)[-1]
+    return sentence.select([*range(end), *range(_ends(sentence)[-1], n)])
+
+
+def _ends(sentence: EncodedSentence) -> NDArray[np.intp]:
+    """Return the index after the last sub-word of each word."""
+    ends: dict[int, int] = {}
+    for place, row in enumerate(sentence.row_ids):
+        if row is not None and sentence.positions[row] >= 0:
+            ends[sentence.positions[row]] = place + 1
+    return np.array([ends[position] for position in sorted(ends)])

@@ -124,8 +124,7 @@ def load_tokenizer(tokenizer: Any) -> Any:
     if isinstance(tokenizer, str | PathLike):
         transformers = _transformers("Loading a tokenizer by name")
         with _named("tokenizer", tokenizer):
-            # Byte-level BPE accepts a list of words only if each word may start with a space.
-            loaded = transformers.AutoTokenizer.from_pretrained(tokenizer, add_prefix_space=True)
+            loaded = transformers.AutoTokenizer.from_pretrained(tokenizer)
         check_vocabulary(loaded, tokenizer)
         tokenizer = loaded
     if not hasattr(tokenizer, "model_max_length"):
@@ -135,30 +134,53 @@ def load_tokenizer(tokenizer: Any) -> Any:
     return tokenizer
 
 
-def split_pair(model: Any, tokenizer: Any) -> tuple[Any, Any]:
-    """Split "model,tokenizer" into two names, unless it is the path of an existing file."""
-    if tokenizer is None and isinstance(model, str) and "," in model and not Path(model).exists():
+def pair_of(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """Return a model and its tokenizer, which are names or loaded.
+
+    Parameters
+    ----------
+    model : str, path-like or torch.nn.Module
+        "model,tokenizer" is split into two names, unless it is the path of an existing file.
+    tokenizer : str, path-like, tokenizer or None
+        If None, return the name of `model`, which is empty if a loaded model does not know it.
+
+    Raises
+    ------
+    ValueError
+        If `model` consists of more than two names, or one of them is empty.
+    """
+    if tokenizer is not None:
+        return model, tokenizer
+    if isinstance(model, torch.nn.Module):
+        return model, getattr(model, "name_or_path", "")
+    if isinstance(model, str) and "," in model and not Path(model).exists():
         names = [name.strip() for name in model.split(",")]
         if len(names) != 2 or not all(names):
             raise ValueError(f"Expected 'model' or 'model,tokenizer', got {model!r}.")
         return names[0], names[1]
-    return model, tokenizer
+    return model, model
 
 
-def check_folder(name: Any, what: str) -> None:
-    """Check that a path exists, to avoid searching for a mistyped path on a model hub.
+def check_folders(model: Any, tokenizer: Any) -> None:
+    """Check that paths exist, to avoid searching for a mistyped path on a model hub.
+
+    Parameters
+    ----------
+    model, tokenizer
+        As in :func:`pair_of`.
 
     Raises
     ------
     ValueError
         If a path, or a string that can only be a path, does not exist.
     """
-    is_path = isinstance(name, str) and name.startswith((".", "~", "/"))
-    if (is_path or isinstance(name, PathLike)) and not Path(name).exists():
-        raise ValueError(
-            f"Cannot load the {what} {str(name)!r}: the folder {str(Path(name).absolute())!r} does "
-            f"not exist. Expected the name or path of a {what} of transformers."
-        )
+    for what, name in zip(("model", "tokenizer"), pair_of(model, tokenizer), strict=True):
+        is_path = isinstance(name, str) and name.startswith((".", "~", "/"))
+        if (is_path or isinstance(name, PathLike)) and not Path(name).exists():
+            raise ValueError(
+                f"Cannot load the {what} {str(name)!r}: the folder {str(Path(name).absolute())!r} "
+                f"does not exist. Expected the name or path of a {what} of transformers."
+            )
 
 
 @contextmanager
@@ -166,7 +188,7 @@ def alone_with(*shared: Any) -> Iterator[None]:
     """Lock models and tokenizers, which clones of an extractor share between threads.
 
     While a model runs, its hooks would also record what another thread runs, and a fast tokenizer
-    stores the padding and truncation of the last call.
+    stores the padding and truncation of the last call, which are restored.
     """
     with ExitStack() as held:
         for each in shared:
@@ -174,7 +196,28 @@ def alone_with(*shared: Any) -> Iterator[None]:
                 with _LOCK_OF_LOCKS:
                     lock = _LOCKS.setdefault(each, RLock())
                 held.enter_context(lock)
+                held.enter_context(_settings_kept(getattr(each, "backend_tokenizer", None)))
         yield
+
+
+@contextmanager
+def _settings_kept(backend: Any) -> Iterator[None]:
+    """Restore the settings of a tokenizer of ``tokenizers``, if any, that calls change."""
+    if backend is None:
+        yield
+        return
+    truncation, padding = backend.truncation, backend.padding
+    special = backend.encode_special_tokens
+    try:
+        yield
+    finally:
+        backend.no_truncation()
+        backend.no_padding()
+        if truncation is not None:
+            backend.enable_truncation(**truncation)
+        if padding is not None:
+            backend.enable_padding(**padding)
+        backend.encode_special_tokens = special
 
 
 def n_positions(model: Any) -> int:

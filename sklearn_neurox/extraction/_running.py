@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import batches
 from ._encoding import EncodedSentence, pad
 from ._loading import evaluating
 from ._states import LayerStates
 from .aggregation import AGGREGATIONS, spans
+from .hook_points import unit_of
 
 # Called with sentences and a length to pad them to; returns the states of each layer, and the row
 # of each sub-word.
@@ -125,6 +127,18 @@ class Run:
                 progress.update(sum(len(sentence.row_ids) for sentence in sentences))
         return X
 
+    def tokens(self, encoded: list[EncodedSentence], y: NDArray | None) -> TokenActivations:
+        """Run the model over sentences and return the rows with their words and labels."""
+        return pack_sentences(
+            self.rows(encoded),
+            [sentence.words for sentence in encoded],
+            sentence_ids=[sentence.sentence_id for sentence in encoded],
+            positions=[sentence.positions for sentence in encoded],
+            layers=self.layers,
+            y=y,
+            unit=unit_of(self.modules),
+        )
+
     def _aggregated(
         self, states: list[torch.Tensor], row_ids: list[int | None]
     ) -> Iterator[torch.Tensor]:
@@ -132,7 +146,7 @@ class Run:
         aggregate = AGGREGATIONS[self.aggregation]
         first, counts = spans(row_ids)
         for state in states:
-            # Means are computed at least in float32.
+            # The mean is returned in float32 at least, not in the dtype of a narrower model.
             exact = state.float() if state.dtype.itemsize < 4 else state
             rows = aggregate(exact.flatten(0, 1), first, counts)
             yield rows.to(getattr(torch, self.dtype)).cpu()

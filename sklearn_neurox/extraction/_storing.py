@@ -108,8 +108,8 @@ def provenance(
     encoded : list of EncodedSentence
     """
     names = (
-        "modules", "aggregation", "max_length", "on_truncate", "batch_tokens", "autocast",
-        "random_weights",
+        "modules", "aggregation", "max_length", "on_truncate", "split_special_tokens",
+        "add_prefix_space", "batch_tokens", "autocast", "random_weights",
     )  # fmt: skip
     return {
         "model": getattr(run.model, "name_or_path", ""),

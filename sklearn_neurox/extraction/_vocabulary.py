@@ -83,10 +83,11 @@ def warn_unknown(tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
     added = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     if unknown is None or unknown in added:  # GPT-2 knows every byte and uses one token for all
         return
-    # Special tokens within the text are tokenized as text, so these were added around it.
-    around = list(set(tokenizer.all_special_ids) - {unknown})
+    # Special tokens, whether the tokenizer added them or the text contains them, are known.
+    special = list(set(tokenizer.all_special_ids) - {unknown})
     ids = np.concatenate([sentence.inputs["input_ids"] for sentence in encoded])
-    share = float(np.mean(ids[~np.isin(ids, around)] == unknown))
+    unknowns = ids[~np.isin(ids, special)] == unknown
+    share = float(np.mean(unknowns)) if len(unknowns) else 0.0
     if share > _MANY:
         warn(
             f"{share:.0%} of the sub-words are {tokenizer.unk_token!r}, that is, unknown to "

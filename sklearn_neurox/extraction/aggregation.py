@@ -24,13 +24,27 @@ def _last(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any
 
 
 def _mean(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
-    total = states[..., first, :]  # a copy, because the index is an array
+    total = _widened(states[..., first, :])  # a copy, because the index is an array
     for piece in range(1, counts.max(initial=0)):
         longer = np.flatnonzero(counts > piece)
         total[..., longer, :] += states[..., first[longer] + piece, :]
     is_array = isinstance(states, np.ndarray)
     divisor = counts.astype(total.dtype) if is_array else total.new_tensor(counts)
-    return total / divisor[:, None]
+    mean = total / divisor[:, None]
+    if is_array:
+        return mean if states.dtype.kind in "biu" else mean.astype(states.dtype, copy=False)
+    return mean.to(states.dtype) if states.is_floating_point() else mean
+
+
+def _widened(values: Any) -> Any:
+    """Convert values so that sums neither overflow nor lose digits: float16 to float32."""
+    if isinstance(values, np.ndarray):
+        is_integer = values.dtype.kind in "biu"
+        wide = np.dtype(np.float64) if is_integer else np.result_type(values.dtype, np.float32)
+        return values.astype(wide, copy=False)
+    if not values.is_floating_point():
+        return values.double()
+    return values.float() if values.dtype.itemsize < 4 else values
 
 
 # A new aggregation is a function and its entry here.
@@ -54,7 +68,8 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
     Returns
     -------
     ndarray or torch.Tensor of shape (..., n_words, n_neurons)
-        A copy, of the type and dtype of `states`.
+        A copy, of the type and dtype of `states`. Means are computed in float32 at least, and means
+        of integers are float64.
 
     Raises
     ------

@@ -19,13 +19,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..activations.columns import Neurons
 from ..activations.dtypes import DTYPES, check_dtype
-from ..activations.tokens import TokenActivations, pack_sentences
+from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
 from ._batching import pieces
-from ._encoding import EncodedSentence, tokenize
+from ._encoding import EncodedSentence, Encoder
 from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, encode_words, limit_of
-from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
+from ._loading import alone_with, check_folders, load_model, load_tokenizer, pair_of
 from ._padding import without_leaks
 from ._pickling import HashedByContent
 from ._running import Run, word_indices
@@ -38,9 +38,9 @@ from .hook_points import unit_of
 class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
 
-    :meth:`extract` returns one row per word. The words are passed to the tokenizer unchanged, and
-    the tokenizer's own mapping from sub-words to words determines which states belong to a word. If
-    a word cannot have a row, an error names the sentence and the word.
+    :meth:`extract` returns one row per word. The tokenizer receives the words as one text, with
+    single spaces between them, and determines which sub-words of the text belong to a word. If a
+    word cannot have a row, an error names the sentence and the word.
 
     :meth:`transform` returns one row per sentence, so the extractor can be the first step of a
     Pipeline that is fitted on text.
@@ -78,6 +78,13 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     on_truncate : {"error", "warn", "drop"}, default="error"
         What to do with a sentence that exceeds the limit: raise an error; leave out its last words,
         with a warning; or leave out the whole sentence (only in :meth:`extract`).
+    split_special_tokens : bool, default=None
+        Whether a special token that is written in a sentence, such as "[MASK]" or "<|user|>", is
+        split into sub-words like ordinary text (True) or read as the special token (False). If
+        None, it raises an error.
+    add_prefix_space : bool, default=False
+        Whether a space precedes each sentence. Many tokenizers distinguish a word at the beginning
+        of a text from a word after a space.
     batch_tokens : int, default=2048
         Number of sub-words in a batch of sentences of similar length, including padding.
     dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
@@ -122,6 +129,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         "pooling": [StrOptions({"mean", "cls", "last"})],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
+        "split_special_tokens": ["boolean", None],
+        "add_prefix_space": ["boolean"],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions(set(DTYPES)), type, np.dtype],
         "autocast": [StrOptions({"bfloat16", "float16"}), None],
@@ -146,6 +155,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         pooling: Literal["mean", "cls", "last"] = "mean",
         max_length: int | None = None,
         on_truncate: Literal["error", "warn", "drop"] = "error",
+        split_special_tokens: bool | None = None,
+        add_prefix_space: bool = False,
         batch_tokens: int = 2048,
         dtype: DTypeLike = "float32",
         autocast: Literal["bfloat16", "float16"] | None = None,
@@ -164,6 +175,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         self.pooling = pooling
         self.max_length = max_length
         self.on_truncate = on_truncate
+        self.split_special_tokens = split_special_tokens
+        self.add_prefix_space = add_prefix_space
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self.autocast = autocast
@@ -221,8 +234,9 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         ValueError
             If the corpus or a sentence is empty, a word is empty or contains white space, the
             tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
-            allows it), labels do not match the words, the model does not have a layer or module,
-            or the tokenizer does not know any word or does not fit the model.
+            allows it) or contains a special token (unless `split_special_tokens` is set), labels do
+            not match the words, the model does not have a layer or module, or the tokenizer does
+            not know any word or does not fit the model.
         ImportError
             If ``transformers`` is required and not installed.
 
@@ -243,12 +257,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         parameters = self.get_params(deep=False)
         if store is not None:
             check_store(store, parameters)
-        encode = partial(
-            encode_words,
-            corpus=corpus,
-            on_truncate=self.on_truncate,
-            special_tokens=self.include_special_tokens,
-        )
+        encode = partial(encode_words, corpus=corpus, special_tokens=self.include_special_tokens)
         with alone_with(self.model, self.tokenizer):
             run, tokenizer, encoded = self._prepare(encode, self.aggregation)
             if y is not None:
@@ -256,15 +265,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
             parts = [slice(None)] if store is None else list(pieces(encoded))
             run = without_leaks(run, encoded, parts)
             if store is None:
-                return pack_sentences(
-                    run.rows(encoded),
-                    [sentence.words for sentence in encoded],
-                    sentence_ids=[sentence.sentence_id for sentence in encoded],
-                    positions=[sentence.positions for sentence in encoded],
-                    layers=run.layers,
-                    y=y,
-                    unit=unit_of(self.modules),
-                )
+                return run.tokens(encoded, y)
             about = provenance(parameters, run, tokenizer, encoded)
             write_store(store, run, encoded, parts, labels=y, parameters=about)
         return TokenActivations.load(store)
@@ -296,8 +297,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, or of sequences of str
-            Raw text, or words. A special token within the text, such as "[MASK]", is treated as
-            text.
+            Raw text, or words.
 
         Returns
         -------
@@ -310,8 +310,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
             If `X` is not a list of sentences.
         ValueError
             If the list or a sentence is empty, a sentence exceeds the limit of the model (unless
-            ``on_truncate="warn"``), or the tokenizer does not know any word or does not fit the
-            model.
+            ``on_truncate="warn"``) or contains a special token (unless `split_special_tokens` is
+            set), or the tokenizer does not know any word or does not fit the model.
 
         Warns
         -----
@@ -325,9 +325,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
                 "transform returns one row for every sentence, so on_truncate='drop' is not "
                 "supported. Use 'error' or 'warn'."
             )
-        encode = partial(
-            encode_texts, texts=texts, on_truncate=self.on_truncate, pooling=self.pooling
-        )
+        encode = partial(encode_texts, texts=texts, pooling=self.pooling)
         with alone_with(self.model, self.tokenizer):
             # "cls" and "last" select a single sub-word, which equals its mean.
             run, _, encoded = self._prepare(encode, "mean")
@@ -350,7 +348,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         with alone_with(self.model, self.tokenizer):
             model, tokenizer = self._load()
             run = self._run(model, tokenizer, self.aggregation)
-            row = run.rows([tokenize(tokenizer, ["a"], 0)], quiet=True)
+            word = Encoder(tokenizer, split_special_tokens=False).words(["a"], 0)
+            row = run.rows([word], quiet=True)
         return Neurons(run.layers, row.shape[1] // len(run.layers), unit_of(self.modules)).names
 
     def _check_parameters(self) -> None:
@@ -358,16 +357,11 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         self._validate_params()
         check_dtype(self.dtype)
         check_layer_numbers(self.layers, include_embeddings=self.include_embeddings)
-        model, tokenizer = split_pair(self.model, self.tokenizer)
-        check_folder(model, "model")
-        check_folder(tokenizer, "tokenizer")
+        check_folders(self.model, self.tokenizer)
 
     def _load(self) -> tuple[Any, Any]:
         """Load the model and its tokenizer."""
-        model, tokenizer = split_pair(self.model, self.tokenizer)
-        if tokenizer is None:
-            is_loaded = isinstance(model, torch.nn.Module)
-            tokenizer = getattr(model, "name_or_path", "") if is_loaded else model
+        model, tokenizer = pair_of(self.model, self.tokenizer)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
         return loaded, load_tokenizer(tokenizer)
@@ -378,7 +372,13 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         """Load the model and its tokenizer, and tokenize sentences."""
         model, tokenizer = self._load()
         run = self._run(model, tokenizer, aggregation)
-        encoded = encode(tokenizer, limit=limit_of(model, tokenizer, self.max_length))
+        encoder = Encoder(
+            tokenizer,
+            split_special_tokens=self.split_special_tokens,
+            add_prefix_space=self.add_prefix_space,
+        )
+        limit = limit_of(model, tokenizer, self.max_length)
+        encoded = encode(encoder, limit=limit, on_truncate=self.on_truncate)
         check_ids(model, tokenizer, encoded)
         warn_unknown(tokenizer, encoded)
         return run, tokenizer, encoded

@@ -336,4 +336,8 @@ def _pool(state: Tensor, pooling: str) -> Tensor:
     neurons_first = state.transpose(1, 2) if state.ndim == 3 else state.flatten(2)
     if pooling == "last":
         return neurons_first[..., -1]
-    return neurons_first.mean(dim=2) if pooling == "mean" else neurons_first.amax(dim=2)
+    if pooling == "max":
+        return neurons_first.amax(dim=2)
+    # The result is float32 in NumPy, so the mean is not rounded to bfloat16.
+    wide = torch.float32 if state.dtype == torch.bfloat16 else None
+    return neurons_first.mean(dim=2, dtype=wide)

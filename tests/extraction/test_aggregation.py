@@ -1,5 +1,7 @@
 """From sub-words to words: rows are never made up."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,63 @@ def test_a_word_of_one_piece_has_its_state():
         rows = aggregate_subwords(states, [0, 1, 2], aggregation)
         assert rows.dtype == np.float16
         np.testing.assert_array_equal(rows, states)
+
+
+class TestNarrowMeans:
+    """Sums neither overflow nor lose digits: the mean is rounded once."""
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+    @pytest.mark.parametrize("n_pieces", [3, 5000])
+    @pytest.mark.parametrize("scale", [1.0, 30000.0])
+    def test_mean_is_that_of_exact_numbers(self, dtype, n_pieces, scale):
+        rng = np.random.RandomState(0)
+        states = torch.tensor(scale * (1 + rng.normal(scale=0.01, size=(2, n_pieces, 3))))
+        states = states.to(getattr(torch, dtype))
+        expected = states.double().mean(dim=1, keepdim=True)
+        found = aggregate_subwords(states, [0] * n_pieces, "mean")
+        assert found.dtype == states.dtype
+        spacing = 0 if dtype == "float64" else torch.finfo(states.dtype).eps
+        torch.testing.assert_close(found.double(), expected, rtol=max(spacing, 5e-6), atol=0)
+        if dtype != "bfloat16":
+            in_numpy = aggregate_subwords(states.numpy(), [0] * n_pieces, "mean")
+            assert in_numpy.dtype == dtype
+            np.testing.assert_array_equal(in_numpy, found.numpy())
+
+    def test_overflow(self):
+        states = np.full((3, 1), 30000, dtype=np.float16)
+        assert aggregate_subwords(states, [0, 0, 0], "mean").tolist() == [[30000]]
+        assert aggregate_bpe(states, ["a@@", "b@@", "c"], "mean")[0].tolist() == [[30000]]
+        assert aggregate_characters(states, list("abc"), "mean")[0].tolist() == [[30000]]
+
+    def test_bfloat16_is_rounded_once(self):
+        states = torch.tensor([[1.0], [1.0078125], [1.0]], dtype=torch.bfloat16)
+        states = torch.cat([states] * 100)
+        expected = states.float().mean(dim=0, keepdim=True).bfloat16()
+        assert torch.equal(aggregate_subwords(states, [0] * 300, "mean"), expected)
+
+    @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int64", "bool"])
+    @pytest.mark.parametrize("as_tensor", [False, True])
+    def test_integers(self, dtype, as_tensor):
+        numbers = np.array([[100], [101], [102], [1]]).astype(dtype)
+        states = torch.from_numpy(numbers) if as_tensor else numbers
+        found = aggregate_subwords(states, [0, 0, 0, 1], "mean")
+        assert str(found.dtype).removeprefix("torch.") == "float64"
+        assert found.tolist() == [[1 if dtype == "bool" else 101], [1]]
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("use", ["extract", "transform"])
+    def test_rows_of_a_narrow_model(self, tiny_bert, dtype, use):
+        """Rows in float32 are not rounded to the dtype of the model."""
+        model, tokenizer = deepcopy(tiny_bert[0]).to(dtype), tiny_bert[1]
+        ids = tokenizer("sandwiches", return_tensors="pt").input_ids
+        with torch.no_grad():
+            states = model(ids, output_hidden_states=True).hidden_states
+        states = torch.cat(states, dim=-1)[0, 1:-1].float()
+        assert len(states) > 2
+        extractor = ActivationExtractor(model, tokenizer, aggregation="mean")
+        found = getattr(extractor, use)(["sandwiches"])
+        row = found[0] if use == "transform" else found.X[0]
+        np.testing.assert_allclose(row, states.mean(dim=0), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("aggregation", ["first", "last", "mean"])

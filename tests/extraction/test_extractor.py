@@ -38,7 +38,8 @@ def test_a_special_token_in_the_text_is_a_word(tiny_bert):
         lambda module, args, kwargs: seen.append(kwargs["input_ids"]), with_kwargs=True
     )
     try:
-        tokens = ActivationExtractor(model, tokenizer).extract([["a", "[SEP]", *"bcdI"]])
+        extractor = ActivationExtractor(model, tokenizer, split_special_tokens=True)
+        tokens = extractor.extract([["a", "[SEP]", *"bcdI"]])
     finally:
         handle.remove()
     assert tokens.words.tolist() == ["a", "[SEP]", *"bcdI"]

@@ -1,5 +1,7 @@
 """Sentences that exceed the limit of the model."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from sklearn.base import clone
 
 from sklearn_neurox import ActivationExtractor
 
-from .small_models import alone
+from .small_models import alone, stack
 
 
 def test_roberta_counts_positions_from_its_padding(corpus):
@@ -70,6 +72,45 @@ class TestTruncation:
         assert tokens.y.tolist() == ["a", "c"]
         with pytest.raises(ValueError, match="No sentence is left"):
             extractor.extract([self.long])
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    @pytest.mark.parametrize("kind", ["bert", "gpt2", "xlm-r", "t5", "byt5"])
+    def test_the_beginning_of_a_text_is_kept(self, zoo, kind, side):
+        """Regardless of the side that the tokenizer is set to, as the warning says."""
+        model, tokenizer = zoo(kind)
+        tokenizer = deepcopy(tokenizer)
+        text = "It was the summer of the long rain . " * 9
+        ids = tokenizer(text, truncation=True, max_length=20, return_tensors="pt").input_ids
+        with torch.no_grad():
+            states = stack(model)(input_ids=ids, output_hidden_states=True).hidden_states
+        states = torch.cat(states, dim=-1)[0].numpy()
+        mask = tokenizer(
+            text, truncation=True, max_length=20, return_special_tokens_mask=True
+        ).special_tokens_mask
+        own = states[np.array(mask) == 0]
+        tokenizer.truncation_side = side
+        for pooling, expected in (("mean", own.mean(axis=0)), ("last", own[-1])):
+            extractor = ActivationExtractor(
+                model, tokenizer, pooling=pooling, max_length=20, on_truncate="warn"
+            )
+            with pytest.warns(UserWarning, match="These sentences are truncated"):
+                X = extractor.transform(["It was", text])
+            np.testing.assert_allclose(X[1], expected, atol=2e-5)
+
+    @pytest.mark.parametrize("special", [False, True])
+    def test_the_spaces_of_lost_words_need_no_place(self, zoo, special):
+        """In a model of bytes, 8 words of 4 letters have 39 sub-words, and </s> has one."""
+        extractor = ActivationExtractor(
+            *zoo("byt5"), max_length=40, on_truncate="warn", include_special_tokens=special
+        )
+        with pytest.warns(UserWarning, match=r"has 500\. 92 words do not have a row in X"):
+            tokens = extractor.extract([self.long])
+        assert tokens.words.tolist() == ["word"] * 8 + ["</s>"] * special
+        assert tokens.positions.tolist() == [*range(8), *[-1] * special]
+        expected = alone(*zoo("byt5"), ["word"] * 8)
+        np.testing.assert_allclose(tokens.X[:8], expected, atol=2e-5)
+        with pytest.raises(ValueError, match=r"has 500, and its word 8 \('word'\) is beyond"):
+            extractor.set_params(on_truncate="error").extract([self.long])
 
     def test_max_length(self, tiny_bert):
         with pytest.raises(ValueError, match="limit of 5 sub-words"):

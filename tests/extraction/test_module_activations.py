@@ -258,6 +258,14 @@ class TestUnusualModules:
         X = np.random.RandomState(0).normal(size=(5, 4))
         assert ModuleActivations(net, ["0"]).fit_transform(X).min() < 0
 
+    def test_the_mean_of_bfloat16_is_not_rounded(self):
+        embedding = nn.Embedding(3, 2).bfloat16()
+        words = np.array([[0, 1, 2], [2, 2, 1]])
+        expected = embedding(torch.tensor(words)).detach().float().mean(dim=1).numpy()
+        found = ModuleActivations(nn.Sequential(embedding), ["0"]).fit_transform(words)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
     def test_bfloat16(self):
         net = nn.Sequential(nn.Linear(4, 3)).bfloat16()
         assert ModuleActivations(net, ["0"]).fit_transform(np.ones((2, 4))).dtype == np.float32

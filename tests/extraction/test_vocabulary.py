@@ -98,7 +98,7 @@ def word_level():
 
 @pytest.mark.parametrize("kind", ["bert", "words", "byt5"])
 def test_a_special_token_in_the_text_is_text(tiny_bert, kind):
-    """In extract and in transform, although the tokenizer alone would parse it as the token."""
+    """In extract and in transform, if it is to be split."""
     tokenizer = {
         "bert": lambda: tiny_bert[1],
         "words": word_level,
@@ -116,7 +116,7 @@ def test_a_special_token_in_the_text_is_text(tiny_bert, kind):
     model.register_forward_pre_hook(
         lambda module, args, kwargs: seen.append(kwargs["input_ids"][0].tolist()), with_kwargs=True
     )
-    extractor = ActivationExtractor(model, tokenizer)
+    extractor = ActivationExtractor(model, tokenizer, split_special_tokens=True)
     text = f"She ran {special} She ran She"
     assert tokenizer(text).input_ids.count(number) - tokenizer("She").input_ids.count(number) == 1
     extractor.extract([text.split()])
