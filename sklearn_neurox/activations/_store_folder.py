@@ -54,10 +54,12 @@ class StoreFolder:
     Parameters
     ----------
     path : str or path-like
+        A relative path is resolved here, so it still means this folder if the working directory
+        changes while the store is open.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
+        self.path = Path(path).absolute()
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
