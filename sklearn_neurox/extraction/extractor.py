@@ -242,7 +242,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
             )
         parameters = self.get_params(deep=False)
         if store is not None:
-            check_store(store, parameters)
+            store = check_store(store, parameters)
         encode = partial(
             encode_words,
             corpus=corpus,
@@ -287,6 +287,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         TypeError, ValueError
             If parameters are invalid for any model, or the folder of a model does not exist.
         """
+        self._resolve_folders()
         self._check_parameters()
         return self
 
@@ -358,13 +359,12 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         self._validate_params()
         check_dtype(self.dtype)
         check_layer_numbers(self.layers, include_embeddings=self.include_embeddings)
-        model, tokenizer = split_pair(self.model, self.tokenizer)
-        check_folder(model, "model")
-        check_folder(tokenizer, "tokenizer")
+        for name, what in zip(split_pair(**self._located()), self._by_content, strict=True):
+            check_folder(name, what)
 
     def _load(self) -> tuple[Any, Any]:
         """Load the model and its tokenizer."""
-        model, tokenizer = split_pair(self.model, self.tokenizer)
+        model, tokenizer = split_pair(**self._located())
         if tokenizer is None:
             is_loaded = isinstance(model, torch.nn.Module)
             tokenizer = getattr(model, "name_or_path", "") if is_loaded else model

@@ -98,7 +98,7 @@ def _nodes(schema: Json) -> Iterator[Json]:
     reads the first description only. If the others could be shorter, a few objects could refer to
     each other in exponentially many ways.
     """
-    forms, form_of = _Forms(), {}
+    forms, form_of = _Forms(), dict[Any, int]()
     forms.number(schema)
     left: list[Any] = [schema]
     while left:

@@ -153,7 +153,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
         check_fitted(estimator)
     except Exception as error:  # of any class that the file names, for attributes it cannot have
-        reason = str(error).rstrip(".") or type(error).__name__
+        reason = str(error).rstrip(".")
+        if not isinstance(error, ValueError):
+            reason = f"it is damaged ({type(error).__name__}: {reason})"
         raise ValueError(f"Cannot load {path}: {reason}. {about}") from error
     if written.split(",")[0] != current.split(",")[0]:
         warn(f"The estimator in {path} may not work or may return different results. {about}")
