@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+from ast import literal_eval
 from collections.abc import Iterator
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -26,10 +27,14 @@ Json = dict[str, Any]
 VERSIONS = "sklearn_neurox.txt"
 _SCHEMA = "schema.json"
 _PROTOCOL = 2  # of the oldest supported skops; skops itself refuses newer ones than its own
-# The header that NumPy writes for arrays of booleans, numbers, strings, dates and durations.
+# The header that NumPy writes for arrays of booleans, numbers, strings, dates and durations, or of
+# records of these. Nothing can be nested, so the dtype can be evaluated.
+_ITEM = r"'[<>|][biufcSUmM]\d{1,10}(\[\w+\])?'"
+_RECORD = rf"\[(\('\w*', ({_ITEM}|'\|V\d{{1,3}}')\)(, )?)+\]"
 _NPY = re.compile(
-    rb"\x93NUMPY\x01\x00(?P<size>..)\{'descr': '(?P<descr>[<>|][biufcSUmM]\d{1,10}(\[\w+\])?)', "
-    rb"'fortran_order': (True|False), 'shape': \((?P<shape>(\d{1,18}, ?)*(\d{1,18})?)\), \} *\n",
+    rf"\x93NUMPY\x01\x00(?P<size>..)\{{'descr': (?P<descr>{_ITEM}|{_RECORD}), "
+    r"'fortran_order': (True|False), "
+    r"'shape': \((?P<shape>(\d{1,18}, ?)*(\d{1,18})?)\), \} *\n".encode("latin-1"),
     re.DOTALL,
 )
 _MAX_HEADER = 10_000
@@ -189,8 +194,8 @@ def _check_npy(archive: ZipFile, name: str) -> tuple[np.dtype, tuple[int, ...]]:
         start = file.read(_MAX_HEADER)
     found = _NPY.match(start)
     if found is None or 10 + int.from_bytes(found["size"], "little") != found.end():
-        raise ValueError(f"{name:.80} is not an array of booleans, numbers, strings or dates")
-    dtype = np.dtype(found["descr"].decode())
+        raise ValueError(f"{name:.80} is not an array of numbers, strings or dates")
+    dtype = np.lib.format.descr_to_dtype(literal_eval(found["descr"].decode()))
     shape = tuple(int(number) for number in found["shape"].split(b",") if number.strip())
     n_items, size = math.prod(shape), archive.getinfo(name).file_size - found.end()
     if n_items * dtype.itemsize != size or (n_items and not size):

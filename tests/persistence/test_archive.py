@@ -216,8 +216,8 @@ BOMBS = {
     declared_shape: r"npy declares float64 of shape \(1000000000,\), but has 8 bytes",
     many_items_of_nothing: r"npy declares <U0 of shape \(1000000000,\), but has 0 bytes",
     huge_item: "npy declares items of 2,000,000,000 bytes",
-    subarray: "npy is not an array of booleans, numbers, strings or dates",
-    structure: "npy is not an array of booleans, numbers, strings or dates",
+    subarray: "npy is not an array of numbers, strings or dates",
+    structure: "npy is not an array of numbers, strings or dates",
     void: r"it stores int64 of shape \(\) as numpy.void",
     dtype: "dtype.npy declares items of 2,000,000,000 bytes",
     same_member_many_times: "several objects are stored in large.npy",
@@ -302,6 +302,9 @@ class TestOtherContent:
             npy_header("<f8", (-1,), bytes(8)),
             npy_header("<f8", (2**62, 4), b""),
             npy_header("|O", (1,), bytes(8)),
+            npy_header([("a", "|O")], (1,), bytes(8)),
+            npy_header([("a", [("b", "<f8")])], (1,), bytes(8)),
+            npy_header([("a", "<f8"), ("a", "<f8")], (1,), bytes(16)),
             npy_header("<q9", (1,), bytes(9)),
             npy_header("<M8[centuries]", (1,), bytes(8)),
         ],
@@ -339,6 +342,8 @@ def test_the_header_that_numpy_writes_is_read():
         np.array("a"),
         np.asfortranarray(np.ones((2, 3))),
         np.array([], "M8[25s]"),
+        np.zeros(3, [("a", "<f8"), ("b", "<U3")]),
+        np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
     ):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
