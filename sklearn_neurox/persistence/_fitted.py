@@ -200,7 +200,7 @@ def _check_coef(estimator: Any, state: dict[str, Any]) -> None:
     else:
         rows = () if np.ndim(coef) == 1 else (None,)
     _check_shape(estimator, "coef_", coef, "f", (*rows, width))
-    shape, intercept = coef.shape[:-1], state["intercept_"]
+    shape, intercept = coef.shape[:-1], state.get("intercept_", np.zeros(coef.shape[:-1]))
     fits = np.shape(intercept) == shape and np.asarray(intercept).dtype.kind == "f"
     _require(estimator, "intercept_", fits, f"must be a float array of shape {shape}")
 

@@ -154,7 +154,9 @@ def load(path: str | os.PathLike[str]) -> Any:
         check_fitted(estimator)
     except Exception as error:  # of any class that the file names, for attributes it cannot have
         reason = str(error).rstrip(".")
-        if not isinstance(error, ValueError):
+        if isinstance(error, MemoryError):
+            reason = "it does not fit in memory"
+        elif not isinstance(error, ValueError):
             reason = f"it is damaged ({type(error).__name__}: {reason})"
         raise ValueError(f"Cannot load {path}: {reason}. {about}") from error
     if written.split(",")[0] != current.split(",")[0]:
