@@ -110,7 +110,7 @@ class StoreWriter:
     Attributes
     ----------
     path : Path
-        The folder.
+        Absolute path of the folder.
     n_sentences, n_words : int
         Numbers of sentences and words in the whole corpus.
     n_done, n_words_done : int

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import pathlib
 import re
 from ast import literal_eval
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
+import torch
 
 from ._trusted import TRUSTED
 
@@ -51,7 +53,10 @@ _LOADERS = _READERS | {
 _INSIDE = ("content", "key_types", "shape", "__reduce__", "attrs")
 # Types that skops calls with arguments from the file. Others may reserve memory, as
 # numpy.dtype and SeedSequence do, or compute, as metrics do.
-_CALLED = {"torch.device", "pathlib.PosixPath", "pathlib.WindowsPath"}
+_CALLED = {
+    f"{each.__module__}.{each.__qualname__}"
+    for each in (torch.device, pathlib.PosixPath, pathlib.WindowsPath)
+}
 
 
 def check_archive(content: bytes) -> str:

@@ -94,7 +94,7 @@ def _check_estimator(estimator: BaseEstimator) -> None:
     if isinstance(estimator, tuple(_REQUIRED)) and own:
         _check_complete(estimator, state)
     for name, value in state.items():
-        if (name == "classes_" and is_classifier(estimator)) or (name == "classes_" and own):
+        if name == "classes_" and (own or is_classifier(estimator)):
             _check_classes(estimator, value)
         if own and name in _ARRAYS:
             _check_array(estimator, name, value)
