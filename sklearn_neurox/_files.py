@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,32 +43,67 @@ def replacing(targets: Collection[Path]) -> Iterator[list[Path]]:
     """Write temporary files next to their targets, and move them into place at the end.
 
     Each file is synced to disk before it replaces its target. After a crash, each target is
-    therefore either the old file or the new one. After an error, no target is changed.
+    therefore either the old file or the new one. After an error, no target is changed. A new file
+    has the permissions of the file that it replaces. A link stays a link, and the file that it
+    points to is replaced. A device or a pipe is written to, because it has no content to keep.
 
     Parameters
     ----------
     targets : collection of Path
+        Relative paths are resolved here, so the body may change the working directory.
 
     Yields
     ------
     list of Path
-        Temporary files to write, one for each target.
+        Files to write, one for each target, in the order of the targets.
+
+    Raises
+    ------
+    OSError
+        If a target is a folder or write-protected, or the disk is full or fails.
     """
+    resolved = [_check_target(target) for target in targets]
     unfinished = [
-        target.with_name(f"{target.name}.{secrets.token_hex(4)}{TEMPORARY}") for target in targets
+        target if _is_stream(target) else target.with_name(_temporary_name(target))
+        for target in resolved
+    ]
+    moves = [
+        (file, target) for file, target in zip(unfinished, resolved, strict=True) if file != target
     ]
     try:
         yield unfinished
-        for file, target in zip(unfinished, targets, strict=True):
+        for file, target in moves:
             with open(file, "rb") as written:
                 os.fsync(written.fileno())
+            if target.exists():
+                shutil.copymode(target, file)
+        for file, target in moves:
             os.replace(file, target)
     finally:
-        for file in unfinished:
+        for file, _ in moves:
             with suppress(OSError):  # an error in the body is more important
                 file.unlink(missing_ok=True)
-    for folder in {target.parent for target in targets}:
+    for folder in {target.parent for _, target in moves}:
         sync_folder(folder)
+
+
+def _check_target(path: Path) -> Path:
+    """Return the absolute path of a file to write, or raise an OSError if it cannot be written."""
+    target = path.resolve()
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Expected a file, got a folder", str(path))
+    if target.exists() and not os.access(target, os.W_OK):  # which os.replace would ignore
+        raise PermissionError(errno.EACCES, "The file is write-protected", str(path))
+    return target
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _temporary_name(target: Path) -> str:
+    # Shortened, because a name may already be as long as the file system allows.
+    return f"{target.name[:50]}.{secrets.token_hex(4)}{TEMPORARY}"
 
 
 def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:

@@ -1,5 +1,8 @@
 """``python -m sklearn_neurox``."""
 
+import errno
+import gzip
+import os
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
@@ -150,6 +153,31 @@ class TestRegistries:
         out = tmp_path / "scores.csv"
         assert main(["probe", str(store), "--metric", "half", "--cv", "2", "--out", str(out)]) == 0
         assert pd.read_csv(out)["score"].tolist() == [0.5] * 3
+
+    @pytest.mark.parametrize("command", ["probe", "rank", "report"])
+    def test_a_full_disk_leaves_the_old_file(self, store, tmp_path, monkeypatch, command, capsys):
+        out = tmp_path / "out.csv"
+        out.write_text("old")
+        arguments = {
+            "probe": ["--cv", "2"],
+            "rank": ["--method", "probeless", "--target", "NOUN"],
+            "report": ["--cv", "2"],
+        }[command]
+
+        def full(*args):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "replace", full)
+        assert main([command, str(store), *arguments, "--out", str(out)]) == 1
+        assert "No space left on device" in capsys.readouterr().err
+        assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
+
+    def test_a_compressed_table(self, store, tmp_path):
+        command = ["rank", str(store), "--method", "probeless", "--target", "NOUN", "--out"]
+        for name in ("ranking.csv", "ranking.csv.gz"):
+            assert main([*command, str(tmp_path / name)]) == 0
+        content = gzip.decompress((tmp_path / "ranking.csv.gz").read_bytes())
+        assert content == (tmp_path / "ranking.csv").read_bytes()
 
     def test_options_of_a_ranking(self):
         """Only the parameters that a selector has are passed to it."""

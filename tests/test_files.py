@@ -1,11 +1,15 @@
 """Released pages of a mapped file keep their content, and files are replaced atomically."""
 
+import errno
 import mmap
 import os
+import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sklearn_neurox as snx
 from sklearn_neurox._files import mapping_of, release, replace_file, replacing
 
 
@@ -91,3 +95,144 @@ class TestReplacing:
         )
         replace_file(tmp_path / "a", b"bytes")
         assert steps == ["fsync", "replace", "fsync"]  # the last call syncs the folder
+
+    def test_a_relative_path_is_resolved_at_the_start(self, tmp_path, monkeypatch):
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path)
+        with replacing([Path("a")]) as (unfinished,):
+            unfinished.write_text("new")
+            monkeypatch.chdir("other")
+        assert sorted(os.listdir(tmp_path)) == ["a", "other"]
+        assert os.listdir(tmp_path / "other") == []
+
+    def test_a_link_stays_a_link(self, tmp_path):
+        (tmp_path / "folder").mkdir()
+        target, link = tmp_path / "folder" / "target", tmp_path / "link"
+        target.write_text("old")
+        link.symlink_to(target)
+        replace_file(link, b"new")
+        assert link.is_symlink()
+        assert target.read_text() == "new"
+        assert os.listdir(tmp_path / "folder") == ["target"]
+
+    def test_permissions_are_kept(self, tmp_path):
+        (tmp_path / "a").write_text("old")
+        (tmp_path / "a").chmod(0o600)
+        replace_file(tmp_path / "a", b"new")
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+    def test_a_protected_file_is_not_replaced(self, tmp_path, monkeypatch):
+        (tmp_path / "a").write_text("old")
+        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+        with pytest.raises(PermissionError, match=r"The file is write-protected: '.*a'"):
+            replace_file(tmp_path / "a", b"new")
+        assert (tmp_path / "a").read_text() == "old"
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(IsADirectoryError, match="Expected a file, got a folder"):
+            replace_file(tmp_path, b"new")
+
+    def test_a_pipe_is_written_to(self, tmp_path):
+        """It has no content to keep, and a file in its place would be read by no one."""
+        os.mkfifo(tmp_path / "pipe")
+        reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            replace_file(tmp_path / "pipe", b"new")
+            assert os.read(reader, 10) == b"new"
+        finally:
+            os.close(reader)
+        assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+    @pytest.mark.parametrize("letter", ["a", "名"])
+    def test_the_longest_name_of_a_file(self, tmp_path, letter):
+        name = letter * (255 // len(letter.encode()))
+        replace_file(tmp_path / name, b"new")
+        assert os.listdir(tmp_path) == [name]
+
+    def test_a_failure_between_two_files_leaves_no_temporary_file(self, tmp_path, monkeypatch):
+        targets = [tmp_path / "a", tmp_path / "b"]
+        for target in targets:
+            target.write_text("old")
+        with pytest.raises(FileNotFoundError), replacing(targets) as (first, _):
+            first.write_text("new")  # the second file is not written
+        assert [target.read_text() for target in targets] == ["old", "old"]
+        assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def tokens():
+    return snx.TokenActivations.from_sentences([np.eye(2)], ["to be"])
+
+
+def save_probe(path):
+    snx.save(snx.LinearProbeClassifier(), path)
+
+
+def save_page(path):
+    snx.AnalysisReport("Title").add_section("One").add_text("Text").save(path)
+
+
+def save_table(path):
+    snx.TopWordsTable(tokens(), [0]).save(path)
+
+
+def save_grid(path):
+    snx.NeuronGrid(tokens(), [0, 1]).save(path)
+
+
+def save_drawing(path):
+    snx.visualize_activations(["a", "b"], [1.0, -1.0]).saveas(path)
+
+
+def save_activations(path):
+    snx.write_activations(path, tokens(), overwrite=True)
+
+
+SAVED = {
+    "probe.skops": save_probe,
+    "page.html": save_page,
+    "table.html": save_table,
+    "grid.html": save_grid,
+    "drawing.svg": save_drawing,
+    "activations.json": save_activations,
+    "activations.hdf5": save_activations,
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_every_saved_file_is_replaced_when_it_is_complete(tmp_path, monkeypatch, name, step):
+    """After a full disk, the old file is unchanged, and there is no other file."""
+    if name.endswith(".hdf5"):
+        pytest.importorskip("h5py")
+    path = tmp_path / name
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for before in (b"old", None):  # an existing file, and a new one
+        if before is None:
+            path.unlink()
+        else:
+            path.write_bytes(before)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, full)
+            with pytest.raises(OSError, match="No space left"):
+                SAVED[name](path)
+        assert [each.read_bytes() for each in tmp_path.iterdir()] == ([before] if before else [])
+    SAVED[name](path)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_drawing_keeps_the_absolute_path_of_its_file(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    drawing = snx.visualize_activations(["a", "b"], [1.0, -1.0])
+    drawing.saveas("drawing.svg", pretty=True)
+    before = (tmp_path / "drawing.svg").read_text()
+    assert before.startswith("<?xml")
+    (tmp_path / "drawing.svg").unlink()
+    monkeypatch.chdir("other")
+    drawing.save(pretty=True)
+    assert (tmp_path / "drawing.svg").read_text() == before
+    assert os.listdir(tmp_path / "other") == []

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._files import replace_file
 from .._optional import import_optional
 
 if TYPE_CHECKING:
@@ -197,7 +199,10 @@ def _layers(text: str) -> Literal["all"] | list[int]:
 
 def _save(frame: Any, path: str | None) -> None:
     if path:
-        frame.to_csv(path)
+        with TemporaryDirectory() as folder:
+            unfinished = Path(folder) / Path(path).name  # pandas compresses by the suffix
+            frame.to_csv(unfinished)
+            replace_file(Path(path), unfinished.read_bytes())
         _print_saved(path)
 
 

@@ -32,7 +32,7 @@ def first_difference(
             return _differ(key, stored[key], new[key])
     files = stored["files"], new["files"]
     if files[0][WORDS] != files[1][WORDS]:
-        words = folder.read_words(stored)
+        words = folder.read_file(stored, WORDS)
         pairs = enumerate(zip_longest(words, corpus))
         i = next(i for i, (a, b) in pairs if a != b)
         shown = [str(side[i])[:80] if i < len(side) else "missing" for side in (words, corpus)]
@@ -55,7 +55,7 @@ def _differing_label(
         return "the store has no labels, but labels were passed"
     if y is None:
         return "the store has labels, but no labels were passed"
-    before, after = folder.read_labels(stored).tolist(), y.tolist()
+    before, after = folder.read_file(stored, LABELS).tolist(), y.tolist()
     pairs = enumerate(zip(before, after, strict=True))
     place = next((i for i, (a, b) in pairs if repr(a) != repr(b)), None)
     if place is None:

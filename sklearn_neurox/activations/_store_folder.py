@@ -33,6 +33,7 @@ from ._store_format import (
     from_npy,
     header,
     layout,
+    npy_size,
     parse_json,
     parse_progress,
     parse_words,
@@ -54,10 +55,12 @@ class StoreFolder:
     Parameters
     ----------
     path : str or path-like
+        A relative path is resolved here, so it still means this folder if the working directory
+        changes while the store is open.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
+        self.path = Path(path).absolute()
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -155,7 +158,7 @@ class StoreFolder:
                 )
             store = read_sealed_json(raw, "a description")
             check_description(store)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             others = [name for name in NAMES if name != STORE and (self / name).is_file()]
             raise ValueError(
                 f"{self.path} is not a store, or is damaged: {STORE}: {error} Without it, the "
@@ -163,8 +166,8 @@ class StoreFolder:
             ) from error
         return store
 
-    def read_progress(self, store: Json) -> dict[str, int]:
-        """Read the journal. If it is damaged, the error names the intact files.
+    def read_file(self, store: Json, name: str) -> Any:
+        """Read one file. If it is damaged, the error names the intact files.
 
         Raises
         ------
@@ -172,8 +175,8 @@ class StoreFolder:
             If it is damaged.
         """
         try:
-            return parse_progress(_read(self / PROGRESS), store)
-        except (ValueError, RecursionError):
+            return self._readers[name](store)
+        except ValueError:
             self.read_files(store)
             raise
 
@@ -185,19 +188,12 @@ class StoreFolder:
         ValueError
             If a file is damaged. The message separates damaged files from intact ones.
         """
-        readers: dict[str, Callable[[Json], Any]] = {
-            PROGRESS: lambda store: parse_progress(_read(self / PROGRESS), store),
-            WORDS: self.read_words,
-            IDS: self.read_sentence_ids,
-            LABELS: self.read_labels,
-            ROWS: self._check_size_of_rows,
-        }
         contents, damage = {}, {}
-        for name, reader in readers.items():
+        for name, reader in self._readers.items():
             if name in store["files"] or name in (PROGRESS, ROWS):
                 try:
                     contents[name] = reader(store)
-                except (ValueError, TypeError, RecursionError) as error:
+                except ValueError as error:
                     damage[name] = f"{name}: {error}"
         if WORDS in contents and PROGRESS in contents:
             progress = contents[PROGRESS]
@@ -211,19 +207,28 @@ class StoreFolder:
             )
         return contents
 
-    def read_words(self, store: Json) -> list[list[str]]:
-        """Read the words of each sentence, and raise a ValueError if they are damaged."""
+    @property
+    def _readers(self) -> dict[str, Callable[[Json], Any]]:
+        """Functions that read a file as described in the store, or raise a ValueError."""
+        return {
+            PROGRESS: lambda store: parse_progress(_read(self / PROGRESS), store),
+            WORDS: self._read_words,
+            IDS: self._read_sentence_ids,
+            LABELS: self._read_labels,
+            ROWS: self._check_size_of_rows,
+        }
+
+    def _read_words(self, store: Json) -> list[list[str]]:
         raw = self._read_checked(store, WORDS)
         return parse_words(raw, store["n_sentences"], store["n_words"])
 
-    def read_sentence_ids(self, store: Json) -> NDArray[np.int64]:
-        """Read the numbers of the sentences, and raise a ValueError if they are damaged."""
-        return from_npy(self._read_checked(store, IDS), np.dtype("<i8"), store["n_sentences"])
+    def _read_sentence_ids(self, store: Json) -> NDArray[np.int64]:
+        dtype, length = np.dtype("<i8"), store["n_sentences"]
+        return from_npy(self._read_checked(store, IDS, npy_size(dtype, length)), dtype, length)
 
-    def read_labels(self, store: Json) -> NDArray:
-        """Read the labels of the words, and raise a ValueError if they are damaged."""
-        raw = self._read_checked(store, LABELS)
-        return from_npy(raw, np.dtype(store["labels"]), store["n_words"])
+    def _read_labels(self, store: Json) -> NDArray:
+        dtype, length = np.dtype(store["labels"]), store["n_words"]
+        return from_npy(self._read_checked(store, LABELS, npy_size(dtype, length)), dtype, length)
 
     def verify_rows(self, store: Json, progress: dict[str, int]) -> None:
         """Verify the checksum of all rows that have been written.
@@ -245,8 +250,9 @@ class StoreFolder:
                 f"does not match {PROGRESS}. All other files are intact."
             )
 
-    def _read_checked(self, store: Json, name: str) -> bytes:
-        raw = _read(self / name)
+    def _read_checked(self, store: Json, name: str, size: int | None = None) -> bytes:
+        """Read a file of a known checksum and, if it is described, of a known size."""
+        raw = _read(self / name, size)
         if hashlib.sha256(raw).hexdigest() != store["files"][name]:
             raise ValueError(f"the checksum of its {len(raw):,} bytes does not match {STORE}.")
         return raw
@@ -275,7 +281,16 @@ def _is_leftover(name: str) -> bool:
     return name.endswith(TEMPORARY) and name.startswith(tuple(f"{own}." for own in NAMES))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, size: int | None = None) -> bytes:
+    """Read a file, whose size is compared first if it is known, because it may be very large."""
     if not path.is_file():
         raise ValueError("it is missing.")
-    return path.read_bytes()
+    n_bytes = path.stat().st_size
+    if size is not None and n_bytes > size:
+        raise ValueError(
+            f"it has {n_bytes:,} bytes, but the array described in {STORE} has {size:,}."
+        )
+    try:
+        return path.read_bytes()
+    except MemoryError:
+        raise ValueError(f"its {n_bytes:,} bytes do not fit in memory.") from None

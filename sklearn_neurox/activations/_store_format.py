@@ -21,6 +21,7 @@ LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.js
 WORDS, IDS, LABELS = "words.json", "sentence_ids.npy", "labels.npy"
 NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS)
 HEADER_SIZE = 128  # bytes before the numbers of a .npy file
+_LARGEST = 2**60  # bytes of X; systems count the bytes of a file in 63 bits
 # Labels are numbers, booleans or fixed-width strings, and never objects.
 _LABEL_DTYPE = re.compile(r"\|[biu]1|<[iuf][248]|<U[1-9]\d{0,6}")
 
@@ -48,20 +49,28 @@ def to_npy(array: NDArray) -> bytes:
     return header(array.dtype, array.shape) + array.tobytes()
 
 
+def npy_size(dtype: np.dtype, length: int) -> int:
+    """Return the number of bytes of a .npy file with a vector."""
+    return HEADER_SIZE + length * dtype.itemsize
+
+
 def from_npy(raw: bytes, dtype: np.dtype, length: int) -> NDArray:
     """Read a vector of known dtype and length from the content of a .npy file.
 
     Raises
     ------
     ValueError
-        If it is another array, or contains code points that are not characters.
+        If it is another array, or contains code points that are not characters, or booleans other
+        than 0 and 1.
     """
     expected = header(dtype, (length,))
-    if raw[:HEADER_SIZE] != expected or len(raw) != HEADER_SIZE + length * dtype.itemsize:
+    if raw[:HEADER_SIZE] != expected or len(raw) != npy_size(dtype, length):
         raise ValueError(f"it is not the array described in {STORE}.")
     array = np.frombuffer(raw, dtype, offset=HEADER_SIZE)
     if dtype.kind == "U" and array.view("<u4").max() > 0x10FFFF:
         raise ValueError("it contains code points that are not characters.")
+    if dtype.kind == "b" and array.view(np.uint8).max() > 1:
+        raise ValueError("it contains booleans other than 0 and 1.")
     return array.astype(dtype.newbyteorder("="))
 
 
@@ -84,7 +93,11 @@ def read_sealed_json(raw: bytes, what: str) -> Json:
     content = parse_json(raw)
     if not isinstance(content, dict):
         raise ValueError(f"it is not {what}.")
-    if seal({key: value for key, value in content.items() if key != "sha256"}) != raw:
+    try:
+        sealed = seal({key: value for key, value in content.items() if key != "sha256"})
+    except RecursionError:
+        raise ValueError("it is nested too deeply.") from None
+    if sealed != raw:
         raise ValueError("its checksum does not match its content.")
     return content
 
@@ -95,12 +108,13 @@ def parse_json(raw: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is not JSON.
+        If it is not JSON, is nested too deeply, or does not fit in memory.
     """
     try:
         return json.loads(raw)
-    except ValueError as error:
-        raise ValueError(f"it is not the JSON that was written ({error}).") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"it is not the JSON that was written ({reason}).") from error
 
 
 def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
@@ -111,7 +125,7 @@ def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
     ValueError
         If it does not contain as many sentences of words as expected.
     """
-    words = json.loads(raw)
+    words = parse_json(raw)
     # Types are compared as sets, because checking each word would take most of the loading time.
     if (
         type(words) is not list
@@ -170,6 +184,9 @@ def check_description(store: Json) -> None:
         and isinstance(store.get("parameters"), dict)
     ):
         raise ValueError("its values contradict each other.")
+    dtype, shape = layout(store)
+    if (size := math.prod(shape) * dtype.itemsize) > _LARGEST:
+        raise ValueError(f"its {n_words:,} rows of {shape[1]:,} numbers would have {size:,} bytes.")
     unit = store["parameters"].get("unit", "neuron")
     if not isinstance(unit, str) or not unit:
         raise ValueError(f"the parameter 'unit' must be a string that is not empty, got {unit!r}.")

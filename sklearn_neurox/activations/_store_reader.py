@@ -57,7 +57,7 @@ def describe_store(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Describe a store; see :meth:`TokenActivations.describe`."""
     folder = StoreFolder(path)
     store = folder.read_description()
-    progress = folder.read_progress(store)
+    progress = folder.read_file(store, PROGRESS)
     keys = ("layers", "width", "dtype", "n_sentences", "n_words", "parameters")
     done = {"n_done": progress["n_sentences"], "n_words_done": progress["n_words"]}
     return {key: store[key] for key in keys} | done

@@ -110,7 +110,7 @@ class StoreWriter:
     Attributes
     ----------
     path : Path
-        The folder.
+        Absolute path of the folder.
     n_sentences, n_words : int
         Numbers of sentences and words in the whole corpus.
     n_done, n_words_done : int
@@ -236,7 +236,7 @@ class StoreWriter:
         if difference := first_difference(folder, store, description, corpus, y):
             raise ValueError(f"{self.path} contains another store: {difference}.")
         self._sealed_by = store["sha256"]
-        if not (folder / ROWS).exists() and not folder.read_progress(store)["n_sentences"]:
+        if not (folder / ROWS).exists() and not folder.read_file(store, PROGRESS)["n_sentences"]:
             with self._keeping():
                 folder.write(ROWS, self._write_empty)
         self._progress = folder.read_files(store)[PROGRESS]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import cloudpickle
@@ -35,9 +36,13 @@ class HashedByContent(BaseEstimator):
     is hashed by its weights and configuration, so the same network has the same hash in every
     process. A folder is hashed by the names, sizes and times of its files, so new weights at an old
     path are detected.
+
+    A relative path is resolved when the estimator is fitted or pickled. Otherwise, it would mean
+    another folder in a process with another working directory.
     """
 
     _by_content: tuple[str, ...] = ()
+    _folders: Mapping[str, str] = MappingProxyType({})  # absolute paths of relative paths
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -45,7 +50,25 @@ class HashedByContent(BaseEstimator):
         for name, value in values.items():
             if hasattr(value, "__dict__") and not isinstance(value, os.PathLike):
                 state[name] = _Loaded(value)
-        return state | {_STAMPS: {name: _stamp(value) for name, value in values.items()}}
+        if folders := {**_folders_of(values.values()), **self._folders}:
+            state["_folders"] = folders
+        return state | {_STAMPS: {name: _stamp(value) for name, value in self._located().items()}}
+
+    def _resolve_folders(self) -> None:
+        """Remember which folders the relative paths are, for calls after the fit."""
+        self._folders = _folders_of(getattr(self, name) for name in self._by_content)
+
+    def _located(self) -> dict[str, Any]:
+        """Return the networks and tokenizers, with absolute paths of folders that are known."""
+        return {name: self._locate(getattr(self, name)) for name in self._by_content}
+
+    def _locate(self, value: Any) -> Any:
+        if isinstance(value, str) and "," in value and value not in self._folders:
+            return ",".join(self._locate(name.strip()) for name in value.split(","))
+        known = (
+            self._folders.get(os.fspath(value)) if isinstance(value, str | os.PathLike) else None
+        )
+        return value if known is None or not Path(known).is_dir() else type(value)(known)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = {
@@ -155,6 +178,14 @@ def _at_rest(value: Any) -> Iterator[None]:
                 current.update(before)
             for attributes in notes:
                 attributes[_NOTE] = True
+
+
+def _folders_of(values: Iterable[Any]) -> dict[str, str]:
+    """Return the absolute paths of relative paths of folders, of one or of several in a string."""
+    paths = [os.fspath(value) for value in values if isinstance(value, str | os.PathLike)]
+    names = chain(paths, *(path.split(",") for path in paths))
+    relative = {name.strip() for name in names if name.strip() and not os.path.isabs(name.strip())}
+    return {name: os.path.abspath(name) for name in sorted(relative) if Path(name).is_dir()}
 
 
 def _stamp(name: Any) -> list[tuple[str, int, int]] | None:

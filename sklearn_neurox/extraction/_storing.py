@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Integral
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,14 +17,21 @@ from ._running import Run, digest_of
 from .hook_points import unit_of
 
 
-def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
+def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     """Check that activations can be written to a store before the extraction starts.
+
+    The working directory may change during the extraction, so a relative path is resolved here.
 
     Parameters
     ----------
     path : str or path-like
     parameters : mapping
         Parameters of the extractor.
+
+    Returns
+    -------
+    Path
+        The absolute path.
 
     Raises
     ------
@@ -51,6 +59,7 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> None:
             "must be an integer, because the extraction could not be resumed otherwise, got "
             f"{random_state!r}."
         )
+    return Path(path).absolute()
 
 
 def write_store(

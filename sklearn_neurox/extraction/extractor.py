@@ -256,7 +256,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
             )
         parameters = self.get_params(deep=False)
         if store is not None:
-            check_store(store, parameters)
+            store = check_store(store, parameters)
         encode = partial(encode_words, corpus=corpus, special_tokens=self.include_special_tokens)
         with alone_with(self.model, self.tokenizer):
             run, tokenizer, encoded = self._prepare(encode, self.aggregation)
@@ -288,6 +288,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         TypeError, ValueError
             If parameters are invalid for any model, or the folder of a model does not exist.
         """
+        self._resolve_folders()
         self._check_parameters()
         return self
 
@@ -357,11 +358,11 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         self._validate_params()
         check_dtype(self.dtype)
         check_layer_numbers(self.layers, include_embeddings=self.include_embeddings)
-        check_folders(self.model, self.tokenizer)
+        check_folders(**self._located())
 
     def _load(self) -> tuple[Any, Any]:
         """Load the model and its tokenizer."""
-        model, tokenizer = pair_of(self.model, self.tokenizer)
+        model, tokenizer = pair_of(**self._located())
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
         return loaded, load_tokenizer(tokenizer)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from io import StringIO
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +15,7 @@ import svgwrite
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
+from .._files import replace_file
 from .._html import printable
 from .._validation import check_vector, check_words
 from ._cells import n_cells
@@ -31,6 +35,25 @@ class TextDrawing(svgwrite.Drawing):
 
     def _repr_html_(self) -> str:
         return self.tostring()
+
+    def saveas(self, filename: str | PathLike[str], pretty: bool = False, indent: int = 2) -> None:
+        """Save as an SVG file. An existing file is replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        filename : str or path-like
+        pretty : bool, default=False
+            Whether to put each element on its own line.
+        indent : int, default=2
+            Number of spaces for each level, if `pretty` is True.
+        """
+        super().saveas(Path(filename).absolute(), pretty, indent)  # which keeps the path
+
+    def save(self, pretty: bool = False, indent: int = 2) -> None:
+        """Save to the file of the last call of :meth:`saveas`, with the same parameters."""
+        content = StringIO()
+        self.write(content, pretty, indent)
+        replace_file(Path(self.filename), content.getvalue().encode())
 
 
 def visualize_activations(

@@ -69,7 +69,8 @@ class TransformersVisualizer:
     ) -> None:
         if "layers" in extractor_parameters:
             raise TypeError("layers cannot be passed. Pass layer to each call instead.")
-        self._extractor = _LoadsOnce(model, tokenizer, **extractor_parameters)
+        # Fitted, because the working directory may change before the model is loaded.
+        self._extractor = _LoadsOnce(model, tokenizer, **extractor_parameters).fit()
         self._widths: dict[int, int] = {}  # number of neurons in the layers that have run
         self._sentence: tuple[str, ...] | None = None  # the last one
         self._layers: dict[int, TokenActivations] = {}  # of the last sentence

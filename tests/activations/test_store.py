@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 import pytest
 
@@ -377,6 +378,39 @@ def test_without_locks_it_says_so(tmp_path, monkeypatch, without):
     with pytest.warns(UserWarning, match="store cannot be locked on this file system"):
         write(tmp_path / "store")
     assert len(TokenActivations.load(tmp_path / "store")) == 8
+
+
+# --- The working directory ----------------------------------------------------------------
+
+
+def test_a_relative_path_means_the_same_folder_to_the_end(tmp_path, monkeypatch):
+    """Another store of the same name in another working directory is not touched."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    write(there / "store")
+    before = content(there / "store")
+    monkeypatch.chdir(here)
+    with StoreWriter("store", **about()) as writer:
+        assert writer.path == here / "store"
+        writer.append(rows()[:2])
+        monkeypatch.chdir(there)
+        writer.append(rows()[2:])
+    assert content(there / "store") == before
+    assert content(here / "store") == before  # of the same words and rows
+    assert sorted(os.listdir(tmp_path)) == ["here", "there"]
+
+
+def test_a_loaded_store_is_found_from_another_working_directory(tmp_path, monkeypatch):
+    """A memory map is pickled by the path of its file."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "store")
+    tokens = TokenActivations.load("store")
+    monkeypatch.chdir("/")
+    assert os.path.isabs(tokens.X.filename)
+    np.testing.assert_array_equal(rows(), tokens.X)
+    got = joblib.Parallel(2, backend="loky", max_nbytes=1)([joblib.delayed(np.sum)(tokens.X)] * 2)
+    assert got == [tokens.X.sum()] * 2
 
 
 # --- A full disk ----------------------------------------------------------------------------
@@ -784,6 +818,79 @@ def test_foreign_json(copied, name, text):
     (copied / name).write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=f"damaged.*{name}"):
         TokenActivations.load(copied)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 10**5, '[["a"]' + "," * 5, "9" * 5000, "\xff"],
+    ids=["deep", "comma", "digits", "byte"],
+)
+@pytest.mark.parametrize("name", ["words.json", "progress.json", "store.json"])
+def test_no_file_stops_a_reader_with_an_error_of_another_library(copied, name, text):
+    """Even if its checksum is right."""
+    (copied / name).write_bytes(text.encode("latin-1"))
+    if name == "words.json":
+        files = json.loads((copied / "store.json").read_text())["files"]
+        digest = hashlib.sha256((copied / name).read_bytes()).hexdigest()
+        seal(copied, "store.json", files=files | {name: digest})
+    other = about(words=[["other", "be"], *WORDS[1:]])
+    uses = [TokenActivations.load, lambda path: StoreWriter(path, **about())]
+    if name != "progress.json":  # which is read after the words are compared
+        uses.append(lambda path: StoreWriter(path, **other))
+    for use in uses:
+        with pytest.raises(ValueError, match=rf"{copied} .*damaged.*{name}: it is not the JSON"):
+            use(copied)
+
+
+def test_the_size_of_a_file_is_compared_before_it_is_read(copied):
+    """A sparse file may declare any size and take no space."""
+    for name in ("labels.npy", "sentence_ids.npy"):
+        os.truncate(copied / name, 2**40)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ValueError, match=r"sentence_ids.npy: it has 1,099,511,627,776 bytes, but"
+        ):
+            TokenActivations.load(copied)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_does_not_fit_in_memory(copied, monkeypatch):
+    def fail(path):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_.Path, "read_bytes", fail)
+        with pytest.raises(ValueError, match=r"store.json: its \d+ bytes do not fit in memory"):
+            TokenActivations.load(copied)
+    monkeypatch.setattr(json, "loads", fail)
+    with pytest.raises(ValueError, match=r"it is not the JSON that was written \(MemoryError\)"):
+        TokenActivations.load(copied)
+
+
+def test_booleans_other_than_0_and_1(tmp_path):
+    path = write(tmp_path / "store", labels=np.arange(8) % 2 == 0)
+    labels = bytearray((path / "labels.npy").read_bytes())
+    labels[-1] = 2
+    (path / "labels.npy").write_bytes(labels)
+    files = json.loads((path / "store.json").read_text())["files"]
+    seal(path, "store.json", files=files | {"labels.npy": hashlib.sha256(labels).hexdigest()})
+    with pytest.raises(ValueError, match=r"labels.npy: it contains booleans other than 0 and 1"):
+        TokenActivations.load(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{"layers": range(1000), "width": 2**47}, {"layers": range(9000), "width": 2**44}]
+)
+def test_rows_larger_than_any_file(tmp_path, options):
+    with pytest.raises(ValueError, match=r"its 8 rows of [\d,]+ numbers would have [\d,]+ bytes"):
+        StoreWriter(
+            tmp_path / "store",
+            **about(**options | {"dtype": "float64", "n_sentences": 4}) | options,
+        )
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize("words", [{}, [], ["ab"], [["a"], []], [["a", 1]], [[["a"]]]], ids=str)

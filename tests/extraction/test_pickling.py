@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_neurox import ActivationExtractor, ModuleActivations
+from sklearn_neurox.extraction._running import Run
 
 TEXTS = ["She ran home .", "Nobody had asked it .", "Stop !", "They never came back ."] * 3
 Y = [0, 1, 0, 1] * 3
@@ -272,6 +274,82 @@ class TestPickle:
         np.testing.assert_allclose(
             serial.cv_results_["mean_test_score"], parallel.cv_results_["mean_test_score"]
         )
+
+
+@pytest.fixture
+def two_folders(tiny_bert, tmp_path, monkeypatch):
+    """Two working directories, each with another model in the folder "model"."""
+    model, tokenizer = tiny_bert
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.embeddings.word_embeddings.weight.mul_(2)
+    for name, each in (("here", model), ("there", other)):
+        each.save_pretrained(tmp_path / name / "model")
+        tokenizer.save_pretrained(tmp_path / name / "model")
+        tokenizer.save_pretrained(tmp_path / name / "tokenizer")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+class TestWorkingDirectory:
+    """A relative path means the folder that it meant when the extractor was fitted or pickled."""
+
+    @pytest.fixture(
+        params=[("model", None), (Path("model"), None), ("./model", "tokenizer"), ("model,tokenizer", None)],
+        ids=str,
+    )  # fmt: skip
+    def extractor(self, two_folders, request):
+        return ActivationExtractor(*request.param)
+
+    def test_after_a_fit(self, two_folders, extractor, monkeypatch):
+        expected = extractor.fit_transform(TEXTS)
+        before = extractor.get_params()
+        monkeypatch.chdir("../there")
+        np.testing.assert_array_equal(extractor.transform(TEXTS), expected)
+        assert extractor.get_params() == before
+        assert np.abs(clone(extractor).fit_transform(TEXTS) - expected).max() > 0.01
+        assert np.abs(extractor.fit_transform(TEXTS) - expected).max() > 0.01  # a new fit
+
+    @pytest.mark.parametrize("fitted", [False, True])
+    def test_in_a_process_with_another_working_directory(
+        self, two_folders, extractor, fitted, monkeypatch
+    ):
+        expected = extractor.transform(TEXTS)
+        content = pickle.dumps(extractor.fit() if fitted else extractor)
+        monkeypatch.chdir("../there")
+        loaded = pickle.loads(content)
+        np.testing.assert_array_equal(loaded.transform(TEXTS), expected)
+        assert loaded.get_params() == extractor.get_params()
+        assert joblib.hash(loaded) == joblib.hash(pickle.loads(pickle.dumps(loaded)))
+
+    def test_a_folder_that_was_moved(self, two_folders, extractor, monkeypatch):
+        """The name as it was given is then the best that is known."""
+        content = pickle.dumps(extractor)
+        expected = extractor.transform(TEXTS)
+        (two_folders / "here").rename(two_folders / "moved")
+        monkeypatch.chdir("../moved")
+        np.testing.assert_array_equal(pickle.loads(content).transform(TEXTS), expected)
+
+    def test_another_name_after_the_fit(self, two_folders, monkeypatch):
+        extractor = ActivationExtractor("model").fit()
+        expected = extractor.transform(TEXTS)
+        monkeypatch.chdir("../there")
+        extractor.set_params(model="./model")
+        assert np.abs(extractor.transform(TEXTS) - expected).max() > 0.01
+
+    def test_a_store(self, two_folders, monkeypatch):
+        """It is resolved before the extraction, in which other code may run."""
+        forward = Run.rows
+
+        def moving(self, *args, **kwargs):
+            monkeypatch.chdir(two_folders)
+            return forward(self, *args, **kwargs)
+
+        monkeypatch.setattr(Run, "rows", moving)
+        tokens = ActivationExtractor("model").extract(TEXTS, store="store")
+        assert len(tokens) == sum(len(text.split()) for text in TEXTS)
+        assert (two_folders / "here" / "store" / "store.json").exists()
+        assert not (two_folders / "store").exists()
 
 
 class TestCopies:

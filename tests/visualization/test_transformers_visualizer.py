@@ -74,6 +74,18 @@ def test_a_model_by_name_is_loaded_once_on_first_use(tiny_bert, tiny_bert_path, 
     np.testing.assert_allclose(opacities(found), opacities(expected), atol=1e-3)
 
 
+def test_a_relative_path_is_resolved_when_the_visualizer_is_made(
+    tiny_bert, tiny_bert_path, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tiny_bert_path.parent)
+    visualizer = TransformersVisualizer(tiny_bert_path.name)
+    monkeypatch.chdir(tmp_path)
+    expected = TransformersVisualizer(*tiny_bert)(["She", "ran"], 1, 7).tostring()
+    assert visualizer(["She", "ran"], 1, 7).tostring() == expected
+    with pytest.raises(ValueError, match=r"the folder '.*' does not exist"):
+        TransformersVisualizer("./" + tiny_bert_path.name)
+
+
 def test_the_model_runs_once_for_a_sentence_and_layer(tiny_bert, runs):
     visualizer = TransformersVisualizer(*tiny_bert)
     for neuron in (0, 7, 15):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -13,51 +13,20 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-import sklearn.model_selection
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer, get_scorer_names
 
-from ._files import replace_file
-from ._warnings import warn
-from .evaluation.metrics import METRICS
+from .._files import replace_file
+from .._warnings import warn
+from ._archive import VERSIONS, check_archive
+from ._difference import check_same
+from ._fitted import check_fitted
+from ._parts import parts
+from ._trusted import TRUSTED, skops, untrusted
 
-__all__ = ["load", "save"]
-
-_ESTIMATORS = [
-    each
-    for package in ("extraction", "interventions", "neurons", "probes")
-    for each in vars(import_module(f"{__package__}.{package}")).values()
-    if isinstance(each, type) and issubclass(each, BaseEstimator)
-]
-# A fitted search contains a scorer, which contains its metric.
-_SCORERS = ["_MultimetricScorer", "_PassthroughScorer", "_Scorer"]
-_METRICS = [*METRICS.values(), *(get_scorer(name)._score_func for name in get_scorer_names())]
-# Values of the parameter `cv`, such as GroupKFold.
-_SPLITTERS = [
-    each
-    for each in vars(sklearn.model_selection).values()
-    if isinstance(each, type) and hasattr(each, "split")
-]
-# Types of the parameters `device`, `dtype` and `model`.
-_VALUES = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
-# Types that a file may contain besides those that skops trusts: the estimators, arrays and random
-# states of scikit-learn, NumPy and SciPy. A file can call everything trusted with its own
-# arguments, so nothing here may execute its arguments or touch files. Hence neither the holder of
-# loaded networks, which unpickles, nor SciPy's distributions, which compile text, can be trusted.
-_TRUSTED = [
-    *[
-        f"{each.__module__}.{each.__qualname__}"
-        for each in (*_ESTIMATORS, *_METRICS, *_SPLITTERS, *_VALUES)
-    ],
-    *[f"sklearn.metrics._scorer.{name}" for name in _SCORERS],
-    "sklearn.utils._bunch.Bunch",  # names the estimators of VotingSelector and of ensembles
-]
 # Callbacks and metadata requests belong to the running program. No fitted attribute depends on
 # them.
 _LEFT_OUT = ("_metadata_request", "_skl_callbacks")
-# Member of the zip archive that lists the versions of the libraries. skops ignores it.
-_VERSIONS = "sklearn_neurox.txt"
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
@@ -158,27 +127,38 @@ def load(path: str | os.PathLike[str]) -> Any:
     --------
     save : Save an estimator, with an example of both.
     """
-    content = pathlib.Path(path).read_bytes()
     try:
-        with ZipFile(io.BytesIO(content)) as archive:
-            written = archive.read(_VERSIONS).decode()
-    except Exception as error:
+        content = pathlib.Path(path).read_bytes()
+    except MemoryError:
+        size = pathlib.Path(path).stat().st_size
+        raise ValueError(f"Cannot load {path}: its {size:,} bytes do not fit in memory.") from None
+    try:
+        written = check_archive(content)
+    except Exception as error:  # of the readers of zip, JSON and text, for damaged content
         raise ValueError(
-            f"Cannot load {path}: it was not written by save, or it is damaged ({error})."
+            f"Cannot load {path}: it was not written by save, or it is damaged "
+            f"({str(error) or type(error).__name__})."
         ) from error
     current = _versions()
     about = f"It was written with {written:.200}, and the installed versions are {current}."
     try:
-        if unknown := _untrusted(content):
+        if unknown := untrusted(content):
             raise ValueError(
-                f"it contains objects of types that are not trusted: {unknown}. If you trust them, "
-                "use skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))."
+                f"it contains objects of types that are not trusted: {', '.join(unknown)}. If you "
+                "know who wrote the file and expect these types, use skops.io.load(path, "
+                f"trusted={unknown})."
             )
-        estimator = _skops().loads(content, trusted=_TRUSTED)
+        estimator = skops().loads(content, trusted=TRUSTED)
         if not isinstance(estimator, BaseEstimator):
             raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
-    except Exception as error:
-        raise ValueError(f"Cannot load {path}: {str(error).rstrip('.')}. {about}") from error
+        check_fitted(estimator)
+    except Exception as error:  # of any class that the file names, for attributes it cannot have
+        reason = str(error).rstrip(".")
+        if isinstance(error, MemoryError):
+            reason = "it does not fit in memory"
+        elif not isinstance(error, ValueError):
+            reason = f"it is damaged ({type(error).__name__}: {reason})"
+        raise ValueError(f"Cannot load {path}: {reason}. {about}") from error
     if written.split(",")[0] != current.split(",")[0]:
         warn(f"The estimator in {path} may not work or may return different results. {about}")
     return estimator
@@ -186,46 +166,46 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 def _dump(value: Any) -> bytes:
     """Return the content of a file, and check that it can be loaded."""
-    for part in _parts(value):
+    for part in parts(value):
         if isinstance(part, torch.nn.Module):
             raise TypeError("it is a loaded network. Pass the name or path of the model instead.")
+        if isinstance(part, dict):
+            _check_keys(part)
     file = io.BytesIO()
-    _skops().dump(value, file)
+    skops().dump(value, file)
     with ZipFile(file, "a") as archive:
-        archive.writestr(_VERSIONS, _versions())
+        archive.writestr(VERSIONS, _versions())
     content = file.getvalue()
-    if unknown := _untrusted(content):
-        raise TypeError(f"load does not accept objects of the types {unknown}.")
-    # skops writes keys as text, and reads the text "False" as True.
-    if _keys(_skops().loads(content, trusted=_TRUSTED)) != _keys(value):
+    if unknown := untrusted(content):
         raise TypeError(
-            "a dict would be loaded with different keys. Use 1 and 0 as keys instead of True and "
-            "False."
+            "load accepts estimators, arrays, strings, numbers and containers of these, but not "
+            f"objects of the types {', '.join(unknown)}."
         )
+    check_archive(content)
+    loaded = skops().loads(content, trusted=TRUSTED)
+    check_same(value, loaded)
+    check_fitted(loaded)
     return content
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """Yield a value and, recursively, its parameters, fitted attributes and items."""
-    yield value
-    inside: Iterable[Any] = ()
-    if isinstance(value, BaseEstimator):
-        inside = (value.__getstate__() | value.get_params(deep=False)).values()
-    elif isinstance(value, dict):
-        inside = value.values()
-    elif isinstance(value, list | tuple):
-        inside = value
-    for part in inside:
-        yield from _parts(part)
-
-
-def _keys(value: Any) -> list[list[Any]]:
-    return [list(part) for part in _parts(value) if isinstance(part, dict)]
+def _check_keys(content: dict[Any, Any]) -> None:
+    """Check the keys of a dict, which skops writes as text."""
+    for key in content:
+        if isinstance(key, bool | np.bool_):
+            raise TypeError(
+                "a dict would be loaded with different keys. Use 1 and 0 as keys instead of True "
+                "and False."
+            )
+        if not isinstance(key, str | int | float | np.integer | np.floating):
+            raise TypeError(
+                f"a dict has the key {key!r:.80} of type {type(key).__name__}. Use strings or "
+                "numbers as keys."
+            )
 
 
 @contextmanager
 def _without_callbacks(estimator: Any) -> Iterator[None]:
-    owners = [vars(part) for part in _parts(estimator) if isinstance(part, BaseEstimator)]
+    owners = [vars(part) for part in parts(estimator) if isinstance(part, BaseEstimator)]
     removed = [
         (owner, name, owner.pop(name)) for owner in owners for name in _LEFT_OUT if name in owner
     ]
@@ -257,18 +237,7 @@ def _error_of(value: Any) -> str:
     return ""
 
 
-def _skops() -> Any:
-    import skops.io  # takes 0.4 s, so it is imported only when it is used
-
-    return skops.io
-
-
-def _untrusted(content: bytes) -> str:
-    unknown = set(_skops().get_untrusted_types(data=content)) - set(_TRUSTED)
-    return ", ".join(sorted(unknown))
-
-
 def _versions() -> str:
-    numbers = {"sklearn-neurox": import_module(__package__).__version__}
+    numbers = {"sklearn-neurox": import_module("..", __package__).__version__}
     numbers |= {name: version(name) for name in ("scikit-learn", "numpy", "torch", "skops")}
     return ", ".join(f"{name} {number}" for name, number in numbers.items())
