@@ -26,6 +26,7 @@ from ._encoding import EncodedSentence, tokenize
 from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, encode_words, limit_of
 from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
+from ._network import Network
 from ._padding import without_leaks
 from ._pickling import HashedByContent
 from ._running import Run, word_indices
@@ -348,8 +349,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         ndarray of str
         """
         with alone_with(self.model, self.tokenizer):
-            model, tokenizer = self._load()
-            run = self._run(model, tokenizer, self.aggregation)
+            network, tokenizer = self._load()
+            run = self._run(network, tokenizer, self.aggregation)
             row = run.rows([tokenize(tokenizer, ["a"], 0)], quiet=True)
         return Neurons(run.layers, row.shape[1] // len(run.layers), unit_of(self.modules)).names
 
@@ -362,37 +363,37 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         check_folder(model, "model")
         check_folder(tokenizer, "tokenizer")
 
-    def _load(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[Network, Any]:
         """Load the model and its tokenizer."""
         model, tokenizer = split_pair(self.model, self.tokenizer)
         if tokenizer is None:
             is_loaded = isinstance(model, torch.nn.Module)
             tokenizer = getattr(model, "name_or_path", "") if is_loaded else model
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
-        return loaded, load_tokenizer(tokenizer)
+        fresh = self.random_weights  # a draw would move the global random state
+        seed = check_random_state(self.random_state).randint(2**31 - 1) if fresh else 0
+        network = load_model(model, self.device, random_weights=fresh, seed=seed)
+        return network, load_tokenizer(tokenizer)
 
     def _prepare(
         self, encode: Callable[..., list[EncodedSentence]], aggregation: str
     ) -> tuple[Run, Any, list[EncodedSentence]]:
         """Load the model and its tokenizer, and tokenize sentences."""
-        model, tokenizer = self._load()
-        run = self._run(model, tokenizer, aggregation)
-        encoded = encode(tokenizer, limit=limit_of(model, tokenizer, self.max_length))
-        check_ids(model, tokenizer, encoded)
+        network, tokenizer = self._load()
+        run = self._run(network, tokenizer, aggregation)
+        encoded = encode(tokenizer, limit=limit_of(network, tokenizer, self.max_length))
+        check_ids(network.stack, tokenizer, encoded)
         warn_unknown(tokenizer, encoded)
         return run, tokenizer, encoded
 
-    def _run(self, model: Any, tokenizer: Any, aggregation: str) -> Run:
+    def _run(self, network: Network, tokenizer: Any, aggregation: str) -> Run:
         """Return the settings for running sentences through the model."""
+        stack, embeddings = network.stack, self.include_embeddings
         return Run(
-            model,
-            resolve_layers(
-                self.layers, model, self.modules, include_embeddings=self.include_embeddings
-            ),
+            network,
+            resolve_layers(self.layers, stack, self.modules, include_embeddings=embeddings),
             modules=self.modules,
             aggregation=aggregation,
-            pad_id=pad_id_of(model, tokenizer),
+            pad_id=pad_id_of(stack, tokenizer),
             batch_tokens=self.batch_tokens,
             dtype=check_dtype(self.dtype),
             autocast=self.autocast,
