@@ -78,9 +78,10 @@ def as_inputs(X: ArrayLike | Tensor, module: nn.Module) -> Tensor:
     # Weights that are stored as integers are quantized: the module computes in another dtype.
     dtypes = [weight.dtype for weight in weights if weight.is_floating_point()]
     floating = dtypes[0] if dtypes else torch.float32
-    return torch.tensor(
-        cells, dtype=floating if cells.dtype.kind == "f" else torch.long, device=device
-    )
+    is_float = cells.dtype.kind == "f"
+    # torch does not accept all strides, byte orders and widths.
+    native = np.ascontiguousarray(cells, dtype=np.float64 if is_float else np.int64)
+    return torch.tensor(native, dtype=floating if is_float else torch.long, device=device)
 
 
 def to_numpy(tensor: Tensor, name: str) -> NDArray:

@@ -85,7 +85,8 @@ class Snapshot:
                     container.update(values)
         with torch.inference_mode():
             for tensor, before in self._tensors:
-                if not torch.equal(tensor, before):
+                # Sparse tensors cannot be compared.
+                if tensor.layout != torch.strided or not torch.equal(tensor, before):
                     tensor.copy_(before)
 
 
@@ -107,7 +108,11 @@ def _same(items: Collection[Any], before: list[Any]) -> bool:
 
 
 @contextmanager
-def isolated(model: nn.Module, *hooks: AbstractContextManager[Any]) -> Iterator[Callable[..., Any]]:
+def isolated(
+    model: nn.Module,
+    *hooks: AbstractContextManager[Any],
+    reset: Callable[[], None] = lambda: None,
+) -> Iterator[Callable[..., Any]]:
     """Yield a function that calls a model in eval mode without gradients.
 
     Every call starts from the same state, so its result does not depend on earlier calls. If the
@@ -119,6 +124,8 @@ def isolated(model: nn.Module, *hooks: AbstractContextManager[Any]) -> Iterator[
     model : torch.nn.Module
     *hooks : context managers
         Within which the hooks of the model are registered.
+    reset : callable, optional
+        Called before the model runs. It runs twice if it turns out to draw random numbers.
 
     Yields
     ------
@@ -135,6 +142,7 @@ def isolated(model: nn.Module, *hooks: AbstractContextManager[Any]) -> Iterator[
 
             def call(*args: Any, **kwargs: Any) -> Any:
                 def forward() -> Any:
+                    reset()
                     try:
                         with torch.inference_mode(), suppress(EnoughError):
                             return model(*args, **kwargs)

@@ -28,7 +28,7 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
     """Turn padding off if it would change the states of the sentences.
 
     FNet mixes all positions and does not use the attention mask; convolutions reach beyond the end
-    of a sentence; long rotary embeddings depend on the length of the batch. Such models are detected
+    of a sentence; long rotary embeddings depend on the length of a batch. Such models are detected
     with sentences from all parts, so the result does not depend on where an extraction was
     interrupted.
 

@@ -52,7 +52,9 @@ class LayerStates:
             if self._points is None
             else hooked(self._points, self._on_state)
         )
-        self._call = self._contexts.enter_context(isolated(self.network.runner, hooks))
+        self._call = self._contexts.enter_context(
+            isolated(self.network.runner, hooks, reset=self._read.clear)
+        )
         return self
 
     def __exit__(
@@ -75,7 +77,6 @@ class LayerStates:
 
     def __call__(self, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Return the states of each layer, of shape (n_sentences, n_subwords, width)."""
-        self._read.clear()
         self._call(**self.network.arguments(inputs))
         missing = [layer for layer in self.layers if layer not in self._read]
         if missing:

@@ -49,9 +49,9 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     model : str, path-like or torch.nn.Module
-        Name or path of a model of ``transformers``, or a loaded model. It is an encoder, a decoder,
-        or an encoder-decoder, whose encoder is read. A loaded model stays on its device unless
-        `device` is set, its training mode is restored, and clones of the extractor share it.
+        Name or path of a model of ``transformers``, or a loaded model, with or without adapters of
+        PEFT. It is an encoder, a decoder, or an encoder-decoder, whose encoder is read. A loaded
+        model stays on its device unless `device` is set, is not changed, and is shared by clones.
         "model,tokenizer" specifies both names.
     tokenizer : str, path-like or tokenizer, default=None
         Tokenizer of the model. If None, load the tokenizer that belongs to `model`.

@@ -306,11 +306,14 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         points = module_points(self.module, self.layers)
         read: dict[str, list[Tensor]] = {layer: [] for layer in points}
         hooks = hooked(points, lambda layer, state: read[layer].append(state.clone()))
-        with isolated(self.module, hooks, checked_lookups(self.module)) as call:
+
+        def reset() -> None:
+            for states in read.values():
+                states.clear()
+
+        with isolated(self.module, hooks, checked_lookups(self.module), reset=reset) as call:
 
             def run(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
-                for states in read.values():
-                    states.clear()
                 call(*args, **kwargs)
                 return {layer: _over_calls(states, layer) for layer, states in read.items()}
 
