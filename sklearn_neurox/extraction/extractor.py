@@ -26,7 +26,6 @@ from ._encoding import EncodedSentence, tokenize
 from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, encode_words, limit_of
 from ._loading import alone_with, check_folder, load_model, load_tokenizer, split_pair
-from ._network import Network
 from ._padding import without_leaks
 from ._pickling import HashedByContent
 from ._running import Run, word_indices
@@ -363,7 +362,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         check_folder(model, "model")
         check_folder(tokenizer, "tokenizer")
 
-    def _load(self) -> tuple[Network, Any]:
+    def _load(self) -> tuple[Any, Any]:
         """Load the model and its tokenizer."""
         model, tokenizer = split_pair(self.model, self.tokenizer)
         if tokenizer is None:
@@ -385,7 +384,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         warn_unknown(tokenizer, encoded)
         return run, tokenizer, encoded
 
-    def _run(self, network: Network, tokenizer: Any, aggregation: str) -> Run:
+    def _run(self, network: Any, tokenizer: Any, aggregation: str) -> Run:
         """Return the settings for running sentences through the model."""
         stack, embeddings = network.stack, self.include_embeddings
         return Run(
