@@ -120,6 +120,7 @@ WRITING = {
 WRITERS = {
     "_files.py": {"open", "os.replace"},
     "_cli/commands.py": {"to_csv"},  # to a temporary folder
+    "activations/_hdf5_process.py": {"open"},  # only read
     "activations/_neurox_files.py": {"File", "open"},  # to the temporary files of `replacing`
     "activations/_store_folder.py": {"open"},  # the lock, which is empty
     "activations/store.py": {"open"},  # rows, which the journal counts when they are complete

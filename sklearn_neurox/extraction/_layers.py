@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from ..activations.columns import check_layers
+from .hook_points import n_layers_of
 
 Layers: TypeAlias = Iterable[int] | Literal["all"]
 
@@ -61,7 +62,7 @@ def resolve_layers(
     ValueError
         If the model does not have one of the layers.
     """
-    last = model.config.num_hidden_layers
+    last = n_layers_of(model)
     first = 0 if modules is None else 1
     if isinstance(layers, str):
         return tuple(range(first if include_embeddings else 1, last + 1))

@@ -16,6 +16,8 @@ import torch
 
 from .._device import resolve_device
 from .._optional import import_optional
+from ._network import Network, is_peft, network_of, unwrapped
+from ._randomness import seeded
 from ._vocabulary import check_vocabulary
 
 # How the paths of modules of position embeddings end.
@@ -30,70 +32,78 @@ def load_model(
     *,
     random_weights: bool = False,
     seed: int = 0,
-) -> Any:
+) -> Network:
     """Load a model with a stack of layers, and move it to the device.
 
     Parameters
     ----------
     model : str, path-like or torch.nn.Module
-        A loaded model stays on its device if `device` is "auto". If the model has a head, the model
-        below the head is returned. If it is an encoder-decoder, its encoder is returned.
+        A loaded model stays on its device if `device` is "auto".
     device : str or torch.device
     random_weights : bool, default=False
         Whether to initialize all weights randomly, as before training.
     seed : int, default=0
-        Seed of the random weights; the global random state of torch is left unchanged.
+        Seed of the random weights; the global random states are left unchanged.
 
     Returns
     -------
-    torch.nn.Module
+    Network
+        The network, and the part of it that is read, as found by :func:`~._network.network_of`.
 
     Raises
     ------
     ValueError
-        If the device is not available, the model cannot be loaded, or it does not have a stack of
-        layers.
+        If the device is not available, the model cannot be loaded or moved, or it does not have a
+        stack of layers.
     ImportError
         If ``transformers`` is required and not installed.
     """
     target = resolve_device(device)
-    given = model if isinstance(model, torch.nn.Module) else None
-    if given is not None and not hasattr(getattr(given, "config", None), "num_hidden_layers"):
+    if isinstance(model, torch.nn.Module):
+        network = network_of(model)  # also checks a model whose weights are not used
+        if not random_weights:
+            return network if device == "auto" else _moved(network, model, target)
+        if device == "auto":
+            target = network.device
+    with seeded(seed):  # weights that are missing in the files are random, too
+        loaded = _initialize(model) if random_weights else _load(model)
+    return _moved(network_of(loaded), loaded, target)
+
+
+def _load(name: str | PathLike | torch.nn.Module) -> Any:
+    transformers = _transformers("Loading a model by name")
+    with _no_progress_bar(transformers), _named("model", name):
+        return transformers.AutoModel.from_pretrained(name)
+
+
+def _moved(network: Network, model: torch.nn.Module, device: torch.device) -> Network:
+    """Move the whole model that contains a network, so that its parts stay on one device."""
+    if network.is_dispatched:
         raise ValueError(
-            "model must be a model of transformers with hidden layers, got "
-            f"{type(given).__name__}. Use ModuleActivations for any other torch.nn.Module."
+            f"{type(model).__name__} is distributed over devices by accelerate, so it cannot be "
+            f"moved to {device}. Leave out device."
         )
-    if random_weights:
-        loaded = _initialize(model, seed)
-    elif given is None:
-        transformers = _transformers("Loading a model by name")
-        with _no_progress_bar(transformers), _named("model", model):
-            loaded = transformers.AutoModel.from_pretrained(model)
-    else:
-        loaded = given
-    loaded = loaded.base_model
-    if loaded.config.is_encoder_decoder:
-        loaded = loaded.get_encoder()
-    if not hasattr(loaded.config, "num_hidden_layers"):
-        raise ValueError(f"{type(loaded).__name__} does not have a stack of hidden layers.")
-    if given is not None and device == "auto":
-        return loaded if loaded.device == given.device else loaded.to(given.device)
-    return loaded.to(target)
+    model.to(device)
+    return network
 
 
-def _initialize(model: Any, seed: int) -> Any:
+def _initialize(model: Any) -> Any:
     """Build a model with random weights, as before training, in the dtype of a loaded model."""
     transformers = _transformers("A model with random weights")
-    is_loaded = isinstance(model, torch.nn.Module)
-    with _named("model", type(model).__name__ if is_loaded else model):
-        if is_loaded:  # copied, because a model may modify its configuration
-            config = deepcopy(model.config)
-        else:
-            config = transformers.AutoConfig.from_pretrained(model)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = type(model)(config) if is_loaded else transformers.AutoModel.from_config(config)
-    return fresh.to(model.dtype) if is_loaded else fresh
+    if not isinstance(model, torch.nn.Module):
+        with _named("model", model):
+            return transformers.AutoModel.from_config(
+                transformers.AutoConfig.from_pretrained(model)
+            )
+    model = unwrapped(model)
+    if is_peft(model):
+        raise ValueError(
+            f"random_weights=True cannot be used with {type(model).__name__}, whose base model "
+            "contains adapters. Load the base model again, and pass it without adapters."
+        )
+    with _named("model", type(model).__name__):
+        # The configuration is copied, because a model may modify it.
+        return type(model)(deepcopy(model.config)).to(model.dtype)
 
 
 def load_tokenizer(tokenizer: Any) -> Any:
@@ -220,15 +230,16 @@ def _settings_kept(backend: Any) -> Iterator[None]:
         backend.encode_special_tokens = special
 
 
-def n_positions(model: Any) -> int:
-    """Return the number of positions that a model has embeddings for."""
-    for path, module in model.named_modules():
+def n_positions(network: Network) -> int:
+    """Return the number of positions that a network has for sub-words."""
+    for path, module in network.stack.named_modules():
         if path.endswith(_POSITIONS) and isinstance(module, torch.nn.Embedding):
             # RoBERTa counts positions from padding_idx + 1, OPT and BART from an offset.
             padding = 0 if module.padding_idx is None else module.padding_idx + 1
-            return module.num_embeddings - max(padding, getattr(module, "offset", 0))
-    known = getattr(model.config, "max_position_embeddings", None)
-    return known if known and known > 0 else 10**9
+            n_reserved = max(padding, getattr(module, "offset", 0))
+            return module.num_embeddings - n_reserved - network.n_virtual
+    known = getattr(network.stack.config, "max_position_embeddings", None)
+    return known - network.n_virtual if known and known > 0 else 10**9
 
 
 def fingerprint(model: torch.nn.Module) -> str:
@@ -238,6 +249,7 @@ def fingerprint(model: torch.nn.Module) -> str:
 
 def digest_tensors(tensors: Mapping[str, Any]) -> str:
     """Return a SHA-256 hash of tensors and their names, which does not depend on the device."""
+    check_in_memory(tensors)
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -246,16 +258,21 @@ def digest_tensors(tensors: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Put a model into eval mode, without dropout, and restore the mode of each of its modules."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def check_in_memory(tensors: Mapping[str, Any]) -> None:
+    """Check that weights have values, which offloaded weights only have while a model runs.
+
+    Raises
+    ------
+    ValueError
+        If they do not. The message contains the name of the first such weight.
+    """
+    offloaded = [name for name, tensor in tensors.items() if getattr(tensor, "is_meta", False)]
+    if offloaded:
+        raise ValueError(
+            f"{len(offloaded)} of {len(tensors)} weights are on the device 'meta', so their values "
+            f"cannot be saved or compared; the first is {offloaded[0]!r}. Load the model without "
+            "offloading."
+        )
 
 
 @contextmanager

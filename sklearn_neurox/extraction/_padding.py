@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -27,8 +28,8 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
     """Turn padding off if it would change the states of the sentences.
 
     FNet mixes all positions and does not use the attention mask; convolutions reach beyond the end
-    of a sentence. Such models are detected with the sentence that needs the most padding in the
-    first batch that needs any, so the result does not depend on where an extraction was
+    of a sentence; long rotary embeddings depend on the length of a batch. Such models are detected
+    with sentences from all parts, so the result does not depend on where an extraction was
     interrupted.
 
     Parameters
@@ -44,11 +45,11 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
         The same run, or, after a warning, one in which only sentences of equal length share a
         batch.
     """
-    example = _most_padded(run, encoded, parts)
-    if example is None or not leaks(run, *example):
+    if not any(leaks(run, *example) for example in _examples(run, encoded, parts)):
         return run
+    name = type(run.network.stack).__name__
     warn(
-        f"{type(run.model).__name__} lets padding affect the states, so the sentences of a batch "
+        f"{name} lets padding affect the states, so the sentences of a batch "
         "would influence each other. Therefore, only sentences of equal length share a batch, "
         "without padding. This is slower, but each sentence has the same states as in a batch of "
         "its own.",
@@ -56,17 +57,34 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
     return replace(run, padding=False)
 
 
-def _most_padded(
+def _examples(
     run: Run, encoded: list[EncodedSentence], parts: Iterable[slice]
-) -> tuple[EncodedSentence, int] | None:
-    """Return the sentence that needs the most padding, and the length of its batch."""
-    for part in parts:
-        sentences = encoded[part]
-        for batch in batches(sentences, run.batch_tokens):
-            longest, shortest = sentences[batch[0]], sentences[batch[-1]]
-            if len(shortest.row_ids) < len(longest.row_ids):
-                return shortest, len(longest.row_ids)
-    return None
+) -> list[tuple[EncodedSentence, int]]:
+    """Return the sentences to check, and the length of their batches.
+
+    These are the shortest sentence of the longest batch with padding, and, in a model that computes
+    differently beyond a length, that of a batch with sentences on both sides of this length.
+    """
+    padded = [
+        (sentences[batch[-1]], len(sentences[batch[0]].row_ids))
+        for sentences in (encoded[part] for part in parts)
+        for batch in batches(sentences, run.batch_tokens)
+        if len(sentences[batch[-1]].row_ids) < len(sentences[batch[0]].row_ids)
+    ]
+    examples = sorted(padded, key=lambda example: -example[1])[:1]
+    for limit in set(_lengths_of_change(run.network.stack.config.to_dict())):
+        examples += [e for e in padded if len(e[0].row_ids) <= limit < e[1]][:1]
+    return examples
+
+
+def _lengths_of_change(config: Any) -> Iterator[int]:
+    """Yield the lengths beyond which rotary embeddings use other frequencies."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if name == "original_max_position_embeddings" and isinstance(value, int):
+                yield value
+            else:
+                yield from _lengths_of_change(value)
 
 
 def leaks(run: Run, sentence: EncodedSentence, length: int) -> bool:
@@ -88,9 +106,9 @@ def leaks(run: Run, sentence: EncodedSentence, length: int) -> bool:
 
 def _rounding(run: Run, dtype: torch.dtype) -> float:
     """Return the rounding error of the least precise dtype used to compute the states."""
-    dtypes = {dtype, run.model.dtype}
+    dtypes = {dtype, run.network.stack.dtype}
     if run.autocast is not None:
         dtypes.add(getattr(torch, run.autocast))
-    if run.model.device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
+    if run.network.device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
         dtypes.add(torch.float16)  # TF32 has the same precision
     return max(_ROUNDING.get(each, _ROUNDING[torch.float16]) for each in dtypes)

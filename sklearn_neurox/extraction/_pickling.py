@@ -19,7 +19,7 @@ from joblib.hashing import Hasher
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._loading import alone_with, digest_tensors, fingerprint
+from ._loading import alone_with, check_in_memory, digest_tensors, fingerprint
 
 _STAMPS = "_stamps_of_folders"
 # A model of transformers that returned all its hidden states keeps hooks that record them. They
@@ -90,6 +90,8 @@ class _Loaded:
         self.value = value
 
     def __getstate__(self) -> bytes:
+        if isinstance(self.value, nn.Module):
+            check_in_memory(dict(self.value.named_parameters()))
         file = io.BytesIO()
         with _at_rest(self.value):
             torch.save(self.value, file, pickle_module=cloudpickle)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import batches
 from ._encoding import EncodedSentence, pad
-from ._loading import evaluating
+from ._network import Network
 from ._states import LayerStates
 from .aggregation import AGGREGATIONS, spans
 from .hook_points import unit_of
@@ -32,7 +32,7 @@ class Run:
 
     Parameters
     ----------
-    model : torch.nn.Module
+    network : Network
     layers : tuple of int
     modules : str or None
         As in ``ActivationExtractor``.
@@ -52,7 +52,7 @@ class Run:
         Whether sentences of different lengths may share a batch.
     """
 
-    model: Any
+    network: Network
     layers: tuple[int, ...]
     modules: str | None
     aggregation: str
@@ -66,13 +66,13 @@ class Run:
     @contextmanager
     def forward(self) -> Iterator[Forward]:
         """Prepare the model, and yield a function from sentences to the states of sub-words."""
-        model, device = self.model, self.model.device
+        device = self.network.device
         narrow = torch.autocast(
             device.type,
             getattr(torch, self.autocast or "bfloat16"),
             enabled=self.autocast is not None,
         )
-        running = LayerStates(model, self.layers, self.modules)
+        running = LayerStates(self.network, self.layers, self.modules)
 
         def forward(
             sentences: list[EncodedSentence], length: int | None = None
@@ -80,7 +80,7 @@ class Run:
             inputs, row_ids = pad(sentences, self.pad_id, length)
             return states_of({name: ids.to(device) for name, ids in inputs.items()}), row_ids
 
-        with evaluating(model), torch.inference_mode(), narrow, running as states_of:
+        with torch.inference_mode(), narrow, running as states_of:
             yield forward
 
     def rows(self, encoded: list[EncodedSentence], *, quiet: bool = False) -> NDArray:

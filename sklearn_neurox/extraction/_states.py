@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from .hook_points import hooked, layer_points
+from ._isolation import EnoughError, isolated
+from ._network import Network
+from .hook_points import all_states, hooked, layer_points
 
 _REMEDY = (
     "Set modules to the path of a module within its blocks that has one state per sub-word, or "
@@ -18,17 +19,12 @@ _REMEDY = (
 )
 
 
-class _EnoughError(Exception):
-    """Raised to end a forward pass once the state of the highest layer has been read."""
-
-
 class LayerStates:
-    """Run a model on batches and read the states of some of its layers.
+    """Run a network on batches and read the states of some of its layers.
 
     Parameters
     ----------
-    model : torch.nn.Module
-        An encoder or decoder of ``transformers``.
+    network : Network
     layers : sequence of int
         In ascending order; layer 0 is the embeddings.
     modules : str, default=None
@@ -37,20 +33,28 @@ class LayerStates:
     Raises
     ------
     ValueError
-        If the model does not have such modules.
+        If the network does not have such modules.
     """
 
-    def __init__(self, model: Any, layers: Sequence[int], modules: str | None = None):
-        self.model = model
+    def __init__(self, network: Network, layers: Sequence[int], modules: str | None = None):
+        self.network = network
         self.layers = layers
         self.modules = modules
-        self._points = layer_points(model, layers, modules)
+        self._name = type(network.stack).__name__
+        self._points = layer_points(network.stack, layers, modules)
+        self._ends_early = not network.is_dispatched  # hooks of accelerate must run to the end
         self._read: dict[int, Tensor] = {}
-        self._hooks = ExitStack()
+        self._contexts = ExitStack()
 
     def __enter__(self) -> LayerStates:
-        if self._points is not None:
-            self._hooks.enter_context(hooked(self._points, self._on_state))
+        hooks = (
+            all_states(self.network.stack, self._on_states)
+            if self._points is None
+            else hooked(self._points, self._on_state)
+        )
+        self._call = self._contexts.enter_context(
+            isolated(self.network.runner, hooks, reset=self._read.clear)
+        )
         return self
 
     def __exit__(
@@ -59,28 +63,26 @@ class LayerStates:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._hooks.close()
+        self._contexts.close()
 
     def _on_state(self, layer: int, state: Tensor) -> None:
         self._read[layer] = state.clone()  # copied, because the next module may work in place
-        if layer == self.layers[-1]:
-            raise _EnoughError
+        if layer == self.layers[-1] and self._ends_early:
+            raise EnoughError
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    def _on_states(self, states: Sequence[Tensor]) -> None:
+        self._read.update(enumerate(states))
+        if self._ends_early:
+            raise EnoughError
+
+    def __call__(self, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Return the states of each layer, of shape (n_sentences, n_subwords, width)."""
-        self._read.clear()
-        if self._points is None:
-            states = self.model(**inputs, output_hidden_states=True).hidden_states
-            self._read.update(enumerate(states))
-        else:
-            with suppress(_EnoughError):
-                self.model(**inputs)
+        self._call(**self.network.arguments(inputs))
         missing = [layer for layer in self.layers if layer not in self._read]
         if missing:
             reason = "does not use it" if self.modules else "does not call its blocks one by one"
             raise ValueError(
-                f"The module of layer {missing[0]} did not run: {type(self.model).__name__} "
-                f"{reason}. {_REMEDY}"
+                f"The module of layer {missing[0]} did not run: {self._name} {reason}. {_REMEDY}"
             )
         shape = inputs["input_ids"].shape
         return [self._by_subword(layer, shape) for layer in self.layers]
@@ -88,12 +90,15 @@ class LayerStates:
     def _by_subword(self, layer: int, shape: torch.Size) -> Tensor:
         """Reshape the states of a layer by sentence and sub-word: some models flatten them."""
         state = self._read[layer]
-        if state.ndim == 2 and len(state) == shape.numel():
-            state = state.unflatten(0, shape)
-        if state.ndim != 3 or state.shape[:2] != shape:
-            raise ValueError(
-                f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[0]} sentences "
-                f"of {shape[1]} sub-words. Expected one state per sub-word, but "
-                f"{type(self.model).__name__} pads, shortens or transposes its inputs. {_REMEDY}"
-            )
-        return state
+        # Virtual tokens come before the sub-words, except those of a prefix of keys and values.
+        for n_before in {0, self.network.n_virtual}:
+            whole = torch.Size([shape[0], n_before + shape[1]])
+            if state.ndim == 2 and len(state) == whole.numel():
+                state = state.unflatten(0, whole)
+            if state.ndim == 3 and state.shape[:2] == whole:
+                return state[:, n_before:]
+        raise ValueError(
+            f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[0]} sentences "
+            f"of {shape[1]} sub-words. Expected one state per sub-word, but "
+            f"{self._name} pads, shortens or transposes its inputs. {_REMEDY}"
+        )

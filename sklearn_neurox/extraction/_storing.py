@@ -116,15 +116,16 @@ def provenance(
     tokenizer : tokenizer
     encoded : list of EncodedSentence
     """
+    stack = run.network.stack
     names = (
         "modules", "aggregation", "max_length", "on_truncate", "split_special_tokens",
         "add_prefix_space", "batch_tokens", "autocast", "random_weights",
     )  # fmt: skip
     return {
-        "model": getattr(run.model, "name_or_path", ""),
-        "revision": getattr(run.model.config, "_commit_hash", None),
-        "model_class": type(run.model).__name__,
-        "weights_sha256": fingerprint(run.model),
+        "model": getattr(stack, "name_or_path", ""),
+        "revision": getattr(stack.config, "_commit_hash", None),
+        "model_class": type(stack).__name__,
+        "weights_sha256": fingerprint(run.network.runner),
         "tokenizer_class": type(tokenizer).__name__,
         "subwords_sha256": digest_of(encoded),
         "unit": unit_of(run.modules),

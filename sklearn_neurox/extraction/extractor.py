@@ -48,9 +48,9 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     model : str, path-like or torch.nn.Module
-        Name or path of a model of ``transformers``, or a loaded model. It is an encoder, a decoder,
-        or an encoder-decoder, whose encoder is read. A loaded model stays on its device unless
-        `device` is set, its training mode is restored, and clones of the extractor share it.
+        Name or path of a model of ``transformers``, or a loaded model, with or without adapters of
+        PEFT. It is an encoder, a decoder, or an encoder-decoder, whose encoder is read. A loaded
+        model stays on its device unless `device` is set, is not changed, and is shared by clones.
         "model,tokenizer" specifies both names.
     tokenizer : str, path-like or tokenizer, default=None
         Tokenizer of the model. If None, load the tokenizer that belongs to `model`.
@@ -71,8 +71,7 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         with position -1. Special tokens do not have labels.
     pooling : {"mean", "cls", "last"}, default="mean"
         Row of a sentence in :meth:`transform`: the mean over its sub-words except special tokens;
-        the special token at its beginning; or its last sub-word, which in a decoder sees all
-        others.
+        the special token at its beginning; or its last sub-word, which sees all in a decoder.
     max_length : int, default=None
         Maximum number of sub-words, including special tokens. If None, use the limit of the model.
     on_truncate : {"error", "warn", "drop"}, default="error"
@@ -347,8 +346,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         ndarray of str
         """
         with alone_with(self.model, self.tokenizer):
-            model, tokenizer = self._load()
-            run = self._run(model, tokenizer, self.aggregation)
+            network, tokenizer = self._load()
+            run = self._run(network, tokenizer, self.aggregation)
             word = Encoder(tokenizer, split_special_tokens=False).words(["a"], 0)
             row = run.rows([word], quiet=True)
         return Neurons(run.layers, row.shape[1] // len(run.layers), unit_of(self.modules)).names
@@ -363,37 +362,37 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     def _load(self) -> tuple[Any, Any]:
         """Load the model and its tokenizer."""
         model, tokenizer = pair_of(**self._located())
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        loaded = load_model(model, self.device, random_weights=self.random_weights, seed=seed)
-        return loaded, load_tokenizer(tokenizer)
+        fresh = self.random_weights  # a draw would move the global random state
+        seed = check_random_state(self.random_state).randint(2**31 - 1) if fresh else 0
+        network = load_model(model, self.device, random_weights=fresh, seed=seed)
+        return network, load_tokenizer(tokenizer)
 
     def _prepare(
         self, encode: Callable[..., list[EncodedSentence]], aggregation: str
     ) -> tuple[Run, Any, list[EncodedSentence]]:
         """Load the model and its tokenizer, and tokenize sentences."""
-        model, tokenizer = self._load()
-        run = self._run(model, tokenizer, aggregation)
+        network, tokenizer = self._load()
+        run = self._run(network, tokenizer, aggregation)
         encoder = Encoder(
             tokenizer,
             split_special_tokens=self.split_special_tokens,
             add_prefix_space=self.add_prefix_space,
         )
-        limit = limit_of(model, tokenizer, self.max_length)
+        limit = limit_of(network, tokenizer, self.max_length)
         encoded = encode(encoder, limit=limit, on_truncate=self.on_truncate)
-        check_ids(model, tokenizer, encoded)
+        check_ids(network.stack, tokenizer, encoded)
         warn_unknown(tokenizer, encoded)
         return run, tokenizer, encoded
 
-    def _run(self, model: Any, tokenizer: Any, aggregation: str) -> Run:
+    def _run(self, network: Any, tokenizer: Any, aggregation: str) -> Run:
         """Return the settings for running sentences through the model."""
+        stack, embeddings = network.stack, self.include_embeddings
         return Run(
-            model,
-            resolve_layers(
-                self.layers, model, self.modules, include_embeddings=self.include_embeddings
-            ),
+            network,
+            resolve_layers(self.layers, stack, self.modules, include_embeddings=embeddings),
             modules=self.modules,
             aggregation=aggregation,
-            pad_id=pad_id_of(model, tokenizer),
+            pad_id=pad_id_of(stack, tokenizer),
             batch_tokens=self.batch_tokens,
             dtype=check_dtype(self.dtype),
             autocast=self.autocast,

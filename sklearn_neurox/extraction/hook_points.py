@@ -33,7 +33,7 @@ class HookPoint:
         """Call `hook` with each state at this point until the handle is removed."""
 
         def on_input(module: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> None:
-            hook(first_tensor(args or kwargs["hidden_states"]))
+            hook(first_tensor(args or kwargs.get("hidden_states", kwargs)))
 
         def on_output(module: nn.Module, args: tuple, output: Any) -> None:
             hook(first_tensor(output))
@@ -181,20 +181,68 @@ def hooked(points: Mapping[L, HookPoint], hook: Callable[[L, Tensor], None]) -> 
         yield
 
 
+@contextmanager
+def all_states(model: nn.Module, hook: Callable[[Sequence[Tensor]], None]) -> Iterator[None]:
+    """Within the context, let a model return all its hidden states, and call `hook` with them."""
+
+    def ask(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return args, kwargs | {"output_hidden_states": True, "return_dict": True}
+
+    def answer(module: nn.Module, args: tuple, output: Any) -> None:
+        states = getattr(output, "hidden_states", None)
+        if states is None:
+            raise ValueError(
+                f"{type(model).__name__} does not have a list of blocks and does not return its "
+                "hidden states. Read its modules with ModuleActivations."
+            )
+        hook(states)
+
+    with (
+        model.register_forward_pre_hook(ask, with_kwargs=True),
+        model.register_forward_hook(answer),
+    ):
+        yield
+
+
 def blocks_of(model: Any) -> nn.ModuleList | None:
     """Return the list of the blocks of a model, or None if there is no such list.
 
-    If there are several, the outermost one is returned. XLNet is treated as if it had no such list,
-    because in its blocks the axis of positions comes before that of sentences.
+    It is the outermost list of blocks of ``transformers``, if there is a single one. Otherwise, it
+    is the outermost list whose length is a number of layers in the configuration: not all models
+    derive their blocks from the same class. XLNet is treated as if it had no such list, because in
+    its blocks the axis of positions comes before that of sentences.
     """
     if model.config.model_type == "xlnet":
         return None
-    lists = [
-        (path.count("."), module)
-        for path, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == model.config.num_hidden_layers
-    ]
-    return min(lists, key=lambda pair: pair[0])[1] if lists else None
+    lists = sorted(
+        (
+            (path.count("."), module)
+            for path, module in model.named_modules()
+            if isinstance(module, nn.ModuleList) and len(module)
+        ),
+        key=lambda pair: pair[0],
+    )
+    of_blocks = [(depth, module) for depth, module in lists if all(map(_is_block, module))]
+    outermost = [module for depth, module in of_blocks if depth == of_blocks[0][0]]
+    if len(outermost) == 1:
+        return outermost[0]
+    counts = {getattr(model.config, name, None) for name in _COUNTS}
+    return next((module for _, module in lists if len(module) in counts), None)
+
+
+# The names of numbers of layers in configurations. Those of encoder-decoders contain several.
+_COUNTS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_decoder_layers")
+
+
+def _is_block(module: nn.Module) -> bool:
+    # The public base class of blocks, compared by name because transformers is optional.
+    return any(kind.__name__ == "GradientCheckpointingLayer" for kind in type(module).__mro__)
+
+
+def n_layers_of(model: Any) -> int:
+    """Return the number of layers of a model, not counting the embeddings."""
+    blocks = blocks_of(model)
+    return int(model.config.num_hidden_layers) if blocks is None else len(blocks)
 
 
 def point_in_block(block: nn.Module, modules: str) -> HookPoint:
@@ -203,22 +251,54 @@ def point_in_block(block: nn.Module, modules: str) -> HookPoint:
     Raises
     ------
     ValueError
-        If the block does not contain it.
+        If the block does not contain it. The message contains what can be read.
     """
     inside = {path: module for path, module in block.named_modules() if path}
-    paths = PARTS[modules].paths if modules in PARTS else (modules,)
-    found = next((path for path in paths if path in inside), None)
+    found = _path_of(modules, inside)
     if found is None:
-        raise ValueError(
-            f"modules={modules!r} was not found in {type(block).__name__}. Expected "
-            f"{' or '.join(map(repr, PARTS))}, or one of the paths {list(inside)}."
-        )
+        raise ValueError(f"{_absence(block, modules, inside)} Expected {_choices(inside)}.")
     return HookPoint(inside[found], "input" if modules in PARTS else "output")
 
 
+def _path_of(modules: str, inside: Mapping[str, nn.Module]) -> str | None:
+    paths = PARTS[modules].paths if modules in PARTS else (modules,)
+    return next((path for path in paths if path in inside), None)
+
+
+def _absence(block: nn.Module, modules: str, inside: Mapping[str, nn.Module]) -> str:
+    """Describe why a block does not contain a module."""
+    experts = next((path for path in inside if path.split(".")[-1] == "experts"), None)
+    if modules == "mlp" and experts is not None:
+        return (
+            f"modules='mlp' cannot be read in {type(block).__name__}: its feed-forward network is "
+            f"a mixture of experts ({experts!r}), and a sub-word passes through only some of them."
+        )
+    return f"modules={modules!r} was not found in {type(block).__name__}."
+
+
+def _choices(inside: Mapping[str, nn.Module]) -> str:
+    """List the parts and modules of a block that can be read."""
+    parts = [repr(part) for part in PARTS if _path_of(part, inside) is not None]
+    # A path that is also the name of a part would select the part.
+    paths = [path for path in inside if path not in PARTS]
+    return f"{' or '.join(parts)}, or one of the paths {paths}" if parts else f"one of {paths}"
+
+
 def first_tensor(output: Any) -> Tensor:
-    """Return the tensor itself, or the first one within nested tuples or mappings."""
-    while not isinstance(output, Tensor):
-        values = list(output.values()) if isinstance(output, Mapping) else list(output)
-        output = values[0]
-    return output
+    """Return the tensor itself, or the first one within nested sequences or mappings.
+
+    Raises
+    ------
+    ValueError
+        If there is no tensor.
+    """
+    first = output
+    while not isinstance(first, Tensor):
+        values = list(first.values()) if isinstance(first, Mapping) else first
+        if not isinstance(values, list | tuple) or not values:
+            raise ValueError(
+                f"Expected a tensor, or a tuple or mapping that begins with one, got "
+                f"{type(output).__name__} {output!r:.60}."
+            )
+        first = values[0]
+    return first

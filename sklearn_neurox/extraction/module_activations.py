@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -19,10 +19,14 @@ from torch import Tensor, nn
 from ..activations.columns import Neurons
 from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
-from ._loading import evaluating
+from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
+from ._isolation import isolated
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
 from .hook_points import hooked, module_points
+
+# Runs the module and returns the output of each layer.
+Run: TypeAlias = Callable[..., dict[str, Tensor]]
 
 
 class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
@@ -127,10 +131,9 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             If the module does not have one of the layers, X is empty or contains NaN or infinity,
             or a recurrent layer would treat inputs as positions.
         """
-        self._validate_params()
         inputs = self._check_inputs(X)
-        self._check_recurrence(inputs)
-        self.widths_ = [state.shape[1] for state in self._states(inputs[:1])]
+        with self._reading() as run:
+            self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -150,13 +153,12 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         ValueError
             As in :meth:`fit`, and if an activation is NaN or infinite.
         """
-        self._validate_params()
         inputs = self._check_inputs(X)
-        self._check_recurrence(inputs)
-        rows = [
-            np.hstack(self._states(inputs[batch]))
-            for batch in gen_batches(len(inputs), self.batch_size)
-        ]
+        with self._reading() as run:
+            rows = [
+                np.hstack(self._rows(run, inputs[batch]))
+                for batch in gen_batches(len(inputs), self.batch_size)
+            ]
         activations = np.concatenate(rows)
         if not np.isfinite(activations).all():
             bad = np.flatnonzero(~np.isfinite(activations).all(axis=1))[0]
@@ -205,7 +207,11 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             )
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
-        rows = [self._states_of_words(words, encode(words), i) for i, words in enumerate(corpus)]
+        check_module(self.module)
+        with self._reading() as run:
+            rows = [
+                self._rows_of_words(run, words, encode(words), i) for i, words in enumerate(corpus)
+            ]
         widths = [state.shape[1] for state in rows[0]]
         if len(set(widths)) > 1:
             raise ValueError(
@@ -234,29 +240,17 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "widths_")
         return Neurons(tuple(self.layers), tuple(self.widths_)).names
 
-    def _check_inputs(self, X: ArrayLike) -> Tensor:
-        cells = np.asarray(X)
-        if cells.ndim == 0 or not cells.size or cells.dtype.kind not in "biuf":
-            raise ValueError(
-                "X must contain numbers and have the shape (n_inputs, ...), got dtype "
-                f"{cells.dtype} and shape {cells.shape}."
-            )
-        if cells.dtype.kind == "f" and not np.isfinite(cells).all():
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(cells))[0])
-            raise ValueError(f"X contains NaN or infinity. The first is at index {place}.")
-        parameter = next(self.module.parameters(), torch.empty(0))
-        dtype = parameter.dtype if cells.dtype.kind == "f" else torch.long
-        return torch.tensor(cells, dtype=dtype, device=parameter.device)
+    def _check_inputs(self, X: ArrayLike | Tensor) -> Tensor:
+        self._validate_params()
+        check_module(self.module)
+        inputs = as_inputs(X, self.module)
+        with isolated(self.module, checked_lookups(self.module)) as call:
+            check_recurrence(self.module, inputs, lambda some: self._feed(call, some))
+        return inputs
 
-    def _check_recurrence(self, inputs: Tensor) -> None:
-        with evaluating(self.module), torch.inference_mode():
-            check_recurrence(self.module, inputs, self._feed)
-
-    def _states(self, inputs: Tensor) -> list[NDArray]:
+    def _rows(self, run: Run, inputs: Tensor) -> list[NDArray]:
         """Return the states of each layer, of shape (n_inputs, width)."""
-        with self._reading() as read:
-            self._feed(inputs)
-        states = {layer: _over_calls(read[layer], layer) for layer in self.layers}
+        states = self._feed(run, inputs)
         for layer, state in states.items():
             if not state.ndim or len(state) != len(inputs):
                 raise ValueError(
@@ -264,64 +258,84 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
                     f"shape {tuple(inputs.shape)}. Expected one state per input along the first "
                     "axis."
                 )
-        return [_to_numpy(_pool(state, self.pooling)) for state in states.values()]
+        return [
+            to_numpy(_pool(state, self.pooling), f"The output of layer {layer!r}")
+            for layer, state in states.items()
+        ]
 
-    def _feed(self, inputs: Tensor) -> None:
+    def _feed(self, call: Callable[..., Any], inputs: Tensor) -> Any:
         try:
-            self.module(inputs)
-        except RuntimeError as error:  # the error of torch does not mention the input
+            return call(inputs)
+        # The errors of torch do not mention the input. A TypeError is about missing arguments.
+        except (RuntimeError, IndexError, TypeError) as error:
             raise ValueError(
                 f"{type(self.module).__name__} does not accept inputs of shape "
-                f"{tuple(inputs.shape[1:])}: {error}"
+                f"{tuple(inputs.shape[1:])} and dtype {_name(inputs.dtype)}: {error}"
             ) from error
 
-    def _states_of_words(self, words: list[str], inputs: Any, index: int) -> list[NDArray]:
+    def _rows_of_words(self, run: Run, words: list[str], inputs: Any, index: int) -> list[NDArray]:
         """Return the states of each layer on one sentence, of shape (n_words, width)."""
         if not isinstance(inputs, Tensor | tuple | Mapping):
             raise TypeError(
                 f"Sentence {index}: encode must return a tensor, a tuple of arguments or a mapping "
                 f"of keyword arguments, got {type(inputs).__name__} {inputs!r:.60}."
             )
-        with self._reading() as read:
-            if isinstance(inputs, Mapping):
-                self.module(**inputs)
-            else:
-                self.module(*(inputs if isinstance(inputs, tuple) else (inputs,)))
-        states = []
-        for layer in self.layers:
-            state = _over_calls(read[layer], layer)
-            rows = [n for n in state.shape[:-1] if n != 1]
-            if rows != ([len(words)] if len(words) > 1 else []):
+        arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+        try:
+            read = run(**inputs) if isinstance(inputs, Mapping) else run(*arguments)
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Sentence {index}: {type(self.module).__name__} does not accept what encode "
+                f"returns: {error}"
+            ) from error
+        rows = []
+        for layer, state in read.items():
+            axes = [n for n in state.shape[:-1] if n != 1]
+            if axes != ([len(words)] if len(words) > 1 else []):
                 raise ValueError(
                     f"Sentence {index} has {len(words)} words, but layer {layer!r} has an output "
                     f"of shape {tuple(state.shape)}. Expected one state per word."
                 )
-            states.append(_to_numpy(state.reshape(len(words), -1)))
-        return states
+            state = state.reshape(len(words), -1)
+            rows.append(to_numpy(state, f"The output of layer {layer!r}"))
+        return rows
 
     @contextmanager
-    def _reading(self) -> Iterator[dict[str, list[Tensor]]]:
-        """Read the outputs of the layers, in the order in which they run."""
+    def _reading(self) -> Iterator[Run]:
+        """Yield a function that runs the module and returns the outputs of the layers."""
         points = module_points(self.module, self.layers)
         read: dict[str, list[Tensor]] = {layer: [] for layer in points}
-        with (
-            hooked(points, lambda layer, state: read[layer].append(state.clone())),
-            evaluating(self.module),
-            torch.inference_mode(),
-        ):
-            yield read
+        hooks = hooked(points, lambda layer, state: read[layer].append(state.clone()))
+
+        def reset() -> None:
+            for states in read.values():
+                states.clear()
+
+        with isolated(self.module, hooks, checked_lookups(self.module), reset=reset) as call:
+
+            def run(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
+                call(*args, **kwargs)
+                return {layer: _over_calls(states, layer) for layer, states in read.items()}
+
+            yield run
 
 
 def _over_calls(states: list[Tensor], layer: str) -> Tensor:
     """Return the output of a layer that ran once, or stack its outputs at all positions."""
     if not states:
         raise ValueError(f"Layer {layer!r} did not run.")
+    shapes = list(dict.fromkeys(tuple(state.shape) for state in states))
+    if len(shapes) > 1:
+        raise ValueError(
+            f"Layer {layer!r} ran {len(states)} times, with outputs of the different shapes "
+            f"{shapes}. Expected one shape, as for a cell that runs at each position. Use a "
+            "separate module at each place of the network."
+        )
     return states[0] if len(states) == 1 else torch.stack(states, dim=1)
 
 
-def _to_numpy(state: Tensor) -> NDArray:
-    """Convert a state to NumPy, which does not have bfloat16."""
-    return (state.float() if state.dtype == torch.bfloat16 else state).cpu().numpy()
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _pool(state: Tensor, pooling: str) -> Tensor:

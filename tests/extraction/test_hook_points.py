@@ -1,5 +1,7 @@
 """Hook points: what is read at a point is what the next module computes with."""
 
+from ast import literal_eval
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from sklearn_neurox.extraction.hook_points import (
     point_in_block,
 )
 
-from .small_models import stack, word_ids_of
+from .small_models import SMALL, stack, word_ids_of
 
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama", "bart", "t5", "xlm-r"])
@@ -75,6 +77,40 @@ def test_the_unit_is_the_module(zoo, sentences):
 def test_modules_that_do_not_exist(zoo, sentences, kind, parameters, message):
     with pytest.raises(ValueError, match=message):
         ActivationExtractor(*zoo(kind), **parameters).extract(sentences)
+
+
+@pytest.mark.parametrize("kind", ["Mixtral", "Qwen2Moe"])
+def test_a_mixture_of_experts_does_not_have_one_mlp(zoo, sentences, kind):
+    """What the message lists can be read, and what cannot be read is not listed."""
+    tokenizer = zoo("gpt2")[1]
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=len(tokenizer), pad_token_id=0, num_key_value_heads=1, num_experts_per_tok=1,
+        num_local_experts=2, num_experts=2, moe_intermediate_size=8,
+        shared_expert_intermediate_size=8, **SMALL,
+    )  # fmt: skip
+    model = getattr(transformers, f"{kind}Model")(config).eval()
+    message = (
+        rf"modules='mlp' cannot be read in {kind}DecoderLayer: its feed-forward network is a "
+        r"mixture of experts \('mlp\.experts'\), .*\. Expected 'attention_heads', or one of the paths "
+    )
+    with pytest.raises(ValueError, match=message) as raised:
+        ActivationExtractor(model, tokenizer, modules="mlp").extract(sentences)
+    paths = literal_eval(str(raised.value).partition("paths ")[2].rstrip("."))
+    assert "mlp" not in paths
+    assert "mlp.gate" in paths
+    for modules, width in (("attention_heads", 16), ("self_attn.o_proj", 16), ("mlp.gate", 2)):
+        tokens = ActivationExtractor(model, tokenizer, modules=modules).extract(sentences)
+        assert tokens.X.shape[1] == 3 * width
+
+
+def test_parts_that_a_block_does_not_have_are_not_listed(zoo, sentences):
+    tokenizer = zoo("gpt2")[1]
+    config = transformers.MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=3, state_size=4
+    )
+    extractor = ActivationExtractor(transformers.MambaModel(config), tokenizer, modules="mlp")
+    with pytest.raises(ValueError, match=r"not found in MambaBlock\. Expected one of \['norm'"):
+        extractor.extract(sentences)
 
 
 def test_hidden_states_of_mamba_count_from_the_first_block(zoo, sentences):

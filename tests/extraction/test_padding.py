@@ -147,10 +147,11 @@ def test_rounding_is_not_a_leak(tiny_bert, sentences, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_leak_is_detected_in_any_dtype(tiny_bert, sentences, dtype):
     from sklearn_neurox.extraction._encoding import Encoder
+    from sklearn_neurox.extraction._network import Network
 
     model, tokenizer = trained(convbert, tiny_bert)
     sentence = Encoder(tokenizer).words(sentences[0], 0)
     length = len(sentence.row_ids) + 1
     for module, expected in ((model.to(dtype), True), (tiny_bert[0], False)):
-        run = Run(module, (0, 1, 2), None, "last", 0, 100, "float32", None, 0)
+        run = Run(Network(module, module), (0, 1, 2), None, "last", 0, 100, "float32", None, 0)
         assert leaks(run, sentence, length) is expected

@@ -107,6 +107,16 @@ class TestACache:
         )
 
 
+def test_weights_that_are_not_in_memory():
+    """They would be lost in a pickle, and have the same hash whatever their values."""
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2, device="meta"))
+    for use in (pickle.dumps, joblib.hash):
+        with pytest.raises(
+            ValueError, match=r"2 of 2 weights are on the device 'meta'.*'0\.weight'"
+        ):
+            use(ModuleActivations(network, ["0"]))
+
+
 class TestHash:
     def test_is_the_same_in_every_process(self, tiny_bert_path):
         """Strings have other hashes there, and sets another order."""

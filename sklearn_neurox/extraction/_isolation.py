@@ -1,0 +1,157 @@
+"""Running a network without changing it, from the same state every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from operator import is_
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._inputs import LOOKUPS
+from ._randomness import Drawing
+
+
+class EnoughError(Exception):
+    """Raised by a hook to end a call of a network once everything has been read."""
+
+
+class Snapshot:
+    """The state of a network that running it may change.
+
+    Some networks change while they run: BigBird replaces its attention after a short input, models
+    with dynamic or long rotary embeddings replace their frequencies, and networks of users may
+    count or cache. A snapshot covers all attributes and submodules, nested containers, the
+    configuration, buffers, and the weights that a module is known to change. It does not copy other
+    weights.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    """
+
+    def __init__(self, model: nn.Module):
+        self._seen: set[int] = set()
+        self._empty: list[Any] = []  # most containers: this makes it fast to compare them
+        self._filled: list[tuple[Any, list[Any], list[Any]]] = []  # with their keys and values
+        self._tensors: list[tuple[Tensor, Tensor]] = []
+        with torch.inference_mode():
+            for module in model.modules():
+                self._add(vars(module))
+                for weight in _changing_weights(module):
+                    self._add_tensor(weight)
+
+    def _add(self, value: Any) -> None:
+        # Configurations are recognized without importing transformers.
+        if isinstance(getattr(value, "model_type", None), str) and not isinstance(value, nn.Module):
+            value = vars(value)
+        if isinstance(value, nn.Parameter) or id(value) in self._seen:
+            return
+        if isinstance(value, Tensor):
+            self._seen.add(id(value))
+            self._add_tensor(value)
+        elif isinstance(value, dict | list | set):
+            self._seen.add(id(value))
+            values = list(_values(value))
+            if values:
+                self._filled.append((value, list(value), values))
+            else:
+                self._empty.append(value)
+            for item in values:
+                self._add(item)
+        elif isinstance(value, tuple):
+            for item in value:
+                self._add(item)
+
+    def _add_tensor(self, tensor: Tensor) -> None:
+        if not tensor.is_meta:
+            self._tensors.append((tensor, tensor.detach().clone()))
+
+    def restore(self) -> None:
+        """Undo all changes since the snapshot."""
+        for container in self._empty:
+            if container:
+                container.clear()
+        for container, keys, values in self._filled:
+            if not (_same(container, keys) and _same(_values(container), values)):
+                container.clear()
+                if isinstance(container, dict):
+                    container.update(zip(keys, values, strict=True))
+                elif isinstance(container, list):
+                    container.extend(values)
+                else:
+                    container.update(values)
+        with torch.inference_mode():
+            for tensor, before in self._tensors:
+                # Sparse tensors cannot be compared.
+                if tensor.layout != torch.strided or not torch.equal(tensor, before):
+                    tensor.copy_(before)
+
+
+def _changing_weights(module: nn.Module) -> Iterator[Tensor]:
+    """Yield the weights that a module changes while it runs."""
+    if isinstance(module, LOOKUPS) and module.max_norm is not None:  # renormalizes rows
+        yield module.weight
+    elif hasattr(module, "layers_are_rescaled"):  # RWKV divides weights, and stores that it did
+        yield from module.parameters()
+
+
+def _values(container: dict | list | set) -> Collection[Any]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _same(items: Collection[Any], before: list[Any]) -> bool:
+    """Return whether a collection still consists of the same objects in the same order."""
+    return len(items) == len(before) and all(map(is_, items, before))
+
+
+@contextmanager
+def isolated(
+    model: nn.Module,
+    *hooks: AbstractContextManager[Any],
+    reset: Callable[[], None] = lambda: None,
+) -> Iterator[Callable[..., Any]]:
+    """Yield a function that calls a model in eval mode without gradients.
+
+    Every call starts from the same state, so its result does not depend on earlier calls. If the
+    model draws random numbers, these are also the same in every call. At the end, the model and the
+    global random states are as they were before.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    *hooks : context managers
+        Within which the hooks of the model are registered.
+    reset : callable, optional
+        Called before the model runs. It runs twice if it turns out to draw random numbers.
+
+    Yields
+    ------
+    callable
+        Called with the arguments of the model. A hook may end a call with :class:`EnoughError`.
+    """
+    before = Snapshot(model)
+    try:
+        model.eval()
+        with ExitStack() as registered:
+            for each in hooks:
+                registered.enter_context(each)
+            start, drawing = Snapshot(model), Drawing()
+
+            def call(*args: Any, **kwargs: Any) -> Any:
+                def forward() -> Any:
+                    reset()
+                    try:
+                        with torch.inference_mode(), suppress(EnoughError):
+                            return model(*args, **kwargs)
+                    finally:
+                        start.restore()
+                    return None
+
+                return drawing.call(forward)
+
+            yield call
+    finally:
+        before.restore()

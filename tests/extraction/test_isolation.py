@@ -1,0 +1,264 @@
+"""Networks that change while they run: each call starts from the same state, which is kept."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+import transformers as t
+from torch import nn
+
+from sklearn_neurox import ActivationExtractor, ModuleActivations
+from sklearn_neurox.extraction._isolation import isolated
+
+from .small_models import SMALL, byte_level_bpe
+
+WORDS = [["a"] * 96, ["b", "c"], ["a"] * 96]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(corpus):
+    tokenizer = byte_level_bpe(corpus, bos_token="<s>", eos_token="</s>")
+    tokenizer.model_max_length = 200
+    return tokenizer
+
+
+def content(model):
+    """Return everything about a network, including attributes, hooks and modes."""
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    return (
+        {name: tensor.clone() for name, tensor in tensors},
+        [
+            (path, type(module), {name: id(value) for name, value in vars(module).items()})
+            for path, module in model.named_modules()
+        ],
+        [(dict(m._forward_hooks), dict(m._forward_pre_hooks)) for m in model.modules()],
+        copy.deepcopy(model.config.to_dict()) if hasattr(model, "config") else None,
+    )
+
+
+def assert_unchanged(model, before):
+    after = content(model)
+    assert after[0].keys() == before[0].keys()
+    for name, tensor in before[0].items():
+        assert torch.equal(after[0][name], tensor), name
+    assert after[1:] == before[1:]
+
+
+def big_bird():
+    options = SMALL | dict(max_position_embeddings=200)
+    return t.BigBirdModel(
+        t.BigBirdConfig(vocab_size=500, block_size=8, num_random_blocks=1, **options)
+    )
+
+
+def phi():
+    rope = dict(
+        rope_type="longrope", factor=4.0, rope_theta=1e4, short_factor=[1.0] * 4,
+        long_factor=[4.0] * 4, original_max_position_embeddings=32,
+    )  # fmt: skip
+    options = SMALL | dict(max_position_embeddings=128)
+    return t.Phi3Model(
+        t.Phi3Config(
+            vocab_size=500, pad_token_id=0, original_max_position_embeddings=32,
+            rope_parameters=rope, **options,
+        )
+    )  # fmt: skip
+
+
+def rwkv():
+    return t.RwkvModel(
+        t.RwkvConfig(
+            vocab_size=500, hidden_size=16, num_hidden_layers=4, attention_hidden_size=16,
+            intermediate_size=24, rescale_every=2, context_length=200,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("build", [big_bird, phi, rwkv])
+@pytest.mark.filterwarnings("ignore:.* lets padding affect the states")
+def test_states_do_not_depend_on_what_ran_before(tokenizer, build):
+    torch.manual_seed(0)
+    model = build()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.normal_(0, 0.3)
+    before = content(model)
+    long, short, _ = WORDS
+    extractor = ActivationExtractor(model, tokenizer)
+    fresh = [
+        ActivationExtractor(copy.deepcopy(model), tokenizer).extract([words]).X
+        for words in (long, short)
+    ]
+    for words, expected in ((long, fresh[0]), (short, fresh[1]), (long, fresh[0])):
+        np.testing.assert_array_equal(extractor.extract([words]).X, expected)
+    together = extractor.extract(WORDS).X
+    np.testing.assert_allclose(together, np.vstack([*fresh, fresh[0]]), atol=1e-5)
+    assert_unchanged(model, before)
+
+
+def test_the_sparse_attention_of_big_bird_is_that_of_transformers(tokenizer):
+    """A short sentence does not turn it off for the long ones."""
+    torch.manual_seed(0)
+    model = big_bird().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.normal_(0, 0.3)
+    long, short, _ = WORDS
+    ids = torch.tensor([tokenizer(long, is_split_into_words=True).input_ids])
+    with torch.no_grad():
+        sparse = copy.deepcopy(model)(ids).last_hidden_state[0].numpy()
+        full = copy.deepcopy(model)
+        full.set_attention_type("original_full")
+        assert np.abs(full(ids).last_hidden_state[0].numpy() - sparse).max() > 0.01
+    extractor = ActivationExtractor(model, tokenizer, layers=[3])
+    extractor.extract([short])
+    np.testing.assert_allclose(extractor.extract([long]).X, sparse, atol=1e-5)
+
+
+class Changing(nn.Module):
+    """Change in every way that a network of a user may change."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3))
+        self.plain = torch.zeros(3)
+        self.calls, self.seen, self.cache, self.names = 0, [], {"states": {}}, {"a"}
+        self.pair = ([], 0)
+        self.embedding = nn.Embedding(5, 3, max_norm=0.5)
+        self.layer = self.unused = nn.Identity()
+
+    def forward(self, ids):
+        self.calls += 1
+        self.mean.add_(1)
+        self.plain += 1
+        self.seen.append(self.calls)
+        self.pair[0].append(1)
+        self.names.add(f"call {self.calls}")
+        self.cache["states"][self.calls] = ids
+        self.layer = nn.Identity()
+        self.new, self.extra = nn.Linear(3, 3), torch.ones(3)
+        del self.unused
+        offset = self.calls + self.mean.sum() + self.plain.sum() + len(self.seen) + len(self.names)
+        return self.embedding(ids) + offset + len(self.cache["states"]) + len(self.pair[0])
+
+
+def test_networks_of_users():
+    torch.manual_seed(0)
+    module = nn.Sequential(Changing(), nn.Linear(3, 2))
+    with torch.no_grad():
+        module[0].embedding.weight.mul_(5)
+    before = content(module)
+    containers = [module[0].seen, module[0].cache, module[0].names, module[0].pair]
+    copies = copy.deepcopy(containers)
+    X = np.array([[0, 1], [2, 3], [4, 0]])
+    reader = ModuleActivations(module, ["1"], pooling="flatten", batch_size=1)
+    rows = reader.fit_transform(X)
+    np.testing.assert_array_equal(reader.transform(X[::-1])[::-1], rows)
+    words = reader.extract([["a", "b"]] * 2, encode=lambda words: torch.tensor([0, 1]))
+    np.testing.assert_array_equal(words.X[:2], words.X[2:])
+    np.testing.assert_array_equal(words.X[:2].ravel(), rows[0])
+    assert_unchanged(module, before)
+    now = [module[0].seen, module[0].cache, module[0].names, module[0].pair]
+    assert now == copies
+    assert all(a is b for a, b in zip(now, containers, strict=True))
+
+
+def test_after_an_error():
+    module = nn.Sequential(Changing(), nn.Linear(4, 2)).train()
+    before = content(module)
+    with pytest.raises(ValueError, match="does not accept inputs of shape"):
+        ModuleActivations(module, ["1"]).fit(np.zeros((2, 2), dtype=int))
+    assert_unchanged(module, before)
+    assert module[0].seen == []
+
+
+def test_tensors_can_be_trained_afterwards():
+    """A tensor of inference mode that stays in a network could not be used in training."""
+
+    class Caching(nn.Module):
+        table = None
+
+        def forward(self, X):
+            if self.table is None:
+                self.table = X.mean(0) + 1
+            return X * self.table
+
+    module = nn.Sequential(nn.Linear(3, 3), Caching())
+    ModuleActivations(module, ["1"]).fit_transform(np.ones((4, 3)))
+    module(torch.ones(4, 3)).sum().backward()
+    assert module[0].weight.grad is not None
+
+
+class TestRandomStates:
+    @staticmethod
+    def states():
+        return (
+            random.getstate(),
+            repr(np.random.get_state(legacy=False)),  # noqa: NPY002
+            torch.get_rng_state().tolist(),
+        )
+
+    @pytest.mark.parametrize("source", ["model", "path", "random weights", "module"])
+    def test_they_do_not_move(self, tiny_bert, tiny_bert_path, sentences, source):
+        texts = [" ".join(words) for words in sentences]
+        if source == "module":
+            reader = ModuleActivations(nn.Sequential(nn.Linear(4, 3), nn.Dropout()), ["1"])
+            run = lambda: reader.fit_transform(np.ones((3, 4)))  # noqa: E731
+        else:
+            options = {"random_weights": True, "random_state": 0} if "random" in source else {}
+            model = (str(tiny_bert_path), None) if source == "path" else tiny_bert
+            extractor = ActivationExtractor(*model, **options)
+            run = lambda: (  # noqa: E731
+                extractor.extract(sentences), extractor.fit(texts), extractor.transform(texts),
+                extractor.get_feature_names_out(),
+            )  # fmt: skip
+        for seed in (3, 4):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.manual_seed(seed)
+            before = self.states()
+            run()
+            assert self.states() == before
+
+    def test_a_network_that_draws_random_numbers(self):
+        """The same numbers in every call, whatever ran before, and whatever generator NumPy has."""
+
+        class Noisy(nn.Module):
+            def forward(self, X):
+                noise = random.random() + np.random.normal() + torch.randn(1)  # noqa: NPY002
+                return X + noise
+
+        reader = ModuleActivations(nn.Sequential(Noisy()), ["0"], batch_size=2)
+        previous = np.random.get_bit_generator()
+        try:
+            rows = []
+            for generator in (previous, np.random.PCG64(5)):
+                np.random.set_bit_generator(generator)
+                before = self.states()
+                rows.append(reader.fit_transform(np.zeros((4, 1))))
+                assert self.states() == before
+                torch.rand(3), random.random()
+        finally:
+            np.random.set_bit_generator(previous)
+        np.testing.assert_array_equal(rows[0][:2], rows[0][2:])
+        same = isolated(reader.module)
+        with same as call:
+            assert torch.equal(call(torch.zeros(1)), call(torch.zeros(1)))
+
+    def test_weights_that_are_missing_in_the_files(self, tiny_bert, tmp_path, sentences):
+        """They are random, but the same whenever the model is loaded, as a store requires."""
+        model, tokenizer = tiny_bert
+        with_head = t.BertForMaskedLM(model.config)  # without a pooler
+        with_head.save_pretrained(tmp_path / "model")
+        tokenizer.save_pretrained(tmp_path / "model")
+        torch.manual_seed(8)
+        before = self.states()
+        for _ in range(2):
+            extractor = ActivationExtractor(str(tmp_path / "model"))
+            tokens = extractor.extract(sentences, store=tmp_path / "store")
+        assert len(tokens)
+        assert self.states() == before
