@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PARALLEL := -n auto --maxprocesses=4
 
-.PHONY: demo test test-docs test-slow test-fuzz lint format docs bench clean
+.PHONY: demo test test-docs test-slow test-fuzz test-lowest test-newest lint format docs bench clean
 
 # torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
@@ -32,6 +32,25 @@ test-docs: $(STAMP)
 test-fuzz: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) -m fuzz --hypothesis-profile=fuzz --durations=10 tests/fuzz
 
+# Both release checks build their own environments, and remove them first if they exist.
+# Packages that only other packages require are the newest ones, about whose use of deprecated
+# functions old packages warn.
+test-lowest test-newest: export OMP_NUM_THREADS := 1
+RELEASE_CHECK = -m pytest $(PARALLEL) -W ignore::DeprecationWarning
+
+# Runs the unit tests with exactly the lowest versions that pyproject.toml allows.
+test-lowest:
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[all]'
+	.venv-lowest/bin/python $(RELEASE_CHECK)
+
+# Runs the unit tests on another Python: `make test-newest PYTHON=python3.14`.
+test-newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet -c constraints.txt torch
+	.venv-newest/bin/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	.venv-newest/bin/python $(RELEASE_CHECK)
+
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
@@ -51,4 +70,4 @@ bench: $(STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api docs/api.md docs/gallery demo-output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-newest docs/_build docs/api docs/api.md docs/gallery demo-output .mypy_cache .pytest_cache .ruff_cache

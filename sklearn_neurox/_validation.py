@@ -265,13 +265,22 @@ def check_vector(values: ArrayLike, *, name: str) -> NDArray:
     Raises
     ------
     ValueError
-        If a value is NaN or infinite, or `values` does not have one dimension.
+        If a value is NaN or infinite, or `values` does not have one dimension or contains text.
     """
     vector = check_matrix(
-        values, name=name, ensure_2d=False, allow_nd=True, ensure_min_samples=0, dtype=FLOAT_DTYPES
+        values,
+        name=name,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        ensure_all_finite=False,
+        dtype=FLOAT_DTYPES,
     )
     if vector.ndim != 1:
         raise ValueError(f"{name} must have one dimension, got an array of shape {vector.shape}.")
+    for place in np.flatnonzero(~np.isfinite(vector))[:1]:
+        kind = "NaN" if np.isnan(vector[place]) else "infinity"
+        raise ValueError(f"{name} contains {kind}. The first is {vector[place]} at index {place}.")
     return vector
 
 

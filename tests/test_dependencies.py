@@ -8,6 +8,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import sklearn_neurox
 
@@ -92,3 +95,33 @@ def test_every_dependency_is_pinned_for_the_tests(name):
         if "==" in line
     }
     assert name in pinned
+
+
+REQUIREMENTS = {
+    requirement.name: requirement.specifier
+    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for requirement in map(Requirement, lines)
+    if requirement.name != PROJECT["name"]
+}
+
+
+def pins(file):
+    lines = (ROOT / file).read_text().splitlines()
+    found = dict(line.split("==") for line in lines if not line.startswith("#"))
+    return {canonicalize_name(name): Version(version) for name, version in found.items()}
+
+
+def test_the_lowest_versions_are_the_bounds():
+    bounds = {}
+    for name, specifiers in REQUIREMENTS.items():
+        ((operator, version),) = [(each.operator, each.version) for each in specifiers]
+        assert operator == ">=", name
+        bounds[name] = Version(version)
+    assert pins("constraints-lowest.txt") == bounds
+
+
+def test_the_pinned_versions_are_allowed():
+    pinned = pins("constraints.txt")
+    for name, specifiers in REQUIREMENTS.items():
+        if name in pinned:
+            assert specifiers.contains(pinned[name]), name

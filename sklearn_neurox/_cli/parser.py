@@ -69,7 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
 class Choices:
     """The names in a registry of the package.
 
-    The registry, and therefore torch, is imported only when a name is checked or listed.
+    The registry, and therefore torch, is imported only when a name is checked or listed. It is
+    assigned to an option that already exists, because ``add_argument`` of Python 3.14 lists the
+    choices to check the help.
 
     Parameters
     ----------
@@ -164,10 +166,9 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     add(
         "--aggregation",
         metavar="NAME",
-        choices=Choices("extraction.aggregation", "AGGREGATIONS"),
         default="last",
         help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
-    )
+    ).choices = Choices("extraction.aggregation", "AGGREGATIONS")
     add(
         "--on-truncate",
         choices=("error", "warn", "drop"),
@@ -188,10 +189,9 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     add(
         "--dtype",
         metavar="NAME",
-        choices=Choices("activations.dtypes", "DTYPES"),
         default="float32",
         help="dtype of the stored activations: %(choices)s (default: %(default)s)",
-    )
+    ).choices = Choices("activations.dtypes", "DTYPES")
     add(
         "--batch-tokens",
         metavar="N",
@@ -222,10 +222,9 @@ def _add_probe(subparsers: Any) -> None:
     probe.add_argument(
         "--metric",
         metavar="NAME",
-        choices=Choices("evaluation.metrics", "METRICS"),
         default="accuracy",
         help="metric: %(choices)s, where F1 is averaged over the labels (default: %(default)s)",
-    )
+    ).choices = Choices("evaluation.metrics", "METRICS")
     probe.add_argument("--out", metavar="FILE.csv", help="save the table")
 
 
@@ -241,10 +240,9 @@ def _add_rank(subparsers: Any) -> None:
     add(
         "--method",
         metavar="NAME",
-        choices=Choices("neurons.ranking_selector", "RANKINGS"),
         default="weight-mass",
         help="the ranking: %(choices)s (default: %(default)s)",
-    )
+    ).choices = Choices("neurons.ranking_selector", "RANKINGS")
     add(
         "--layer",
         metavar="LAYER",

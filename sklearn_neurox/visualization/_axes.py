@@ -6,19 +6,18 @@ by color-blind readers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._optional import import_optional
+from ._drawn_text import literal
+from ._style import Style, override
 from ._wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Style: TypeAlias = Mapping[str, Any]  # keyword arguments for matplotlib
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 # The colors of Okabe and Ito that are dark enough for white paper.
@@ -27,6 +26,7 @@ _MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":")
 # Relative luminance (WCAG 2) of a background on which black and white text have equal contrast.
 _MIDDLE = 0.179
+_LINE = 70  # characters that fit below an axis
 
 
 def series_style(index: int) -> dict[str, Any]:
@@ -36,43 +36,6 @@ def series_style(index: int) -> dict[str, Any]:
         "marker": _MARKERS[index % len(_MARKERS)],
         "linestyle": LINES[index % len(LINES)],
     }
-
-
-def override(defaults: Mapping[str, Any], user: Style | None, artist: str) -> dict[str, Any]:
-    """Merge keyword arguments for matplotlib, with those of the user overriding the defaults.
-
-    Parameters
-    ----------
-    defaults : mapping
-        Default keyword arguments.
-    user : mapping or None
-        Keyword arguments of the user, which may be aliases, such as ``lw`` for ``linewidth``.
-    artist : str
-        Module and class of the styled artist, such as "lines.Line2D".
-
-    Returns
-    -------
-    dict
-    """
-    module, name = artist.split(".")
-    cbook, artists = (
-        import_optional(f"matplotlib.{each}", extra="plot", purpose="Plotting")
-        for each in ("cbook", module)
-    )
-    kind = getattr(artists, name)
-    ours, theirs = (cbook.normalize_kwargs(each, kind) for each in (defaults, user))
-    if "fmt" in theirs:  # shorthand for the three styles
-        ours = {key: ours[key] for key in ours if key not in ("color", "marker", "linestyle")}
-    return {**ours, **theirs}
-
-
-def literal(text: object) -> str:
-    """Escape text so that matplotlib draws it verbatim, including in a legend.
-
-    A dollar sign would start a formula, and a legend ignores labels that start with an underscore.
-    """
-    shown = str(text).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
 
 
 def plot_folds(
@@ -86,9 +49,19 @@ def plot_folds(
 
 
 def set_xticks(ax: Axes, labels: Sequence[object], at_most: int = 25) -> None:
-    """Label the positions 0, 1, ... of the x axis, or every n-th of them if there are many."""
+    """Label the positions 0, 1, ... of the x axis, or every n-th of them if there are many.
+
+    Labels that are too long to stand side by side are slanted.
+    """
     step = -(-len(labels) // at_most)
-    ax.set_xticks(range(0, len(labels), step), [literal(label) for label in labels[::step]])
+    shown = [literal(label) for label in labels[::step]]
+    slant: dict[str, Any] = {"rotation": 40, "ha": "right"} if sum(map(len, shown)) > _LINE else {}
+    ax.set_xticks(range(0, len(labels), step), shown, **slant)
+
+
+def space_below(columns: Iterable[object]) -> float:
+    """Return the height of the names of columns below a matrix, in inches."""
+    return 0.06 * max(len(literal(name)) for name in columns)
 
 
 def plot_matrix(

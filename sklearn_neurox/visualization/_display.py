@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from .._optional import import_optional
+from ._style import ARTISTS, Style, check_style
+from ._values import check_fields
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,16 +30,21 @@ class Display(ABC):
 
     ax_: Axes
     figure_: Figure | SubFigure
+    _artists: ClassVar[Mapping[str, str]] = ARTISTS  # what each parameter in ``_kw`` styles
 
     @abstractmethod
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Plot on `ax`, or on a new figure."""
 
-    def _use_axes(self, ax: Axes | None) -> Axes:
-        """Return the axes to plot on, and store them with their figure."""
+    def _use_axes(self, ax: Axes | None, **style: Style | None) -> Axes:
+        """Check the style of the user, and return and store the axes to plot on."""
+        self._check_style(style)
         if ax is None:
             pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="Plotting")
             _, ax = pyplot.subplots(figsize=self._figsize(), layout="constrained")
+        axes = import_optional("matplotlib.axes", extra="plot", purpose="Plotting")
+        if not isinstance(ax, axes.Axes):
+            raise TypeError(f"ax must be the Axes of a matplotlib figure, got {type(ax).__name__}.")
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 
@@ -45,15 +52,23 @@ class Display(ABC):
         """Return the width and height of a new figure, in inches."""
         return 6.4, 4
 
+    @classmethod
+    def _check_style(cls, style: Mapping[str, Any]) -> None:
+        """Check the parameters of ``plot`` that are passed on to matplotlib."""
+        for name, each in style.items():
+            check_style(each, name, cls._artists[name])
+
 
 class ResultDisplay(Display, Generic[Result]):
     """Base class of the displays of a result that is computed for an estimator."""
 
     _compute: ClassVar[Callable[..., Any]]
     _kind: ClassVar[type]
+    _finite: ClassVar[tuple[str, ...]] = ()  # fields of the result that must be finite
 
     def __init__(self, result: Result) -> None:
         _check_result(result, self._kind)
+        check_fields(result, self._finite)
         self.result = result
 
     @classmethod
@@ -111,9 +126,11 @@ class ResultDisplay(Display, Generic[Result]):
 
     @classmethod
     def _pop_style(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Remove the parameters of ``plot`` from keyword arguments, and return them."""
+        """Remove the parameters of ``plot`` from keyword arguments, check and return them."""
         known = inspect.signature(cls.plot).parameters
-        return {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+        style = {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+        cls._check_style(style)
+        return style
 
 
 class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
@@ -122,6 +139,8 @@ class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
     def __init__(self, result: Result | Mapping[str, Result]) -> None:
         self.result = result
         self._results: dict[str, Result] = _by_name(result, self._kind)
+        for name, each in self._results.items():
+            check_fields(each, self._finite, name=name)
 
 
 def _check_result(result: Any, kind: type, *, name: str = "", expected: str = "") -> None:
@@ -138,6 +157,8 @@ def _by_name(results: Any, kind: type) -> dict[str, Any]:
     named = {str(name): result for name, result in results.items()} if several else {"": results}
     if not named:
         raise ValueError(f"Expected at least one {kind.__name__}, got an empty dict.")
+    if several and len(named) < len(results):
+        raise ValueError(f"Names of results must differ as text, got {list(results)}.")
     for name, result in named.items():
         _check_result(result, kind, name=name, expected=" or a dict of them by name")
     return named

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral
+from typing import Any
 
+from .._html import printable
 from ..activations import TokenActivations
 
 
@@ -14,6 +16,21 @@ def check_tokens(tokens: TokenActivations) -> None:
         raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}.")
     if not len(tokens):
         raise ValueError("The TokenActivations is empty: expected at least one word.")
+
+
+def printable_word(word: Any, place: int) -> str:
+    """Return the word at an index, without characters that a page cannot contain.
+
+    Raises
+    ------
+    TypeError
+        If the word is not a string.
+    """
+    if not isinstance(word, str):
+        raise TypeError(
+            f"words must contain strings, got {type(word).__name__} {word!r} at index {place}."
+        )
+    return printable(word)
 
 
 def find_neurons(tokens: TokenActivations, neurons: int | str | Iterable[int | str]) -> list[int]:

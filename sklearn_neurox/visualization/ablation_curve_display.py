@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..evaluation import AblationCurve, ablation_curve
-from ._axes import Style, override, plot_folds, spread_of
+from ._axes import plot_folds, spread_of
 from ._display import ResultDisplay
+from ._drawn_text import literal
+from ._style import Style, override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +57,7 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
 
     _compute = staticmethod(ablation_curve)
     _kind = AblationCurve
+    _finite = ("n_neurons", "scores", "full_scores")
 
     def plot(
         self,
@@ -79,7 +82,8 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
         self : AblationCurveDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, result = self._use_axes(ax), self.result
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, level_kw=level_kw)
+        result = self.result
         order = np.argsort(result.n_neurons, kind="stable")
         n_neurons = result.n_neurons[order]
         for keep, scores in result.scores.items():
@@ -90,7 +94,7 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
         ax.set(
             xscale="log",
             xlabel=f"Neurons kept (of {result.n_available:,})",
-            ylabel=f"{result.metric.capitalize()} ({spread_of(len(result.full_scores))})",
+            ylabel=f"{literal(result.metric.capitalize())} ({spread_of(len(result.full_scores))})",
             title=f"How many neurons are enough?{_OTHERS[result.mode]}",
         )
         ax.set_xticks(n_neurons, [f"{n:,}" for n in n_neurons], rotation=45)

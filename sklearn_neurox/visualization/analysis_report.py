@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import svgwrite
 
-from .._html import element, escape, format_value, is_number, table
+from .._html import element, escape, format_value, is_number, printable, table
 from ._page import SavedAsPage, make_page
 from ._wording import count
 
@@ -251,7 +251,7 @@ def _picture(figure: Any, caption: str) -> str:
         data = base64.b64encode(buffer.getvalue()).decode()
         return f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
     if hasattr(figure, "_repr_html_") and not isinstance(figure, type):
-        return figure._repr_html_()
+        return printable(figure._repr_html_())
     raise TypeError(
         "figure must be a matplotlib figure, a drawing or an object with _repr_html_, got "
         f"{type(figure).__name__}."

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..evaluation import Codelength, codelength
-from ._axes import Style, literal, override, series_style
+from ._axes import series_style
 from ._display import NamedResultsDisplay
+from ._drawn_text import literal
+from ._style import Style, override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +45,7 @@ class CodelengthDisplay(NamedResultsDisplay[Codelength]):
 
     _compute = staticmethod(codelength)
     _kind = Codelength
+    _finite = ("sizes", "block_bits")
 
     def plot(
         self, *, ax: Axes | None = None, line_kw: Style | None = None, level_kw: Style | None = None
@@ -63,7 +66,8 @@ class CodelengthDisplay(NamedResultsDisplay[Codelength]):
         self : CodelengthDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, results = self._use_axes(ax), self._results
+        ax = self._use_axes(ax, line_kw=line_kw, level_kw=level_kw)
+        results = self._results
         for index, (name, result) in enumerate(results.items()):
             prefix = f"{literal(name)}: " if name else ""
             label = f"{prefix}compression {result.compression:.1f}"

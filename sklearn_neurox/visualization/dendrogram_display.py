@@ -13,8 +13,11 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import CorrelationClustering, IndependentNeuronSelector
-from ._axes import BLUE, ORANGE, Style, distance_label, override
+from ._axes import BLUE, ORANGE, distance_label
 from ._display import Display
+from ._drawn_text import literal
+from ._style import ARTISTS, Style, override
+from ._values import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +60,8 @@ class DendrogramDisplay(Display):
     'The largest of 38 clusters (20 of 64 neurons)'
     """
 
+    _artists = {**ARTISTS, "line_kw": "collections.LineCollection"}
+
     def __init__(
         self,
         linkage_matrix: NDArray[np.float64],
@@ -68,6 +73,13 @@ class DendrogramDisplay(Display):
         max_neurons: int = 40,
     ) -> None:
         check_scalar(max_neurons, "max_neurons", Integral, min_val=2)
+        check_finite(linkage_matrix, "linkage_matrix")
+        check_finite(distance_threshold, "distance_threshold")
+        if names is not None and len(names) != len(labels):
+            raise ValueError(
+                f"names must contain one name for each of the {len(labels)} neurons, got "
+                f"{len(names)}."
+            )
         self.linkage_matrix, self.labels = linkage_matrix, labels
         self.distance_threshold = distance_threshold
         self.names, self.absolute, self.max_neurons = names, absolute, max_neurons
@@ -107,11 +119,6 @@ class DendrogramDisplay(Display):
         fitted: Any = getattr(clustering, "clustering_", clustering)
         if names is None:
             names = getattr(clustering, "feature_names_in_", None)
-        elif len(names) != len(fitted.labels_):
-            raise ValueError(
-                f"names must contain one name for each of the {len(fitted.labels_)} neurons, got "
-                f"{len(names)}."
-            )
         display = cls(
             fitted.linkage_matrix_,
             fitted.labels_,
@@ -151,13 +158,14 @@ class DendrogramDisplay(Display):
         self : DendrogramDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, neurons = self._use_axes(ax), self._drawn()
+        ax = self._use_axes(ax, line_kw=line_kw, cut_kw=cut_kw)
+        neurons = self._drawn()
         names = neurons if self.names is None else np.asarray(self.names)[neurons]
         before = len(ax.collections)
         dendrogram(
             _restrict(self.linkage_matrix, neurons),
             orientation="right",
-            labels=names.tolist(),
+            labels=[literal(name) for name in names.tolist()],
             color_threshold=0,  # a single color, because the cut separates the clusters
             above_threshold_color=BLUE,
             leaf_font_size=8,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..evaluation import LayerwiseScores, layerwise_scores
-from ._axes import Style, literal, override, plot_folds, set_xticks, spread_of
+from ._axes import plot_folds, set_xticks, spread_of
 from ._display import ResultDisplay
+from ._drawn_text import literal
+from ._style import Style, override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +53,7 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
 
     _compute = staticmethod(layerwise_scores)
     _kind = LayerwiseScores
+    _finite = ("scores", "control_scores", "baseline_scores", "other_scores")
 
     def plot(
         self,
@@ -76,7 +79,8 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         self : LayerwiseScoresDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, result = self._use_axes(ax), self.result
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, level_kw=level_kw)
+        result = self.result
         layers = result.layers or ()
         curves = [("Task", result.scores)]
         if result.control_scores is not None:
@@ -94,9 +98,9 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
             ax.axhline(scores.mean(), **style)
         ax.set(
             xlabel="Layer",
-            ylabel=f"{result.metric.capitalize()} ({spread_of(result.scores.shape[1])})",
+            ylabel=f"{literal(result.metric.capitalize())} ({spread_of(result.scores.shape[1])})",
             title=f"Probe scores by layer{' (0: embeddings)' if 0 in layers else ''}",
         )
-        set_xticks(ax, layers)
+        set_xticks(ax, layers or range(len(positions)))
         ax.legend()
         return self

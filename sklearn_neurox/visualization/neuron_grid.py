@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
-from .._html import element, escape, printable
+from .._html import element, escape
 from .._validation import check_vector
 from ..activations import TokenActivations
 from ._direction import TextDirection, check_direction
 from ._html_table import HtmlTable, styled_cell, styled_table
 from ._scale import color_on_white, opacities
-from ._tokens import find_neurons
+from ._tokens import find_neurons, printable_word
 from ._wording import count
 
 _DARKEN = 2  # the default of visualize_activations
@@ -134,7 +134,7 @@ class NeuronGrid(HtmlTable):
             for name, v, middle, d in zip(names, values, middles, distances, strict=True)
         ]
         self._rows = rows
-        self._words = {i: printable(tokens.words[i]) for i in drawn}
+        self._words = {i: printable_word(tokens.words[i], i) for i in drawn}
         self._direction = text_direction
         self._center = center
 

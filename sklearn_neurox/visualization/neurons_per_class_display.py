@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import ProbelessSelector, WeightMassSelector, top_neurons
-from ._axes import BLUE, Style, literal, override
+from ._axes import BLUE
 from ._display import Display
+from ._drawn_text import literal
+from ._style import Style, override
+from ._values import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +56,11 @@ class NeuronsPerClassDisplay(Display):
     """
 
     def __init__(self, n_neurons: Mapping[str, int], mass: float, n_available: int) -> None:
+        for label, number in n_neurons.items():
+            check_scalar(number, f"n_neurons[{label!r}]", Integral, min_val=0)
+        check_finite(mass, "mass")
+        check_scalar(mass, "mass", Real, min_val=0, max_val=1)
+        check_scalar(n_available, "n_available", Integral, min_val=0)
         self.n_neurons, self.mass, self.n_available = n_neurons, mass, n_available
 
     @classmethod
@@ -125,7 +135,7 @@ class NeuronsPerClassDisplay(Display):
         self : NeuronsPerClassDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax)
+        ax = self._use_axes(ax, bar_kw=bar_kw, text_kw=text_kw)
         names = sorted(self.n_neurons, key=self.n_neurons.__getitem__)
         rows = range(len(names))
         lengths = [self.n_neurons[name] for name in names]

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation import ProbeReport, probe_report
-from ._axes import Style, literal, override, plot_matrix, series_style
+from ._axes import plot_matrix, series_style, space_below
 from ._display import NamedResultsDisplay
+from ._drawn_text import literal
+from ._style import Style, override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +80,8 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         self._labels, self._support = _classes_of(list(self._results.values()))
 
     def _figsize(self) -> tuple[float, float]:
-        return 6.4, 1.4 + 0.28 * len(self._labels)
+        names = space_below(self._results) if len(self._results) > _MAX_AS_POINTS else 0
+        return 6.4, 1.4 + 0.28 * len(self._labels) + names
 
     def plot(
         self,
@@ -106,7 +109,7 @@ class ProbeReportDisplay(NamedResultsDisplay[ProbeReport]):
         self : ProbeReportDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax)
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, im_kw=im_kw, text_kw=text_kw)
         order = np.argsort(-self._support, kind="stable")
         names, reports = list(self._results), self._results.values()
         # (n_reports, n_classes, 3): value, low, high

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..neurons import VotingSelector, ranking_overlap
-from ._axes import Style, plot_matrix
+from ._axes import plot_matrix, space_below
 from ._display import Display
+from ._style import Style
+from ._values import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +48,12 @@ class RankingOverlapDisplay(Display):
     """
 
     def __init__(self, overlap: NDArray, names: Sequence[str], n_neurons: int) -> None:
+        shape = check_finite(overlap, "overlap").shape
+        if shape != (len(names), len(names)):
+            raise ValueError(
+                f"overlap must have one row and one column for each of the {len(names)} names, got "
+                f"an array of shape {shape}."
+            )
         self.overlap, self.names, self.n_neurons = overlap, names, n_neurons
 
     @classmethod
@@ -117,7 +125,7 @@ class RankingOverlapDisplay(Display):
         return cls.from_rankings(rankings, n_neurons=n_neurons, ax=ax, im_kw=im_kw, text_kw=text_kw)
 
     def _figsize(self) -> tuple[float, float]:
-        size = 2.5 + 0.5 * len(self.names)
+        size = 2.5 + 0.5 * len(self.names) + space_below(self.names)
         return size + 0.8, size
 
     def plot(
@@ -139,7 +147,7 @@ class RankingOverlapDisplay(Display):
         self : RankingOverlapDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax)
+        ax = self._use_axes(ax, im_kw=im_kw, text_kw=text_kw)
         label = "Intersection over union"
         plot_matrix(ax, self.overlap, self.names, self.names, label, im_kw, text_kw)
         ax.set_title(f"Overlap of the top {self.n_neurons:,} neurons")

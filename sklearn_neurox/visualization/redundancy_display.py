@@ -12,9 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._optional import import_optional
 from ..activations import TokenActivations
 from ..neurons import CorrelationClustering
-from ._axes import LINES, Style, distance_label, literal, override
+from ._axes import LINES, distance_label
 from ._display import Display
+from ._drawn_text import literal
+from ._style import Style, override
 from ._tokens import check_tokens
+from ._values import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +54,8 @@ class RedundancyDisplay(Display):
     """
 
     def __init__(self, heights: Mapping[str, NDArray], *, absolute: bool = True) -> None:
+        for name, each in heights.items():
+            check_finite(each, f"heights[{name!r}]")
         self.heights, self.absolute = heights, absolute
 
     @classmethod
@@ -114,6 +119,7 @@ class RedundancyDisplay(Display):
             Object that stores the plotted values and the axes.
         """
         check_tokens(tokens)
+        cls._check_style({"line_kw": line_kw})
         columns = {f"layer {layer}": tokens.neurons.columns(layer) for layer in tokens.layers}
         parts = {name: tokens.X[:, each] for name, each in columns.items()}
         if all_layers and len(parts) > 1:
@@ -137,7 +143,7 @@ class RedundancyDisplay(Display):
         self : RedundancyDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax)
+        ax = self._use_axes(ax, line_kw=line_kw)
         colormap = import_optional("matplotlib", extra="plot", purpose="Plotting").colormaps
         thresholds = np.linspace(0, 1 if self.absolute else 2, 201)
         n_layers = len(self.heights.keys() - {_ALL_LAYERS})

@@ -12,8 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..evaluation.scorers import metric_name
 from ..probes import LinearProbeClassifierCV, LinearProbeRegressorCV
-from ._axes import Style, override, series_style
+from ._axes import series_style
 from ._display import Display
+from ._drawn_text import literal
+from ._style import Style, override
+from ._values import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,6 +81,10 @@ class RegularizationPathDisplay(Display):
                 "LinearProbeClassifierCV or LinearProbeRegressorCV."
             )
         _check_results(cv_results)
+        for key in ("mean_test_score", "std_test_score"):
+            check_finite(cv_results[key], f"cv_results[{key!r}]")
+        if zero_shares is not None:
+            check_finite(zero_shares, "zero_shares")
         self.cv_results, self.metric = cv_results, metric
         self.zero_shares, self.show = zero_shares, show
 
@@ -137,13 +144,13 @@ class RegularizationPathDisplay(Display):
         self : RegularizationPathDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax)
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw)
         if self.zero_shares is not None and self.show == "zeros":
             mean, std = self.zero_shares.mean(axis=1), self.zero_shares.std(axis=1)
             label, title = "Share of zero weights", "How sparse is the probe?"
         else:
             mean, std = self.cv_results["mean_test_score"], self.cv_results["std_test_score"]
-            label, title = self.metric.capitalize(), "How much regularization?"
+            label, title = literal(self.metric.capitalize()), "How much regularization?"
         l1, l2 = (self._lambdas(name) for name in ("lambda_l1", "lambda_l2"))
         values = np.unique(l1)
         for index, penalty in enumerate(np.unique(l2)):

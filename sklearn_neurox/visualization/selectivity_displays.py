@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..evaluation import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
-from ._axes import Style, literal, override, plot_folds, series_style, set_xticks, spread_of
+from ._axes import plot_folds, series_style, set_xticks, spread_of
 from ._display import NamedResultsDisplay, ResultDisplay
+from ._drawn_text import literal
+from ._style import Style, override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +55,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
 
     _compute = staticmethod(selectivity_score)
     _kind = Selectivity
+    _finite = ("task", "control")
 
     def __init__(self, result: Selectivity | Mapping[str, Selectivity]) -> None:
         super().__init__(result)
@@ -89,7 +92,8 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         self : SelectivityDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, results = self._use_axes(ax), self._results
+        ax = self._use_axes(ax, line_kw=line_kw, hlines_kw=hlines_kw, text_kw=text_kw)
+        results = self._results
         rows = np.arange(len(results))
         task, control = (
             np.array([getattr(each, name).mean() for each in results.values()])
@@ -111,7 +115,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
             )
         metric = next(iter(results.values())).metric
         ax.set(
-            xlabel=f"{metric.capitalize()} (mean over the folds)",
+            xlabel=f"{literal(metric.capitalize())} (mean over the folds)",
             title="Selectivity: task score minus control score",
             ylim=(len(results) + 0.2, -0.6),  # leaves space for the legend
         )
@@ -153,6 +157,7 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
 
     _compute = staticmethod(selectivity_curve)
     _kind = SelectivityCurve
+    _finite = ("task", "control")
 
     def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:
         """Plot the scores.
@@ -169,7 +174,8 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
         self : SelectivityCurveDisplay
             Object that stores the plotted values and the axes.
         """
-        ax, result = self._use_axes(ax), self.result
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw)
+        result = self.result
         curves = {
             "Task": result.task,
             "Control task": result.control,
@@ -180,8 +186,8 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
             plot_folds(ax, positions, scores, label, index, errorbar_kw)
         set_xticks(ax, [_short(value) for value in result.param_range])
         ax.set(
-            xlabel=result.param_name.rpartition("__")[2],  # without the step of a Pipeline
-            ylabel=f"{result.metric.capitalize()} ({spread_of(result.task.shape[1])})",
+            xlabel=literal(result.param_name.rpartition("__")[2]),  # without the step of a Pipeline
+            ylabel=f"{literal(result.metric.capitalize())} ({spread_of(result.task.shape[1])})",
             title="Which probe learns the task without memorizing words?",
         )
         ax.legend()

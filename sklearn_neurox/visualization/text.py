@@ -16,11 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
 from .._files import replace_file
-from .._html import printable
 from .._validation import check_vector, check_words
 from ._cells import n_cells
+from ._css import check_css_color
 from ._direction import TextDirection, check_direction, starts_rtl
 from ._scale import NEGATIVE, POSITIVE, opacities
+from ._tokens import printable_word
+from ._values import check_finite
 
 FilterFunction: TypeAlias = Callable[[NDArray[np.float64]], ArrayLike]
 
@@ -113,7 +115,7 @@ def visualize_activations(
     >>> drawing.tostring()[:4]
     '<svg'
     """
-    shown = [printable(word) for word in check_words(words, name="words")]
+    shown = [printable_word(word, i) for i, word in enumerate(check_words(words, name="words"))]
     activations = check_vector(activations, name="activations").astype(np.float64)
     if len(shown) != len(activations):
         raise ValueError(
@@ -169,8 +171,10 @@ def _check_options(darken: int, colors: tuple[str, str], char_limit: int, font_s
     check_scalar(font_size, "font_size", Real, min_val=1)
     if not np.isfinite(font_size):
         raise ValueError(f"font_size must be finite, got {font_size}.")
-    if isinstance(colors, str) or len(colors) != 2:
+    if isinstance(colors, str) or not isinstance(colors, Sequence) or len(colors) != 2:
         raise ValueError(f"colors must be two CSS colors, negative and positive, got {colors!r}.")
+    for place, color in enumerate(colors):
+        check_css_color(color, f"colors[{place}]")
 
 
 def _canvas(width: float, height: float, words: list[str]) -> TextDrawing:
@@ -192,8 +196,8 @@ def _filter(
         return np.where(size > 0.8 * size.max(initial=0.0), activations, 0.0)
     if not callable(filter_fn):
         raise ValueError(f"filter_fn must be 'top_words' or a function, got {filter_fn!r}.")
-    filtered = np.asarray(filter_fn(activations.copy()), dtype=float)
-    if filtered.shape != activations.shape or not np.isfinite(filtered).all():
+    filtered = check_finite(filter_fn(activations.copy()), "The result of filter_fn")
+    if filtered.shape != activations.shape:
         raise ValueError(
             f"filter_fn must return {len(activations)} finite numbers, got an array of shape "
             f"{filtered.shape}."

@@ -223,3 +223,15 @@ def test_groups_reach_the_folds_of_an_inner_search(data):
     expected = clone(inner).fit(X, y, groups=groups)
     np.testing.assert_allclose(fitted[0].estimator_.coef_, expected.coef_)
     assert search.best_params_ == {"weightmassselector__n_neurons": 3}
+
+
+@config_context(enable_metadata_routing=True)
+def test_a_pipeline_passes_weights_on_to_the_probe(classification):
+    """A Pipeline calls ``fit_transform``, through which scikit-learn 1.9.0 routed no metadata."""
+    X, y = classification
+    weights = np.random.RandomState(0).exponential(size=len(y)) ** 4
+    probe = LogisticRegression().set_fit_request(sample_weight=True)
+    pipeline = make_pipeline(WeightMassSelector(probe), clone(probe))
+    fitted = pipeline.fit(X, y, sample_weight=weights)[0].estimator_.coef_.copy()
+    np.testing.assert_allclose(fitted, clone(probe).fit(X, y, sample_weight=weights).coef_)
+    assert np.abs(fitted - clone(probe).fit(X, y).coef_).max() > 0.1

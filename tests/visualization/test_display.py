@@ -1,17 +1,21 @@
 """What all displays have in common: axes, names, errors, and the style of the user."""
 
+import dataclasses
 import inspect
+import io
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
+from matplotlib import pyplot, rc_context
 from matplotlib.colors import LogNorm, to_rgba_array
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 import sklearn_neurox as snx
 from sklearn_neurox import (
     CodelengthDisplay,
+    LayerwiseScores,
     LayerwiseScoresDisplay,
     ProbeReportDisplay,
     RankingOverlapDisplay,
@@ -281,3 +285,218 @@ def test_a_wrong_result_opens_no_figure():
         with pytest.raises(TypeError, match=f"Expected a {display._kind.__name__}.*, got int"):
             display.from_result(3)
     assert pyplot.get_fignums() == before
+
+
+RESULT = LayerwiseScores(np.array([[0.5, 0.6], [0.7, 0.8]]), np.array([0.1, 0.2]))
+MATRIX = np.array([[1.0, 0.5], [0.5, 1.0]])
+BAD_STYLES = [
+    ("errorbar_kw", {"color": "notacolor"}, "color in errorbar_kw must be a color of matplotlib"),
+    ("errorbar_kw", {"c": "re\x00d"}, "color in errorbar_kw must be a color"),
+    ("errorbar_kw", {"ecolor": "\ud800"}, "ecolor in errorbar_kw must be a color"),
+    ("errorbar_kw", {"mfc": "bleu"}, "markerfacecolor in errorbar_kw must be a color"),
+    ("errorbar_kw", {"marker": "@@"}, "marker in errorbar_kw must be a value that matplotlib"),
+    ("errorbar_kw", {"lw": "thick"}, "linewidth in errorbar_kw must be a value that matplotlib"),
+    ("level_kw", {"linestyle": "~"}, "linestyle in level_kw must be a value that matplotlib"),
+]
+
+
+@pytest.mark.parametrize(("name", "style", "message"), BAD_STYLES)
+def test_a_style_that_matplotlib_does_not_accept_is_named(name, style, message):
+    with pytest.raises(ValueError, match=f"{message}.*, got "):
+        LayerwiseScoresDisplay(RESULT).plot(**{name: style})
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "style"),
+    [
+        (overlap_display, "im_kw", {"cmap": "notacolormap"}),
+        (overlap_display, "text_kw", {"color": "notacolor"}),
+        (neurons_display, "bar_kw", {"fc": "notacolor"}),
+        (neurons_display, "text_kw", {"fontsize": "enormous"}),
+        (selectivity_display, "hlines_kw", {"colors": "notacolor"}),
+        (dendrogram_display, "line_kw", {"linestyles": "~"}),
+        (dendrogram_display, "cut_kw", {"color": (1, 2)}),
+        (codelength_display, "line_kw", {"gapcolor": "notacolor"}),
+        (path_display, "errorbar_kw", {"alpha": "half"}),
+        (redundancy_display_of_layers, "line_kw", {"color": "notacolor"}),
+    ],
+)
+def test_every_display_names_a_wrong_style(classification, make, name, style):
+    with pytest.raises(ValueError, match=f"in {name} must be .*, got "):
+        make(*classification, **{name: style})
+    assert pyplot.get_fignums() == []
+
+
+def test_a_wrong_style_is_found_before_the_result_is_computed(classification):
+    class Probe(RidgeClassifier):
+        def fit(self, X, y):
+            raise AssertionError("computed")
+
+    with pytest.raises(ValueError, match="color in level_kw must be a color"):
+        LayerwiseScoresDisplay.from_estimator(
+            Probe(), *classification, n_layers=3, level_kw={"color": "notacolor"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("style", "message"),
+    [
+        ("red", "errorbar_kw must be a dict of keyword arguments by name, got 'red'"),
+        ({1: 2}, "errorbar_kw must be a dict of keyword arguments by name"),
+        ({"c": "red", "color": "red"}, "errorbar_kw is ambiguous"),
+    ],
+)
+def test_a_style_is_a_dict_of_unambiguous_names(style, message):
+    with pytest.raises(TypeError, match=message):
+        LayerwiseScoresDisplay(RESULT).plot(errorbar_kw=style)
+
+
+def test_bars_may_have_different_styles():
+    display = snx.NeuronsPerClassDisplay({"a": 1, "b": 2}, 0.5, 9)
+    ax = display.plot(bar_kw={"color": ["red", "blue"], "height": [0.5, 0.8]}).ax_
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.8]
+    assert [to_rgba_array(bar.get_facecolor()).tolist() for bar in ax.patches] == [
+        [[1, 0, 0, 1]],
+        [[0, 0, 1, 1]],
+    ]
+
+
+def test_axes_are_those_of_matplotlib():
+    with pytest.raises(TypeError, match="ax must be the Axes of a matplotlib figure, got Figure"):
+        LayerwiseScoresDisplay(RESULT).plot(ax=pyplot.figure())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda bad: LayerwiseScoresDisplay(LayerwiseScores(bad, bad[0])), "scores"),
+        (
+            lambda bad: LayerwiseScoresDisplay(LayerwiseScores(MATRIX, MATRIX[0], bad)),
+            "control_scores",
+        ),
+        (lambda bad: RankingOverlapDisplay(bad, ["a", "b"], 1), "overlap"),
+        (lambda bad: snx.DendrogramDisplay(bad, [0, 0, 0], 0.5), "linkage_matrix"),
+        (
+            lambda bad: snx.SelectivityDisplay({"x": snx.Selectivity(MATRIX, bad, MATRIX)}),
+            "control of the result 'x'",
+        ),
+        (
+            lambda bad: CodelengthDisplay(snx.Codelength(bad, np.ones((2, 2)), MATRIX, 2)),
+            "block_bits",
+        ),
+        (lambda bad: snx.RedundancyDisplay({"a": MATRIX[0], "b": bad}), r"heights\['b'\]"),
+    ],
+    ids=["layers", "control", "overlap", "dendrogram", "selectivity", "codelength", "redundancy"],
+)
+def test_numbers_that_cannot_be_drawn_are_located(make, place, value):
+    bad = MATRIX.copy()
+    bad[1, 0] = value
+    with pytest.raises(ValueError, match=rf"{place} must be finite, got {value} at index \(1, 0\)"):
+        make(bad)
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (({"a": np.nan}, 0.5, 9), TypeError, r"n_neurons\['a'\] must be an instance of int"),
+        (({"a": -1}, 0.5, 9), ValueError, r"n_neurons\['a'\] == -1, must be >= 0"),
+        (({"a": 1}, np.nan, 9), ValueError, "mass must be finite, got nan"),
+        (({"a": 1}, 1.5, 9), ValueError, "mass == 1.5, must be <= 1"),
+    ],
+)
+def test_numbers_of_neurons(arguments, error, message):
+    with pytest.raises(error, match=message):
+        snx.NeuronsPerClassDisplay(*arguments)
+
+
+def test_an_overlap_has_a_row_for_each_name():
+    with pytest.raises(
+        ValueError, match=r"for each of the 3 names, got an array of shape \(2, 2\)"
+    ):
+        RankingOverlapDisplay(MATRIX, ["a", "b", "c"], 1)
+
+
+def test_scores_of_folds_that_failed_are_not_drawn(classification):
+    results = {
+        "param_lambda_l1": [0, 1], "param_lambda_l2": [0, 0],
+        "mean_test_score": np.array([0.5, np.nan]), "std_test_score": np.array([0.1, np.nan]),
+    }  # fmt: skip
+    message = r"cv_results\['mean_test_score'\] must be finite, got nan at index 1"
+    with pytest.raises(ValueError, match=message):
+        snx.RegularizationPathDisplay(results)
+
+
+def test_names_that_are_equal_as_text():
+    with pytest.raises(ValueError, match=r"must differ as text, got \[1, '1'\]"):
+        snx.SelectivityDisplay(dict.fromkeys([1, "1"], snx.Selectivity(MATRIX, MATRIX, MATRIX)))
+
+
+def test_scores_without_layers_are_numbered():
+    ax = LayerwiseScoresDisplay(RESULT).plot().ax_
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1"]
+
+
+def drawn(display):
+    """Return the texts of an SVG image of a display."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):
+        display.figure_.savefig(buffer, format="svg")
+    texts = ElementTree.fromstring(buffer.getvalue()).iter("{http://www.w3.org/2000/svg}text")
+    return [" ".join("".join(each.itertext()).split()) for each in texts]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("$x$ costs $5", "$x$ costs $5"),
+        ("a_b$", "a_b$"),
+        (r"$\frac$ \$ \\", r"$\frac$ \$ \\"),
+        ("a\x00b\x1b", "a�b�"),
+        ("a\ud800b", "a�b"),
+        ("a\ufffeb", "a�b"),
+        ("two\nlines\tor\r\nthree", "two lines or three"),
+        ("a\u200bb\u202ec", "a\u200bb\u202ec"),
+        ("שלום", "שלום"),
+        (f"{'a' * 30}-{'b' * 30}", f"{'a' * 15}…{'b' * 15}"),
+        ("%s {0} <b>&amp;", "%s {0} <b>&amp;"),
+        (3.5, "3.5"),
+    ],
+)
+@pytest.mark.parametrize("parse_math", [True, False])
+def test_text_is_drawn_literally(name, shown, parse_math):
+    with rc_context({"text.parse_math": parse_math}):
+        for display in (
+            snx.NeuronsPerClassDisplay({name: 3, "b": 1}, 0.5, 9),
+            RankingOverlapDisplay(MATRIX, [name, "b"], 1),
+            snx.RedundancyDisplay({name: MATRIX[0]}),
+            snx.DendrogramDisplay(np.array([[0, 1, 0.5, 2.0]]), [0, 1], 0.4, names=[name, "b"]),
+            LayerwiseScoresDisplay(dataclasses.replace(RESULT, other_scores={name: MATRIX})),
+            LayerwiseScoresDisplay(dataclasses.replace(RESULT, layers=(name, "b"))),
+        ):
+            assert shown in drawn(display.plot()), display
+
+
+def test_an_empty_name_has_an_entry_in_the_legend():
+    ax = snx.RedundancyDisplay({"": MATRIX[0], "b": MATRIX[1]}).plot().ax_
+    assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == ["", "b"]
+
+
+@pytest.mark.parametrize("name", ["m" * 300, "漢" * 100, "W\u0301" * 200])
+@pytest.mark.parametrize("n", [1, 6])
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+def test_long_names_leave_space_for_the_axes(classification, name, n):
+    names = [f"{i}{name}" for i in range(n)]
+    reports = report_matrix(*classification).result["a"]
+    for display in (
+        RankingOverlapDisplay(np.eye(n), names, 1),
+        snx.NeuronsPerClassDisplay(dict.fromkeys(names, 3), 0.5, 9),
+        ProbeReportDisplay(dict.fromkeys(names, reports)),
+        LayerwiseScoresDisplay(LayerwiseScores(np.eye(n), MATRIX[0], layers=tuple(names))),
+    ):
+        figure = display.plot().figure_
+        figure.canvas.draw()  # warns if the axes collapse
+        box = display.ax_.get_position()
+        assert min(box.width * figure.get_figwidth(), box.height * figure.get_figheight()) > 0.3

@@ -189,8 +189,9 @@ def test_bad_activations():
     with pytest.raises(TypeError, match="tokens must be TokenActivations, got list"):
         NeuronGrid([[1.0]], 0)
     holed = make(np.where(X == -8, np.nan, X))
-    with pytest.raises(ValueError, match="layer_1_neuron_1 contains NaN"):
+    message = r"layer_1_neuron_1 contains NaN\. The first is nan at index \d"
+    with pytest.raises(ValueError, match=message):
         NeuronGrid(holed, [0, 1])
     assert NeuronGrid(holed, 0).sentence_ids_ == [7, 4, 9]  # only the neurons that are shown matter
-    with pytest.raises(TypeError, match="Expected a string, got NoneType"):
+    with pytest.raises(TypeError, match="words must contain strings, got NoneType None at index 1"):
         NeuronGrid(make(words=["She", None, *WORDS[2:]]), 0)

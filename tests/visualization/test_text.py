@@ -121,9 +121,17 @@ def test_markup_and_control_characters_are_text():
     assert [word[0] for word in drawn] == ["<b>&", f"a{unknown}b", unknown, unknown]
 
 
-@pytest.mark.parametrize("words", ["ab", [1, 2], [None, "b"]])
-def test_words_are_a_list_of_strings(words):
-    with pytest.raises(TypeError, match=r"words must be a list of words|Expected a string, got"):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("ab", "words must be a list of words, got a single string: 'ab'"),
+        ([1, 2], "words must contain strings, got int 1 at index 0"),
+        (["a", None], "words must contain strings, got NoneType None at index 1"),
+        (np.array(["a", b"b"], dtype=object), "words must contain strings, got bytes b'b' at"),
+    ],
+)
+def test_words_are_a_list_of_strings(words, message):
+    with pytest.raises(TypeError, match=message):
         visualize_activations(words, [1.0, 2.0])
 
 
@@ -161,13 +169,24 @@ def test_words_can_be_read_on_a_dark_page():
             dict(activations=[1.0]),
             "words and activations must have the same length, got 4 words and 1 activations",
         ),
-        (dict(activations=[1, 2, np.nan, 3]), "activations contains NaN"),
-        (dict(activations=[1, 2, np.inf, 3]), "activations contains infinity"),
+        (dict(activations=[1, 2, np.nan, 3]), "activations contains NaN.*nan at index 2"),
+        (dict(activations=[1, 2, -np.inf, 3]), "activations contains infinity.*-inf at index 2"),
+        (dict(activations=["a"] * 4), "activations must contain numbers, but contains text"),
         (dict(text_direction="up"), "must be 'auto', 'ltr' or 'rtl', got 'up'"),
         (dict(filter_fn="best"), "filter_fn must be 'top_words' or a function, got 'best'"),
         (dict(filter_fn=lambda a: a[:2]), "must return 4 finite numbers"),
+        (
+            dict(filter_fn=lambda a: np.where(a == 0, np.inf, a)),
+            "filter_fn must be finite, got inf at index 1",
+        ),
         (dict(darken=0), "darken == 0, must be >= 1"),
         (dict(colors="#fff"), "colors must be two CSS colors"),
+        (dict(colors=3), "colors must be two CSS colors"),
+        (dict(colors=("red", "blu")), r"colors\[1\] must be a CSS color, .* got 'blu'"),
+        (dict(colors=("re\x00d", "blue")), r"colors\[0\] must be a CSS color, .* got 're"),
+        (dict(colors=("red", "\ud800")), r"colors\[1\] must be a CSS color, .* got '.ud800'"),
+        (dict(colors=("red", "#12345")), r"colors\[1\] must be a CSS color, .* got '#12345'"),
+        (dict(colors=("red", (0, 0, 1))), r"colors\[1\] must be a CSS color, .* got \(0, 0, 1\)"),
         (dict(activations=[[1, 2, 3, 4]]), "activations must have one dimension"),
     ],
 )
