@@ -78,9 +78,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         What to do with a sentence that exceeds the limit: raise an error; leave out its last words,
         with a warning; or leave out the whole sentence (only in :meth:`extract`).
     split_special_tokens : bool, default=None
-        Whether a special token that is written in a sentence, such as "[MASK]" or "<|user|>", is
-        split into sub-words like ordinary text (True) or read as the special token (False). If
-        None, it raises an error.
+        Whether a special token that is written in a sentence, such as "[MASK]", is split like
+        ordinary text (True) or read as the special token (False). If None, it raises an error.
     add_prefix_space : bool, default=False
         Whether a space precedes each sentence. Many tokenizers distinguish a word at the beginning
         of a text from a word after a space.
