@@ -108,7 +108,7 @@ WEIGHTS = st.sampled_from([0.0, 1.0, 5e-324, 1e-300, 1e-29, 1e-20, 1e20, 1e29, 1
     st.lists(WEIGHTS, min_size=N_ROWS, max_size=N_ROWS)
     | st.lists(WEIGHTS | ODD, min_size=N_ROWS - 1, max_size=N_ROWS)
     | WEIGHTS
-    | ODD,
+    | ODD.filter(lambda weight: weight is not None),
 )
 def test_extreme_and_invalid_weights(function, weight):
     found, message = attempt(runs, function, weight)
