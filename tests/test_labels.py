@@ -124,7 +124,7 @@ def test_containers_of_labels(labels, expected):
         ([1j, 2], r"complex and number labels"),
         (np.array([1j]), "y must not contain complex numbers"),
         ([datetime(2020, 1, 1)], r"but y\[0\] = datetime"),
-        ({"a", "b"}, "y must be a list with one entry per sample"),
+        ({"a"}, "y must be a list with one entry per sample"),
         ({"a": 1}, "y must be a list with one entry per sample"),
         (csr_array(np.eye(2)), "y must be a dense list, got a sparse csr_array"),
         ([("a",), ("b", "c")], r"y must be a flat list .*: y\[0\] = \('a',\)"),
