@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from sklearn.utils import gen_batches
 
-from .._device import blas_threads
 from .._moments import neuron_std
+from .._process import blas_threads
 
 # Share of the variance over all samples below which a neuron is constant within a class.
 _NO_VARIANCE = 1e-6

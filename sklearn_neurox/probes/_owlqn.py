@@ -43,7 +43,7 @@ class Minimization:
     ----------
     objective : BankObjective of K probes
     start : tuple of Tensor of shape (K, n_outputs, n_neurons) and (K, n_outputs), default=None
-        Initial weights and bias. If None, start at W = 0.
+        Initial weights and bias. If None, or if W = 0 has a lower objective, start at W = 0.
     tol : float
         Tolerance: maximum violation of the optimality conditions at the end.
     max_iter : int
@@ -64,15 +64,18 @@ class Minimization:
         max_iter: int,
     ):
         self.objective, self._tol, self._max_iter = objective, tol, max_iter
-        null, value, slope = objective.null_points()
-        self._is_null = (objective.violation(null, slope)[..., :-1] == 0).all((1, 2))
-        self._theta = null.clone()
+        self._theta, value, slope = objective.null_points()
+        self._is_null = (objective.violation(self._theta, slope)[..., :-1] == 0).all((1, 2))
         if start is not None:
-            self._theta[~self._is_null] = objective.point_of(*start)[~self._is_null]
-            self._theta[..., :-1] *= (
-                objective.datafit.variance > 0
-            )  # constant neurons contain no information
-            value, slope = objective.evaluate(self._theta)
+            theta = objective.point_of(*start)
+            theta[..., :-1] *= objective.datafit.variance > 0  # constants contain no information
+            start_value, start_slope = objective.evaluate(theta)
+            # From a worse point than W = 0, a probe whose weights are all tiny is hard to reach.
+            is_better = (start_value < value) & ~self._is_null
+            value = torch.where(is_better, start_value, value)
+            is_better = is_better[:, None, None]
+            self._theta = torch.where(is_better, theta, self._theta)
+            slope = torch.where(is_better, start_slope, slope)
         self.curves = [[first] for first in value.tolist()]
         self._arrive(value, slope)
 
@@ -184,9 +187,7 @@ class Minimization:
         return (reach / torch.where(largest > 0, largest, 1)).amax(0)
 
 
-def _size_at_kink(
-    objective: BankObjective, theta: Tensor, violation: Tensor, order: Tensor
-) -> int:
+def _size_at_kink(objective: BankObjective, theta: Tensor, violation: Tensor, order: Tensor) -> int:
     """Return how many neurons, in the given order, the probes at W = 0 need to leave it.
 
     The violation at W = 0 is proportional to the gradient of the smooth part, of length
