@@ -86,12 +86,13 @@ class TestProcessSetting:
 
     def test_nested_blocks_and_errors(self):
         setting = Setting()
-        with pytest.raises(ZeroDivisionError), setting.block:
+        with setting.block:
             with pytest.raises(KeyError), setting.block:
                 raise KeyError
             assert setting.value == "changed"
-            1 / 0  # noqa: B018
-        assert setting.history == ["changed", "before"]
+        with pytest.raises(KeyError), setting.block:
+            raise KeyError
+        assert setting.history == ["changed", "before"] * 2
 
     def test_many_threads(self):
         setting = Setting()
@@ -240,7 +241,7 @@ def test_reading_a_read_only_array_does_not_touch_the_filters_of_warnings():
     assert tensors[0][0].tolist() == array.tolist()
     alias = as_tensor(array[:, ::2])
     assert alias.tolist() == [[0, 2], [3, 5]]
-    del array
+    array = None
     assert alias.tolist() == [[0, 2], [3, 5]]  # the memory is kept alive
 
 

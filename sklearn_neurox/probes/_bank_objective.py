@@ -117,8 +117,8 @@ class BankObjective:
         # grow more than the rest of the objective falls.
         at_kink = self.at_kink(theta)[:, None, None]
         curvature = torch.where(at_kink, curvature.amax((1, 2), keepdim=True), curvature)
-        curvature = torch.where(curvature > 0, curvature, 1)
-        return torch.cat([curvature, bias], 2)
+        metric = torch.cat([curvature, bias], 2)
+        return torch.where(metric > 0, metric, 1)
 
     def l1_of_columns(self, theta: Tensor) -> Tensor:
         """Return lambda_l1 of each column of `theta`, (K, 1, n_neurons + 1), 0 for the bias."""
