@@ -1,22 +1,13 @@
-"""Devices, conversions to tensors, and numbers of threads."""
+"""Devices, and conversions to tensors."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-# Number of multiplications per step above which a second thread is faster.
-_THREADING_PAYS_FROM = 100_000_000
-# Rows and columns up to which a second thread gains nothing, but may wait for a busy core.
-_MATRIX_FOR_ONE_THREAD = 512
 # Share of the free memory of a CUDA device that activations may take.
 _SHARE_OF_MEMORY = 0.7
 # All other floating dtypes, such as bfloat16, are exact in float32.
@@ -69,11 +60,22 @@ def as_tensor(array: np.ndarray) -> Tensor:
     """View an array, possibly a read-only memory map, as a tensor that must not be written to."""
     if any(stride < 0 for stride in array.strides):
         array = array.copy()  # torch does not support negative strides
-    if array.flags.writeable:
-        return torch.from_numpy(array)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Alias(array)))
+
+
+class _Alias:
+    """The memory of a read-only array, declared writeable, because torch warns otherwise.
+
+    The filter for its warning is a setting of the process that other threads may depend on.
+    """
+
+    def __init__(self, array: np.ndarray):
+        self.array = array  # keeps the memory alive
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        interface = dict(self.array.__array_interface__)
+        return interface | {"data": (interface["data"][0], False)}
 
 
 def as_numpy(values: Any) -> Any:
@@ -124,37 +126,3 @@ def gram(rows: Tensor) -> Tensor:
         return rows.mT @ rows
     array = rows.numpy()
     return torch.from_numpy(array.T @ array)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def blas_threads(size: int) -> Iterator[None]:
-    """Limit NumPy and SciPy to one thread if `size`, the number of rows and columns, is small."""
-    if size > _MATRIX_FOR_ONE_THREAD:
-        yield
-        return
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
-
-
-@contextmanager
-def torch_threads(multiply_adds: int) -> Iterator[None]:
-    """Limit torch to one CPU thread if the steps are small, and restore the number afterwards.
-
-    Parameters
-    ----------
-    multiply_adds : int
-        Number of multiplications per step. On an idle machine, a small step gains little from a
-        second thread. On a busy machine, the threads wait for each other at every operation, which
-        was seen to make training thirty times slower.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if multiply_adds < _THREADING_PAYS_FROM else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

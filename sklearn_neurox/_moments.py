@@ -39,7 +39,7 @@ def neuron_moments(
     ValueError
         If the range of a neuron exceeds float64.
     """
-    weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weight = np.ones(len(X)) if sample_weight is None else scaled_weights(sample_weight)
     total = weight.sum()
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     mean, variance = np.zeros(X.shape[1]), np.zeros(X.shape[1])
@@ -63,6 +63,26 @@ def neuron_moments(
         rows /= unit
         variance += _weighted_sum(share, np.square(rows, out=rows))
     return mean, np.where(varies, unit * np.sqrt(variance), 0.0)
+
+
+def scaled_weights(sample_weight: ArrayLike) -> NDArray[np.float64]:
+    """Divide sample weights by a power of two, so that their sum does not overflow.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,)
+        Sample weights, of which at least one is positive.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The largest is between 0.5 and 1. Their ratios are exact, except that weights below 1e-308
+        of the largest one lose digits. A positive weight remains positive.
+    """
+    weight = np.asarray(sample_weight, np.float64)
+    _, exponent = np.frexp(weight.max())
+    scaled = np.ldexp(weight, -exponent)
+    return np.where(weight > 0, np.maximum(scaled, np.finfo(np.float64).smallest_subnormal), 0)
 
 
 def _weighted_sum(share: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import joblib
@@ -14,6 +17,8 @@ import sklearn
 _INSIDE = tuple(
     f"{Path(path).parent}{os.sep}" for path in (__file__, sklearn.__file__, joblib.__file__)
 )
+
+_SILENCED: ContextVar[tuple[type[Warning], ...]] = ContextVar("_SILENCED", default=())
 
 
 class UnseenLabelsWarning(UserWarning):
@@ -30,7 +35,22 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     message : str
     category : type of Warning, default=UserWarning
     """
+    if issubclass(category, _SILENCED.get()):
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def silenced(category: type[Warning]) -> Iterator[None]:
+    """Do not issue the warnings of a category that the package issues in this thread.
+
+    Unlike ``warnings.catch_warnings``, this does not change the filters, which all threads share.
+    """
+    token = _SILENCED.set((*_SILENCED.get(), category))
+    try:
+        yield
+    finally:
+        _SILENCED.reset(token)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -15,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, check_cv
 
 from .._results import check_groups_of_splits, check_splits
-from .._warnings import UnseenLabelsWarning, warn
+from .._warnings import UnseenLabelsWarning, silenced, warn
 from .scorers import Scorer, Scoring, check_scorer, last_step
 
 Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -71,8 +70,7 @@ def _warn_about_unseen_labels(estimator: Any, y: NDArray, splits: list[Split]) -
 @contextmanager
 def ignore_unseen_labels() -> Iterator[None]:
     """Silence the warnings of single folds, because :func:`make_folds` warns about all folds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnseenLabelsWarning)
+    with silenced(UnseenLabelsWarning):
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from os import PathLike
@@ -16,6 +16,7 @@ import torch
 
 from .._device import resolve_device
 from .._optional import import_optional
+from .._process import ProcessSetting
 from ._network import Network, is_peft, network_of, unwrapped
 from ._randomness import seeded
 from ._vocabulary import check_vocabulary
@@ -72,7 +73,7 @@ def load_model(
 
 def _load(name: str | PathLike | torch.nn.Module) -> Any:
     transformers = _transformers("Loading a model by name")
-    with _no_progress_bar(transformers), _named("model", name):
+    with _NO_PROGRESS_BAR, _named("model", name):
         return transformers.AutoModel.from_pretrained(name)
 
 
@@ -275,16 +276,14 @@ def check_in_memory(tensors: Mapping[str, Any]) -> None:
         )
 
 
-@contextmanager
-def _no_progress_bar(transformers: Any) -> Iterator[None]:
-    logging = transformers.utils.logging
+def _disable_progress_bar() -> Callable[[], None]:
+    logging = _transformers("Loading a model by name").utils.logging
     was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            logging.enable_progress_bar()
+    return logging.enable_progress_bar if was_enabled else logging.disable_progress_bar
+
+
+_NO_PROGRESS_BAR = ProcessSetting(_disable_progress_bar)
 
 
 @contextmanager

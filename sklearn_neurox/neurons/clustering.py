@@ -47,10 +47,11 @@ class CorrelationClustering(
         negative. If False, use the distance 1 - r, with values up to 2.
     linkage : {"average", "complete", "single"}, default="average"
         Distance of two clusters: the mean, the largest or the smallest distance of their neurons.
-    pooling : {"mean", "signed_mean", "representative"}, default="mean"
-        How ``transform`` pools a cluster. "mean" is the mean of its neurons, in which neurons of
-        opposite sign cancel. "signed_mean" first negates the neurons that are negatively
-        correlated with the representative. "representative" keeps the representative only.
+    pooling : {"signed_mean", "mean", "representative"}, default="signed_mean"
+        How ``transform`` pools a cluster. "signed_mean" negates the neurons that are negatively
+        correlated with the representative, and averages the neurons of the cluster. "mean"
+        averages them as they are: neurons of opposite sign, which `absolute` puts into one
+        cluster, cancel. "representative" keeps the representative only.
     pick : {"random", "medoid"}, default="random"
         How to choose the representative of a cluster: at random, or as the neuron with the smallest
         mean distance to the others. Ties are broken by index.
@@ -105,7 +106,7 @@ class CorrelationClustering(
     >>> rng = np.random.RandomState(0)
     >>> a, b = rng.normal(size=(2, 100))
     >>> X = np.column_stack([a, b, -2 * a, a + 0.1 * b])
-    >>> clustering = CorrelationClustering(pooling="signed_mean", pick="medoid").fit(X)
+    >>> clustering = CorrelationClustering(pick="medoid").fit(X)
     >>> clustering.labels_
     array([0, 1, 0, 0])
     >>> clustering.transform(X).shape
@@ -116,7 +117,7 @@ class CorrelationClustering(
         "distance_threshold": [Interval(Real, 0, 2, closed="both")],
         "absolute": ["boolean"],
         "linkage": [StrOptions({"average", "complete", "single"})],
-        "pooling": [StrOptions({"mean", "signed_mean", "representative"})],
+        "pooling": [StrOptions({"signed_mean", "mean", "representative"})],
         "pick": [StrOptions({"random", "medoid"})],
         "random_state": ["random_state"],
     }
@@ -127,7 +128,7 @@ class CorrelationClustering(
         distance_threshold: float = 0.5,
         absolute: bool = True,
         linkage: Literal["average", "complete", "single"] = "average",
-        pooling: Literal["mean", "signed_mean", "representative"] = "mean",
+        pooling: Literal["signed_mean", "mean", "representative"] = "signed_mean",
         pick: Literal["random", "medoid"] = "random",
         random_state: int | RandomState | None = None,
     ) -> None:

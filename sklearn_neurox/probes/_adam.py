@@ -18,8 +18,9 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
-from .._device import as_tensor, like, to_device, torch_threads
+from .._device import as_tensor, like, to_device
 from .._files import mapping_of, release
+from .._process import torch_threads
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 

@@ -69,10 +69,19 @@ class BankObjective:
         if self.l2_penalty == "norm":
             weights = violation[..., :-1]
             length = torch.linalg.vector_norm(weights, dim=(1, 2))
-            at_zero = ~theta[..., :-1].any(2).any(1) & (length > 0)
-            rest = (1 - self.lambda_l2 / torch.where(at_zero, length, 1)).clamp_min(0)
-            weights *= torch.where(at_zero, rest, 1)[:, None, None]
+            at_kink = self.at_kink(theta) & (length > 0)
+            rest = (1 - self.lambda_l2 / torch.where(at_kink, length, 1)).clamp_min(0)
+            weights *= torch.where(at_kink, rest, 1)[:, None, None]
         return violation
+
+    def at_kink(self, theta: Tensor) -> Tensor:
+        """Return the mask (K,) of the probes at W = 0 whose L2 penalty is not smooth there.
+
+        All their weights leave 0 together, or none does: the gradient of the loss, less its part
+        that the L1 norm balances, must be longer than lambda_l2.
+        """
+        at_zero = ~theta[..., :-1].any(2).any(1)
+        return at_zero & (self.lambda_l2 > 0) & (self.l2_penalty == "norm")
 
     def largest(self, violation: Tensor) -> Tensor:
         """Return the largest violation of each probe.
@@ -106,12 +115,10 @@ class BankObjective:
         curvature = curvature[:, None] * variance + shrinkage[:, None, None]
         # A step from W = 0 must follow the gradient itself. In any other direction the norm may
         # grow more than the rest of the objective falls.
-        is_norm = self.l2_penalty == "norm"
-        at_zero = ~weight.any(2).any(1) & (self.lambda_l2 > 0) & is_norm
-        at_zero = at_zero[:, None, None]
-        curvature = torch.where(at_zero, curvature.amax((1, 2), keepdim=True), curvature)
-        curvature = torch.where(curvature > 0, curvature, 1)
-        return torch.cat([curvature, bias], 2)
+        at_kink = self.at_kink(theta)[:, None, None]
+        curvature = torch.where(at_kink, curvature.amax((1, 2), keepdim=True), curvature)
+        metric = torch.cat([curvature, bias], 2)
+        return torch.where(metric > 0, metric, 1)
 
     def l1_of_columns(self, theta: Tensor) -> Tensor:
         """Return lambda_l1 of each column of `theta`, (K, 1, n_neurons + 1), 0 for the bias."""

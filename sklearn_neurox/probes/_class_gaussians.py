@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.utils import gen_batches
 
-from .._device import blas_threads
 from .._moments import neuron_std
+from .._process import blas_threads
 
 # Share of the variance over all samples below which a neuron is constant within a class.
 _NO_VARIANCE = 1e-6
 _ROWS = 512  # samples per chunk
+# Sum of the weights of a class from which the prior may be lost in the rounding of the scatter.
+_SIZE_TO_CHECK = 1e8
+# Share of the variances that must remain when some neurons are known.
+_MARGIN = 1e-12
 
 
 def fit_gaussians(
@@ -39,7 +43,8 @@ def fit_gaussians(
     Raises
     ------
     ValueError
-        If the squares of the activations overflow or underflow.
+        If the squares of the activations overflow or underflow, or a covariance is not positive
+        definite because of extreme weights.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
         size, means, scatter = _class_moments(X, codes, weight)
@@ -57,7 +62,23 @@ def fit_gaussians(
             f"{np.abs(X[:, j]).max()}. Rescale the neurons."
         )
     scatter /= divisor[:, np.newaxis, np.newaxis]
+    _check_definite(size, scatter[:, ~constant][:, :, ~constant])
     return size, means, scatter
+
+
+def _check_definite(size: NDArray[np.float64], covariances: NDArray[np.float64]) -> None:
+    """Raise an error if the prior is lost in the rounding of extreme sample weights."""
+    for c in np.flatnonzero(size > _SIZE_TO_CHECK):
+        reduced = covariances[c] - np.diag(_MARGIN * covariances[c].diagonal())
+        try:
+            cholesky(reduced, lower=True, overwrite_a=True)
+        except LinAlgError as error:
+            raise ValueError(
+                f"The covariance of class {c} (in sorted order) is not positive definite: the "
+                "prior has the weight of one sample, and is lost in the rounding of sample weights "
+                f"that sum to {size[c]:.3g}. Divide the weights by their mean, or limit their "
+                "range."
+            ) from error
 
 
 def log_joint(

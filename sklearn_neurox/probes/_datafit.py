@@ -84,7 +84,7 @@ class RowsDatafit:
 
     def __init__(self, X: Tensor, targets: Tensor, share: Tensor, loss: str):
         self.X, self.targets, self.share, self.loss = X, targets, share, loss
-        self.null_bias, self.curvature = _null_model(loss, targets @ share)
+        self.null_bias, self.curvature = _null_model(loss, targets, share)
         total = torch.zeros(X.shape[1], dtype=torch.float64, device=share.device)
         for part, _, weight in self._chunks():
             total += weight @ part
@@ -96,6 +96,7 @@ class RowsDatafit:
             squares += weight @ centered.square_()
         self.mean = (mean + rest).to(share.dtype)
         self.variance = _without_rounding((squares - rest**2).to(share.dtype), self.mean)
+        self._check_underflow()
         self.lever = _lever(self.mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,6 +123,24 @@ class RowsDatafit:
         part.X = to_device(X, self.share.device)
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
         return part
+
+    def _check_underflow(self) -> None:
+        """Raise an error if a neuron appears constant because its squares underflow."""
+        info = torch.finfo(self.share.dtype)
+        if self.variance.max() >= info.tiny / info.eps**3:  # less is rounding beside the largest
+            return
+        reach = torch.zeros_like(self.mean)
+        for part, _, weight in self._chunks():
+            reach = torch.maximum(reach, (part[weight > 0] - self.mean).abs().amax(0))
+        lost = (self.variance < info.tiny) & (reach > 16 * info.eps * self.mean.abs())
+        lost &= reach > info.eps**1.5 * reach.max()
+        if lost.any():
+            j = int(lost.nonzero()[0])
+            raise ValueError(
+                f"Training exceeded the range of {info.dtype!s}: the values of neuron {j} "
+                f"differ from their mean by at most {reach[j].item():.1e}, whose square "
+                "underflows. Scale X to about unit variance."
+            )
 
     def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield X, targets and shares in chunks that are small enough for `width` outputs."""
@@ -176,13 +195,19 @@ class GramDatafit:
         return part
 
 
-def _null_model(loss: str, mean: Tensor) -> tuple[Tensor, Tensor]:
+def _null_model(loss: str, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Return the best bias if all weights are 0, and the curvature of the loss there."""
-    if loss == "softmax_cross_entropy":
-        return mean.log(), mean * (1 - mean)
-    if loss == "logistic":
-        return mean.logit(), mean * (1 - mean)
-    return mean, torch.full_like(mean, 2 / len(mean))
+    mean = targets @ share
+    if loss == "squared_error":
+        return mean, torch.full_like(mean, 2 / len(mean))
+    rest = (1 - targets) @ share
+    bias = _log(mean) if loss == "softmax_cross_entropy" else _log(mean) - _log(rest)
+    return bias, mean * rest
+
+
+def _log(share: Tensor) -> Tensor:
+    """Return the logarithm of the shares of classes, which is finite even if they underflow."""
+    return share.double().clamp_min(torch.finfo(torch.float64).tiny).log().to(share.dtype)
 
 
 def _lever(mean: Tensor, variance: Tensor) -> float:

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
+from .._moments import scaled_weights
 from .._validation import validate_activations
 from ._second_moments import Moments
 from ._solver import as_array
@@ -167,10 +168,10 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         weight = np.ones(len(X)) if sample_weight is None else sample_weight
         X, y, weight = _without_weightless(X, y, weight)
-        X, y, weight = _without_weightless(X, y, self._weigh(y, weight))
+        X, y, weight = _without_weightless(X, y, self._weigh(y, scaled_weights(weight)))
         previous = self._get_weights() if self._is_warm() else None
         targets, labels = self._encode(y)
-        weight /= weight.max()  # the mean of large weights would overflow
+        weight = scaled_weights(weight)
         weight = (weight / weight.mean()).astype(dtype)
         problem = Problem(
             TrainingSet(X, targets, weight, self._loss, device, moments),

@@ -28,6 +28,10 @@ _STRONG = 0.3
 _ALMOST_ALL = 0.7
 # Factor by which one working set reduces the violation before the next one is chosen.
 _WORKING_SET_GAIN = 0.3
+# Share of the slope of the objective along the best direction from W = 0 that a working set must
+# have, if W = 0 is a kink. It exceeds the gain, so the target of the working set is not met at
+# W = 0.
+_SHARE_AT_KINK = 0.5
 
 
 class Minimization:
@@ -39,7 +43,7 @@ class Minimization:
     ----------
     objective : BankObjective of K probes
     start : tuple of Tensor of shape (K, n_outputs, n_neurons) and (K, n_outputs), default=None
-        Initial weights and bias. If None, start at W = 0.
+        Initial weights and bias. If None, or if W = 0 has a lower objective, start at W = 0.
     tol : float
         Tolerance: maximum violation of the optimality conditions at the end.
     max_iter : int
@@ -60,15 +64,18 @@ class Minimization:
         max_iter: int,
     ):
         self.objective, self._tol, self._max_iter = objective, tol, max_iter
-        null, value, slope = objective.null_points()
-        self._is_null = (objective.violation(null, slope)[..., :-1] == 0).all((1, 2))
-        self._theta = null.clone()
+        self._theta, value, slope = objective.null_points()
+        self._is_null = (objective.violation(self._theta, slope)[..., :-1] == 0).all((1, 2))
         if start is not None:
-            self._theta[~self._is_null] = objective.point_of(*start)[~self._is_null]
-            self._theta[..., :-1] *= (
-                objective.datafit.variance > 0
-            )  # constant neurons contain no information
-            value, slope = objective.evaluate(self._theta)
+            theta = objective.point_of(*start)
+            theta[..., :-1] *= objective.datafit.variance > 0  # constants contain no information
+            start_value, start_slope = objective.evaluate(theta)
+            # From a worse point than W = 0, a probe whose weights are all tiny is hard to reach.
+            is_better = (start_value < value) & ~self._is_null
+            value = torch.where(is_better, start_value, value)
+            is_better = is_better[:, None, None]
+            self._theta = torch.where(is_better, theta, self._theta)
+            slope = torch.where(is_better, start_slope, slope)
         self.curves = [[first] for first in value.tolist()]
         self._arrive(value, slope)
 
@@ -96,13 +103,16 @@ class Minimization:
                 self._move(probes, columns, points, values)
                 yield values.tolist(), *self.objective.weights_of(self._theta)
                 if max(len(self.curves[probe]) for probe in probes.tolist()) >= self._max_iter:
+                    is_complete = False
                     break
             else:  # every probe has reached its target, or is limited by rounding
-                if part.datafit is self.objective.datafit:
-                    ended = torch.ones_like(ended)
+                is_complete = True
             self._arrive(*self.objective.evaluate(self._theta))
-            rounding = self.objective.rounding(self._theta, self._value)
-            ended = ended | (before - self._value <= rounding)
+            if is_complete:
+                if part.datafit is self.objective.datafit:
+                    return
+                rounding = self.objective.rounding(self._theta, self._value)
+                ended = ended | (before - self._value <= rounding)
 
     def minimum(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the current state of the probes.
@@ -150,16 +160,45 @@ class Minimization:
         theta, violation = self._theta[running], self._violation[running]
         n_neurons = theta.shape[2] - 1
         used = theta[..., :-1].any(1).any(0)
-        unit = objective.datafit.variance.sqrt().clamp_max(1)
-        reach = (violation[..., :-1] / torch.where(unit > 0, unit, 1)).abs().amax((0, 1))
-        strong = (reach > _STRONG * reach.max()) & ~used
+        reach = self._reach(violation)
+        strong = (reach > _STRONG) & ~used
+        order = reach.masked_fill(used, torch.inf).argsort(descending=True, stable=True)
         size = int(used.sum()) + max(_JOINING, int(strong.sum()))
+        size = max(size, _size_at_kink(objective, theta, violation, order))
         if size > _ALMOST_ALL * n_neurons or (objective.lambda_l1 == 0).any():
             columns = torch.arange(n_neurons + 1, device=theta.device)
             return objective, columns, violation.new_full((len(theta),), self._tol)
-        neurons = reach.masked_fill(used, torch.inf).topk(size).indices
+        neurons = order[:size]
         neurons = neurons[used[neurons] | (reach[neurons] > 0)].sort().values
         columns = torch.cat([neurons, neurons.new_tensor([n_neurons])])
         targets = _WORKING_SET_GAIN * objective.largest(violation)
         # Slightly below `tol`, because the check on all neurons rounds differently.
         return objective.of_neurons(neurons), columns, targets.clamp_min(0.9 * self._tol)
+
+    def _reach(self, violation: Tensor) -> Tensor:
+        """Return the violation (n_neurons,) of each neuron, relative to the largest of its probe.
+
+        The neuron with the largest violation of a probe has a reach of 1, so a probe with small
+        violations is not neglected in favor of the others of its bank.
+        """
+        unit = self.objective.datafit.variance.sqrt().clamp_max(1)
+        reach = (violation[..., :-1] / torch.where(unit > 0, unit, 1)).abs().amax(1)
+        largest = reach.amax(1, keepdim=True)
+        return (reach / torch.where(largest > 0, largest, 1)).amax(0)
+
+
+def _size_at_kink(objective: BankObjective, theta: Tensor, violation: Tensor, order: Tensor) -> int:
+    """Return how many neurons, in the given order, the probes at W = 0 need to leave it.
+
+    The violation at W = 0 is proportional to the gradient of the smooth part, of length
+    lambda_l2 + v, where v is the length of the violation and the slope along the best direction.
+    On some neurons, the slope is the length of their part of the gradient less lambda_l2.
+    """
+    at_kink = objective.at_kink(theta)
+    if not at_kink.any():
+        return 0
+    squares = violation[at_kink][..., :-1].double().square().sum(1)
+    lengths = squares[:, order].cumsum(1).sqrt()
+    slope, lambda_l2 = lengths[:, -1:], objective.lambda_l2[at_kink, None].double()
+    needed = (lambda_l2 + _SHARE_AT_KINK * slope) / (lambda_l2 + slope) * slope
+    return 1 + int((lengths < needed).sum(1).max())

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .._device import as_tensor, torch_threads
+from .._device import as_tensor
+from .._process import torch_threads
 from .._warnings import warn
 from ._bank_objective import BankObjective
 from ._datafit import GramDatafit
@@ -55,13 +56,19 @@ class OWLQN(Solver):
             start = weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1)
             if len(datafit.null_bias) < len(weight):  # a single logit, the difference of the rows
                 start = start[0].diff(dim=1), start[1].diff(dim=1)
-        with torch_threads(n_pairs * data.targets.size * len(datafit.mean)):
+        multiply_adds = n_pairs * data.targets.size * len(datafit.mean)
+        with torch_threads(multiply_adds):
             objective = BankObjective(datafit, *problem.penalties, problem.l2_penalty)
             self.minimization = Minimization(
                 objective, start=start, tol=self.tol, max_iter=self.max_iter
             )
-            for step in self.minimization.steps():
-                yield Step(*step)
+        steps = self.minimization.steps()
+        while True:
+            with torch_threads(multiply_adds):  # not while the caller handles a step
+                step = next(steps, None)
+            if step is None:
+                return
+            yield Step(*step)
 
     def solutions(self) -> list[Solution]:
         """Return the current state of the minimization."""

@@ -87,8 +87,10 @@ class Moments:
         return Moments(self.products - other.products, self.origin, self.n_outputs)
 
     def is_lost_in(self, total: Moments) -> bool:
-        """Return whether a variance is so small that the rounding of the total dominates it."""
+        """Return whether the rounding of the total dominates the sum of weights or a variance."""
         n_samples = self.products[0, 0]
+        if n_samples < _LEAST_SHARE * total.products[0, 0]:
+            return True
         scatter = (self.products.diagonal() - self.products[0] ** 2 / n_samples)[1:]
         whole = total.products.diagonal()[1:]
         rounding = 16 * torch.finfo(torch.float64).eps * self.origin

@@ -145,7 +145,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             size, self.means_, self.covariances_ = fit_gaussians(
                 data, codes, weight, covariance=self.covariance
             )
-            self.class_prior_ = size / size.sum()
+            # The logarithm of a share that underflows would be infinite.
+            self.class_prior_ = np.maximum(size / size.sum(), np.finfo(np.float64).tiny)
             self._training = (data, codes, weight)
         return self
 

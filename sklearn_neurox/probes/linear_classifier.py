@@ -68,7 +68,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         Weights of the classes, as in scikit-learn. They are multiplied by `sample_weight`.
     warm_start : bool, default=False
         Whether to initialize the weights with ``coef_`` and ``intercept_`` of the previous fit
-        instead of random weights ("adam") or W = 0 ("owlqn").
+        instead of random weights ("adam") or W = 0 ("owlqn", which starts at W = 0 if that has the
+        lower objective).
     device : str or torch.device, default="auto"
         Device to train on. If "auto", use CUDA if a CUDA device is available, and the CPU
         otherwise.
@@ -187,7 +188,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
+                    Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
             the sample.
 
         Returns

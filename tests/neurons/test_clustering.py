@@ -155,7 +155,7 @@ class TestConstantNeurons:
 
 class TestPooling:
     def test_mean(self, X):
-        clustering = CorrelationClustering().fit(X)
+        clustering = CorrelationClustering(pooling="mean").fit(X)
         expected = [
             X[:, clustering.labels_ == c].mean(axis=1) for c in range(clustering.n_clusters_)
         ]
@@ -164,11 +164,33 @@ class TestPooling:
     def test_signed_mean_does_not_cancel(self):
         x = np.random.RandomState(0).normal(size=100)
         X = np.column_stack([x, -x])
-        assert np.abs(CorrelationClustering().fit_transform(X)).max() < 1e-15
-        clustering = CorrelationClustering(pooling="signed_mean", pick="medoid").fit(X)
+        mean = CorrelationClustering(pooling="mean").fit_transform(X)
+        assert np.abs(mean).max() < 1e-15
+        clustering = CorrelationClustering(pick="medoid").fit(X)
         assert clustering.signs_.tolist() == [1, -1]
         np.testing.assert_allclose(clustering.transform(X)[:, 0], x)
         np.testing.assert_allclose(clustering.inverse_transform(clustering.transform(X)), X)
+
+    @pytest.mark.parametrize("linkage", ["average", "complete", "single"])
+    @pytest.mark.parametrize("absolute", [True, False])
+    @pytest.mark.parametrize("pick", ["random", "medoid"])
+    def test_the_default_pooling_cannot_cancel(self, linkage, absolute, pick):
+        """The covariance with the representative is the mean of non-negative terms."""
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(800, 3)) @ rng.normal(size=(3, 40)) * np.geomspace(0.1, 10, 40)
+        X = np.hstack([X, -X]) + 0.1 * rng.normal(size=(800, 80))
+        clustering = CorrelationClustering(
+            linkage=linkage, absolute=absolute, pick=pick, distance_threshold=0.8, random_state=0
+        ).fit(X)
+        assert clustering.n_clusters_ < 30
+        pooled = clustering.transform(X)
+        std, r = X.std(axis=0), np.corrcoef(X.T)
+        for c, representative in enumerate(clustering.representatives_):
+            members = clustering.labels_ == c
+            least = np.mean(np.abs(r[members, representative]) * std[members])
+            shared = np.cov(pooled[:, c], X[:, representative], bias=True)[0, 1]
+            assert shared == pytest.approx(least * std[representative])
+            assert pooled[:, c].std() >= 0.999 * least
 
     def test_signs_are_those_of_the_correlation_with_the_representative(self, X):
         clustering = CorrelationClustering(pooling="signed_mean", random_state=3).fit(X)
@@ -201,7 +223,11 @@ class TestPooling:
     def test_names(self, X):
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame(X, columns=[f"layer_0_neuron_{i}" for i in range(18)])
-        mean = CorrelationClustering().set_output(transform="pandas").fit_transform(frame)
+        mean = (
+            CorrelationClustering(pooling="mean")
+            .set_output(transform="pandas")
+            .fit_transform(frame)
+        )
         assert mean.columns[0] == "correlationclustering0"
         clustering = CorrelationClustering(pooling="representative", random_state=0)
         kept = clustering.set_output(transform="pandas").fit_transform(frame)

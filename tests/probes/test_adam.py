@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from sklearn_neurox._device import torch_threads
+from sklearn_neurox._process import torch_threads
 from sklearn_neurox.probes import _adam
 from sklearn_neurox.probes._adam import make_dataset, make_net, train_epoch
 

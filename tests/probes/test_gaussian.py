@@ -564,3 +564,32 @@ class TestBadInput:
         for given in ({"X": X}, {"y": y}):
             with pytest.raises(ValueError, match="X and y must be either both passed or both None"):
                 probe.rank_neurons(2, **given)
+
+
+class TestExtremeWeights:
+    @staticmethod
+    def samples():
+        rng = np.random.RandomState(0)
+        X, y = rng.normal(size=(60, 4)), np.arange(60) % 3
+        X[np.arange(60), y] += 1
+        return X, y, rng
+
+    @pytest.mark.parametrize("size", [1e-29, 1e-9, 1e9, 1e29])
+    def test_all_weights(self, size):
+        X, y, _ = self.samples()
+        probe = GaussianProbeClassifier().fit(X, y, sample_weight=np.full(60, size))
+        assert probe.score(X, y) > 0.5
+        _, bits = probe.rank_neurons(4)
+        assert np.isfinite(bits).all()
+
+    def test_a_class_of_almost_no_weight(self):
+        X, y, _ = self.samples()
+        probe = GaussianProbeClassifier().fit(X, y, np.where(y == 0, 1e-15, 1e14))
+        assert np.isfinite(probe.predict_log_proba(X)).all()
+        assert probe.class_prior_.sum() == pytest.approx(1)
+        assert np.isfinite(probe.rank_neurons(4)[1]).all()
+
+    def test_a_prior_that_is_lost_is_an_error(self):
+        X, y, rng = self.samples()
+        with pytest.raises(ValueError, match=r"class 0 .* is not positive definite: the prior"):
+            GaussianProbeClassifier().fit(X, y, 10.0 ** rng.uniform(-14, 14, size=60))

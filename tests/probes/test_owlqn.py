@@ -12,7 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
-from sklearn_neurox import LinearProbeClassifier, LinearProbeClassifierCV, LinearProbeRegressor
+from sklearn_neurox import (
+    LinearProbeClassifier,
+    LinearProbeClassifierCV,
+    LinearProbeRegressor,
+    LinearProbeRegressorCV,
+)
 from sklearn_neurox.probes._bank_objective import BankObjective
 from sklearn_neurox.probes._datafit import RowsDatafit
 from sklearn_neurox.probes._owlqn import Minimization
@@ -424,3 +429,163 @@ def test_verbose_counts_iterations(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == fitted.n_iter_ - 1
     assert lines[0].startswith("[LinearProbeClassifier] iteration 1: ")
+
+
+class TestLeavingZero:
+    """With the unsquared norm, W = 0 is optimal or not for all neurons together."""
+
+    @staticmethod
+    def spread_signal(kind):
+        """Return X and y with a weak signal in each of 300 of 500 neurons."""
+        rng = np.random.RandomState(0)
+        X, y = rng.normal(size=(600, 500)), rng.randint(3, size=600)
+        X[:, :300] += 0.1 * y[:, None]
+        return X, {"classes": y, "two classes": y > 0}.get(kind, y + 0.1 * X[:, 0])
+
+    @staticmethod
+    def largest_lambda_l2(kind, X, y, l1):
+        null = probe(kind, lambda_l1=1e9).fit(X, y)
+        _, _, slope, _ = objective_and_slope(null, X, y, np.ones(len(X)))
+        return np.linalg.norm(np.maximum(np.abs(slope) - l1, 0))
+
+    @pytest.mark.parametrize("kind", ["classes", "two classes", "numbers"])
+    @pytest.mark.parametrize("l1", [1e-3, 1e-2])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_just_below_the_largest_lambda(self, kind, l1, dtype):
+        X, y = self.spread_signal(kind)
+        X = X.astype(dtype)
+        strongest = self.largest_lambda_l2(kind, X.astype(np.float64), y, l1)
+        options = {"lambda_l1": l1, "tol": 1e-5}
+        above = probe(kind, **options, lambda_l2=1.0001 * strongest).fit(X, y)
+        assert not above.coef_.any()
+        assert above.optimality_ == 0
+        norms = []
+        for share in (0.999, 0.99, 0.8, 0.3):
+            below = probe(kind, **options, lambda_l2=share * strongest).fit(X, y)
+            assert below.optimality_ <= 1e-5
+            assert below.objective_ < above.objective_
+            norms.append(np.linalg.norm(below.coef_))
+        assert (np.diff([0, *norms]) > 0).all()
+
+    def test_against_proximal_gradient(self):
+        X, y = self.spread_signal("classes")
+        l1, l2 = 1e-3, 1.0536
+        fitted = probe("classes", lambda_l1=l1, lambda_l2=l2).fit(X, y)
+        W, b, step = np.zeros((3, 500)), np.log(np.bincount(y) / 600), 0.5
+        for _ in range(2000):
+            gradient = (softmax(X @ W.T + b, axis=1) - np.eye(3)[y]) / 600
+            W, b = W - step * gradient.T @ X, b - step * gradient.sum(0)
+            W = np.sign(W) * np.maximum(np.abs(W) - step * l1, 0)
+            W *= max(0, 1 - step * l2 / np.linalg.norm(W))
+        np.testing.assert_allclose(fitted.coef_, W, atol=1e-6)
+        assert np.linalg.norm(fitted.coef_) > 0.009
+
+    def test_a_search_and_a_path(self):
+        X, y = self.spread_signal("classes")
+        strongest = self.largest_lambda_l2("classes", X, y, 1e-3)
+        search = LinearProbeClassifierCV(
+            lambdas_l1=[1e-3], lambdas_l2=[0.97 * strongest], solver="owlqn", cv=2, device="cpu"
+        ).fit(X, y)
+        assert search.coef_.any()
+        assert search.zero_shares_.max() < 1
+        path = probe("classes", lambda_l1=1e-3, warm_start=True)
+        for share in (1.01, 0.999, 0.9, 0.999, 1.01):
+            path.set_params(lambda_l2=share * strongest).fit(X, y)
+            cold = probe("classes", lambda_l1=1e-3, lambda_l2=share * strongest).fit(X, y)
+            np.testing.assert_allclose(path.coef_, cold.coef_, atol=1e-6)
+            assert path.coef_.any() == (share < 1)
+
+    def test_a_class_whose_weights_are_all_zero(self):
+        X, y = self.spread_signal("classes")
+        null = probe("classes", lambda_l1=1e9).fit(X, y)
+        _, _, slope, _ = objective_and_slope(null, X, y, np.ones(len(X)))
+        l1 = 1.05 * np.abs(slope[1]).max()
+        fitted = probe("classes", lambda_l1=l1, lambda_l2=1e-3).fit(X, y)
+        assert fitted.coef_.any(axis=1).tolist() == [True, False, True]
+
+    def test_a_probe_with_small_violations_is_not_neglected(self, monkeypatch):
+        """A working set has neurons for every probe of a bank, not for the worst one only."""
+        monkeypatch.setattr("sklearn_neurox.probes._owlqn._JOINING", 1)
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(400, 60))
+        y = X[:, :20].sum(1) + 0.01 * X[:, 20:40].sum(1)
+        # The second probe starts at its optimum on the strong neurons.
+        strong = probe("numbers", lambda_l1=1e-3).fit(X[:, :20], y)
+        datafit = RowsDatafit(
+            torch.from_numpy(X),
+            torch.from_numpy(y[None]),
+            torch.full((400,), 1 / 400, dtype=torch.float64),
+            "squared_error",
+        )
+        lambdas = torch.tensor([[1e-3, 1e-3], [0, 1e-6]], dtype=torch.float64)
+        start = torch.zeros(2, 1, 60, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
+        start[0][1, 0, :20] = torch.from_numpy(strong.coef_)
+        start[1][1] = strong.intercept_.item()
+        bank = Minimization(
+            BankObjective(datafit, *lambdas, "norm"), start=start, tol=1e-6, max_iter=5000
+        )
+        for _ in bank.steps():
+            pass
+        assert bank.minimum()[3].max() <= 1e-6
+
+
+class TestExtremeWeights:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e300])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_only_ratios_matter(self, kind, size, dtype):
+        X, y, weight = problem(kind)
+        X, options = X.astype(dtype), {"lambda_l1": 0.01, "lambda_l2": 0.01, "tol": 1e-5}
+        plain = probe(kind, **options).fit(X, y, weight)
+        scaled = probe(kind, **options).fit(X, y, weight * size)
+        np.testing.assert_allclose(scaled.coef_, plain.coef_, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(scaled.objective_, plain.objective_, rtol=1e-6)
+
+    @pytest.mark.parametrize("class_weight", [None, "balanced"])
+    @pytest.mark.parametrize("kind", ["classes", "two classes"])
+    def test_weights_close_to_the_largest_float(self, kind, class_weight):
+        X, y, _ = problem(kind)
+        options = {"lambda_l1": 0.01, "class_weight": class_weight}
+        plain = probe(kind, **options).fit(X, y)
+        heavy = probe(kind, **options).fit(X, y, np.full(len(X), 1.7e308))
+        np.testing.assert_allclose(heavy.coef_, plain.coef_, atol=1e-12)
+
+    @pytest.mark.parametrize("kind", ["classes", "two classes"])
+    @pytest.mark.parametrize("share", [1e-29, 1e-10])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_a_class_of_almost_no_weight(self, kind, share, dtype):
+        """It is predicted almost never, and the other classes as if it did not exist."""
+        X, y, _ = problem(kind)
+        X, options = X.astype(dtype), {"lambda_l1": 0.01, "tol": 1e-5}
+        rare = np.unique(y)[0]
+        fitted = probe(kind, **options).fit(X, y, np.where(y == rare, share, 1.0))
+        proba = fitted.predict_proba(X)
+        assert proba[:, 0].max() < 1e-6
+        assert not (fitted.coef_[0].any() if kind == "classes" else fitted.coef_.any())
+        if kind == "classes":
+            others = probe(kind, **options).fit(X[y != rare], y[y != rare])
+            np.testing.assert_allclose(proba[:, 1:], others.predict_proba(X), atol=1e-4)
+
+    def test_the_moments_of_folds(self):
+        """A fold that has almost all the weight is not subtracted from the total."""
+        X, y, weight = problem("numbers")
+        weight[:40] *= 1e28
+        search = LinearProbeRegressorCV(
+            lambdas_l1=[0.01], lambdas_l2=[0], solver="owlqn", cv=KFold(3), device="cpu"
+        ).fit(X, y, sample_weight=weight)
+        for fold, (train, test) in enumerate(KFold(3).split(X)):
+            alone = probe("numbers", lambda_l1=0.01).fit(X[train], y[train], weight[train])
+            score = alone.score(X[test], y[test], weight[test])
+            found = search.cv_results_[f"split{fold}_test_score"][0]
+            assert found == pytest.approx(score, abs=1e-3)
+
+
+def test_squares_that_underflow_are_an_error():
+    X, y, _ = problem("classes")
+    small = (X * 1e-30).astype(np.float32)
+    with pytest.raises(ValueError, match=r"range of float32: the values of neuron 0 differ"):
+        probe("classes").fit(small, y)
+    with pytest.raises(ValueError, match=r"range of float64: the values of neuron 0 differ"):
+        probe("classes").fit(X * 1e-200, y)
+    exact = probe("classes", tol=1e-4).fit(small.astype(np.float64), y)
+    assert exact.score(small.astype(np.float64), y) > 0.5
