@@ -188,7 +188,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-                    Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
+            Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
             the sample.
 
         Returns

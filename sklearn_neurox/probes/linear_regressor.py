@@ -171,7 +171,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target values.
         sample_weight : array-like of shape (n_samples,), default=None
-                    Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
+            Sample weights, of which only the ratios matter. A weight of 0 is equivalent to removing
             the sample.
 
         Returns
