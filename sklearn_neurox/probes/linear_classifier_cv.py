@@ -64,7 +64,8 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         Weights of the classes, as in scikit-learn. They are multiplied by `sample_weight`.
     warm_start : bool, default=False
         Whether to initialize the weights with ``coef_`` and ``intercept_`` of the previous fit
-        instead of random weights ("adam") or W = 0 ("owlqn").
+        instead of random weights ("adam") or W = 0 ("owlqn", which starts at W = 0 if that has the
+        lower objective).
     device : str or torch.device, default="auto"
         Device to train on. If "auto", use CUDA if a CUDA device is available, and the CPU
         otherwise.
