@@ -160,12 +160,13 @@ class DendrogramDisplay(Display):
         """
         ax = self._use_axes(ax, line_kw=line_kw, cut_kw=cut_kw)
         neurons = self._drawn()
-        names = neurons if self.names is None else np.asarray(self.names)[neurons]
+        # An array of strings would lose null characters at their ends.
+        names = range(len(self.labels)) if self.names is None else list(self.names)
         before = len(ax.collections)
         dendrogram(
             _restrict(self.linkage_matrix, neurons),
             orientation="right",
-            labels=[literal(name) for name in names.tolist()],
+            labels=[literal(names[neuron]) for neuron in neurons],
             color_threshold=0,  # a single color, because the cut separates the clusters
             above_threshold_color=BLUE,
             leaf_font_size=8,

@@ -455,6 +455,7 @@ def drawn(display):
         ("a_b$", "a_b$"),
         (r"$\frac$ \$ \\", r"$\frac$ \$ \\"),
         ("a\x00b\x1b", "a�b�"),
+        ("ends\x00", "ends�"),
         ("a\ud800b", "a�b"),
         ("a\ufffeb", "a�b"),
         ("two\nlines\tor\r\nthree", "two lines or three"),
