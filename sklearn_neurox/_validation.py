@@ -342,7 +342,10 @@ def check_words(words: Iterable[Any], *, name: str) -> list[Any]:
         )
     for place, word in enumerate(listed):
         if not isinstance(word, str) and (word is None or not _is_hashable_and_equal(word)):
-            raise TypeError(f"{name} must contain words, but {name}[{place}] = {word!r:.60}.")
+            raise TypeError(
+                f"{name} must not contain missing or unhashable values, but {name}[{place}] = "
+                f"{word!r:.60}."
+            )
     return listed
 
 

@@ -154,7 +154,9 @@ def test_an_estimator_is_not_its_weights(select):
 
 @pytest.mark.parametrize("word", [None, np.nan, pd.NA, {"a": 1}], ids=str)
 def test_words_that_cannot_be_looked_up(word):
-    with pytest.raises(TypeError, match=r"words must contain words, but words\[1\] = "):
+    with pytest.raises(
+        TypeError, match=r"must not contain missing or unhashable values, but words\[1\] = "
+    ):
         check_words(["a", word], name="words")
 
 

@@ -244,9 +244,13 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         self._validate_params()
         check_module(self.module)
         inputs = as_inputs(X, self.module)
-        with isolated(self.module, checked_lookups(self.module)) as call:
-            check_recurrence(self.module, inputs, lambda some: self._feed(call, some))
+        check_recurrence(self.module, inputs, self._feed_alone)
         return inputs
+
+    def _feed_alone(self, inputs: Tensor) -> None:
+        # Hooks of the caller were registered before, so they are not undone.
+        with isolated(self.module, checked_lookups(self.module)) as call:
+            self._feed(call, inputs)
 
     def _rows(self, run: Run, inputs: Tensor) -> list[NDArray]:
         """Return the states of each layer, of shape (n_inputs, width)."""

@@ -83,7 +83,7 @@ class TransformersVisualizer:
     @property
     def model(self) -> Any:
         """The stack of layers, which is loaded on first use."""
-        return self._extractor._load()[0]
+        return self._extractor._load()[0].stack
 
     @property
     def tokenizer(self) -> Any:

@@ -221,7 +221,7 @@ class TestWords:
         (
             ["1"],
             np.ones((2, 5)),
-            r"Sequential does not accept inputs of shape \(5,\): mat1 and mat2",
+            r"Sequential does not accept inputs of shape \(5,\) and dtype float32: mat1 and mat2",
         ),
     ],
 )

@@ -126,7 +126,10 @@ def test_markup_and_control_characters_are_text():
     [
         ("ab", "words must be a list of words, got a single string: 'ab'"),
         ([1, 2], "words must contain strings, got int 1 at index 0"),
-        (["a", None], r"words must contain words, but words\[1\] = None"),
+        (
+            ["a", None],
+            r"words must not contain missing or unhashable values, but words\[1\] = None",
+        ),
         (np.array(["a", b"b"], dtype=object), "words must contain strings, got bytes b'b' at"),
     ],
 )
