@@ -130,13 +130,15 @@ def test_labels_of_objects_are_strings_in_the_end(tmp_path):
 
 
 def test_any_script(tmp_path):
-    words = [["a\u200bb", "\u202eשלום", "مرحبا"], ["👩‍👩‍👧", "e\u0301", "é"], ["日本"]]
+    words = [["a\u200bb", "\u202eשלום", "مرحبا"], ["👩‍👩‍👧", "e\u0301", "é"], ["日本", "本"]]
     path = write(tmp_path / "store", words=words, sentence_ids=[0, 1, 2])
     assert TokenActivations.load(path).words.tolist() == [
         word for sentence in words for word in sentence
     ]
     with pytest.raises(ValueError, match=r"Sentence 0, word 1: .* a word without lone surrogates"):
-        write(tmp_path / "other", words=[["a", "\ud800"], ["b"], ["c"]])
+        StoreWriter(
+            tmp_path / "other", **about(words=[["a", "\ud800"]], sentence_ids=[0], labels=None)
+        )
 
 
 def test_parameters_come_back(tmp_path):

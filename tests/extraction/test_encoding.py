@@ -72,7 +72,7 @@ def test_bytes_of_several_scripts(zoo):
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "byt5"])
 def test_half_of_a_character(zoo, kind):
     extractor = ActivationExtractor(*zoo(kind))
-    with pytest.raises(ValueError, match="^Sentence 1, word 1: .* a word without lone surrogates"):
+    with pytest.raises(ValueError, match=r"^Sentence 1, word 1: .* a word without lone surrogates"):
         extractor.extract(["a", "a b\ud83d"])
     message = r"the text contains '\\ud83d', which is half of a character"
     with pytest.raises(ValueError, match=rf"^Sentence 1, character 3: {message}"):

@@ -6,7 +6,6 @@ A reader never raises another error, and never ends, blocks or fills the process
 import json
 import math
 import re
-import resource
 import time
 import tracemalloc
 import warnings
