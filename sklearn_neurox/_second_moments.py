@@ -1,23 +1,15 @@
-"""Second moments of samples: additive sums from which squared errors are computed."""
+"""Second moments of samples: sums of products of neurons and targets, which can be added."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from .._device import as_tensor, gram, like
-from ._datafit import GramDatafit
+from ._device import gram, like
 
-# Number of neurons above which passes over the samples are cheaper than second moments.
-_LARGEST_GRAM = 4096
-# Number of samples whose means are close enough to the means of all samples for sums of squares
-# about them not to lose precision.
-_SAMPLES_FOR_ORIGIN = 4096
 # Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
 # 1e-16 of the sum.
 _LEAST_SHARE = 1e-6
@@ -25,9 +17,14 @@ _LEAST_SHARE = 1e-6
 _CHUNK_ELEMENTS = 1 << 24
 
 
-def moments_pay(n_samples: int, n_neurons: int) -> bool:
-    """Return whether second moments cost less than passes over the samples."""
-    return n_neurons <= min(n_samples, _LARGEST_GRAM)
+class Covariances(NamedTuple):
+    """Means and covariances of neurons and targets, in float64."""
+
+    neurons: Tensor  # (n_neurons, n_neurons)
+    cross: Tensor  # (n_outputs, n_neurons)
+    target_variance: Tensor  # (n_outputs,)
+    mean: Tensor  # (n_neurons,)
+    target_mean: Tensor  # (n_outputs,)
 
 
 @dataclass(frozen=True)
@@ -97,72 +94,21 @@ class Moments:
         moves = whole > total.products[0, 0] * rounding**2
         return bool((moves & (scatter < _LEAST_SHARE * whole)).any())
 
-    def datafit(self) -> GramDatafit:
-        """Return the mean squared error on these samples."""
+    @property
+    def weight(self) -> float:
+        """Sum of the sample weights."""
+        return self.products[0, 0].item()
+
+    def covariances(self) -> Covariances:
+        """Return the means and covariances of the samples, divided by the sum of the weights."""
         mean = self.products[0] / self.products[0, 0]
         covariance = (self.products / self.products[0, 0]).addr_(mean, mean, alpha=-1)[1:, 1:]
         n = len(self.origin) - self.n_outputs
         means = self.origin + mean[1:]
-        return GramDatafit(
-            gram=covariance[:n, :n],
+        return Covariances(
+            neurons=covariance[:n, :n],
             cross=covariance[n:, :n],
             target_variance=covariance.diagonal()[n:],
             mean=means[:n],
             target_mean=means[n:],
         )
-
-
-def moments_of_folds(
-    X: NDArray,
-    y: NDArray,
-    sample_weight: NDArray | None,
-    splits: list[tuple[NDArray, NDArray]],
-    device: torch.device,
-) -> list[Moments | None]:
-    """Return the moments of the training samples of each fold.
-
-    If every sample is held out once and used for training in all other folds, the moments of all
-    folds require a single pass over the samples.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_neurons)
-    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-    sample_weight : ndarray of shape (n_samples,) or None
-    splits : list of (train, test), ndarrays of indices
-    device : torch.device
-
-    Returns
-    -------
-    list of Moments, or of None if there are more neurons than moments pay for
-    """
-    if not moments_pay(min(len(train) for train, _ in splits), X.shape[1]):
-        return [None] * len(splits)
-    targets = torch.from_numpy(y.reshape(len(y), -1).T.copy()).to(device)
-    shares = np.ones(len(X)) if sample_weight is None else sample_weight
-    weight = torch.from_numpy(shares).to(device)
-    some = np.flatnonzero(shares)[:_SAMPLES_FOR_ORIGIN]
-    origin = torch.cat([as_tensor(X[some]).double().mean(0).to(device), targets[:, some].mean(1)])
-
-    def moments(rows: NDArray, origin: Tensor | None = origin) -> Moments:
-        rows = rows[shares[rows] > 0]  # a weight of 0 is equivalent to removing the sample
-        return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
-
-    if not _partition(splits, len(X)):
-        return [moments(train) for train, _ in splits]
-    parts = [moments(test) for _, test in splits]
-    total = reduce(Moments.__add__, parts)
-    rests = [total - part for part in parts]
-    return [
-        moments(train, None) if rest.is_lost_in(total) else rest
-        for rest, (train, _) in zip(rests, splits, strict=True)
-    ]
-
-
-def _partition(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> bool:
-    """Return whether every sample is held out once and used for training in all other folds."""
-    held_out = np.sort(np.concatenate([test for _, test in splits]))
-    return np.array_equal(held_out, np.arange(n_samples)) and all(
-        len(train) + len(test) == len(np.union1d(train, test)) == n_samples
-        for train, test in splits
-    )
