@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ._device import gram, like
@@ -13,8 +15,8 @@ from ._device import gram, like
 # Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
 # 1e-16 of the sum.
 _LEAST_SHARE = 1e-6
-# Number of elements of the largest temporary array, 128 MB in float64.
-_CHUNK_ELEMENTS = 1 << 24
+# Number of elements of the largest temporary array, 32 MB in float64.
+_CHUNK_ELEMENTS = 1 << 22
 
 
 class Covariances(NamedTuple):
@@ -22,7 +24,7 @@ class Covariances(NamedTuple):
 
     neurons: Tensor  # (n_neurons, n_neurons)
     cross: Tensor  # (n_outputs, n_neurons)
-    target_variance: Tensor  # (n_outputs,)
+    targets: Tensor  # (n_outputs, n_outputs)
     mean: Tensor  # (n_neurons,)
     target_mean: Tensor  # (n_outputs,)
 
@@ -69,12 +71,16 @@ class Moments:
             total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
             origin = torch.cat([total, targets @ weight]) / weight.sum()
         products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
+        # Used for all chunks, because new memory costs more than the conversion.
+        buffer = weight.new_empty(min(size, len(X)), width)
         for rows in chunks:
-            part = weight.new_ones(len(X[rows]), width)
             neurons = X[rows].to(weight.device)
+            part = buffer[: len(neurons)]
+            part[:, 0] = 1
             torch.sub(neurons, origin[: X.shape[1]], out=part[:, 1 : 1 + X.shape[1]])
-            part[:, 1 + X.shape[1] :] = targets[:, rows].T - origin[X.shape[1] :]
-            products += gram(part.mul_(weight[rows, None].sqrt()))
+            torch.sub(targets[:, rows].T, origin[X.shape[1] :], out=part[:, 1 + X.shape[1] :])
+            share = weight[rows]
+            products += gram(part if (share == 1).all() else part.mul_(share[:, None].sqrt()))
         return cls(products, origin, len(targets))
 
     def __add__(self, other: Moments) -> Moments:
@@ -94,6 +100,15 @@ class Moments:
         moves = whole > total.products[0, 0] * rounding**2
         return bool((moves & (scatter < _LEAST_SHARE * whole)).any())
 
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return the sums as arrays, which an estimator can keep, and :meth:`from_arrays` reads."""
+        return {"products": self.products.cpu().numpy(), "origin": self.origin.cpu().numpy()}
+
+    @classmethod
+    def from_arrays(cls, products: NDArray[np.float64], origin: NDArray, n_outputs: int) -> Moments:
+        """Return the moments whose sums are given as arrays."""
+        return cls(torch.from_numpy(products), torch.from_numpy(origin), n_outputs)
+
     @property
     def weight(self) -> float:
         """Sum of the sample weights."""
@@ -108,7 +123,14 @@ class Moments:
         return Covariances(
             neurons=covariance[:n, :n],
             cross=covariance[n:, :n],
-            target_variance=covariance.diagonal()[n:],
+            targets=covariance[n:, n:],
             mean=means[:n],
             target_mean=means[n:],
         )
+
+
+def without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
+    """Set variances to 0 if they are no larger than the rounding error of numbers of this size."""
+    eps = torch.finfo(variance.dtype).eps
+    floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
+    return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

@@ -31,7 +31,7 @@ def squared_error_of(moments: Moments) -> GramDatafit:
     return GramDatafit(
         gram=found.neurons,
         cross=found.cross,
-        target_variance=found.target_variance,
+        target_variance=found.targets.diagonal(),
         mean=found.mean,
         target_mean=found.target_mean,
     )
