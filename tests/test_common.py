@@ -18,12 +18,15 @@ from sklearn_neurox import (
     GaussianSelector,
     IndependentNeuronSelector,
     LayerSelector,
+    LeaceEraser,
     LinearProbeClassifier,
     LinearProbeClassifierCV,
     LinearProbeRegressor,
     LinearProbeRegressorCV,
+    MeanDifferenceClassifier,
     NeuronAblator,
     NeuronSelector,
+    NullspaceEraser,
     ProbelessSelector,
     RandomSelector,
     VotingSelector,
@@ -48,6 +51,8 @@ ESTIMATORS = [
     LinearProbeRegressorCV(lambdas_l1=[0.1], lambdas_l2=[0.1], solver="owlqn", tol=1e-8, cv=2),
     GaussianProbeClassifier(),
     GaussianProbeClassifier(covariance="map"),
+    MeanDifferenceClassifier(),
+    MeanDifferenceClassifier(whiten=True, shrinkage="auto"),
     LayerSelector(0, n_layers=1),
     NeuronSelector([0]),
     WeightMassSelector(clone(CLASSIFIER).set_params(max_epochs=2), n_neurons=1),
@@ -66,6 +71,11 @@ ESTIMATORS = [
         NeuronAblator([0], mode=mode, random_state=0)
         for mode in ("zero", "mean", "resample", "remove")
     ],
+    LeaceEraser(),
+    LeaceEraser(shrinkage=0.5),
+    NullspaceEraser(
+        LinearProbeClassifier(lambda_l2=0.1, l2_penalty="squared", solver="owlqn", device="cpu")
+    ),
 ]
 
 

@@ -60,31 +60,28 @@ for k in sizes:
     print(f"{k:3} ablated: original probe {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
 
 # %%
-# Second question: does the network need the first k neurons? In layer 3, a forward hook replaces
-# the activations of neurons at all words of a sentence with their mean over the training words. We
-# measure the effect by the change of the sentence embedding, which is the mean of the last layer.
-# The special tokens are not changed: at these tokens, the activations of some neurons are far from
-# their mean over words, so ablating them there would have effects that are unrelated to our
-# question.
+# Second question: does the network need the first k neurons? In layer 3 of the running network, we
+# replace the activations of neurons at all words of a sentence with their mean over the training
+# words. We measure the effect by the change of the sentence embedding, which is the mean of the
+# last layer. The special tokens are not changed: at these tokens, the activations of some neurons
+# are far from their mean over words, so ablating them there would have effects that are unrelated
+# to our question.
+from sklearn_neurox import intervene
+
 lengths = np.array(
     [len(ids) for ids in tokenizer([" ".join(s) for s in corpus.sentences])["input_ids"]]
 )
 same_length = np.flatnonzero(lengths == 15)[:10]
 batch = tokenizer([" ".join(corpus.sentences[i]) for i in same_length], return_tensors="pt")
-means = torch.from_numpy(X[train].mean(axis=0))
+at_words = torch.ones_like(batch["input_ids"], dtype=torch.bool)
+at_words[:, [0, -1]] = False  # [CLS] and [SEP]
 
 
 @torch.no_grad()
 def embed(neurons):
-    def ablate(module, inputs, output):
-        states = output[0] if isinstance(output, tuple) else output
-        states[:, 1:-1, neurons] = means[neurons]  # in place, between [CLS] and [SEP]
-
-    hook = model.encoder.layer[2].register_forward_hook(ablate)
-    try:
+    ablator = NeuronAblator(neurons, mode="mean").fit(X[train])
+    with intervene(model, {3: ablator}, where=lambda inputs: at_words):
         embeddings = model(**batch).last_hidden_state.mean(dim=1)
-    finally:  # remove the hook even if an error is raised
-        hook.remove()
     return torch.nn.functional.normalize(embeddings, dim=1)
 
 

@@ -3,6 +3,7 @@
 from .ablation_curve import AblationCurve, ablation_curve
 from .control import ControlTask, make_control_task
 from .description_length import Codelength, codelength
+from .erasure_report import ErasureReport, erasure_report
 from .layers import LayerwiseScores, layerwise_scores
 from .metrics import (
     accuracy_and_f1,
@@ -20,6 +21,7 @@ __all__ = [
     "AblationCurve",
     "Codelength",
     "ControlTask",
+    "ErasureReport",
     "LayerwiseScores",
     "ProbeReport",
     "Selectivity",
@@ -29,6 +31,7 @@ __all__ = [
     "balanced_indices",
     "codelength",
     "compute_score",
+    "erasure_report",
     "get_scorer",
     "layerwise_scores",
     "make_control_task",

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from torch import nn
 
 from ..activations.store import StoreWriter
 from ._encoding import EncodedSentence
 from ._loading import fingerprint
 from ._running import Run, digest_of
-from .hook_points import unit_of
+from .hook_points import is_edited, unit_of
 
 
 def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
@@ -38,8 +39,8 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     TypeError
         If `path` is not a path.
     ValueError
-        If `path` is empty, special tokens would get rows, or the rows could not be reproduced when
-        the extraction is resumed.
+        If `path` is empty, special tokens would get rows, the states of the model are edited, or
+        the rows could not be reproduced when the extraction is resumed.
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(
@@ -47,6 +48,11 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
         )
     if not str(path):
         raise ValueError("store must be the path of a folder, got an empty string.")
+    if isinstance(parameters["model"], nn.Module) and is_edited(parameters["model"]):
+        raise ValueError(
+            "A store cannot be written within intervene, because it does not record the edits. "
+            "Extract without store."
+        )
     if parameters["include_special_tokens"]:
         raise ValueError(
             "store cannot be used with include_special_tokens=True, because a store contains only "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -41,6 +42,40 @@ class HookPoint:
         if self.side == "input":
             return self.module.register_forward_pre_hook(on_input, with_kwargs=True)
         return self.module.register_forward_hook(on_output)
+
+    @contextmanager
+    def edit(self, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """Within the context, replace each state at this point by ``function(state)``."""
+
+        def on_input(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+            if args:
+                return replace_first(args, function), kwargs
+            if "hidden_states" not in kwargs:
+                return args, replace_first(kwargs, function)
+            return args, kwargs | {"hidden_states": function(kwargs["hidden_states"])}
+
+        def on_output(module: nn.Module, args: tuple, output: Any) -> Any:
+            return replace_first(output, function)
+
+        if self.side == "input":
+            handle = self.module.register_forward_pre_hook(on_input, with_kwargs=True)
+        else:
+            handle = self.module.register_forward_hook(on_output)
+        with handle:
+            _EDITED.append(self.module)
+            try:
+                yield
+            finally:
+                _EDITED.remove(self.module)
+
+
+# The modules whose states are currently edited, once for each edit.
+_EDITED: list[nn.Module] = []
+
+
+def is_edited(network: nn.Module) -> bool:
+    """Return whether states of a network are currently edited."""
+    return any(module is each for module in network.modules() for each in _EDITED)
 
 
 @dataclass(frozen=True)
@@ -302,3 +337,21 @@ def first_tensor(output: Any) -> Tensor:
             )
         first = values[0]
     return first
+
+
+def replace_first(output: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Return nested sequences or mappings in which the first tensor is ``function`` of it.
+
+    The containers are copied, because a network may use them again.
+    """
+    if isinstance(output, Tensor):
+        return function(output)
+    first_tensor(output)  # raises an error if there is no tensor
+    if isinstance(output, Mapping):
+        copied: Any = copy(output)
+        name = next(iter(copied))
+        copied[name] = replace_first(copied[name], function)
+        return copied
+    first, *others = output
+    items = [replace_first(first, function), *others]
+    return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)

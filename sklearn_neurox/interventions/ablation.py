@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Literal, Self
 
 import numpy as np
+import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
@@ -17,14 +16,16 @@ from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
 )
+from torch import Tensor
 
 from .._callbacks import fit_task
 from .._indices import index_mask
 from .._validation import fit_context, validate_data
 from ..activations.columns import find_columns
+from .edit import Edit, StateEdit
 
 
-class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class NeuronAblator(Edit):
     """Ablate given neurons, or all other neurons.
 
     For a trained linear probe, setting neurons to zero is equivalent to removing them together
@@ -101,7 +102,6 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
         # The fill depends on the position of the row, so a subset of rows is filled differently.
         tags.non_deterministic = self.mode == "resample"
         return tags
@@ -161,27 +161,37 @@ class NeuronAblator(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If X contains NaN or infinity, or does not have the number of neurons seen during
             ``fit``.
         """
+        if self.mode != "remove":
+            return super().transform(X)
         check_is_fitted(self)
-        activations = validate_data(
-            self,
-            X,
-            dtype=FLOAT_DTYPES,
-            reset=False,
-            copy=self.mode != "remove",
-            ensure_min_samples=1,
-        )
-        if self.mode == "remove":
-            return activations[:, ~self.ablated_]
-        activations[:, self.ablated_] = self._fill(len(activations))
-        return activations
+        return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)[:, ~self.ablated_]
 
-    def _fill(self, n_samples: int) -> float | NDArray:
-        if self.mode == "zero":
-            return 0.0
+    def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
+        """See :class:`Edit`."""
+        if self.mode == "remove":
+            raise ValueError(
+                "NeuronAblator with mode='remove' changes the number of neurons, so it cannot edit "
+                "the states of a network. Use the mode 'zero', 'mean' or 'resample'."
+            )
+        ablated = torch.as_tensor(self.ablated_, device=device)
+        if self.mode == "resample":
+            return self._resampling(
+                ablated, torch.as_tensor(self.fill_, dtype=dtype, device=device)
+            )
+        values = torch.zeros(len(ablated), dtype=dtype, device=device)
         if self.mode == "mean":
-            return self.fill_
-        drawn = RandomState(self._seed).randint(len(self.fill_), size=n_samples)
-        return self.fill_[drawn]
+            values[ablated] = torch.as_tensor(self.fill_, dtype=dtype, device=device)
+        return lambda states: torch.where(ablated, values, states)
+
+    def _resampling(self, ablated: Tensor, values: Tensor) -> StateEdit:
+        def resample(states: Tensor) -> Tensor:
+            n_rows = states[..., 0].numel()
+            drawn = RandomState(self._seed).randint(len(values), size=n_rows)
+            edited = states.clone()
+            edited[..., ablated] = values[drawn].reshape(*states.shape[:-1], -1)
+            return edited
+
+        return resample
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Get the names of the neurons that ``transform`` returns.

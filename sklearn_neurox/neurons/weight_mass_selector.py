@@ -33,7 +33,7 @@ from .._validation import fit_context, float_dtypes, own_copy, validate_data, va
 from .._warnings import warn
 from .._weights import check_sample_weight
 from ..probes import LinearProbeClassifier
-from ._estimator_contents import (
+from .estimator_contents import (
     coef_of,
     contains_pipeline,
     linear_model_of,

@@ -6,6 +6,7 @@ from .linear_classifier import LinearProbeClassifier
 from .linear_classifier_cv import LinearProbeClassifierCV
 from .linear_regressor import LinearProbeRegressor
 from .linear_regressor_cv import LinearProbeRegressorCV
+from .mean_difference import MeanDifferenceClassifier
 
 __all__ = [
     "GaussianProbeClassifier",
@@ -13,5 +14,6 @@ __all__ = [
     "LinearProbeClassifierCV",
     "LinearProbeRegressor",
     "LinearProbeRegressorCV",
+    "MeanDifferenceClassifier",
     "UnseenLabelsWarning",
 ]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .._device import like, to_device
+from .._second_moments import without_rounding
 from ._objective import LOSSES
 
 # Number of elements of the largest temporary array, 64 MB in float32.
@@ -95,7 +96,7 @@ class RowsDatafit:
             rest += weight @ centered  # the rounding error of the mean
             squares += weight @ centered.square_()
         self.mean = (mean + rest).to(share.dtype)
-        self.variance = _without_rounding((squares - rest**2).to(share.dtype), self.mean)
+        self.variance = without_rounding((squares - rest**2).to(share.dtype), self.mean)
         self._check_underflow()
         self.lever = _lever(self.mean, self.variance)
 
@@ -176,7 +177,7 @@ class GramDatafit:
         self.mean, self.null_bias = mean, target_mean
         self.magnitude = target_variance.mean().item()
         self.curvature = torch.full_like(target_mean, 2 / len(target_mean))
-        self.variance = _without_rounding(gram.diagonal(), mean)
+        self.variance = without_rounding(gram.diagonal(), mean)
         self.lever = _lever(mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -213,10 +214,3 @@ def _log(share: Tensor) -> Tensor:
 def _lever(mean: Tensor, variance: Tensor) -> float:
     unit = variance.sqrt().clamp_max(1)
     return max(1.0, (mean.abs() / torch.where(unit > 0, unit, torch.inf)).max().item())
-
-
-def _without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
-    """Set variances to 0 if they are no larger than the rounding error of numbers of this size."""
-    eps = torch.finfo(variance.dtype).eps
-    floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
-    return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

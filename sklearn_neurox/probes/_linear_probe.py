@@ -20,8 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._moments import scaled_weights
+from .._second_moments import Moments
 from .._validation import validate_activations
-from ._second_moments import Moments
 from ._solver import as_array
 from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 

@@ -32,10 +32,11 @@ from .._callbacks import fit_task
 from .._device import resolve_device
 from .._labels import check_labels, check_same_kind, check_targets
 from .._results import check_score, check_splits
+from .._second_moments import Moments
 from .._warnings import warn
 from .._weights import check_sample_weight
+from ._gram import moments_of_folds
 from ._linear_probe import FITTED, LinearProbe
-from ._second_moments import Moments, moments_of_folds
 from .solvers import SOLVERS
 
 LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .._device import as_tensor, to_device
+from .._second_moments import Moments
 from ._datafit import Datafit, RowsDatafit
-from ._second_moments import Moments, moments_pay
+from ._gram import moments_pay, squared_error_of
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class TrainingSet:
     def datafit(self) -> Datafit:
         """Mean loss of the samples, with a single logit if there are two classes."""
         if self.moments is not None:
-            return self.moments.datafit()
+            return squared_error_of(self.moments)
         X = as_tensor(self.X)
         weight = torch.from_numpy(self.sample_weight).to(self.device)
         targets = torch.from_numpy(self.targets.T.copy()).to(self.device)
         if self.loss == "squared_error" and moments_pay(*X.shape):
-            return Moments.of(X, targets, weight).datafit()
+            return squared_error_of(Moments.of(X, targets, weight))
         loss, targets = self.loss, targets.to(weight)
         if loss == "softmax_cross_entropy" and len(targets) == 2:
             loss, targets = "logistic", targets[1:]

@@ -13,8 +13,9 @@ from sklearn_neurox import (
     LinearProbeRegressor,
     LinearProbeRegressorCV,
 )
+from sklearn_neurox._second_moments import Moments
 from sklearn_neurox.probes._datafit import RowsDatafit
-from sklearn_neurox.probes._second_moments import Moments
+from sklearn_neurox.probes._gram import squared_error_of
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(150, 8))
@@ -48,8 +49,8 @@ def test_moments_determine_the_squared_error():
     tensors = [torch.from_numpy(array) for array in (X, y.T.copy(), weight)]
     rows = RowsDatafit(*tensors[:2], tensors[2] / weight.sum(), "squared_error")
     origin = torch.cat([tensors[0][3], tensors[1][:, 3]])
-    gram = Moments.of(*tensors, origin).datafit()
-    torch.testing.assert_close(Moments.of(*tensors).datafit().gram, gram.gram)
+    gram = squared_error_of(Moments.of(*tensors, origin))
+    torch.testing.assert_close(squared_error_of(Moments.of(*tensors)).gram, gram.gram)
     generator = torch.Generator().manual_seed(0)
     W = torch.randn(3, 2, 15, dtype=torch.float64, generator=generator)
     b = torch.randn(3, 2, dtype=torch.float64, generator=generator)

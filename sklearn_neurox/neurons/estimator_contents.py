@@ -87,7 +87,7 @@ def coef_of(model: BaseEstimator, n_neurons: int) -> NDArray:
     """Return the weights of a linear model as an array of shape (n_classes, n_neurons)."""
     if not hasattr(model, "coef_"):
         raise TypeError(
-            "Ranking by weight mass requires a linear model with coef_ after fit, but "
-            f"{type(model).__name__} does not have coef_."
+            f"A linear model with coef_ after fit is required, but {type(model).__name__} does not "
+            "have coef_."
         )
     return check_coef(model.coef_, n_neurons, name=type(model).__name__)

@@ -1,0 +1,136 @@
+"""Second moments of samples: sums of products of neurons and targets, which can be added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ._device import gram, like
+
+# Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
+# 1e-16 of the sum.
+_LEAST_SHARE = 1e-6
+# Number of elements of the largest temporary array, 32 MB in float64.
+_CHUNK_ELEMENTS = 1 << 22
+
+
+class Covariances(NamedTuple):
+    """Means and covariances of neurons and targets, in float64."""
+
+    neurons: Tensor  # (n_neurons, n_neurons)
+    cross: Tensor  # (n_outputs, n_neurons)
+    targets: Tensor  # (n_outputs, n_outputs)
+    mean: Tensor  # (n_neurons,)
+    target_mean: Tensor  # (n_outputs,)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over samples of products of neurons and targets.
+
+    Moments of disjoint sets of samples with the same origin can be added and subtracted.
+
+    Parameters
+    ----------
+    products : Tensor of shape (1 + n_neurons + n_outputs, 1 + n_neurons + n_outputs), float64
+        Weighted sum of the outer products of the rows (1, neurons, targets), each column less
+        its origin.
+    origin : Tensor of shape (n_neurons + n_outputs,), float64
+        Values close to the means, so that variances are not lost to rounding.
+    n_outputs : int
+    """
+
+    products: Tensor
+    origin: Tensor
+    n_outputs: int
+
+    @classmethod
+    def of(
+        cls, X: Tensor, targets: Tensor, weight: Tensor, origin: Tensor | None = None
+    ) -> Moments:
+        """Sum over samples.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, n_neurons)
+        targets : Tensor of shape (n_outputs, n_samples)
+        weight : Tensor of shape (n_samples,)
+        origin : Tensor of shape (n_neurons + n_outputs,), default=None
+            If None, use the means, which are computed first.
+        """
+        targets, weight = targets.double(), weight.double()
+        width = 1 + X.shape[1] + len(targets)
+        size = max(1, _CHUNK_ELEMENTS // width)
+        chunks = [slice(start, start + size) for start in range(0, len(X), size)]
+        if origin is None:
+            total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
+            origin = torch.cat([total, targets @ weight]) / weight.sum()
+        products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
+        # Used for all chunks, because new memory costs more than the conversion.
+        buffer = weight.new_empty(min(size, len(X)), width)
+        for rows in chunks:
+            neurons = X[rows].to(weight.device)
+            part = buffer[: len(neurons)]
+            part[:, 0] = 1
+            torch.sub(neurons, origin[: X.shape[1]], out=part[:, 1 : 1 + X.shape[1]])
+            torch.sub(targets[:, rows].T, origin[X.shape[1] :], out=part[:, 1 + X.shape[1] :])
+            share = weight[rows]
+            products += gram(part if (share == 1).all() else part.mul_(share[:, None].sqrt()))
+        return cls(products, origin, len(targets))
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.products + other.products, self.origin, self.n_outputs)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.products - other.products, self.origin, self.n_outputs)
+
+    def is_lost_in(self, total: Moments) -> bool:
+        """Return whether the rounding of the total dominates the sum of weights or a variance."""
+        n_samples = self.products[0, 0]
+        if n_samples < _LEAST_SHARE * total.products[0, 0]:
+            return True
+        scatter = (self.products.diagonal() - self.products[0] ** 2 / n_samples)[1:]
+        whole = total.products.diagonal()[1:]
+        rounding = 16 * torch.finfo(torch.float64).eps * self.origin
+        moves = whole > total.products[0, 0] * rounding**2
+        return bool((moves & (scatter < _LEAST_SHARE * whole)).any())
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return the sums as arrays, which an estimator can keep, and :meth:`from_arrays` reads."""
+        return {"products": self.products.cpu().numpy(), "origin": self.origin.cpu().numpy()}
+
+    @classmethod
+    def from_arrays(cls, products: NDArray[np.float64], origin: NDArray, n_outputs: int) -> Moments:
+        """Return the moments whose sums are given as arrays."""
+        return cls(torch.from_numpy(products), torch.from_numpy(origin), n_outputs)
+
+    @property
+    def weight(self) -> float:
+        """Sum of the sample weights."""
+        return self.products[0, 0].item()
+
+    def covariances(self) -> Covariances:
+        """Return the means and covariances of the samples, divided by the sum of the weights."""
+        mean = self.products[0] / self.products[0, 0]
+        covariance = (self.products / self.products[0, 0]).addr_(mean, mean, alpha=-1)[1:, 1:]
+        n = len(self.origin) - self.n_outputs
+        means = self.origin + mean[1:]
+        return Covariances(
+            neurons=covariance[:n, :n],
+            cross=covariance[n:, :n],
+            targets=covariance[n:, n:],
+            mean=means[:n],
+            target_mean=means[n:],
+        )
+
+
+def without_rounding(variance: Tensor, mean: Tensor) -> Tensor:
+    """Set variances to 0 if they are no larger than the rounding error of numbers of this size."""
+    eps = torch.finfo(variance.dtype).eps
+    floor = (16 * eps * mean).square().clamp_min(eps**3 * variance.max().item())
+    return torch.where((variance > floor) | ~variance.isfinite(), variance, 0)

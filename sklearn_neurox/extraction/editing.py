@@ -1,0 +1,282 @@
+"""Edits of states inside a running network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from inspect import signature
+from os import PathLike
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from .._optional import import_optional
+from .._warnings import warn
+from ..activations.columns import Neurons
+from ._editing_places import EditedPlace, find_place, innermost
+from ._loading import load_model
+from .extractor import ActivationExtractor
+
+# Called with the inputs of the network by name. Returns the positions to edit, a boolean tensor of
+# shape (n_texts, n_positions).
+Where: TypeAlias = Callable[[Mapping[str, Any]], Tensor]
+# Called with states of shape (..., n_neurons), and returns edited states.
+StateEdit: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@runtime_checkable
+class EditsStates(Protocol):
+    """A transformer that can edit tensors on their device."""
+
+    def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
+        """Return the edit as a function of tensors."""
+
+
+@contextmanager
+def intervene(
+    model: nn.Module | str | PathLike | ActivationExtractor,
+    edits: Mapping[int | str | Neurons, Any],
+    *,
+    where: Where | None = None,
+) -> Iterator[nn.Module]:
+    """Edit the states of a network whenever it runs within the context.
+
+    Within the context, every call of the model is edited, including each step of ``generate`` and
+    the calls of an :class:`ActivationExtractor` that has been created with the loaded model. At the
+    end, also after an error, the model is as it was before. Contexts can be nested. At the same
+    place, the edit of the outer context is applied first.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, str, path-like or ActivationExtractor
+        A model of ``transformers``, with or without a head; any other torch module; the name or
+        path of a model, which is loaded; or an extractor, whose model is used.
+    edits : mapping of places to edits
+        A place is one of
+
+        - the number of a layer, such as 3 or ``"layer 3"``: the hidden states, as
+          :class:`ActivationExtractor` reads them. Layer 0 is the embeddings;
+        - :class:`Neurons` of a single layer, such as ``tokens.select(layers=[3]).neurons``: the
+          hidden states, attention heads or MLP neurons that these columns describe;
+        - the path of a module, as in ``model.named_modules()``, whose output is edited. In a
+          network that is not a stack of blocks, all places are paths.
+
+        An edit is a :class:`SteeringVector`, :class:`DirectionProjector`, :class:`LeaceEraser`,
+        :class:`NeuronAblator` or any other fitted transformer that keeps the number of neurons, or
+        a Pipeline of these. It edits the state of each position as it edits a row of X.
+    where : callable, default=None
+        Function that is called with a dict of the inputs of the network, such as ``input_ids`` and
+        ``attention_mask``. It returns the positions to edit: a boolean tensor of shape
+        (n_texts, n_positions). If None, all positions are edited, including special tokens.
+
+    Yields
+    ------
+    torch.nn.Module
+        The model.
+
+    Raises
+    ------
+    TypeError
+        If an edit is not a transformer, or `edits` or a place is of another type.
+    NotFittedError
+        If an edit is not fitted.
+    ValueError
+        If the network does not have a place, an edit has another width than the states or changes
+        it, or `where` returns a tensor of another shape. The widths are compared when the network
+        runs.
+
+    Warns
+    -----
+    UserWarning
+        If an edit does not have the method ``state_edit``. Its input and output are NumPy arrays,
+        which is slower, in particular on CUDA devices. Also if the model was called and a place was
+        not reached, so that an edit did not have any effect.
+
+    See Also
+    --------
+    ActivationExtractor : Reads the states.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_neurox import SteeringVector, intervene
+    >>> network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    >>> x = torch.ones(1, 2)
+    >>> with torch.no_grad(), intervene(network, {"0": SteeringVector([1.0, 0.0])}):
+    ...     steered = network(x)
+    >>> difference = steered - network(x)
+    >>> torch.allclose(difference, network[1].weight[:, :1])
+    True
+    """
+    if not isinstance(edits, Mapping):
+        raise TypeError(
+            "edits must be a mapping of places to edits, such as {3: SteeringVector(direction)}, "
+            f"got {type(edits).__name__}."
+        )
+    if where is not None and not callable(where):
+        raise TypeError(f"where must be a function of the inputs, got {where!r:.60}.")
+    network = _network_of(model)
+    inputs: dict[str, Any] = {}
+    hooks = [
+        _Hook(find_place(network, place), _check_edit(edit, place), where, inputs)
+        for place, edit in edits.items()
+    ]
+    for hook in hooks:
+        if hook.place.width is not None and hook.place.columns is None:
+            check_width(hook.edit, hook.place.width, hook.place.name)
+    with ExitStack() as handles:
+        calls = handles.enter_context(_recorded_calls(innermost(network), inputs))
+        for hook in hooks:
+            handles.enter_context(hook.place.point.edit(hook))
+        yield network
+    missed = [hook.place.name for hook in hooks if calls and not hook.has_run]
+    if missed:
+        warn(
+            f"The edit at {missed[0]} did not have any effect, because {type(network).__name__} "
+            "ran without this place. A compiled model does not call hooks that are added after "
+            "its compilation."
+        )
+
+
+def _network_of(model: Any) -> nn.Module:
+    if isinstance(model, ActivationExtractor):
+        model = model.model
+    if isinstance(model, str | PathLike):
+        return load_model(model, "auto").runner
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            "model must be a torch.nn.Module, the name of a model or an ActivationExtractor, got "
+            f"{type(model).__name__}."
+        )
+    return model
+
+
+def _check_edit(edit: Any, place: Any) -> Any:
+    """Check that an edit is a fitted transformer."""
+    if not hasattr(edit, "transform") or isinstance(edit, type):
+        raise TypeError(f"The edit at {place!r} must be a fitted transformer, got {edit!r:.60}.")
+    check_is_fitted(edit)
+    return edit
+
+
+@contextmanager
+def _recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list[None]]:
+    """Keep the inputs of the current call of a network, and count its calls."""
+    calls: list[None] = []
+    names = list(signature(network.forward).parameters)
+
+    def record(module: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> None:
+        calls.append(None)
+        inputs.clear()
+        inputs.update(zip(names, args, strict=False), **kwargs)
+
+    with network.register_forward_pre_hook(record, with_kwargs=True):
+        yield calls
+
+
+@dataclass
+class _Hook:
+    """The hook that edits the states at one place."""
+
+    place: EditedPlace
+    edit: Any
+    where: Where | None
+    inputs: Mapping[str, Any]
+    has_run: bool = False
+    functions: dict[tuple[torch.dtype, torch.device], StateEdit] = field(default_factory=dict)
+
+    def __call__(self, state: Tensor) -> Tensor:
+        self.has_run = True
+        name, columns = self.place.name, self.place.columns
+        if not state.is_floating_point():
+            raise ValueError(f"The states at {name} are not floating-point numbers: {state.dtype}.")
+        whole = state.shape[-1]
+        if columns is not None and len(columns) and columns.max() >= whole:
+            raise ValueError(f"{name} has {whole} neurons, so neuron {columns.max()} is missing.")
+        width = whole if columns is None else len(columns)
+        check_width(self.edit, width, name)
+        part = state if columns is None else state[..., torch.as_tensor(columns)]
+        key = (state.dtype, state.device)
+        if key not in self.functions:
+            self.functions[key] = function_of(self.edit, *key)
+        edited = self.functions[key](part)
+        if edited.shape != part.shape:
+            raise ValueError(
+                f"The edit at {name} must keep the shape of the states, {tuple(part.shape)}, but "
+                f"returns {tuple(edited.shape)}."
+            )
+        if columns is not None:
+            edited = state.index_copy(-1, torch.as_tensor(columns, device=state.device), edited)
+        return edited if self.where is None else torch.where(self._mask(state), edited, state)
+
+    def _mask(self, state: Tensor) -> Tensor:
+        """Return the positions to edit, of shape (..., 1)."""
+        assert self.where is not None
+        mask = torch.as_tensor(self.where(self.inputs), device=state.device)
+        shape = state.shape[:-1]
+        if mask.dtype != torch.bool or mask.ndim != 2:
+            raise ValueError(
+                "where must return a boolean tensor of shape (n_texts, n_positions), got "
+                f"{mask.dtype} of shape {tuple(mask.shape)}."
+            )
+        if state.ndim == 3 and mask.shape[1] > shape[1]:
+            mask = mask[
+                :, -shape[1] :
+            ]  # with a cache of keys and values, only the last positions run
+        if mask.numel() != shape.numel() or (state.ndim == 3 and mask.shape != shape):
+            raise ValueError(
+                f"where must return one value for each of the positions {tuple(shape)} at "
+                f"{self.place.name}, got {tuple(mask.shape)}."
+            )
+        return mask.reshape(*shape, 1)
+
+
+def check_width(edit: Any, n_neurons: int, name: str) -> None:
+    """Raise a ValueError if an edit does not apply to states of `n_neurons` neurons."""
+    width = getattr(edit, "width", None) or getattr(edit, "n_features_in_", n_neurons)
+    if width != n_neurons:
+        raise ValueError(
+            f"{type(edit).__name__} edits states of {width} neurons, but {name} has {n_neurons} "
+            "neurons."
+        )
+
+
+def function_of(edit: Any, dtype: torch.dtype, device: torch.device) -> StateEdit:
+    """Return an edit as a function of states of a dtype on a device."""
+    if isinstance(edit, EditsStates):
+        return edit.state_edit(dtype, device)
+    if isinstance(edit, Pipeline):
+        steps = [step for _, step in edit.steps if step not in (None, "passthrough")]
+        return _in_sequence([function_of(step, dtype, device) for step in steps])
+    warn(
+        f"{type(edit).__name__} edits NumPy arrays, so states are converted whenever they are "
+        "edited."
+    )
+    return lambda states: _through_numpy(edit, states)
+
+
+def _in_sequence(functions: Sequence[StateEdit]) -> StateEdit:
+    def run(states: Tensor) -> Tensor:
+        for function in functions:
+            states = function(states)
+        return states
+
+    return run
+
+
+def _through_numpy(edit: Any, states: Tensor) -> Tensor:
+    narrow = states.dtype.itemsize < 4  # NumPy does not have bfloat16
+    rows = (states.float() if narrow else states).detach().cpu().flatten(0, -2).numpy()
+    names = getattr(edit, "feature_names_in_", None)
+    if names is not None:
+        pandas = import_optional("pandas", extra="plot", purpose="An edit with column names")
+        rows = pandas.DataFrame(rows, columns=names)
+    edited = torch.from_numpy(np.array(edit.transform(rows)))
+    if len(edited) == len(rows):
+        edited = edited.unflatten(0, states.shape[:-1])
+    return edited.to(states)
