@@ -23,16 +23,19 @@ def check_score(score: Any) -> float:
     Raises
     ------
     ValueError
-        If it is not one number.
+        If it is not one number, or is masked or does not fit into a float.
     """
-    number = as_numpy(score)
+    number = as_numpy(score, name="The score")
     if isinstance(number, np.ndarray | np.generic) and number.size == 1:
         number = number.item()
     if not isinstance(number, Real):
         raise ValueError(
             f"scoring must return a number, got {score!r:.60} ({type(score).__name__})."
         )
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ValueError("scoring must return a number that fits into a float.") from error
 
 
 def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) -> list[Any]:
@@ -108,7 +111,7 @@ def check_permutation(ranking: ArrayLike, n_neurons: int, *, name: str) -> NDArr
     ValueError
         If it does not. The message says so if it appears to contain ranks.
     """
-    array = np.asarray(as_numpy(ranking))
+    array = np.asarray(as_numpy(ranking, name=name))
     is_list = array.dtype.kind in "iu" and array.ndim == 1
     if is_list and np.array_equal(np.sort(array), np.arange(n_neurons)):
         return array.astype(np.intp)
@@ -133,7 +136,8 @@ def check_coef(coef: Any, n_neurons: int, *, name: str) -> NDArray:
     TypeError, ValueError
         If they are not one or more rows of finite numbers, one for each neuron.
     """
-    array = np.atleast_2d(coef.toarray() if issparse(coef) else np.asarray(as_numpy(coef)))
+    dense = coef.toarray() if issparse(coef) else as_numpy(coef, name=f"coef_ of {name}")
+    array = np.atleast_2d(np.asarray(dense))
     if array.ndim > 2 or array.dtype.kind not in "biuf":
         raise TypeError(
             f"coef_ of {name} must contain rows of numbers, one for each neuron, got an array of "
@@ -195,7 +199,7 @@ def check_probabilities(
     ValueError
         If the shape is wrong, or rows are not non-negative probabilities that sum to 1.
     """
-    array = np.asarray(as_numpy(probabilities), dtype=np.float64)
+    array = np.asarray(as_numpy(probabilities, name="predict_proba(X)"), dtype=np.float64)
     if array.shape != (n_samples, n_classes):
         raise ValueError(
             "predict_proba must return an array of shape (n_samples, n_classes) = "

@@ -143,7 +143,7 @@ def as_cells(X: Any, *, name: str = "X") -> Any:
     """
     check_not_tokens(X)
     check_not_estimator(X, name=name, attribute="coef_" if name == "coef" else None)
-    X = as_numpy(X)
+    X = as_numpy(X, name=name)
     if issparse(X) or _has_numbers_only(X):
         return X
     cells = np.asarray(X)

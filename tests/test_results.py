@@ -1,5 +1,7 @@
 """Results of other estimators: rankings, weights, predictions, folds and scores."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -132,6 +134,24 @@ def test_scores_become_floats():
         assert type(check_score(score)) is float
         assert check_score(score) == 1.0
     assert np.isnan(check_score(np.nan))
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (np.ma.masked, "The score must not have masked values"),
+        (np.ma.array([1.0], mask=[True]), "The score must not have masked values"),
+        (10**400, "scoring must return a number that fits into a float"),
+        (Fraction(10**400, 3), "scoring must return a number that fits into a float"),
+        (torch.empty((), device="meta"), "The score must be dense and have values"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_scores_that_are_not_floats(score, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        snx.layerwise_scores(RidgeClassifier(), X, Y, n_layers=2, cv=3, scoring=lambda *args: score)
+    with pytest.raises((TypeError, ValueError), match=message):
+        snx.LinearProbeClassifierCV(cv=3, scoring=lambda *args: score, device="cpu").fit(X, Y)
 
 
 class TestFolds:

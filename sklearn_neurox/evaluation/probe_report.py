@@ -296,7 +296,7 @@ def probe_report(
     labels = check(y, name="y")
     check_not_tokens(X)
     check_not_estimator(X, name="X", attribute=None)
-    X = as_numpy(X)
+    X = as_numpy(X, name="X")
     check_consistent_length(X, labels, words, sentence_ids)
     seed = check_random_state(random_state).randint(2**31 - 1)
     resampling = Resampling(int(n_bootstraps), float(confidence), seed)
