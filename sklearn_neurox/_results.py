@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
+from sklearn.model_selection import GroupKFold, check_cv
 
 from ._device import as_numpy
 from ._labels import check_labels, check_numbers
@@ -36,6 +37,48 @@ def check_score(score: Any) -> float:
         return float(number)
     except OverflowError as error:
         raise ValueError("scoring must return a number that fits into a float.") from error
+
+
+def make_splits(
+    X: Any, y: NDArray, *, cv: Any, classifier: bool, groups: NDArray | None, **params: Any
+) -> list[Any]:
+    """Return the folds of `cv`. Samples of the same group are in the same part of a fold.
+
+    Parameters
+    ----------
+    X, y
+        Samples.
+    cv : int, splitter, iterable or None
+        With groups, an int, or None for 5, is the number of folds of ``GroupKFold``.
+    classifier : bool
+        Whether an int, without groups, is the number of folds of ``StratifiedKFold``.
+    groups : ndarray of shape (n_samples,) or None
+    **params
+        Other metadata for the splitter.
+
+    Returns
+    -------
+    list of (train, test), ndarrays of int
+
+    Raises
+    ------
+    ValueError
+        As in :func:`check_splits`, and if a group is split.
+    """
+    splitter = check_cv(cv, y, classifier=classifier)
+    if groups is not None:
+        params["groups"] = groups
+        splitter = group_splitter(cv) or splitter
+    splits = check_splits(splitter.split(X, y, **params), len(y), cv=cv)
+    if groups is not None:
+        _check_groups_of_splits(groups, splits)
+    return splits
+
+
+def group_splitter(cv: Any) -> GroupKFold | None:
+    """Return the splitter that replaces a number of folds if there are groups."""
+    is_number = cv is None or isinstance(cv, Integral)
+    return GroupKFold(5 if cv is None else cv) if is_number else None
 
 
 def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) -> list[Any]:
@@ -76,7 +119,7 @@ def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) 
     return checked
 
 
-def check_groups_of_splits(groups: NDArray, splits: Iterable[tuple[NDArray, NDArray]]) -> None:
+def _check_groups_of_splits(groups: NDArray, splits: Iterable[tuple[NDArray, NDArray]]) -> None:
     """Raise a ValueError if a group is split between training and test."""
     for fold, (train, test) in enumerate(splits):
         shared = np.intersect1d(groups[train], groups[test]).tolist()
