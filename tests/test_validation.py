@@ -1,5 +1,7 @@
 """Checks of input: the first NaN or infinity is named, in any kind of X."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import torch
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
 
 from sklearn_neurox import (
     CorrelationClustering,
@@ -212,6 +215,34 @@ def test_words_that_cannot_be_looked_up(word):
         TypeError, match=r"must not contain missing or unhashable values, but words\[1\] = "
     ):
         check_words(["a", word], name="words")
+
+
+@pytest.mark.parametrize(
+    ("coef", "message"),
+    [
+        (make_pipeline(LinearProbeClassifier()), r"got Pipeline\. .* coef_ of its last step"),
+        (ProbelessSelector(), r"got ProbelessSelector\. It selects neurons itself: get_support"),
+        (
+            GaussianProbeClassifier(),
+            r"got GaussianProbe.*coef_ after fit, which only linear models",
+        ),
+        (torch.nn.Linear(6, 2), r"got Linear\. Pass its attribute weight\."),
+        (LinearProbeClassifier, r"got the class LinearProbeClassifier\. Fit an instance of it"),
+        (SimpleNamespace(X=np.eye(3)), r"coef must be an array, got SimpleNamespace\.$"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_advice_for_a_model_is_right(coef, message):
+    for select in (top_neurons, bottom_neurons, threshold_neurons):
+        with pytest.raises(TypeError, match=message):
+            select(coef, 0.5)
+
+
+@pytest.mark.parametrize("X", [LinearProbeClassifier, np.zeros, torch.nn.Linear(3, 2)], ids=str)
+def test_classes_functions_and_modules_are_not_arrays(X):
+    for use in (LinearProbeClassifier().fit, ProbelessSelector().fit, mean_difference_scores):
+        with pytest.raises(TypeError, match="X must be an array, got"):
+            use(X, [0, 1])
 
 
 def test_words_become_a_list():

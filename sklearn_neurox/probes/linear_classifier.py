@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -245,6 +246,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
                 f"class_weight contains {unknown}, which are not labels in y, but does not "
                 f"contain {missing}."
             )
+        for label, weight in named.items() if isinstance(named, dict) else ():
+            if not isinstance(weight, Real):
+                raise TypeError(
+                    f"class_weight must contain numbers, but class_weight[{label!r}] = "
+                    f"{weight!r:.60}."
+                )
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )

@@ -1,5 +1,7 @@
 """The linear probe of labels: classes, their weights, and what bad input gets."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
@@ -141,6 +143,12 @@ class TestBadInput:
             match="class_weight must be finite, non-negative, and positive for at least one class",
         ):
             LinearProbeClassifier(class_weight=weights).fit(*classification)
+
+    @pytest.mark.parametrize("weight", ["a", "1", None, 1j, [1]], ids=str)
+    def test_class_weights_are_numbers(self, classification, weight):
+        message = re.escape(f"class_weight must contain numbers, but class_weight[1] = {weight!r}.")
+        with pytest.raises(TypeError, match=message):
+            LinearProbeClassifier(class_weight={0: 1, 1: weight}).fit(*classification)
 
     def test_a_failed_fit_changes_no_label(self, classification):
         X, y = classification

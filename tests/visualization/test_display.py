@@ -501,3 +501,16 @@ def test_long_names_leave_space_for_the_axes(classification, name, n):
         figure.canvas.draw()  # warns if the axes collapse
         box = display.ax_.get_position()
         assert min(box.width * figure.get_figwidth(), box.height * figure.get_figheight()) > 0.3
+
+
+def test_the_estimator_must_have_what_is_drawn():
+    X, y = np.random.RandomState(0).normal(size=(12, 3)), np.arange(12) % 2
+    probe = snx.GaussianProbeClassifier().fit(X, y)
+    for display in (snx.DendrogramDisplay, snx.RedundancyDisplay):
+        with pytest.raises(TypeError, match=r"clustering must be a Corr.*, got GaussianProbeClass"):
+            display.from_estimator(probe)
+    with pytest.raises(TypeError, match="voting must be a VotingSelector, got GaussianProbeClass"):
+        snx.RankingOverlapDisplay.from_estimator(probe, n_neurons=2)
+    selector = snx.IndependentNeuronSelector().fit(X)
+    heights = snx.RedundancyDisplay.from_estimator(selector).heights["neurons"]
+    np.testing.assert_array_equal(heights, selector.clustering_.linkage_matrix_[:, 2])
