@@ -209,7 +209,7 @@ class TestPlacesOfErrors:
         task = snx.make_control_task(np.arange(12), y, random_state=0)
         rare = np.flatnonzero(task.labels == 0)
         cv = [(np.setdiff1d(np.arange(12), rare), rare)]
-        for control, name in ((task, "control task"), ({"types": task}, "types")):
+        for control, name in ((task, ""), ({"types": task}, " 'types'")):
             with pytest.raises(ValueError, match="got 1 class") as error:
                 snx.layerwise_scores(
                     snx.LinearProbeClassifier(device="cpu"),
@@ -219,7 +219,7 @@ class TestPlacesOfErrors:
                     cv=cv,
                     control=control,
                 )
-            expected = f"in fold 0, for the random labels of the control task {name!r}."
+            expected = f"in fold 0, for the random labels of the control task{name}."
             assert error.value.__notes__ == [f"The error occurred {expected}"]
 
     def test_selectivity(self):

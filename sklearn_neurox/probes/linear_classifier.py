@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._labels import WEIGHTED, check_class_labels, check_same_kind, encode_labels
+from .._labels import check_class_labels, check_same_kind, encode_labels
 from .._validation import fit_context, validate_samples
 from .._warnings import warn
 from .._weights import check_sample_weight, check_weight_ratio
@@ -264,8 +264,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         check_weight_ratio(weight, name="sample_weight times class_weight")
         return weight
 
-    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        classes, codes = encode_labels(y, by=type(self).__name__, samples=WEIGHTED)
+    def _encode(self, y: NDArray, samples: str) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+        classes, codes = encode_labels(y, by=type(self).__name__, samples=samples)
         if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 "warm_start=True requires the same classes as in the last fit: expected "

@@ -32,10 +32,10 @@ _NO_COLORS = ("auto", "face", "edge", "inherit")  # the color of another part
 _BARS = "patches.Rectangle"
 _OF_EACH_BAR = ("hatch", "linestyle", "linewidth")  # a value, or a list of one for each bar
 # What a display draws, as opposed to how.
-_DATA = frozenset(
-    ("text", "s", "x", "y", "xy", "width", "left", "xdata", "ydata", "xerr", "yerr", "data", "X")
-    + ("segments", "verts", "paths")
-)
+_DATA = (
+    "X", "data", "left", "paths", "s", "segments", "text", "verts", "width", "x", "xdata", "xerr",
+    "xy", "y", "ydata", "yerr",
+)  # fmt: skip
 
 
 def override(defaults: Style, user: Style | None, artist: str) -> dict[str, Any]:
@@ -60,10 +60,9 @@ def override(defaults: Style, user: Style | None, artist: str) -> dict[str, Any]
     ours, theirs = (cbook.normalize_kwargs(each, kind) for each in (defaults, user))
     if "fmt" in theirs:  # shorthand for the three styles
         ours = {key: ours[key] for key in ours if key not in ("color", "marker", "linestyle")}
-    drawn = {
-        key: printable(each) if isinstance(each, str) else each for key, each in theirs.items()
-    }
-    return {**ours, **drawn}
+    for key, value in theirs.items():
+        ours[key] = printable(value) if isinstance(value, str) else value
+    return ours
 
 
 def check_style(style: Style | None, name: str, artist: str) -> None:

@@ -131,8 +131,14 @@ def test_warm_start_of_two_classes_predicts_the_same(classification):
 class TestBadInput:
     def test_one_class(self, classification):
         X, _ = classification
-        with pytest.raises(ValueError, match=r"at least 2 classes, got 1 class: all 150 .* 'NOUN'"):
+        with pytest.raises(ValueError, match=r"got 1 class: all 150 samples have the label 'NOUN'"):
             LinearProbeClassifier().fit(X, ["NOUN"] * len(X))
+        labels = np.repeat(["NOUN", "VERB"], [100, 50])
+        message = "got 1 class: all 100 samples with a positive weight have the label 'NOUN'"
+        with pytest.raises(ValueError, match=message):
+            LinearProbeClassifier().fit(X, labels, sample_weight=labels == "NOUN")
+        with pytest.raises(ValueError, match=message):
+            LinearProbeClassifier(class_weight={"NOUN": 1, "VERB": 0}).fit(X, labels)
 
     @pytest.mark.parametrize(
         "weights", [{0: -1, 1: -1, 2: -1}, {0: 1, 1: -1}, dict.fromkeys(range(3), 0)]

@@ -284,6 +284,8 @@ def test_a_wrong_result_opens_no_figure():
     for display in (SelectivityCurveDisplay, LayerwiseScoresDisplay, CodelengthDisplay):
         with pytest.raises(TypeError, match=f"Expected a {display._kind.__name__}.*, got int"):
             display.from_result(3)
+    with pytest.raises(TypeError, match="Expected an AblationCurve, got int"):
+        snx.AblationCurveDisplay.from_result(3)
     assert pyplot.get_fignums() == before
 
 
