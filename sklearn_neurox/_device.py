@@ -78,30 +78,55 @@ class _Alias:
         return interface | {"data": (interface["data"][0], False)}
 
 
-def as_numpy(values: Any) -> Any:
+def as_numpy(values: Any, *, name: str) -> Any:
     """Convert tensors, also those on a device or with a gradient, to arrays with the same values.
 
-    bfloat16, which NumPy does not have, becomes float32. Anything but a tensor, or a list of
-    tensors with values, is returned as it is.
+    bfloat16, which NumPy does not have, becomes float32. A masked array in which nothing is masked
+    becomes a plain array. Anything but a tensor, a masked array or a list of them is returned as it
+    is.
+
+    Parameters
+    ----------
+    values : object
+    name : str
+        Name of the argument, for the error messages.
 
     Raises
     ------
     TypeError
         If a tensor is sparse, quantized or without values (on the device "meta").
+    ValueError
+        If a value is masked, because the value behind the mask would be used.
     """
-    if isinstance(values, list | tuple) and any(isinstance(each, Tensor) for each in values):
-        return [as_numpy(each) for each in values]
+    if isinstance(values, list | tuple) and any(map(_is_converted, values)):
+        return [as_numpy(each, name=f"{name}[{row}]") for row, each in enumerate(values)]
+    if isinstance(values, np.ma.MaskedArray):
+        return _without_mask(values, name)
     if not isinstance(values, Tensor):
         return values
     if values.layout != torch.strided or values.is_quantized or values.is_meta:
         raise TypeError(
-            f"A tensor must be dense and have values, got layout {values.layout}, dtype "
+            f"{name} must be dense and have values, got a tensor of layout {values.layout}, dtype "
             f"{values.dtype} and device {str(values.device)!r}."
         )
     values = values.detach().cpu().resolve_conj().resolve_neg()
     if values.dtype.is_floating_point and values.dtype not in _NUMPY_FLOATS:
         values = values.float()
     return values.numpy()
+
+
+def _is_converted(value: Any) -> bool:
+    """Return whether an entry of a list is a tensor or a masked row. Labels are checked later."""
+    return isinstance(value, Tensor) or (isinstance(value, np.ma.MaskedArray) and value.ndim > 0)
+
+
+def _without_mask(values: np.ma.MaskedArray, name: str) -> np.ndarray:
+    mask = np.ma.getmaskarray(values)
+    if mask.any():
+        place = ", ".join(map(str, np.argwhere(mask)[0].tolist()))
+        cell = f"{name}[{place}]" if place else name
+        raise ValueError(f"{name} must not have masked values, but {cell} is masked.")
+    return np.asarray(values)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

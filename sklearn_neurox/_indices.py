@@ -37,7 +37,7 @@ def check_indices(
         If an index is out of range or repeated.
     """
     expected = "non-negative integers" if size is None else f"integers from 0 to {size - 1}"
-    values = as_numpy(values)
+    values = as_numpy(values, name=f"The list of {what} indices")
     try:
         listed = list(values)  # type: ignore[arg-type] # a scalar raises
         indices = np.asarray(listed)

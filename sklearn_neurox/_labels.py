@@ -169,7 +169,7 @@ def check_targets(y: ArrayLike, *, name: str = "y") -> NDArray[np.float64]:
     TypeError, ValueError
         As in :func:`check_numbers`.
     """
-    y = as_numpy(y)
+    y = as_numpy(y, name=name)
     if isinstance(y, list | tuple) and len(y) and all(map(_is_nested, y)):
         rows = [check_numbers(row, name=f"{name}[{i}]") for i, row in enumerate(y)]
         i = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), None)
@@ -181,7 +181,6 @@ def check_targets(y: ArrayLike, *, name: str = "y") -> NDArray[np.float64]:
         return np.array(rows)
     if isinstance(y, list | tuple) or issparse(y) or np.asarray(y).ndim != 2:
         return check_numbers(y, name=name)
-    _check_unmasked(y, name)
     columns = np.asarray(y).T
     if not columns.size:
         raise ValueError(f"{name} is empty: expected at least one number, got {np.shape(y)}.")
@@ -325,7 +324,7 @@ def check_target(target: Any, classes: ArrayLike) -> int:
 
 def _vector(values: Any, name: str, *, warn: bool = False) -> NDArray:
     """Return a vector of the given values, which is of dtype object if they must be checked."""
-    values = as_numpy(values)
+    values = as_numpy(values, name=name)
     if isinstance(values, Sequence) and not isinstance(values, str | bytes):
         vector = np.fromiter(values, dtype=object, count=len(values))
     else:
@@ -341,7 +340,6 @@ def _vector_of_array(values: Any, name: str, *, warn: bool) -> NDArray:
     """Return a vector of the values of an array, a column, or another object with values."""
     if issparse(values):
         raise TypeError(f"{name} must be a dense list, got a sparse {type(values).__name__}.")
-    _check_unmasked(values, name)
     array = np.asarray(values)
     if array.ndim == 0:
         raise TypeError(f"{name} must be a list with one entry per sample, got {values!r:.60}.")
@@ -369,13 +367,6 @@ def _is_nested(value: Any) -> bool:
     if isinstance(value, list | tuple | Set | Mapping):
         return True
     return isinstance(value, np.ndarray) and value.ndim > 0
-
-
-def _check_unmasked(values: Any, name: str) -> None:
-    mask = np.ma.getmask(values)
-    if np.any(mask):
-        place = ", ".join(map(str, np.argwhere(mask)[0].tolist()))
-        raise ValueError(f"{name} must not have masked values, but {name}[{place}] is masked.")
 
 
 def _check_finite(values: NDArray | list[Any], name: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
+from sklearn.model_selection import GroupKFold, check_cv
 
 from ._device import as_numpy
 from ._labels import check_labels, check_numbers
@@ -23,16 +24,61 @@ def check_score(score: Any) -> float:
     Raises
     ------
     ValueError
-        If it is not one number.
+        If it is not one number, or is masked or does not fit into a float.
     """
-    number = as_numpy(score)
+    number = as_numpy(score, name="The score")
     if isinstance(number, np.ndarray | np.generic) and number.size == 1:
         number = number.item()
     if not isinstance(number, Real):
         raise ValueError(
             f"scoring must return a number, got {score!r:.60} ({type(score).__name__})."
         )
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ValueError("scoring must return a number that fits into a float.") from error
+
+
+def make_splits(
+    X: Any, y: NDArray, *, cv: Any, classifier: bool, groups: NDArray | None, **params: Any
+) -> list[Any]:
+    """Return the folds of `cv`. Samples of the same group are in the same part of a fold.
+
+    Parameters
+    ----------
+    X, y
+        Samples.
+    cv : int, splitter, iterable or None
+        With groups, an int, or None for 5, is the number of folds of ``GroupKFold``.
+    classifier : bool
+        Whether an int, without groups, is the number of folds of ``StratifiedKFold``.
+    groups : ndarray of shape (n_samples,) or None
+    **params
+        Other metadata for the splitter.
+
+    Returns
+    -------
+    list of (train, test), ndarrays of int
+
+    Raises
+    ------
+    ValueError
+        As in :func:`check_splits`, and if a group is split.
+    """
+    splitter = check_cv(cv, y, classifier=classifier)
+    if groups is not None:
+        params["groups"] = groups
+        splitter = group_splitter(cv) or splitter
+    splits = check_splits(splitter.split(X, y, **params), len(y), cv=cv)
+    if groups is not None:
+        _check_groups_of_splits(groups, splits)
+    return splits
+
+
+def group_splitter(cv: Any) -> GroupKFold | None:
+    """Return the splitter that replaces a number of folds if there are groups."""
+    is_number = cv is None or isinstance(cv, Integral)
+    return GroupKFold(5 if cv is None else cv) if is_number else None
 
 
 def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) -> list[Any]:
@@ -73,7 +119,7 @@ def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) 
     return checked
 
 
-def check_groups_of_splits(groups: NDArray, splits: Iterable[tuple[NDArray, NDArray]]) -> None:
+def _check_groups_of_splits(groups: NDArray, splits: Iterable[tuple[NDArray, NDArray]]) -> None:
     """Raise a ValueError if a group is split between training and test."""
     for fold, (train, test) in enumerate(splits):
         shared = np.intersect1d(groups[train], groups[test]).tolist()
@@ -108,7 +154,7 @@ def check_permutation(ranking: ArrayLike, n_neurons: int, *, name: str) -> NDArr
     ValueError
         If it does not. The message says so if it appears to contain ranks.
     """
-    array = np.asarray(as_numpy(ranking))
+    array = np.asarray(as_numpy(ranking, name=name))
     is_list = array.dtype.kind in "iu" and array.ndim == 1
     if is_list and np.array_equal(np.sort(array), np.arange(n_neurons)):
         return array.astype(np.intp)
@@ -133,7 +179,8 @@ def check_coef(coef: Any, n_neurons: int, *, name: str) -> NDArray:
     TypeError, ValueError
         If they are not one or more rows of finite numbers, one for each neuron.
     """
-    array = np.atleast_2d(coef.toarray() if issparse(coef) else np.asarray(as_numpy(coef)))
+    dense = coef.toarray() if issparse(coef) else as_numpy(coef, name=f"coef_ of {name}")
+    array = np.atleast_2d(np.asarray(dense))
     if array.ndim > 2 or array.dtype.kind not in "biuf":
         raise TypeError(
             f"coef_ of {name} must contain rows of numbers, one for each neuron, got an array of "
@@ -195,7 +242,7 @@ def check_probabilities(
     ValueError
         If the shape is wrong, or rows are not non-negative probabilities that sum to 1.
     """
-    array = np.asarray(as_numpy(probabilities), dtype=np.float64)
+    array = np.asarray(as_numpy(probabilities, name="predict_proba(X)"), dtype=np.float64)
     if array.shape != (n_samples, n_classes):
         raise ValueError(
             "predict_proba must return an array of shape (n_samples, n_classes) = "

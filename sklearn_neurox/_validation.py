@@ -141,9 +141,9 @@ def as_cells(X: Any, *, name: str = "X") -> Any:
 
     scikit-learn would convert text such as "1.5", and dates, to numbers.
     """
-    check_not_tokens(X)
-    check_not_estimator(X, name=name, attribute="coef_" if name == "coef" else None)
-    X = as_numpy(X)
+    check_not_tokens(X, name=name)
+    check_not_estimator(X, name=name)
+    X = as_numpy(X, name=name)
     if issparse(X) or _has_numbers_only(X):
         return X
     cells = np.asarray(X)
@@ -164,18 +164,19 @@ def _has_numbers_only(X: Any) -> bool:
     return all(getattr(dtype, "kind", "") in tuple("biufc") for dtype in dtypes)
 
 
-def check_not_tokens(X: Any) -> None:
-    """Raise a TypeError if X is a TokenActivations object rather than its array."""
+def check_not_tokens(X: Any, *, name: str = "X") -> None:
+    """Raise a TypeError if an argument is a TokenActivations object rather than an array."""
     if isinstance(getattr(X, "X", None), np.ndarray):
-        name = type(X).__name__
-        raise TypeError(f"X must be an array, got {name}. Pass its attribute X instead.")
+        advice = " Pass its attribute X instead." if name == "X" else ""
+        raise TypeError(f"{name} must be an array, got {type(X).__name__}.{advice}")
 
 
-def check_not_estimator(value: Any, *, name: str, attribute: str | None) -> None:
-    """Raise a TypeError if a value is an estimator rather than one of its fitted attributes."""
-    if hasattr(value, "fit") and hasattr(value, "get_params"):
-        advice = f" Pass its attribute {attribute} after fit." if attribute else ""
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}.{advice}")
+def check_not_estimator(value: Any, *, name: str, advice: str = "") -> None:
+    """Raise a TypeError if a value is a class, an estimator or a module rather than an array."""
+    if callable(value) or (hasattr(value, "fit") and hasattr(value, "get_params")):
+        is_class = isinstance(value, type)
+        got = f"the class {value.__name__}" if is_class else type(value).__name__
+        raise TypeError(f"{name} must be an array, got {got}.{advice}")
 
 
 def validate_samples(

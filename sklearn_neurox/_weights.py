@@ -78,9 +78,9 @@ def check_weight_ratio(weight: NDArray[np.float64], *, name: str) -> None:
 
 def _one_per_sample(sample_weight: Any, n_samples: int) -> Any:
     """Return weights whose number is that of the samples, or raise an error."""
-    weights = as_numpy(sample_weight)
+    weights = as_numpy(sample_weight, name="sample_weight")
     if not isinstance(weights, list | tuple):
-        weights = np.asanyarray(weights)  # keeps a mask
+        weights = np.asarray(weights)
     shape = (len(weights),) if isinstance(weights, list | tuple) else weights.shape
     if shape == ():
         return [weights.item()] * n_samples

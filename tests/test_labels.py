@@ -128,8 +128,8 @@ def test_containers_of_labels(labels, expected):
         ({"a": 1}, "y must be a list with one entry per sample"),
         (csr_array(np.eye(2)), "y must be a dense list, got a sparse csr_array"),
         ([("a",), ("b", "c")], r"y must be a flat list .*: y\[0\] = \('a',\)"),
-        (torch.tensor([1.0]).to_sparse(), "A tensor must be dense and have values"),
-        (torch.empty(2, device="meta"), "A tensor must be dense and have values"),
+        (torch.tensor([1.0]).to_sparse(), "y must be dense and have values, got a tensor of"),
+        (torch.empty(2, device="meta"), "y must be dense and have values, got a tensor of"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -1,5 +1,7 @@
 """Results of other estimators: rankings, weights, predictions, folds and scores."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,24 @@ def test_scores_become_floats():
     assert np.isnan(check_score(np.nan))
 
 
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (np.ma.masked, "The score must not have masked values"),
+        (np.ma.array([1.0], mask=[True]), "The score must not have masked values"),
+        (10**400, "scoring must return a number that fits into a float"),
+        (Fraction(10**400, 3), "scoring must return a number that fits into a float"),
+        (torch.empty((), device="meta"), "The score must be dense and have values"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_scores_that_are_not_floats(score, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        snx.layerwise_scores(RidgeClassifier(), X, Y, n_layers=2, cv=3, scoring=lambda *args: score)
+    with pytest.raises((TypeError, ValueError), match=message):
+        snx.LinearProbeClassifierCV(cv=3, scoring=lambda *args: score, device="cpu").fit(X, Y)
+
+
 class TestFolds:
     @pytest.mark.parametrize(
         ("fold", "message"),
@@ -189,7 +209,7 @@ class TestPlacesOfErrors:
         task = snx.make_control_task(np.arange(12), y, random_state=0)
         rare = np.flatnonzero(task.labels == 0)
         cv = [(np.setdiff1d(np.arange(12), rare), rare)]
-        for control, name in ((task, "control task"), ({"types": task}, "types")):
+        for control, name in ((task, ""), ({"types": task}, " 'types'")):
             with pytest.raises(ValueError, match="got 1 class") as error:
                 snx.layerwise_scores(
                     snx.LinearProbeClassifier(device="cpu"),
@@ -199,7 +219,7 @@ class TestPlacesOfErrors:
                     cv=cv,
                     control=control,
                 )
-            expected = f"in fold 0, for the random labels of the control task {name!r}."
+            expected = f"in fold 0, for the random labels of the control task{name}."
             assert error.value.__notes__ == [f"The error occurred {expected}"]
 
     def test_selectivity(self):

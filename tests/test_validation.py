@@ -1,5 +1,7 @@
 """Checks of input: the first NaN or infinity is named, in any kind of X."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,16 +9,24 @@ import torch
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
 
 from sklearn_neurox import (
+    CorrelationClustering,
+    GaussianProbeClassifier,
     LinearProbeClassifier,
+    LinearProbeRegressor,
+    ModuleActivations,
     NeuronAblator,
     NeuronSelector,
     ProbelessSelector,
     WeightMassSelector,
+    ablation_curve,
     bottom_neurons,
+    codelength,
     layerwise_scores,
     mean_difference_scores,
+    probe_report,
     threshold_neurons,
     top_neurons,
     weight_mass_ordering,
@@ -54,6 +64,53 @@ def test_the_first_bad_cell_is_named(estimator, value, kind):
     ending = r" \(b\)\." if kind == "frame" else r"\."
     with pytest.raises(ValueError, match=f"Input X contains (NaN|infinity).*{place}{ending}"):
         estimator.fit(given, np.arange(len(X)) % 2)
+
+
+MASKED = np.ma.array(np.arange(24.0).reshape(8, 3), mask=np.zeros((8, 3)))
+MASKED[5, 2] = MASKED[6, 0] = np.ma.masked
+CLASSES = np.arange(8) % 2
+USES_OF_X = {
+    **{type(estimator).__name__: clone(estimator).fit for estimator in ESTIMATORS},
+    "gaussian": GaussianProbeClassifier().fit,
+    "clustering": lambda X, y: CorrelationClustering().fit(X),
+    "regressor": LinearProbeRegressor().fit,
+    "transform": lambda X, y: NeuronSelector([0]).fit(X.data).transform(X),
+    "predict": lambda X, y: GaussianProbeClassifier().fit(X.data, y).predict(X),
+    "ablate": lambda X, y: NeuronAblator([0]).fit(X.data).transform(X),
+    "scores": lambda X, y: mean_difference_scores(X, y),
+    "layers": lambda X, y: layerwise_scores(RidgeClassifier(), X, y, n_layers=3),
+    "codelength": lambda X, y: codelength(GaussianProbeClassifier(), X, y),
+    "report": lambda X, y: probe_report(RidgeClassifier().fit(X.data, y), X, y),
+    "module": lambda X, y: ModuleActivations(torch.nn.Linear(3, 2), [""]).fit_transform(X),
+}
+
+
+@pytest.mark.parametrize("use", USES_OF_X)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64"])
+def test_values_behind_a_mask_are_not_used(use, dtype):
+    with pytest.raises(ValueError, match=r"X must not have masked values, but X\[5, 2\] is masked"):
+        USES_OF_X[use](MASKED.astype(dtype), CLASSES)
+
+
+def test_masked_weights_and_scales_and_rows():
+    X, order = MASKED.data, np.ma.array([0, 1, 2], mask=[0, 1, 0])
+    for call, message in [
+        (lambda: top_neurons(MASKED, 0.5), r"coef must not .* coef\[5, 2\] is masked"),
+        (lambda: check_scale(MASKED[5], 3), r"scale must not .* scale\[2\] is masked"),
+        (lambda: ProbelessSelector().fit(list(MASKED), CLASSES), r"but X\[5\]\[2\] is masked"),
+        (lambda: ablation_curve(RidgeClassifier(), X, CLASSES, ranking=order), r"\[1\] is masked"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_an_empty_mask_changes_nothing():
+    X = np.random.RandomState(0).normal(size=(8, 3))
+    for empty in (np.ma.array(X), np.ma.array(X, mask=np.zeros((8, 3), dtype=bool))):
+        found, expected = (mean_difference_scores(each, CLASSES)[0] for each in (empty, X))
+        np.testing.assert_array_equal(found, expected)
+        assert type(NeuronSelector([0]).fit_transform(empty)) is np.ndarray
+        np.testing.assert_array_equal(top_neurons(empty, 0.5)[0], top_neurons(X, 0.5)[0])
 
 
 def test_other_errors_keep_their_message():
@@ -158,6 +215,34 @@ def test_words_that_cannot_be_looked_up(word):
         TypeError, match=r"must not contain missing or unhashable values, but words\[1\] = "
     ):
         check_words(["a", word], name="words")
+
+
+@pytest.mark.parametrize(
+    ("coef", "message"),
+    [
+        (make_pipeline(LinearProbeClassifier()), r"got Pipeline\. .* coef_ of its last step"),
+        (ProbelessSelector(), r"got ProbelessSelector\. It selects neurons itself: get_support"),
+        (
+            GaussianProbeClassifier(),
+            r"got GaussianProbe.*coef_ after fit, which only linear models",
+        ),
+        (torch.nn.Linear(6, 2), r"got Linear\. Pass its attribute weight\."),
+        (LinearProbeClassifier, r"got the class LinearProbeClassifier\. Fit an instance of it"),
+        (SimpleNamespace(X=np.eye(3)), r"coef must be an array, got SimpleNamespace\.$"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_advice_for_a_model_is_right(coef, message):
+    for select in (top_neurons, bottom_neurons, threshold_neurons):
+        with pytest.raises(TypeError, match=message):
+            select(coef, 0.5)
+
+
+@pytest.mark.parametrize("X", [LinearProbeClassifier, np.zeros, torch.nn.Linear(3, 2)], ids=str)
+def test_classes_functions_and_modules_are_not_arrays(X):
+    for use in (LinearProbeClassifier().fit, ProbelessSelector().fit, mean_difference_scores):
+        with pytest.raises(TypeError, match="X must be an array, got"):
+            use(X, [0, 1])
 
 
 def test_words_become_a_list():

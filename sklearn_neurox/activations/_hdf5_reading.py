@@ -93,7 +93,7 @@ class Hdf5File:
         self.members, self.layers = description["members"], description["layers"]
         stored = sum(member.get("n_stored", 0) for member in self.members.values())
         if stored > self.path.stat().st_size:
-            raise self.damage(f"its datasets declare to occupy {stored} bytes, more than the file")
+            raise self.damage(f"its datasets declare {stored} bytes, more than the file has")
 
     def dataset(self, name: str) -> StoredValues | None:
         """Return a dataset that is completely stored in the file, or None if it is none.

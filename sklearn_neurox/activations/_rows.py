@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._device import as_numpy
+
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
     """Stack the activations of sentences, whose numbers of words are `lengths`."""
+    arrays = as_numpy(arrays, name="The array")
     if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(

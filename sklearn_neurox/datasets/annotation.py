@@ -102,23 +102,28 @@ def _check_matches(found: set[Any], by: Any, n_words: int) -> None:
     advice = "Words are compared exactly, including case."
     if not isinstance(by, Mapping):
         if len(found) == 1:
-            which = "every one" if found == {True} else "none"
+            which = _every if found == {True} else _none
             raise ValueError(
-                f"by={by!r:.60} matches {which} of the {n_words} words, so that all have the same "
-                f"label. {advice}"
+                f"by={by!r:.60} {which(n_words)}, so that all have the same label. {advice}"
             )
         return
     unused = [label for label in by if label not in found]
     if unused:
         raise ValueError(
-            f"by[{unused[0]!r}] matches none of the {n_words} words. Leave out the label, or "
-            f"correct it. {advice}"
+            f"by[{unused[0]!r}] {_none(n_words)}. Leave out the label, or correct it. {advice}"
         )
     if len(found) == 1:
         raise ValueError(
-            f"by[{next(iter(found))!r}] matches every one of the {n_words} words, so that all have "
-            "the same label."
+            f"by[{next(iter(found))!r}] {_every(n_words)}, so that all have the same label."
         )
+
+
+def _every(n_words: int) -> str:
+    return f"matches every one of the {n_words} words" if n_words > 1 else "matches the only word"
+
+
+def _none(n_words: int) -> str:
+    return f"matches none of the {n_words} words" if n_words > 1 else "does not match the only word"
 
 
 def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Label]) -> Any:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold, check_cv
 
-from .._results import check_groups_of_splits, check_splits
+from .._results import make_splits
 from .._warnings import UnseenLabelsWarning, silenced, warn
 from .scorers import Scorer, Scoring, check_scorer, last_step
 
@@ -35,19 +34,9 @@ def make_folds(
 ) -> tuple[list[Split], Scorer]:
     """Return the folds and the scorer, and warn about labels that are missing in training."""
     scorer = check_scorer(estimator, scoring)
-    splits = _split(estimator, X, y, cv, groups)
+    splits = make_splits(X, y, cv=cv, classifier=is_classifier(estimator), groups=groups)
     _warn_about_unseen_labels(estimator, y, splits)
     return splits, scorer
-
-
-def _split(estimator: Any, X: Any, y: NDArray, cv: Any, groups: NDArray | None) -> list[Split]:
-    if groups is not None and (cv is None or isinstance(cv, Integral)):
-        cv = GroupKFold(5 if cv is None else cv)
-    splitter = check_cv(cv, y, classifier=is_classifier(estimator))
-    splits = check_splits(splitter.split(X, y, groups), len(y), cv=cv)
-    if groups is not None:
-        check_groups_of_splits(groups, splits)
-    return splits
 
 
 def _warn_about_unseen_labels(estimator: Any, y: NDArray, splits: list[Split]) -> None:

@@ -33,8 +33,8 @@ def check_samples(
     ``OneHotEncoder``, is checked by the estimator.
     """
     check_not_tokens(X)
-    check_not_estimator(X, name="X", attribute=None)
-    X = as_numpy(X)
+    check_not_estimator(X, name="X")
+    X = as_numpy(X, name="X")
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         X = check_matrix(X)
     labels = check_labels(y, name="y")

@@ -241,7 +241,9 @@ def layerwise_scores(
         tasks[f"the activations of the control {name!r}"] = (_in_order(other, order), y)
     if controls.task is not None:
         labels = controls.task.labels
-        tasks[f"the random labels of the control task {controls.task_name!r}"] = activations, labels
+        is_named = controls.task_name != CONTROL_TASK
+        which = f" {controls.task_name!r}" if is_named else ""
+        tasks[f"the random labels of the control task{which}"] = activations, labels
     jobs = [(estimator, *task, ends, split, scorer) for task in tasks.values() for split in splits]
     places = [f"in fold {fold}, for {task}" for task in tasks for fold in range(len(splits))]
     results = run_jobs(

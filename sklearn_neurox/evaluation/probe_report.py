@@ -295,8 +295,8 @@ def probe_report(
     check = check_labels if is_classifier(estimator) else check_numbers
     labels = check(y, name="y")
     check_not_tokens(X)
-    check_not_estimator(X, name="X", attribute=None)
-    X = as_numpy(X)
+    check_not_estimator(X, name="X")
+    X = as_numpy(X, name="X")
     check_consistent_length(X, labels, words, sentence_ids)
     seed = check_random_state(random_state).randint(2**31 - 1)
     resampling = Resampling(int(n_bootstraps), float(confidence), seed)

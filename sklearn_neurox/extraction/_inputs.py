@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from .._device import as_numpy
+
 # Modules that look up rows of their weights.
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
 
@@ -62,7 +64,7 @@ def as_inputs(X: ArrayLike | Tensor, module: nn.Module) -> Tensor:
     ValueError
         If X is empty or does not contain finite numbers.
     """
-    cells = to_numpy(X, "X") if isinstance(X, Tensor) else np.asarray(X)
+    cells = to_numpy(X, "X") if isinstance(X, Tensor) else np.asarray(as_numpy(X, name="X"))
     if cells.ndim == 0 or not cells.size or cells.dtype.kind not in "biuf":
         raise ValueError(
             "X must contain numbers and have the shape (n_inputs, ...), got dtype "

@@ -33,4 +33,4 @@ class SupportSelector(SelectorMixin):
         ndarray of shape (n_samples, n_kept)
             The columns of the neurons that are kept.
         """
-        return super().transform(as_numpy(X))
+        return super().transform(as_numpy(X, name="X"))

@@ -7,13 +7,13 @@ weights of the class (Dalvi et al. 2019). Sums are computed in float64. Ties are
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
-from .._validation import check_matrix, check_scale
+from .._validation import check_matrix, check_not_estimator, check_scale
 from ._checks import check_share
 
 Indices: TypeAlias = NDArray[np.intp]
@@ -243,6 +243,7 @@ def weight_mass_ordering(
 
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Validate the arguments and return |coef| * scale in float64."""
+    check_not_estimator(coef, name="coef", advice=_advice(coef))
     importance = np.abs(check_matrix(coef, dtype=np.float64, name="coef"))
     if scale is None:
         return importance
@@ -253,6 +254,22 @@ def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]
             "ratios of its values matter."
         )
     return importance
+
+
+def _advice(model: Any) -> str:
+    """Return what to pass instead of a model."""
+    if isinstance(model, type):
+        return " Fit an instance of it, and pass its attribute coef_."
+    if hasattr(model, "steps"):
+        return " Pass the attribute coef_ of its last step after fit: pipeline[-1].coef_."
+    if hasattr(model, "get_support"):
+        return (
+            " It selects neurons itself: get_support(indices=True) lists them after fit, and "
+            "ranking_, if it has this attribute, orders all neurons."
+        )
+    if hasattr(model, "weight"):
+        return " Pass its attribute weight."
+    return " Pass its attribute coef_ after fit, which only linear models have."
 
 
 def _rounding(n_terms: int) -> float:

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
+from .._labels import WEIGHTED
 from .._moments import scaled_weights
 from .._second_moments import Moments
 from .._validation import validate_activations
@@ -73,8 +74,11 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Validate X and y, and return them as arrays."""
 
     @abstractmethod
-    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        """Return the targets (n_samples, n_outputs), and the fitted attributes to decode them."""
+    def _encode(self, y: NDArray, samples: str) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+        """Return the targets (n_samples, n_outputs), and the fitted attributes to decode them.
+
+        Error messages call the samples `samples`.
+        """
 
     @abstractmethod
     def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
@@ -167,10 +171,11 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        n_samples = len(y)
         X, y, weight = _without_weightless(X, y, weight)
         X, y, weight = _without_weightless(X, y, self._weigh(y, scaled_weights(weight)))
         previous = self._get_weights() if self._is_warm() else None
-        targets, labels = self._encode(y)
+        targets, labels = self._encode(y, "samples" if len(y) == n_samples else WEIGHTED)
         weight = scaled_weights(weight)
         weight = (weight / weight.mean()).astype(dtype)
         problem = Problem(

@@ -31,7 +31,7 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._labels import check_labels, check_same_kind, check_targets
-from .._results import check_score, check_splits
+from .._results import check_score, group_splitter, make_splits
 from .._second_moments import Moments
 from .._warnings import warn
 from .._weights import check_sample_weight
@@ -77,8 +77,8 @@ class LinearProbeCV(LinearProbe):
             params = params | {"groups": check_labels(params["groups"], name="groups")}
             check_consistent_length(X, params["groups"])
         routed = self._route(weight, params)
-        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        splits = check_splits(splitter.split(X, y, **routed.splitter.split), len(X), cv=self.cv)
+        split_params = {"groups": None} | routed.splitter.split
+        splits = make_splits(X, y, cv=self.cv, classifier=is_classifier(self), **split_params)
         self._check_folds(y, weight, splits)
 
         n_tasks = len(splits) + self.refit
@@ -238,10 +238,9 @@ class LinearProbeCV(LinearProbe):
                     f"{sorted(unknown)}. Other metadata requires "
                     "sklearn.set_config(enable_metadata_routing=True)."
                 )
-            split = {"groups": None} | params
             if not _accepts_weights(check_scoring(self._probe_class(), self.scoring)):
                 weights = {}
-            return Bunch(splitter=Bunch(split=split), scorer=Bunch(score=weights))
+            return Bunch(splitter=Bunch(split=params), scorer=Bunch(score=weights))
         return process_routing(self, "fit", **params, **weights)
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -253,7 +252,7 @@ class LinearProbeCV(LinearProbe):
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         router.add(
-            splitter=check_cv(self.cv, classifier=is_classifier(self)),
+            splitter=group_splitter(self.cv) or check_cv(self.cv, classifier=is_classifier(self)),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         probe = self._probe_class()

@@ -138,9 +138,10 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         """
         data, labels = validate_samples(self, X, y, check_class_labels, dtype=float_dtypes(X))
         weight = check_sample_weight(sample_weight, len(data), relative=False)
+        samples = "samples" if weight.all() else WEIGHTED
         if not weight.all():
             data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
-        self.classes_, codes = encode_labels(labels, by=type(self).__name__, samples=WEIGHTED)
+        self.classes_, codes = encode_labels(labels, by=type(self).__name__, samples=samples)
         with fit_task(self, data, labels):
             size, self.means_, self.covariances_ = fit_gaussians(
                 data, codes, weight, covariance=self.covariance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._labels import WEIGHTED, check_class_labels, check_same_kind, encode_labels
+from .._labels import check_class_labels, check_same_kind, encode_labels
 from .._validation import fit_context, validate_samples
 from .._warnings import warn
 from .._weights import check_sample_weight, check_weight_ratio
@@ -245,6 +246,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
                 f"class_weight contains {unknown}, which are not labels in y, but does not "
                 f"contain {missing}."
             )
+        for label, weight in named.items() if isinstance(named, dict) else ():
+            if not isinstance(weight, Real):
+                raise TypeError(
+                    f"class_weight must contain numbers, but class_weight[{label!r}] = "
+                    f"{weight!r:.60}."
+                )
         class_weight = compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )
@@ -257,8 +264,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         check_weight_ratio(weight, name="sample_weight times class_weight")
         return weight
 
-    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
-        classes, codes = encode_labels(y, by=type(self).__name__, samples=WEIGHTED)
+    def _encode(self, y: NDArray, samples: str) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+        classes, codes = encode_labels(y, by=type(self).__name__, samples=samples)
         if self._is_warm() and classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 "warm_start=True requires the same classes as in the last fit: expected "

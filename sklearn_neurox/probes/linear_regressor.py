@@ -226,7 +226,7 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
             sample_weight = check_sample_weight(sample_weight, len(targets))
         return super().score(X, targets, sample_weight)
 
-    def _encode(self, y: NDArray) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
+    def _encode(self, y: NDArray, samples: str) -> tuple[NDArray[np.float64], dict[str, NDArray]]:
         return y.reshape(len(y), -1), {}
 
     def _as_coef(self, weight: NDArray, bias: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:

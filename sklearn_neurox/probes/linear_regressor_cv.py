@@ -27,8 +27,9 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     lambdas_l1, lambdas_l2 : array-like, default=(0, 1e-5, 1e-4, 1e-3, 1e-2)
         The grid: every lambda_l1 is combined with every lambda_l2.
     cv : int, splitter, iterable or None, default=None
-        Folds as in ``GridSearchCV``. Keep the words of a sentence together, for example with
-        ``GroupKFold`` and sentence ids passed as `groups` to ``fit``.
+        Folds as in ``GridSearchCV``. If `groups`, such as sentence ids, are passed to ``fit``, an
+        int, or None for 5, is the number of folds of ``GroupKFold``, and the folds must not split a
+        group.
     scoring : str, callable or None, default=None
         As in ``GridSearchCV``. If None, use the score of the plain probe: accuracy or R².
     refit : bool, default=True
@@ -199,7 +200,8 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
             routing, they are used in scoring if the scorer requests them. In training, a weight of
             0 is equivalent to removing the sample.
         **params : dict
-            `groups` for `cv`. With metadata routing, everything that `cv` and `scoring` request.
+            `groups`, which stay together. With metadata routing, everything that `cv` and `scoring`
+            request.
 
         Returns
         -------

@@ -146,8 +146,9 @@ class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
 def _check_result(result: Any, kind: type, *, name: str = "", expected: str = "") -> None:
     if not isinstance(result, kind):
         place = f" for {name!r}" if name else ""
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise TypeError(
-            f"Expected a {kind.__name__}{expected}, got {type(result).__name__}{place}."
+            f"Expected {article} {kind.__name__}{expected}, got {type(result).__name__}{place}."
         )
 
 

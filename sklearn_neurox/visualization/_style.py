@@ -6,9 +6,11 @@ They are checked before anything is computed or drawn, so that an error names th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from .._html import printable
 from .._optional import import_optional
 
 Style: TypeAlias = Mapping[str, Any]  # keyword arguments for matplotlib
@@ -27,7 +29,13 @@ ARTISTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _NO_COLORS = ("auto", "face", "edge", "inherit")  # the color of another part
-_BARS = "patches.Rectangle"  # there are several, and each may have a different value
+_BARS = "patches.Rectangle"
+_OF_EACH_BAR = ("hatch", "linestyle", "linewidth")  # a value, or a list of one for each bar
+# What a display draws, as opposed to how.
+_DATA = (
+    "X", "data", "left", "paths", "s", "segments", "text", "verts", "width", "x", "xdata", "xerr",
+    "xy", "y", "ydata", "yerr",
+)  # fmt: skip
 
 
 def override(defaults: Style, user: Style | None, artist: str) -> dict[str, Any]:
@@ -45,13 +53,16 @@ def override(defaults: Style, user: Style | None, artist: str) -> dict[str, Any]
     Returns
     -------
     dict
+        Characters of the user's texts that cannot be drawn are replaced.
     """
     kind = _kind(artist)
     cbook = _matplotlib("cbook")
     ours, theirs = (cbook.normalize_kwargs(each, kind) for each in (defaults, user))
     if "fmt" in theirs:  # shorthand for the three styles
         ours = {key: ours[key] for key in ours if key not in ("color", "marker", "linestyle")}
-    return {**ours, **theirs}
+    for key, value in theirs.items():
+        ours[key] = printable(value) if isinstance(value, str) else value
+    return ours
 
 
 def check_style(style: Style | None, name: str, artist: str) -> None:
@@ -68,7 +79,8 @@ def check_style(style: Style | None, name: str, artist: str) -> None:
     Raises
     ------
     TypeError
-        If `style` is not a mapping of names to values, or contains an alias as well as its name.
+        If `style` is not a mapping of names to values, or contains an alias as well as its name, or
+        contains what the display draws, such as a text or coordinates.
     ValueError
         If matplotlib does not accept a value of a property of the artist.
     """
@@ -81,6 +93,8 @@ def check_style(style: Style | None, name: str, artist: str) -> None:
     except TypeError as error:
         raise TypeError(f"{name} is ambiguous: {error}") from error
     for key, value in properties.items():
+        if key in _DATA:
+            raise TypeError(f"{name} must not contain {key!r}, because the display determines it.")
         try:
             _checker(artist, key)(value)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -92,9 +106,15 @@ def _checker(artist: str, key: str) -> Callable[[Any], object]:
     if _is_color(key):  # some setters accept any value, which fails when it is drawn
         to_rgba_array = _matplotlib("colors").to_rgba_array
         return lambda value: _is_special(value) or to_rgba_array(value)
-    if artist == _BARS:
-        return lambda value: None
-    return getattr(_example(artist), f"set_{key}", lambda value: None)
+    check: Callable[[Any], object]
+    check = getattr(_example(artist), f"set_{key}", lambda value: None)
+    return partial(_check_each, check) if artist == _BARS and key in _OF_EACH_BAR else check
+
+
+def _check_each(check: Callable[[Any], object], values: Any) -> None:
+    """Check a value of all bars or, in a list, one value for each."""
+    for value in values if isinstance(values, list) else [values]:
+        check(value)
 
 
 def _is_special(value: Any) -> bool:

@@ -65,3 +65,12 @@ def check_fields(result: Any, fields: tuple[str, ...], *, name: str = "") -> Non
             place = field if key is None else f"{field}[{key!r}]"
             if part is not None:
                 check_finite(part, f"{place}{of_result}")
+
+
+def check_has_tree(clustering: Any) -> None:
+    """Raise a TypeError if a fitted estimator did not cluster neurons."""
+    if not hasattr(getattr(clustering, "clustering_", clustering), "linkage_matrix_"):
+        raise TypeError(
+            "clustering must be a CorrelationClustering or an IndependentNeuronSelector, got "
+            f"{type(clustering).__name__}."
+        )

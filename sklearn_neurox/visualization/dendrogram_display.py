@@ -17,7 +17,7 @@ from ._axes import BLUE, ORANGE, distance_label
 from ._display import Display
 from ._drawn_text import literal
 from ._style import ARTISTS, Style, override
-from ._values import check_finite
+from ._values import check_finite, check_has_tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,6 +116,7 @@ class DendrogramDisplay(Display):
             Object that stores the plotted values and the axes.
         """
         check_is_fitted(clustering)
+        check_has_tree(clustering)
         fitted: Any = getattr(clustering, "clustering_", clustering)
         if names is None:
             names = getattr(clustering, "feature_names_in_", None)

@@ -119,6 +119,8 @@ class RankingOverlapDisplay(Display):
         display : RankingOverlapDisplay
             Object that stores the plotted values and the axes.
         """
+        if not isinstance(voting, VotingSelector):
+            raise TypeError(f"voting must be a VotingSelector, got {type(voting).__name__}.")
         check_is_fitted(voting, "named_selectors_")
         rankings = {name: each.ranking_ for name, each in voting.named_selectors_.items()}
         rankings["vote"] = voting.ranking_

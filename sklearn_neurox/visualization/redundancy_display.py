@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._optional import import_optional
 from ..activations import TokenActivations
-from ..neurons import CorrelationClustering
+from ..neurons import CorrelationClustering, IndependentNeuronSelector
 from ._axes import LINES, distance_label
 from ._display import Display
 from ._drawn_text import literal
 from ._style import Style, override
 from ._tokens import check_tokens
-from ._values import check_finite
+from ._values import check_finite, check_has_tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ class RedundancyDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        clustering: CorrelationClustering,
+        clustering: CorrelationClustering | IndependentNeuronSelector,
         *,
         name: str = "neurons",
         ax: Axes | None = None,
@@ -71,8 +71,8 @@ class RedundancyDisplay(Display):
 
         Parameters
         ----------
-        clustering : CorrelationClustering
-            A fitted clustering.
+        clustering : CorrelationClustering or IndependentNeuronSelector
+            A fitted clustering or selector.
         name : str, default="neurons"
             Name of its neurons, for the legend.
         ax : matplotlib Axes, default=None
@@ -86,7 +86,9 @@ class RedundancyDisplay(Display):
             Object that stores the plotted values and the axes.
         """
         check_is_fitted(clustering)
-        heights = {name: clustering.linkage_matrix_[:, 2]}
+        check_has_tree(clustering)
+        fitted: Any = getattr(clustering, "clustering_", clustering)
+        heights = {name: fitted.linkage_matrix_[:, 2]}
         return cls(heights, absolute=clustering.absolute).plot(ax=ax, line_kw=line_kw)
 
     @classmethod

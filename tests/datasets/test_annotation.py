@@ -160,6 +160,21 @@ def test_definitions_that_match_no_word_or_every_word(by, message):
         annotate(SENTENCES, by, **({"default": "other"} if isinstance(by, dict) else {}))
 
 
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ({"a"}, r"by={'a'} matches the only word, so"),
+        ({"b"}, r"by={'b'} does not match the only word, so"),
+        ({"x": {"b"}}, r"by\['x'\] does not match the only word\. Leave out"),
+        ({"x": {"a"}}, r"by\['x'\] matches the only word, so"),
+    ],
+    ids=str,
+)
+def test_definitions_that_match_the_only_word_or_not(by, message):
+    with pytest.raises(ValueError, match=message):
+        annotate([["a"]], by, **({"default": "other"} if isinstance(by, dict) else {}))
+
+
 def test_a_function_may_return_one_label():
     assert annotate([["a", "b"]], str.isupper) == [[False, False]]
 

@@ -119,3 +119,9 @@ def test_extreme_and_invalid_weights(function, weight):
         numbers = np.broadcast_to(np.asarray(weight, dtype=float), N_ROWS)
         assert (numbers >= 0).all()
         assert numbers.any()
+        # The largest weight is scaled by a power of 2, which is exact unless it underflows.
+        largest = np.frexp(numbers.max())[1]
+        normalized = np.ldexp(numbers, -largest)
+        if function in RELATIVE:
+            expected = runs(function, normalized)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)

@@ -481,8 +481,13 @@ class TestBadInput:
         return GaussianProbeClassifier().fit(samples[0], np.array(["A", "B", "C"])[samples[1]])
 
     def test_one_class(self, samples):
-        with pytest.raises(ValueError, match=r"at least 2 classes, got 1 class: all 180 .* 'NOUN'"):
+        with pytest.raises(ValueError, match=r"got 1 class: all 180 samples have the label 'NOUN'"):
             GaussianProbeClassifier().fit(samples[0], ["NOUN"] * 180)
+        labels = np.repeat(["NOUN", "VERB"], 90)
+        with pytest.raises(
+            ValueError, match="all 90 samples with a positive weight have the label"
+        ):
+            GaussianProbeClassifier().fit(samples[0], labels, sample_weight=labels == "NOUN")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_not_finite(self, samples, probe, value):

@@ -1,5 +1,7 @@
 """The linear probe of labels: classes, their weights, and what bad input gets."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
@@ -129,8 +131,14 @@ def test_warm_start_of_two_classes_predicts_the_same(classification):
 class TestBadInput:
     def test_one_class(self, classification):
         X, _ = classification
-        with pytest.raises(ValueError, match=r"at least 2 classes, got 1 class: all 150 .* 'NOUN'"):
+        with pytest.raises(ValueError, match=r"got 1 class: all 150 samples have the label 'NOUN'"):
             LinearProbeClassifier().fit(X, ["NOUN"] * len(X))
+        labels = np.repeat(["NOUN", "VERB"], [100, 50])
+        message = "got 1 class: all 100 samples with a positive weight have the label 'NOUN'"
+        with pytest.raises(ValueError, match=message):
+            LinearProbeClassifier().fit(X, labels, sample_weight=labels == "NOUN")
+        with pytest.raises(ValueError, match=message):
+            LinearProbeClassifier(class_weight={"NOUN": 1, "VERB": 0}).fit(X, labels)
 
     @pytest.mark.parametrize(
         "weights", [{0: -1, 1: -1, 2: -1}, {0: 1, 1: -1}, dict.fromkeys(range(3), 0)]
@@ -141,6 +149,12 @@ class TestBadInput:
             match="class_weight must be finite, non-negative, and positive for at least one class",
         ):
             LinearProbeClassifier(class_weight=weights).fit(*classification)
+
+    @pytest.mark.parametrize("weight", ["a", "1", None, 1j, [1]], ids=str)
+    def test_class_weights_are_numbers(self, classification, weight):
+        message = re.escape(f"class_weight must contain numbers, but class_weight[1] = {weight!r}.")
+        with pytest.raises(TypeError, match=message):
+            LinearProbeClassifier(class_weight={0: 1, 1: weight}).fit(*classification)
 
     def test_a_failed_fit_changes_no_label(self, classification):
         X, y = classification

@@ -151,6 +151,36 @@ def test_groups_and_weights(samples, params):
         )
 
 
+@pytest.mark.parametrize("search_class", [LinearProbeClassifierCV, LinearProbeRegressorCV])
+@pytest.mark.parametrize(("cv", "n_splits"), [(3, 3), (np.int64(4), 4), (None, 5)])
+def test_a_number_of_folds_keeps_groups_together(samples, search_class, cv, n_splits):
+    X, classes, numbers, groups = samples
+    y = classes if search_class is LinearProbeClassifierCV else numbers
+    names = [f"sentence {group:02}" for group in groups]  # in the same order
+    expected = search_class(**LAMBDAS, **ADAM, cv=GroupKFold(n_splits)).fit(X, y, groups=groups)
+    expected = expected.cv_results_["mean_test_score"]
+    search = search_class(**LAMBDAS, **ADAM, cv=cv)
+    for given in (groups, names):
+        found = clone(search).fit(X, y, groups=given).cv_results_["mean_test_score"]
+        np.testing.assert_array_equal(found, expected)
+    alone = clone(search).fit(X, y).cv_results_["mean_test_score"]
+    assert not np.allclose(alone, expected)
+    with config_context(enable_metadata_routing=True):
+        routed = clone(search).fit(X, y, groups=groups).cv_results_["mean_test_score"]
+        np.testing.assert_array_equal(routed, expected)
+        without = clone(search).fit(X, y).cv_results_["mean_test_score"]
+        np.testing.assert_array_equal(without, alone)
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored by KFold")
+@pytest.mark.parametrize("cv", [KFold(4), [(np.arange(98), np.arange(98, 150))]], ids=type)
+def test_folds_must_not_split_a_group(samples, cv):
+    X, y, _, groups = samples
+    search = LinearProbeClassifierCV(**LAMBDAS, **ADAM, cv=cv)
+    with pytest.raises(ValueError, match=r"Fold 0 of cv splits the group \d+ between training"):
+        search.fit(X, y, groups=groups)
+
+
 def test_metadata_are_routed(samples):
     X, y, _, groups = samples
     weight = np.random.RandomState(0).randint(1, 3, size=150).astype(float)

@@ -284,6 +284,8 @@ def test_a_wrong_result_opens_no_figure():
     for display in (SelectivityCurveDisplay, LayerwiseScoresDisplay, CodelengthDisplay):
         with pytest.raises(TypeError, match=f"Expected a {display._kind.__name__}.*, got int"):
             display.from_result(3)
+    with pytest.raises(TypeError, match="Expected an AblationCurve, got int"):
+        snx.AblationCurveDisplay.from_result(3)
     assert pyplot.get_fignums() == before
 
 
@@ -308,11 +310,64 @@ def test_a_style_that_matplotlib_does_not_accept_is_named(name, style, message):
 
 
 @pytest.mark.parametrize(
+    ("make", "name", "key"),
+    [
+        (overlap_display, "text_kw", "text"),
+        (overlap_display, "text_kw", "s"),
+        (overlap_display, "im_kw", "data"),
+        (selectivity_display, "text_kw", "text"),
+        (selectivity_display, "text_kw", "xy"),
+        (neurons_display, "bar_kw", "width"),
+        (report_display, "errorbar_kw", "xerr"),
+        (layer_display, "errorbar_kw", "yerr"),
+        (dendrogram_display, "line_kw", "segments"),
+        (dendrogram_display, "cut_kw", "x"),
+    ],
+)
+def test_a_style_does_not_contain_what_is_drawn(classification, make, name, key):
+    with pytest.raises(TypeError, match=f"{name} must not contain '{key}', because the display"):
+        make(*classification, **{name: {key: "x"}})
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (codelength_display, "line_kw"),
+        (layer_display, "errorbar_kw"),
+        (ablation_display, "level_kw"),
+        (dendrogram_display, "cut_kw"),
+    ],
+)
+def test_labels_of_the_user_are_drawn(classification, make, name):
+    display = make(*classification, **{name: {"label": "a\ud800b"}})
+    display.figure_.canvas.draw()
+    display.figure_.savefig(io.BytesIO(), format="svg")
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert "a\ufffdb" in labels
+
+
+def test_a_style_of_each_bar(classification):
+    ax = neurons_display(*classification, bar_kw={"hatch": ["/", "x", "o"], "lw": [1, 2, 3]}).ax_
+    assert [bar.get_hatch() for bar in ax.patches] == ["/", "x", "o"]
+    assert [bar.get_linewidth() for bar in ax.patches] == [1, 2, 3]
+    pyplot.close("all")
+    ax = neurons_display(*classification, bar_kw={"hatch": "//"}).ax_
+    assert [bar.get_hatch() for bar in ax.patches] == ["//"] * 3
+
+
+@pytest.mark.parametrize(
     ("make", "name", "style"),
     [
         (overlap_display, "im_kw", {"cmap": "notacolormap"}),
         (overlap_display, "text_kw", {"color": "notacolor"}),
         (neurons_display, "bar_kw", {"fc": "notacolor"}),
+        (neurons_display, "bar_kw", {"hatch": 5}),
+        (neurons_display, "bar_kw", {"hatch": ["/", 5]}),
+        (neurons_display, "bar_kw", {"lw": "thick"}),
+        (neurons_display, "bar_kw", {"ls": "~"}),
+        (neurons_display, "bar_kw", {"alpha": 2}),
+        (neurons_display, "bar_kw", {"zorder": "top", "visible": "x", "capstyle": "x"}),
         (neurons_display, "text_kw", {"fontsize": "enormous"}),
         (selectivity_display, "hlines_kw", {"colors": "notacolor"}),
         (dendrogram_display, "line_kw", {"linestyles": "~"}),
@@ -501,3 +556,16 @@ def test_long_names_leave_space_for_the_axes(classification, name, n):
         figure.canvas.draw()  # warns if the axes collapse
         box = display.ax_.get_position()
         assert min(box.width * figure.get_figwidth(), box.height * figure.get_figheight()) > 0.3
+
+
+def test_the_estimator_must_have_what_is_drawn():
+    X, y = np.random.RandomState(0).normal(size=(12, 3)), np.arange(12) % 2
+    probe = snx.GaussianProbeClassifier().fit(X, y)
+    for display in (snx.DendrogramDisplay, snx.RedundancyDisplay):
+        with pytest.raises(TypeError, match=r"clustering must be a Corr.*, got GaussianProbeClass"):
+            display.from_estimator(probe)
+    with pytest.raises(TypeError, match="voting must be a VotingSelector, got GaussianProbeClass"):
+        snx.RankingOverlapDisplay.from_estimator(probe, n_neurons=2)
+    selector = snx.IndependentNeuronSelector().fit(X)
+    heights = snx.RedundancyDisplay.from_estimator(selector).heights["neurons"]
+    np.testing.assert_array_equal(heights, selector.clustering_.linkage_matrix_[:, 2])
