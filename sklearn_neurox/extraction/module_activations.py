@@ -21,6 +21,7 @@ from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
 from ._isolation import isolated
+from ._loading import alone_with
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
 from .hook_points import hooked, module_points
@@ -131,9 +132,10 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             If the module does not have one of the layers, X is empty or contains NaN or infinity,
             or a recurrent layer would treat inputs as positions.
         """
-        inputs = self._check_inputs(X)
-        with self._reading() as run:
-            self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
+        with alone_with(self.module):
+            inputs = self._check_inputs(X)
+            with self._reading() as run:
+                self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -153,12 +155,13 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         ValueError
             As in :meth:`fit`, and if an activation is NaN or infinite.
         """
-        inputs = self._check_inputs(X)
-        with self._reading() as run:
-            rows = [
-                np.hstack(self._rows(run, inputs[batch]))
-                for batch in gen_batches(len(inputs), self.batch_size)
-            ]
+        with alone_with(self.module):
+            inputs = self._check_inputs(X)
+            with self._reading() as run:
+                rows = [
+                    np.hstack(self._rows(run, inputs[batch]))
+                    for batch in gen_batches(len(inputs), self.batch_size)
+                ]
         activations = np.concatenate(rows)
         if not np.isfinite(activations).all():
             bad = np.flatnonzero(~np.isfinite(activations).all(axis=1))[0]
@@ -207,11 +210,13 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             )
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
-        check_module(self.module)
-        with self._reading() as run:
-            rows = [
-                self._rows_of_words(run, words, encode(words), i) for i, words in enumerate(corpus)
-            ]
+        with alone_with(self.module):
+            check_module(self.module)
+            with self._reading() as run:
+                rows = [
+                    self._rows_of_words(run, words, encode(words), i)
+                    for i, words in enumerate(corpus)
+                ]
         widths = [state.shape[1] for state in rows[0]]
         if len(set(widths)) > 1:
             raise ValueError(
