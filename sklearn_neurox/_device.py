@@ -78,7 +78,7 @@ class _Alias:
         return interface | {"data": (interface["data"][0], False)}
 
 
-def as_numpy(values: Any) -> Any:
+def as_numpy(values: Any, name: str = "A tensor") -> Any:
     """Convert tensors, also those on a device or with a gradient, to arrays with the same values.
 
     bfloat16, which NumPy does not have, becomes float32. Anything but a tensor, or a list of
@@ -87,15 +87,17 @@ def as_numpy(values: Any) -> Any:
     Raises
     ------
     TypeError
-        If a tensor is sparse, quantized or without values (on the device "meta").
+        If a tensor is sparse, nested, quantized or without values (on the device "meta"). The
+        message begins with `name`.
     """
     if isinstance(values, list | tuple) and any(isinstance(each, Tensor) for each in values):
-        return [as_numpy(each) for each in values]
+        return [as_numpy(each, name) for each in values]
     if not isinstance(values, Tensor):
         return values
-    if values.layout != torch.strided or values.is_quantized or values.is_meta:
+    is_dense = values.layout == torch.strided and not (values.is_nested or values.is_quantized)
+    if not is_dense or values.is_meta:
         raise TypeError(
-            f"A tensor must be dense and have values, got layout {values.layout}, dtype "
+            f"{name} must be dense and have values, got layout {values.layout}, dtype "
             f"{values.dtype} and device {str(values.device)!r}."
         )
     values = values.detach().cpu().resolve_conj().resolve_neg()

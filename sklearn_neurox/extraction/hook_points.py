@@ -30,14 +30,14 @@ class HookPoint:
     module: nn.Module
     side: Literal["input", "output"]
 
-    def register(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    def register(self, hook: Callable[[Tensor], None], layer: int | str) -> RemovableHandle:
         """Call `hook` with each state at this point until the handle is removed."""
 
         def on_input(module: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> None:
-            hook(first_tensor(args or kwargs.get("hidden_states", kwargs)))
+            hook(first_tensor(args or kwargs.get("hidden_states", kwargs), layer))
 
         def on_output(module: nn.Module, args: tuple, output: Any) -> None:
-            hook(first_tensor(output))
+            hook(first_tensor(output, layer))
 
         if self.side == "input":
             return self.module.register_forward_pre_hook(on_input, with_kwargs=True)
@@ -213,7 +213,7 @@ def hooked(points: Mapping[L, HookPoint], hook: Callable[[L, Tensor], None]) -> 
     """Within the context, call `hook` with the layer and the state whenever a point is reached."""
     with ExitStack() as handles:
         for layer, point in points.items():
-            handles.enter_context(point.register(partial(hook, layer)))
+            handles.enter_context(point.register(partial(hook, layer), layer))
         yield
 
 
@@ -350,21 +350,21 @@ def _choices(blocks: Sequence[Mapping[str, nn.Module]]) -> str:
     return f"{' or '.join(parts)}, or one of the paths {paths}" if parts else f"one of {paths}"
 
 
-def first_tensor(output: Any) -> Tensor:
+def first_tensor(output: Any, layer: int | str) -> Tensor:
     """Return the tensor itself, or the first one within nested sequences or mappings.
 
     Raises
     ------
     ValueError
-        If there is no tensor.
+        If there is no tensor. The message names the layer.
     """
     first = output
     while not isinstance(first, Tensor):
         values = list(first.values()) if isinstance(first, Mapping) else first
         if not isinstance(values, list | tuple) or not values:
             raise ValueError(
-                f"Expected a tensor, or a tuple or mapping that begins with one, got "
-                f"{type(output).__name__} {output!r:.60}."
+                f"Layer {layer!r}: expected a tensor, or a tuple or mapping that begins with one, "
+                f"got {type(output).__name__} {output!r:.60}."
             )
         first = values[0]
     return first

@@ -28,6 +28,8 @@ from .hook_points import hooked, module_points
 
 # Runs the module and returns the output of each layer.
 Run: TypeAlias = Callable[..., dict[str, Tensor]]
+# Errors of modules whose inputs are not as they expect.
+_OF_FORWARD = (RuntimeError, LookupError, AssertionError, AttributeError, ArithmeticError)
 
 
 class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
@@ -162,6 +164,12 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
                     np.hstack(self._rows(run, inputs[batch]))
                     for batch in gen_batches(len(inputs), self.batch_size)
                 ]
+        widths = list(dict.fromkeys(batch.shape[1] for batch in rows))
+        if len(widths) > 1:
+            raise ValueError(
+                f"The layers {list(self.layers)} have {widths[0]} columns for one batch and "
+                f"{widths[1]} for another. Expected the same number for all inputs."
+            )
         activations = np.concatenate(rows)
         if not np.isfinite(activations).all():
             bad = np.flatnonzero(~np.isfinite(activations).all(axis=1))[0]
@@ -276,7 +284,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         try:
             return call(inputs)
         # The errors of torch do not mention the input. A TypeError is about missing arguments.
-        except (RuntimeError, IndexError, TypeError) as error:
+        except (*_OF_FORWARD, TypeError) as error:
             raise ValueError(
                 f"{type(self.module).__name__} does not accept inputs of shape "
                 f"{tuple(inputs.shape[1:])} and dtype {_name(inputs.dtype)}: {error}"
@@ -292,7 +300,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         arguments = inputs if isinstance(inputs, tuple) else (inputs,)
         try:
             read = run(**inputs) if isinstance(inputs, Mapping) else run(*arguments)
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        except (*_OF_FORWARD, TypeError, ValueError) as error:
             raise ValueError(
                 f"Sentence {index}: {type(self.module).__name__} does not accept what encode "
                 f"returns: {error}"
