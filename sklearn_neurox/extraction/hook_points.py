@@ -350,20 +350,21 @@ def _choices(blocks: Sequence[Mapping[str, nn.Module]]) -> str:
     return f"{' or '.join(parts)}, or one of the paths {paths}" if parts else f"one of {paths}"
 
 
-def first_tensor(output: Any, layer: int | str) -> Tensor:
+def first_tensor(output: Any, layer: int | str | None = None) -> Tensor:
     """Return the tensor itself, or the first one within nested sequences or mappings.
 
     Raises
     ------
     ValueError
-        If there is no tensor. The message names the layer.
+        If there is no tensor. The message names the layer, if given.
     """
     first = output
     while not isinstance(first, Tensor):
         values = list(first.values()) if isinstance(first, Mapping) else first
         if not isinstance(values, list | tuple) or not values:
+            expected = "Expected" if layer is None else f"Layer {layer!r}: expected"
             raise ValueError(
-                f"Layer {layer!r}: expected a tensor, or a tuple or mapping that begins with one, "
+                f"{expected} a tensor, or a tuple or mapping that begins with one, "
                 f"got {type(output).__name__} {output!r:.60}."
             )
         first = values[0]
