@@ -94,7 +94,7 @@ def as_numpy(values: Any, *, name: str) -> Any:
     Raises
     ------
     TypeError
-        If a tensor is sparse, quantized or without values (on the device "meta").
+        If a tensor is sparse, nested, quantized or without values (on the device "meta").
     ValueError
         If a value is masked, because the value behind the mask would be used.
     """
@@ -104,7 +104,8 @@ def as_numpy(values: Any, *, name: str) -> Any:
         return _without_mask(values, name)
     if not isinstance(values, Tensor):
         return values
-    if values.layout != torch.strided or values.is_quantized or values.is_meta:
+    is_dense = values.layout == torch.strided and not (values.is_nested or values.is_quantized)
+    if not is_dense or values.is_meta:
         raise TypeError(
             f"{name} must be dense and have values, got a tensor of layout {values.layout}, dtype "
             f"{values.dtype} and device {str(values.device)!r}."

@@ -6,6 +6,7 @@ first. A private import or attribute without an entry in `PRIVATE` fails too.
 
 import ast
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -33,6 +34,7 @@ PRIVATE = {
     "sklearn.utils.validation._check_sample_weight",
     "torch._fused_adam_",
     "torch._log_softmax_backward_data",
+    "torch.utils._python_dispatch.TorchDispatchMode",
 }
 
 
@@ -120,6 +122,23 @@ class TestTorch:
         (expected,) = torch.autograd.grad((log_proba * mass).sum(), logits)
         found = torch._log_softmax_backward_data(mass, log_proba.detach(), -2, torch.float64)
         torch.testing.assert_close(found, expected)
+
+    def test_a_dispatch_mode_sees_the_operations_of_its_thread_and_their_arguments(self):
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        seen = []
+
+        class Mode(TorchDispatchMode):
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+                seen.append((func, [each.name for each in func._schema.arguments]))
+                return func(*args, **(kwargs or {}))
+
+        X = torch.ones(2)
+        with torch.inference_mode(), Mode(), ThreadPoolExecutor(1) as pool:
+            pool.submit(torch.rand, 2).result()
+            torch.nn.functional.dropout(X, training=False)
+        assert [names for _, names in seen] == [["input", "p", "train"]]
+        assert torch.Tag.nondeterministic_seeded in seen[0][0].tags
 
 
 class Estimator(ClassifierMixin, TransformerMixin, BaseEstimator):

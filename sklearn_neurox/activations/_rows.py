@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from .._device import as_numpy
 
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
     """Stack the activations of sentences, whose numbers of words are `lengths`."""
-    arrays = as_numpy(arrays, name="The array")
+    if isinstance(arrays, Tensor | np.ma.MaskedArray):
+        arrays = as_numpy(arrays, name="The array")
     if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(
@@ -21,7 +23,10 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
                 "activations."
             )
         return _check_floating(arrays, "The array")
-    parts = [_check_floating(np.asarray(part), f"Sentence {i}") for i, part in enumerate(arrays)]
+    parts = [
+        _check_floating(np.asarray(as_numpy(part, name=f"Sentence {i}")), f"Sentence {i}")
+        for i, part in enumerate(arrays)
+    ]
     if len(parts) != len(lengths):
         raise ValueError(f"Got {len(lengths)} sentences, but {len(parts)} arrays.")
     for i, (part, length) in enumerate(zip(parts, lengths, strict=True)):

@@ -24,7 +24,7 @@ def check_module(module: nn.Module) -> None:
     Raises
     ------
     ValueError
-        If the network is compiled, or does not have weights yet.
+        If the network is compiled or exported, or does not have weights yet.
     """
     for path, each in module.named_modules():
         name = f"{type(each).__name__} {path!r}" if path else type(each).__name__
@@ -33,16 +33,22 @@ def check_module(module: nn.Module) -> None:
                 f"{name} was compiled by torch.jit, so the outputs of the modules within it cannot "
                 "be read. Pass the module that it was traced or scripted from."
             )
-    for path, weight in module.named_parameters():
+        if "eval" in vars(each):  # replaced by a function that raises an error
+            raise ValueError(
+                f"{name} was exported by torch.export, so it cannot run in eval mode. Pass the "
+                "module that it was exported from."
+            )
+    weights = [("weight", *pair) for pair in module.named_parameters()]
+    for kind, path, weight in weights + [("buffer", *pair) for pair in module.named_buffers()]:
         if is_lazy(weight):
             raise ValueError(
-                f"The weight {path!r} of {type(module).__name__} does not have a shape, "
+                f"The {kind} {path!r} of {type(module).__name__} does not have a shape, "
                 "because its module is lazy. Run the module once before you extract activations."
             )
         if weight.is_meta and not any(hasattr(each, "_hf_hook") for each in module.modules()):
             raise ValueError(
-                f"The weight {path!r} of {type(module).__name__} is on the device 'meta', so it "
-                "does not have values. Load the weights before the module is run."
+                f"The {kind} {path!r} of {type(module).__name__} is on the device 'meta', so it "
+                f"does not have values. Load the {kind}s before the module is run."
             )
 
 
@@ -64,7 +70,12 @@ def as_inputs(X: ArrayLike | Tensor, module: nn.Module) -> Tensor:
     ValueError
         If X is empty or does not contain finite numbers.
     """
-    cells = to_numpy(X, "X") if isinstance(X, Tensor) else np.asarray(as_numpy(X, name="X"))
+    try:
+        cells = to_numpy(X, "X") if isinstance(X, Tensor) else np.asarray(as_numpy(X, name="X"))
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(f"All inputs in X must have the same shape: {error}") from error
     if cells.ndim == 0 or not cells.size or cells.dtype.kind not in "biuf":
         raise ValueError(
             "X must contain numbers and have the shape (n_inputs, ...), got dtype "
@@ -87,21 +98,19 @@ def as_inputs(X: ArrayLike | Tensor, module: nn.Module) -> Tensor:
 
 
 def to_numpy(tensor: Tensor, name: str) -> NDArray:
-    """Convert a tensor to NumPy, which does not have bfloat16 or narrower floats.
+    """Convert a tensor of real numbers to NumPy, as :func:`~sklearn_neurox._device.as_numpy`.
 
     Raises
     ------
     ValueError
-        If it is sparse, nested, quantized or complex. The message contains `name`.
+        If it is sparse, nested, quantized, complex or without values. The message contains `name`.
     """
-    is_dense = tensor.layout == torch.strided and not (tensor.is_nested or tensor.is_quantized)
-    if not is_dense or tensor.is_complex():
-        kind = "complex" if tensor.is_complex() else "sparse, nested or quantized"
-        raise ValueError(f"{name} must be a dense tensor of real numbers, got a {kind} tensor.")
-    known = (torch.float16, torch.float32, torch.float64)
-    if tensor.is_floating_point() and tensor.dtype not in known:
-        tensor = tensor.float()
-    return tensor.detach().cpu().numpy()
+    if tensor.is_complex():
+        raise ValueError(f"{name} must contain real numbers, got a complex tensor.")
+    try:
+        return as_numpy(tensor, name=name)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 @contextmanager

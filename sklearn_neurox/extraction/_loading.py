@@ -199,15 +199,20 @@ def alone_with(*shared: Any) -> Iterator[None]:
     """Lock models and tokenizers, which clones of an extractor share between threads.
 
     While a model runs, its hooks would also record what another thread runs, and a fast tokenizer
-    stores the padding and truncation of the last call, which are restored.
+    stores the padding and truncation of the last call, which are restored. The modules within a
+    model are locked, too, because other models may contain them.
     """
+    tokenizers = [each for each in shared if hasattr(each, "model_max_length")]
+    models = [each for each in shared if isinstance(each, torch.nn.Module)]
+    modules = {id(module): module for model in models for module in model.modules()}
     with ExitStack() as held:
-        for each in shared:
-            if isinstance(each, torch.nn.Module) or hasattr(each, "model_max_length"):
-                with _LOCK_OF_LOCKS:
-                    lock = _LOCKS.setdefault(each, RLock())
-                held.enter_context(lock)
-                held.enter_context(_settings_kept(getattr(each, "backend_tokenizer", None)))
+        # All threads lock in the same order, so that none waits for another that waits for it.
+        for each in [modules[place] for place in sorted(modules)] + tokenizers:
+            with _LOCK_OF_LOCKS:
+                lock = _LOCKS.setdefault(each, RLock())
+            held.enter_context(lock)
+        for each in tokenizers:
+            held.enter_context(_settings_kept(getattr(each, "backend_tokenizer", None)))
         yield
 
 

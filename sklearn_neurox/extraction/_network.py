@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ._inputs import check_module
 from .hook_points import blocks_of
 
 _OF_SENTENCES = ("SentenceTransformer", "CrossEncoder", "SparseEncoder")
@@ -128,6 +129,7 @@ def check_model(inside: Any, given: nn.Module) -> None:
     """
     if _is_model(inside) and (_counts_layers(inside) or _is_encoder_decoder(inside)):
         return
+    check_module(given)  # before another class is advised
     paths = [
         f"{type(module).__name__} {path!r}"
         for path, module in given.named_modules()

@@ -30,14 +30,14 @@ class HookPoint:
     module: nn.Module
     side: Literal["input", "output"]
 
-    def register(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    def register(self, hook: Callable[[Tensor], None], layer: int | str) -> RemovableHandle:
         """Call `hook` with each state at this point until the handle is removed."""
 
         def on_input(module: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> None:
-            hook(first_tensor(args or kwargs.get("hidden_states", kwargs)))
+            hook(first_tensor(args or kwargs.get("hidden_states", kwargs), layer))
 
         def on_output(module: nn.Module, args: tuple, output: Any) -> None:
-            hook(first_tensor(output))
+            hook(first_tensor(output, layer))
 
         if self.side == "input":
             return self.module.register_forward_pre_hook(on_input, with_kwargs=True)
@@ -119,6 +119,7 @@ PARTS = {
             "mlp.down_proj",
             "fc2",
             "layer.1.DenseReluDense.wo",
+            "layer.1.mlp.wo",  # the dense blocks of Switch
             "ffn.lin2",
             "mlp.dense_4h_to_h",
         ),
@@ -167,7 +168,7 @@ def layer_points(
                 f"modules={modules!r} requires a list of blocks, but {type(model).__name__} does "
                 "not have one."
             )
-        return {layer: point_in_block(blocks[layer - 1], modules) for layer in layers}
+        return points_in_blocks({layer: blocks[layer - 1] for layer in layers}, modules)
     if blocks is None:
         return None
     return {
@@ -212,7 +213,7 @@ def hooked(points: Mapping[L, HookPoint], hook: Callable[[L, Tensor], None]) -> 
     """Within the context, call `hook` with the layer and the state whenever a point is reached."""
     with ExitStack() as handles:
         for layer, point in points.items():
-            handles.enter_context(point.register(partial(hook, layer)))
+            handles.enter_context(point.register(partial(hook, layer), layer))
         yield
 
 
@@ -280,19 +281,36 @@ def n_layers_of(model: Any) -> int:
     return int(model.config.num_hidden_layers) if blocks is None else len(blocks)
 
 
-def point_in_block(block: nn.Module, modules: str) -> HookPoint:
-    """Return the hook point of "attention_heads", "mlp" or a module path within a block.
+def points_in_blocks(blocks: Mapping[int, nn.Module], modules: str) -> dict[int, HookPoint]:
+    """Return the hook points of "attention_heads", "mlp" or a module path within blocks.
+
+    Parameters
+    ----------
+    blocks : dict
+        The block of each layer. Blocks may differ, as if only some have a mixture of experts.
+    modules : str
 
     Raises
     ------
     ValueError
-        If the block does not contain it. The message contains what can be read.
+        If a block does not contain it. The message contains what can be read in all of them.
     """
-    inside = {path: module for path, module in block.named_modules() if path}
-    found = _path_of(modules, inside)
-    if found is None:
-        raise ValueError(f"{_absence(block, modules, inside)} Expected {_choices(inside)}.")
-    return HookPoint(inside[found], "input" if modules in PARTS else "output")
+    inside = {
+        layer: {path: module for path, module in block.named_modules() if path}
+        for layer, block in blocks.items()
+    }
+    found = {layer: _path_of(modules, paths) for layer, paths in inside.items()}
+    missing = [layer for layer, path in found.items() if path is None]
+    if missing:
+        where = type(blocks[missing[0]]).__name__
+        others = [layer for layer in found if layer not in missing]
+        if others:
+            where += f", the block of layer {missing[0]}"
+        reason = _absence(where, modules, inside[missing[0]])
+        advice = f" It can be read in the layers {others}." if others else ""
+        raise ValueError(f"{reason}{advice} Expected {_choices(list(inside.values()))}.")
+    side: Literal["input", "output"] = "input" if modules in PARTS else "output"
+    return {layer: HookPoint(inside[layer][path], side) for layer, path in found.items() if path}
 
 
 def _path_of(modules: str, inside: Mapping[str, nn.Module]) -> str | None:
@@ -300,40 +318,54 @@ def _path_of(modules: str, inside: Mapping[str, nn.Module]) -> str | None:
     return next((path for path in paths if path in inside), None)
 
 
-def _absence(block: nn.Module, modules: str, inside: Mapping[str, nn.Module]) -> str:
+def _absence(where: str, modules: str, inside: Mapping[str, nn.Module]) -> str:
     """Describe why a block does not contain a module."""
-    experts = next((path for path in inside if path.split(".")[-1] == "experts"), None)
-    if modules == "mlp" and experts is not None:
+    # JetMoe also has experts of attention, and does not have a module for those of its network.
+    mixtures = [
+        path
+        for name in ("experts", "router")
+        for path in inside
+        if path.split(".")[-1] == name and "attention" not in path
+    ]
+    if modules == "mlp" and mixtures:
         return (
-            f"modules='mlp' cannot be read in {type(block).__name__}: its feed-forward network is "
-            f"a mixture of experts ({experts!r}), and a sub-word passes through only some of them."
+            f"modules='mlp' cannot be read in {where}: its feed-forward network is a mixture of "
+            f"experts ({mixtures[0]!r}), and a sub-word passes through only some of them."
         )
-    return f"modules={modules!r} was not found in {type(block).__name__}."
+    return f"modules={modules!r} was not found in {where}."
 
 
-def _choices(inside: Mapping[str, nn.Module]) -> str:
-    """List the parts and modules of a block that can be read."""
-    parts = [repr(part) for part in PARTS if _path_of(part, inside) is not None]
-    # A path that is also the name of a part would select the part.
-    paths = [path for path in inside if path not in PARTS]
+def _choices(blocks: Sequence[Mapping[str, nn.Module]]) -> str:
+    """List the parts and modules that can be read in all blocks."""
+    parts = [repr(part) for part in PARTS if all(_path_of(part, inside) for inside in blocks)]
+    # A path that is also the name of a part would select the part. The modules of experts do not
+    # receive all sub-words.
+    paths = [
+        path
+        for path in blocks[0]
+        if path not in PARTS
+        and "experts" not in path.split(".")[:-1]
+        and all(path in inside for inside in blocks)
+    ]
     return f"{' or '.join(parts)}, or one of the paths {paths}" if parts else f"one of {paths}"
 
 
-def first_tensor(output: Any) -> Tensor:
+def first_tensor(output: Any, layer: int | str | None = None) -> Tensor:
     """Return the tensor itself, or the first one within nested sequences or mappings.
 
     Raises
     ------
     ValueError
-        If there is no tensor.
+        If there is no tensor. The message names the layer, if given.
     """
     first = output
     while not isinstance(first, Tensor):
         values = list(first.values()) if isinstance(first, Mapping) else first
         if not isinstance(values, list | tuple) or not values:
+            expected = "Expected" if layer is None else f"Layer {layer!r}: expected"
             raise ValueError(
-                f"Expected a tensor, or a tuple or mapping that begins with one, got "
-                f"{type(output).__name__} {output!r:.60}."
+                f"{expected} a tensor, or a tuple or mapping that begins with one, "
+                f"got {type(output).__name__} {output!r:.60}."
             )
         first = values[0]
     return first

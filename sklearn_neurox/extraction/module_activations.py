@@ -21,12 +21,15 @@ from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
 from ._isolation import isolated
+from ._loading import alone_with
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
 from .hook_points import hooked, module_points
 
 # Runs the module and returns the output of each layer.
 Run: TypeAlias = Callable[..., dict[str, Tensor]]
+# Errors of modules whose inputs are not as they expect.
+_OF_FORWARD = (RuntimeError, LookupError, AssertionError, AttributeError, ArithmeticError)
 
 
 class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
@@ -131,9 +134,10 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             If the module does not have one of the layers, X is empty or contains NaN or infinity,
             or a recurrent layer would treat inputs as positions.
         """
-        inputs = self._check_inputs(X)
-        with self._reading() as run:
-            self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
+        with alone_with(self.module):
+            inputs = self._check_inputs(X)
+            with self._reading() as run:
+                self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -153,12 +157,19 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         ValueError
             As in :meth:`fit`, and if an activation is NaN or infinite.
         """
-        inputs = self._check_inputs(X)
-        with self._reading() as run:
-            rows = [
-                np.hstack(self._rows(run, inputs[batch]))
-                for batch in gen_batches(len(inputs), self.batch_size)
-            ]
+        with alone_with(self.module):
+            inputs = self._check_inputs(X)
+            with self._reading() as run:
+                rows = [
+                    np.hstack(self._rows(run, inputs[batch]))
+                    for batch in gen_batches(len(inputs), self.batch_size)
+                ]
+        widths = list(dict.fromkeys(batch.shape[1] for batch in rows))
+        if len(widths) > 1:
+            raise ValueError(
+                f"The layers {list(self.layers)} have {widths[0]} columns for one batch and "
+                f"{widths[1]} for another. Expected the same number for all inputs."
+            )
         activations = np.concatenate(rows)
         if not np.isfinite(activations).all():
             bad = np.flatnonzero(~np.isfinite(activations).all(axis=1))[0]
@@ -207,11 +218,13 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             )
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
-        check_module(self.module)
-        with self._reading() as run:
-            rows = [
-                self._rows_of_words(run, words, encode(words), i) for i, words in enumerate(corpus)
-            ]
+        with alone_with(self.module):
+            check_module(self.module)
+            with self._reading() as run:
+                rows = [
+                    self._rows_of_words(run, words, encode(words), i)
+                    for i, words in enumerate(corpus)
+                ]
         widths = [state.shape[1] for state in rows[0]]
         if len(set(widths)) > 1:
             raise ValueError(
@@ -271,7 +284,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         try:
             return call(inputs)
         # The errors of torch do not mention the input. A TypeError is about missing arguments.
-        except (RuntimeError, IndexError, TypeError) as error:
+        except (*_OF_FORWARD, TypeError) as error:
             raise ValueError(
                 f"{type(self.module).__name__} does not accept inputs of shape "
                 f"{tuple(inputs.shape[1:])} and dtype {_name(inputs.dtype)}: {error}"
@@ -287,7 +300,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         arguments = inputs if isinstance(inputs, tuple) else (inputs,)
         try:
             read = run(**inputs) if isinstance(inputs, Mapping) else run(*arguments)
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        except (*_OF_FORWARD, TypeError, ValueError) as error:
             raise ValueError(
                 f"Sentence {index}: {type(self.module).__name__} does not accept what encode "
                 f"returns: {error}"

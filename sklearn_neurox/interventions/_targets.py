@@ -72,7 +72,7 @@ def _sorted(classes: ArrayLike) -> NDArray:
 
 def _columns(y: Any) -> list[Any]:
     """Split y into its columns."""
-    y = as_numpy(y)
+    y = as_numpy(y, name="y")
     if hasattr(y, "iloc"):
         return [y.iloc[:, j] for j in range(y.shape[1])] if y.ndim == 2 else [y]
     if isinstance(y, list | tuple):

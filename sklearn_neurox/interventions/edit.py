@@ -205,7 +205,7 @@ def check_directions(directions: Any, *, name: str) -> NDArray[np.floating]:
         If the array has more than two dimensions, is empty, contains NaN or infinity, or a
         direction is 0.
     """
-    rows = np.asarray(as_numpy(directions))
+    rows = np.asarray(as_numpy(directions, name=name))
     if rows.dtype not in FLOAT_DTYPES:
         rows = rows.astype(np.float64)
     if rows.ndim not in (1, 2) or not rows.size:

@@ -14,7 +14,7 @@ from sklearn_neurox.extraction.hook_points import (
     hooked,
     layer_points,
     module_points,
-    point_in_block,
+    points_in_blocks,
 )
 
 from .small_models import SMALL, stack, word_ids_of
@@ -30,7 +30,7 @@ def test_the_next_module_computes_with_what_was_read(zoo, sentences, kind):
         assert inside.X.shape[1] == 3 * width
         for layer in (1, 3):
             block = blocks_of(stack(model))[layer - 1]
-            behind = point_in_block(block, modules).module
+            behind = points_in_blocks({layer: block}, modules)[layer].module
             path = next(path for path, module in block.named_modules() if module is behind)
             outputs = ActivationExtractor(model, tokenizer, modules=path, layers=[layer]).extract(
                 sentences
@@ -101,6 +101,77 @@ def test_a_mixture_of_experts_does_not_have_one_mlp(zoo, sentences, kind):
     for modules, width in (("attention_heads", 16), ("self_attn.o_proj", 16), ("mlp.gate", 2)):
         tokens = ActivationExtractor(model, tokenizer, modules=modules).extract(sentences)
         assert tokens.X.shape[1] == 3 * width
+
+
+def mixture(kind, n_words, **options):
+    """Return a model whose blocks have different feed-forward networks."""
+    torch.manual_seed(0)
+    config = dict(
+        vocab_size=n_words, pad_token_id=0, num_experts_per_tok=1, num_experts=2,
+        num_local_experts=2, moe_intermediate_size=8, shared_expert_intermediate_size=8,
+    )  # fmt: skip
+    name = kind.removesuffix("Encoder")
+    config = getattr(transformers, f"{name}Config")(**config, **options)
+    return getattr(transformers, f"{kind}Model")(config).eval()
+
+
+DEEPSEEK = SMALL | dict(
+    num_key_value_heads=2, n_routed_experts=4, n_group=1, topk_group=1, first_k_dense_replace=1,
+    kv_lora_rank=8, q_lora_rank=8, qk_rope_head_dim=4, qk_nope_head_dim=4, v_head_dim=8,
+)  # fmt: skip
+QWEN = SMALL | dict(num_key_value_heads=1, mlp_only_layers=[0])
+SWITCH = dict(d_model=16, d_kv=8, d_ff=24, num_layers=2, num_sparse_encoder_layers=1, num_heads=2)
+JET = dict(hidden_size=16, num_hidden_layers=2, num_key_value_heads=2, kv_channels=4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "modules", "block", "reason"),
+    [
+        ("DeepseekV3", DEEPSEEK, "mlp", 2, r"a mixture of experts \('mlp\.experts'\)"),
+        ("DeepseekV3", DEEPSEEK, "mlp.experts", 1, "'mlp.experts' was not found"),
+        ("Qwen2Moe", QWEN, "mlp", 2, r"a mixture of experts \('mlp\.experts'\)"),
+        ("Qwen2Moe", QWEN, "mlp.down_proj", 2, "'mlp.down_proj' was not found"),
+        (
+            "SwitchTransformersEncoder", SWITCH, "mlp", 2,
+            r"a mixture of experts \('layer\.1\.mlp\.experts'\)",
+        ),
+        ("JetMoe", JET, "mlp", None, r"a mixture of experts \('mlp\.router'\)"),
+    ],
+    ids=lambda value: "options" if isinstance(value, dict) else None,
+)  # fmt: skip
+def test_blocks_with_different_modules(zoo, sentences, kind, options, modules, block, reason):
+    """The message names a layer without the module, and lists what all layers contain."""
+    tokenizer = zoo("gpt2")[1]
+    model = mixture(kind, len(tokenizer), **options)
+    extractor = ActivationExtractor(model, tokenizer, modules=modules)
+    with pytest.raises(ValueError, match=reason) as raised:
+        extractor.extract(sentences)
+    message = str(raised.value)
+    assert (block is None) == ("the block of layer" not in message)
+    if block is not None:
+        assert f", the block of layer {block}" in message
+        others = [2, 3] if block == 1 else [1]
+        assert f"It can be read in the layers {others}." in message
+        rows = extractor.set_params(layers=others).extract(sentences[:1]).X
+        assert np.isfinite(rows).all()
+    listed = literal_eval("[" + message.rpartition("[")[2].rstrip("."))
+    assert not any(".experts." in path for path in listed)
+    for path in ("mlp.experts", "mlp.down_proj"):
+        assert (path in listed) == all(
+            path in dict(each.named_modules()) for each in blocks_of(stack(model))
+        )
+
+
+def test_the_dense_blocks_of_switch(zoo, sentences):
+    """Their "mlp" is what the last matrix of the feed-forward network multiplies."""
+    tokenizer = zoo("gpt2")[1]
+    model = mixture("SwitchTransformersEncoder", len(tokenizer), **SWITCH)
+    read = [
+        ActivationExtractor(model, tokenizer, modules=modules, layers=[1]).extract(sentences).X
+        for modules in ("mlp", "layer.1.mlp.wo")
+    ]
+    weight = blocks_of(model)[0].layer[1].mlp.wo.weight.detach().numpy()
+    np.testing.assert_allclose(read[0] @ weight.T, read[1], atol=1e-5)
 
 
 def test_parts_that_a_block_does_not_have_are_not_listed(zoo, sentences):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from sklearn_neurox import ModuleActivations
+from sklearn_neurox import ActivationExtractor, ModuleActivations
 
 
 class TestInputs:
@@ -40,11 +40,13 @@ class TestInputs:
         [
             (
                 torch.ones(2, 2).to_sparse(),
-                "X must be a dense tensor of real numbers, got a sparse",
+                "X must be dense and have values, got layout torch.sparse_coo",
             ),
             (torch.ones(2, 2, dtype=torch.complex64), "got a complex tensor"),
             (torch.tensor([[1.0, torch.nan]], dtype=torch.bfloat16), r"first is at index \(0, 1\)"),
             (np.array([[2**64 - 1, 0]], dtype=np.uint64), "which exceeds the largest int64"),
+            (torch.ones(2, 2, device="meta"), "X must be dense and have values, .* 'meta'"),
+            ([[1, 2], [3]], "All inputs in X must have the same shape"),
             (np.ones((2, 2)) * 1j, "X must contain numbers .* dtype complex128"),
         ],
     )
@@ -135,6 +137,53 @@ class TestModules:
         with pytest.raises(ValueError, match=r"weight '0\.weight' .* on the device 'meta'"):
             ModuleActivations(net, ["0"]).transform(np.ones((1, 2)))
 
+    def test_buffers_without_values(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lazy = nn.Sequential(nn.LazyBatchNorm1d(affine=False))
+        meta = nn.Sequential(nn.BatchNorm1d(2, affine=False, device="meta"))
+        for net, message in (
+            (lazy, r"buffer '0\.running_mean' of Sequential does not have a shape"),
+            (meta, r"buffer '0\.running_mean' of Sequential is on the device 'meta'"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                ModuleActivations(net, ["0"]).fit(np.ones((3, 2)))
+
+    def test_exported_modules(self):
+        exported = torch.export.export(nn.Sequential(nn.Linear(2, 3)), (torch.ones(1, 2),))
+        with pytest.raises(ValueError, match=r"was exported by torch\.export, so it cannot run"):
+            ModuleActivations(exported.module(), ["0"]).fit(np.ones((1, 2)))
+
+    def test_a_traced_module_is_not_a_model_of_transformers(self, tiny_bert):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch.jit is deprecated
+            traced = torch.jit.trace(nn.Linear(2, 3), torch.ones(1, 2))
+        with pytest.raises(ValueError, match=r"was compiled by torch\.jit, .* traced or scripted"):
+            ActivationExtractor(traced, tiny_bert[1]).extract(["a"])
+
+    @pytest.mark.parametrize(
+        "error", [KeyError("states"), AssertionError("shape"), AttributeError("foo")], ids=repr
+    )
+    def test_errors_of_modules(self, error):
+        class Failing(nn.Module):
+            def forward(self, X):
+                raise error
+
+        reader = ModuleActivations(nn.Sequential(Failing()), ["0"])
+        with pytest.raises(ValueError, match=r"does not accept inputs of shape \(2,\)"):
+            reader.fit(np.ones((1, 2)))
+        with pytest.raises(ValueError, match="Sentence 0: Sequential does not accept what encode"):
+            reader.extract(["a"], encode=lambda words: torch.ones(1, 2))
+
+    def test_widths_that_depend_on_the_batch(self):
+        class Varying(nn.Module):
+            def forward(self, X):
+                return X[:, : int(X[0, 0])]
+
+        reader = ModuleActivations(nn.Sequential(Varying()), ["0"], batch_size=1)
+        with pytest.raises(ValueError, match=r"\['0'\] have 1 columns for one batch and 2 for"):
+            reader.transform([[1, 0, 0], [2, 0, 0]])
+
     def test_missing_arguments(self):
         net = nn.Bilinear(2, 2, 3)
         with pytest.raises(
@@ -157,12 +206,15 @@ class Returning(nn.Module):
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        (None, "got NoneType None"),
+        (None, "Layer '0': expected a tensor, .* got NoneType None"),
         ((), r"got tuple \(\)"),
         ("text", "got str 'text'"),
         ({"states": [None]}, "got dict"),
-        (torch.ones(1, 2) * 1j, "The output of layer '0' must be a dense .* got a complex"),
-        (torch.ones(1, 2).to_sparse(), "output of layer '0' must be a dense .* got a sparse"),
+        (torch.ones(1, 2) * 1j, "The output of layer '0' must contain real numbers, got a complex"),
+        (
+            torch.ones(1, 2).to_sparse(),
+            "output of layer '0' must be dense and have values, got layout torch.sparse",
+        ),
         (
             pack_sequence([torch.ones(2, 3), torch.ones(1, 3)]),
             "'0' has an output of shape .3, 3. for a batch",

@@ -2,6 +2,10 @@
 
 import copy
 import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore, Thread
 
 import numpy as np
 import pytest
@@ -193,6 +197,35 @@ def test_tensors_can_be_trained_afterwards():
     assert module[0].weight.grad is not None
 
 
+NOISY = """
+import random, threading
+import numpy as np, torch
+from sklearn_neurox import ModuleActivations
+
+class Noisy(torch.nn.Module):
+    def forward(self, X):
+        return X + random.random() + np.random.normal() + torch.randn(1)
+
+def states():
+    return (
+        random.getstate(), repr(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
+    )
+
+assert threading.active_count() == 1
+reader = ModuleActivations(torch.nn.Sequential(Noisy()), ["0"], batch_size=2)
+for generator in (np.random.get_bit_generator(), np.random.PCG64(5)):
+    np.random.set_bit_generator(generator)
+    rows = []
+    for _ in range(2):
+        before = states()
+        rows.append(reader.fit_transform(np.zeros((4, 1))))
+        assert states() == before
+        torch.rand(3), random.random(), np.random.rand()
+    np.testing.assert_array_equal(rows[0][:2], rows[0][2:])
+    np.testing.assert_array_equal(rows[0], rows[1])
+"""
+
+
 class TestRandomStates:
     @staticmethod
     def states():
@@ -224,30 +257,79 @@ class TestRandomStates:
             run()
             assert self.states() == before
 
-    def test_a_network_that_draws_random_numbers(self):
-        """The same numbers in every call, whatever ran before, and whatever generator NumPy has."""
+    @pytest.mark.parametrize("in_thread", [False, True])
+    def test_a_network_that_draws_random_numbers(self, in_thread):
+        """The same numbers in every call, whatever ran before, also while other threads run."""
 
         class Noisy(nn.Module):
             def forward(self, X):
-                noise = random.random() + np.random.normal() + torch.randn(1)  # noqa: NPY002
-                return X + noise
+                return X + torch.randn(1)
 
         reader = ModuleActivations(nn.Sequential(Noisy()), ["0"], batch_size=2)
-        previous = np.random.get_bit_generator()
-        try:
-            rows = []
-            for generator in (previous, np.random.PCG64(5)):
-                np.random.set_bit_generator(generator)
-                before = self.states()
+        rows = []
+        for seed in (3, 4):
+            torch.manual_seed(seed)
+            before = self.states()
+            if in_thread:
+                with ThreadPoolExecutor(1) as pool:
+                    rows.append(pool.submit(reader.fit_transform, np.zeros((4, 1))).result())
+            else:
                 rows.append(reader.fit_transform(np.zeros((4, 1))))
-                assert self.states() == before
-                torch.rand(3), random.random()
-        finally:
-            np.random.set_bit_generator(previous)
+            assert self.states() == before
         np.testing.assert_array_equal(rows[0][:2], rows[0][2:])
-        same = isolated(reader.module)
-        with same as call:
+        np.testing.assert_array_equal(rows[0], rows[1])
+        with isolated(reader.module) as call:
             assert torch.equal(call(torch.zeros(1)), call(torch.zeros(1)))
+
+    def test_draws_from_all_generators_in_a_single_thread(self):
+        """In a process without other threads; also if NumPy has another kind of generator."""
+        subprocess.run([sys.executable, "-c", NOISY], check=True, timeout=120)
+
+    @pytest.mark.parametrize("source", ["random", "numpy", "torch"])
+    def test_draws_of_other_threads(self, source):
+        """They are neither repeated nor replaced, so the numbers are those of the seed."""
+        draw = {
+            "random": random.random,
+            "numpy": np.random.random_sample,
+            "torch": lambda: torch.rand(()).item(),
+        }[source]
+
+        class Busy(nn.Module):
+            """While it runs, another thread draws a number; dropout could draw but is off."""
+
+            def __init__(self):
+                super().__init__()
+                self.dropout = nn.Dropout()
+
+            def forward(self, X):
+                asked.release()
+                drawn.acquire(timeout=20)
+                return self.dropout(X)
+
+        asked, drawn = Semaphore(0), Semaphore(0)
+        numbers, stop = [], Event()
+
+        def other():
+            while not stop.is_set():
+                if asked.acquire(timeout=0.1):
+                    numbers.append(draw())
+                    drawn.release()
+
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+        thread = Thread(target=other)
+        thread.start()
+        try:
+            ModuleActivations(nn.Sequential(Busy()), ["0"], batch_size=1).transform(np.ones((9, 1)))
+        finally:
+            stop.set()
+            thread.join()
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+        assert len(numbers) >= 9
+        assert numbers == [draw() for _ in numbers]
 
     def test_weights_that_are_missing_in_the_files(self, tiny_bert, tmp_path, sentences):
         """They are random, but the same whenever the model is loaded, as a store requires."""

@@ -1,5 +1,7 @@
 """Layers of any network: rows are what the layers compute."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,32 @@ class TestRows:
         assert [module.training for module in mlp.modules()] == modes
         assert all(torch.equal(a, b) for a, b in zip(before, mlp.parameters(), strict=True))
         assert all(not module._forward_hooks for module in mlp.modules())
+
+    @pytest.mark.parametrize("shared", ["the network", "a part"])
+    def test_threads_that_share_a_network(self, shared):
+        """Each thread gets its own rows, and the network is not changed."""
+        torch.manual_seed(0)
+        part = nn.Sequential(*[nn.Linear(40, 40) for _ in range(6)])
+        inputs = [np.random.RandomState(i).normal(size=(64, 40)) for i in range(4)]
+        nets = [nn.Sequential(part) if shared == "a part" else part for _ in inputs]
+        path = "0.5" if shared == "a part" else "5"
+        with torch.inference_mode():
+            rows = [part(torch.tensor(X, dtype=torch.float32)).numpy() for X in inputs]
+        readers = [ModuleActivations(net, [path], batch_size=4) for net in nets]
+
+        def run(i):
+            words = readers[i].extract(
+                [["word"]] * 4, encode=lambda words: torch.tensor(inputs[i][:1], dtype=torch.float)
+            )
+            np.testing.assert_allclose(words.X, rows[i][[0] * 4], atol=1e-5)
+            return readers[i].fit_transform(inputs[i])
+
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(run, [0, 1, 2, 3] * 3))
+        for X, expected in zip(found, rows * 3, strict=True):
+            np.testing.assert_allclose(X, expected, atol=1e-5)
+        for net in nets:
+            assert all(module.training and not module._forward_hooks for module in net.modules())
 
     def test_a_convolutional_net(self):
         torch.manual_seed(0)
