@@ -23,7 +23,7 @@ class EnoughError(Exception):
 
 
 # How the states of generators of random numbers are read and set.
-_GENERATORS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], None]]] = {
+_GENERATORS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], object]]] = {
     random.Random: (random.Random.getstate, random.Random.setstate),
     np.random.RandomState: (
         lambda generator: generator.get_state(legacy=False),

@@ -73,7 +73,7 @@ def load_model(
     return _moved(network_of(loaded), loaded, target)
 
 
-def _load(name: str | PathLike) -> Any:
+def _load(name: Any) -> Any:
     """Load a model, whose files must contain all weights of the layers that are read.
 
     transformers initializes missing weights randomly. For example, a file of ``BartForCausalLM``
