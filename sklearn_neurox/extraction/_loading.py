@@ -95,7 +95,7 @@ def _load(name: Any) -> Any:
 
 def _loaded(kind: Any, name: str | PathLike) -> tuple[Any, list[str]]:
     """Load a model with a class, and return the names of weights whose values were not found."""
-    with _NO_PROGRESS_BAR, _named("model", name):
+    with _NO_PROGRESS_BAR, _named("model", name), _without_prompts(name):
         model, report = kind.from_pretrained(
             name, output_loading_info=True, ignore_mismatched_sizes=True
         )
@@ -105,6 +105,22 @@ def _loaded(kind: Any, name: str | PathLike) -> tuple[Any, list[str]]:
     return model, [
         path for path, weight in _tensors(model) if path in absent and id(weight) in read
     ]
+
+
+@contextmanager
+def _without_prompts(name: str | PathLike) -> Iterator[None]:
+    """Explain errors about adapters that transformers, unlike PEFT, cannot load."""
+    try:
+        yield
+    except ValueError as error:
+        utils = _transformers("Loading a model by name").utils
+        if utils.find_adapter_config_file(name) is None:
+            raise
+        raise ValueError(
+            "It is an adapter of PEFT that transformers does not load, such as one for prefix or "
+            "prompt tuning. Load it with PEFT, for example by AutoPeftModelForCausalLM, and pass "
+            f"the model and its tokenizer. {error}"
+        ) from error
 
 
 def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
