@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from torch import Tensor
 _SHARE_OF_MEMORY = 0.7
 # All other floating dtypes, such as bfloat16, are exact in float32.
 _NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
+# Types of devices, each with an autocast of its own.
+_DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -54,6 +58,16 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 def _first_sentence(error: Exception) -> str:
     return str(error).partition("\n")[0].partition(". ")[0] + "."
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute in the dtypes of tensors, also within a surrounding ``torch.autocast``."""
+    with ExitStack() as disabled:
+        for kind in _DEVICE_TYPES:
+            if torch.is_autocast_enabled(kind):
+                disabled.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

@@ -19,6 +19,8 @@ from ._subwords import (
     word_ids_of_slow,
 )
 
+_SPLIT_IT = "Set split_special_tokens=True to split it into sub-words like ordinary text."
+
 
 class EncodedSentence(NamedTuple):
     """A tokenized sentence, and the row of X that each sub-word belongs to."""
@@ -99,7 +101,7 @@ class Encoder:
             contains a special token that can be read in two ways.
         """
         text = self._prefix + " ".join(words)
-        options = self._options(text, index, words)
+        options = self._options(text, index, words, one_row_per_word=True)
         subwords = self._subwords(text, index, options)
         word_ids = self._word_ids(text, words, index, subwords, options)
         dropped = set(range(len(words))) - set(word_ids)
@@ -192,35 +194,46 @@ class Encoder:
             return np.array([0])
         return own[-1:] if pooling == "last" else own
 
-    def _options(self, text: str, index: int, words: list[str] | None) -> dict[str, bool]:
+    def _options(
+        self, text: str, index: int, words: list[str] | None, *, one_row_per_word: bool = False
+    ) -> dict[str, bool]:
         """Return how the tokenizer is to be called on a text, given its words if it has any."""
-
-        def place(start: int) -> str:
-            if words is None:
-                return f"Sentence {index}, character {max(start - len(self._prefix), 0)}"
-            return f"Sentence {index}, word {word_at(text, words, start)}"
-
         try:
             text.encode()
             return self._special_tokens.options(text)
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"{place(error.start)}: the text contains {text[error.start]!r}, which is half of "
-                "a character. Read the text with its encoding, such as UTF-8."
+                f"{self._place(text, index, words, error.start)}: the text contains "
+                f"{text[error.start]!r}, which is half of a character. Read the text with its "
+                "encoding, such as UTF-8."
             ) from None
         except AmbiguousTokenError as error:
-            raise ValueError(
-                f"{place(error.start)}: the text contains {error.token!r}, a special token of "
-                f"{self._name}. Set split_special_tokens=False to read it as the special token, or "
+            advice = (
+                "Set split_special_tokens=False to read it as the special token, or "
                 "split_special_tokens=True to split it into sub-words like ordinary text."
+            )
+            if one_row_per_word and words and not self._can_read(text, words, split=False):
+                advice = (
+                    f"As the special token, it would include a space between words. {_SPLIT_IT}"
+                )
+            raise ValueError(
+                f"{self._place(text, index, words, error.start)}: the text contains "
+                f"{error.token!r}, a special token of {self._name}. {advice}"
             ) from None
+
+    def _place(self, text: str, index: int, words: list[str] | None, start: int) -> str:
+        """Return where a character of a text is, for the error messages."""
+        if words is None:
+            return f"Sentence {index}, character {max(start - len(self._prefix), 0)}"
+        return f"Sentence {index}, word {word_at(text, words, start)}"
 
     def _subwords(self, text: str, index: int, options: dict[str, bool]) -> Subwords:
         subwords = subwords_of(self.tokenizer, text, options)
         if subwords is None:
             raise ValueError(
                 f"Sentence {index}: {self._name} returns other sub-words in 'tokenize' than when "
-                "it is called, so special tokens cannot be distinguished. Use a fast tokenizer."
+                "it is called, so special tokens cannot be distinguished. Use a "
+                "fast tokenizer, if the model has one."
             )
         return subwords
 
@@ -229,11 +242,36 @@ class Encoder:
     ) -> list[int | None]:
         """Return the word of each sub-word."""
         try:
-            if self.tokenizer.is_fast:
-                return word_ids_of_fast(self.tokenizer, text, words, subwords)
-            return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
+            return self._align(text, words, subwords, options)
         except AlignmentError as error:
+            reads_them = options.get("split_special_tokens") is False
+            special = self._special_tokens.find(text) if reads_them else None
+            if special and self._can_read(text, words, split=True):
+                start, token = special
+                raise ValueError(
+                    f"{self._place(text, index, words, start)}: {self._name} reads {token!r} "
+                    f"as a special token that includes a space between words. {_SPLIT_IT}"
+                ) from None
             raise ValueError(f"Sentence {index}: {self._name} {error}") from None
+
+    def _can_read(self, text: str, words: list[str], *, split: bool) -> bool:
+        """Return whether sub-words can be assigned to words with this `split_special_tokens`."""
+        options = {"split_special_tokens": split}
+        subwords = subwords_of(self.tokenizer, text, options)
+        if subwords is None:
+            return False
+        try:
+            self._align(text, words, subwords, options)
+        except AlignmentError:
+            return False
+        return True
+
+    def _align(
+        self, text: str, words: list[str], subwords: Subwords, options: dict[str, bool]
+    ) -> list[int | None]:
+        if self.tokenizer.is_fast:
+            return word_ids_of_fast(self.tokenizer, text, words, subwords)
+        return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
 
 
 def pad(

@@ -23,6 +23,8 @@ from ._vocabulary import check_vocabulary
 
 # How the paths of modules of position embeddings end.
 _POSITIONS = ("position_embeddings", "wpe", "embed_positions")
+# Names of modules of stacks that do not affect the states of any layer.
+_UNREAD = frozenset({"pooler"})
 _LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _LOCK_OF_LOCKS = Lock()
 
@@ -54,8 +56,8 @@ def load_model(
     Raises
     ------
     ValueError
-        If the device is not available, the model cannot be loaded or moved, or it does not have a
-        stack of layers.
+        If the device is not available, the model cannot be loaded or moved, weights of its layers
+        are missing in its files, or it does not have a stack of layers.
     ImportError
         If ``transformers`` is required and not installed.
     """
@@ -66,15 +68,74 @@ def load_model(
             return network if device == "auto" else _moved(network, model, target)
         if device == "auto":
             target = network.device
-    with seeded(seed):  # weights that are missing in the files are random, too
+    with seeded(seed):  # a pooler that is missing in the files is random, too
         loaded = _initialize(model) if random_weights else _load(model)
     return _moved(network_of(loaded), loaded, target)
 
 
-def _load(name: str | PathLike | torch.nn.Module) -> Any:
+def _load(name: Any) -> Any:
+    """Load a model, whose files must contain all weights of the layers that are read.
+
+    transformers initializes missing weights randomly. For example, a file of ``BartForCausalLM``
+    only contains a decoder, but the base class reads the encoder. Such a model is loaded with the
+    class that it was saved from.
+    """
+    model, missing = _loaded(_transformers("Loading a model by name").AutoModel, name)
+    saved = _saved_class(model.config)
+    if missing and saved not in (None, type(model)):
+        model, missing = _loaded(saved, name)
+    if missing:
+        raise ValueError(
+            f"Cannot load the model {str(name)!r}: {len(missing)} weights of the layers of "
+            f"{type(model).__name__} are missing in its files or have other shapes there. The "
+            f"first is {missing[0]!r}."
+        )
+    return model
+
+
+def _loaded(kind: Any, name: str | PathLike) -> tuple[Any, list[str]]:
+    """Load a model with a class, and return the names of weights whose values were not found."""
+    with _NO_PROGRESS_BAR, _named("model", name), _without_prompts(name):
+        model, report = kind.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    absent = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
+    stack = network_of(model).stack
+    read = {id(weight) for path, weight in _tensors(stack) if _UNREAD.isdisjoint(path.split("."))}
+    return model, [
+        path for path, weight in _tensors(model) if path in absent and id(weight) in read
+    ]
+
+
+@contextmanager
+def _without_prompts(name: str | PathLike) -> Iterator[None]:
+    """Explain errors about adapters that transformers, unlike PEFT, cannot load."""
+    try:
+        yield
+    except ValueError as error:
+        utils = _transformers("Loading a model by name").utils
+        if utils.find_adapter_config_file(name) is None:
+            raise
+        raise ValueError(
+            "It is an adapter of PEFT that transformers does not load, such as one for prefix or "
+            "prompt tuning. Load it with PEFT, for example by AutoPeftModelForCausalLM, and pass "
+            f"the model and its tokenizer. {error}"
+        ) from error
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield all weights and buffers with all their paths, because some weights are shared."""
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
+def _saved_class(config: Any) -> Any:
+    """Return the class of transformers that a model was saved from, or None if it is not known."""
     transformers = _transformers("Loading a model by name")
-    with _NO_PROGRESS_BAR, _named("model", name):
-        return transformers.AutoModel.from_pretrained(name)
+    names = getattr(config, "architectures", None) or [""]
+    saved = getattr(transformers, str(names[0]), None)
+    is_model = isinstance(saved, type) and issubclass(saved, transformers.PreTrainedModel)
+    return saved if is_model else None
 
 
 def _moved(network: Network, model: torch.nn.Module, device: torch.device) -> Network:
@@ -93,9 +154,12 @@ def _initialize(model: Any) -> Any:
     transformers = _transformers("A model with random weights")
     if not isinstance(model, torch.nn.Module):
         with _named("model", model):
-            return transformers.AutoModel.from_config(
-                transformers.AutoConfig.from_pretrained(model)
-            )
+            config = transformers.AutoConfig.from_pretrained(model)
+            saved = _saved_class(config)
+            if saved is None:
+                return transformers.AutoModel.from_config(config)
+            dtype = config.dtype if isinstance(config.dtype, torch.dtype) else None
+            return saved(config).to(dtype=dtype)
     model = unwrapped(model)
     if is_peft(model):
         raise ValueError(

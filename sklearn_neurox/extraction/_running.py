@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from .._device import full_precision
 from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import batches
 from ._encoding import EncodedSentence, pad
@@ -80,7 +81,7 @@ class Run:
             inputs, row_ids = pad(sentences, self.pad_id, length)
             return states_of({name: ids.to(device) for name, ids in inputs.items()}), row_ids
 
-        with torch.inference_mode(), narrow, running as states_of:
+        with torch.inference_mode(), full_precision(), narrow, running as states_of:
             yield forward
 
     def rows(self, encoded: list[EncodedSentence], *, quiet: bool = False) -> NDArray:

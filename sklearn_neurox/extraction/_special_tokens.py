@@ -40,7 +40,7 @@ class SpecialTokens:
         AmbiguousTokenError
             If the text contains a special token and `split` is None.
         """
-        found = self._find(text)
+        found = self.find(text)
         if found is None:
             return {}
         if self._split is not None:
@@ -51,7 +51,7 @@ class SpecialTokens:
             return {}
         raise AmbiguousTokenError(*found)
 
-    def _find(self, text: str) -> tuple[int, str] | None:
+    def find(self, text: str) -> tuple[int, str] | None:
         """Return the index of the first special token in a text, and the token, or None."""
         if self._verbatim and (match := self._verbatim.search(text)):
             return match.start(), match.group()

@@ -195,7 +195,7 @@ def word_ids_of_slow(
     if tokenizer.convert_tokens_to_ids(pieces) != ids:
         raise AlignmentError(
             "tokenizes the sentence differently from its words, so sub-words cannot be assigned "
-            "to words. Use a fast tokenizer."
+            "to words. Use a fast tokenizer, if the model has one."
         )
     found = iter(owners)
     return [None if added else next(found) for added in subwords.added]

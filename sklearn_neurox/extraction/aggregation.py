@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from .._validation import as_cells
+
+# The dtypes of tensors that torch can compute with, possibly after a conversion.
+_REAL = re.compile(r"torch\.(bool|u?int\d+|bfloat16|float(16|32|64)|float8_\w+)")
 
 # Functions from (states, first, counts) to the states of words. Word k consists of the sub-words
 # from first[k] to first[k] + counts[k] - 1 of the second-to-last axis of the states, an array or a
@@ -24,16 +31,29 @@ def _last(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any
 
 
 def _mean(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
+    library: Any = np if isinstance(states, np.ndarray) else torch
+    with np.errstate(over="ignore"):
+        total = _sums(states, first, counts)
+    divisor = counts.astype(total.dtype) if library is np else total.new_tensor(counts)
+    mean = total / divisor[:, None]
+    finite = library.isfinite(mean)
+    if not finite.all():  # the sum may be too large although the mean is not
+        scale = 2.0 ** int(counts.max()).bit_length()  # a power of 2, so dividing does not round
+        mean = library.where(
+            finite, mean, _sums(states / scale, first, counts) / divisor[:, None] * scale
+        )
+    if library is np:
+        return mean if states.dtype.kind in "biu" else mean.astype(states.dtype, copy=False)
+    return mean.to(states.dtype) if states.is_floating_point() else mean
+
+
+def _sums(states: Any, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Any:
+    """Return the sum of the states of each word, which is a copy, in a wide dtype."""
     total = _widened(states[..., first, :])  # a copy, because the index is an array
     for piece in range(1, counts.max(initial=0)):
         longer = np.flatnonzero(counts > piece)
         total[..., longer, :] += states[..., first[longer] + piece, :]
-    is_array = isinstance(states, np.ndarray)
-    divisor = counts.astype(total.dtype) if is_array else total.new_tensor(counts)
-    mean = total / divisor[:, None]
-    if is_array:
-        return mean if states.dtype.kind in "biu" else mean.astype(states.dtype, copy=False)
-    return mean.to(states.dtype) if states.is_floating_point() else mean
+    return total
 
 
 def _widened(values: Any) -> Any:
@@ -56,7 +76,7 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
 
     Parameters
     ----------
-    states : ndarray or torch.Tensor of shape (..., n_subwords, n_neurons)
+    states : array-like or torch.Tensor of shape (..., n_subwords, n_neurons)
         States of the sub-words, with any leading axes, such as (n_layers, n_subwords, n_neurons).
     word_ids : sequence of n_subwords int or None
         Index of the word of each sub-word, or None for special tokens and padding. The sub-words of
@@ -69,13 +89,15 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
     -------
     ndarray or torch.Tensor of shape (..., n_words, n_neurons)
         A copy, of the type and dtype of `states`. Means are computed in float32 at least, and means
-        of integers are float64.
+        of integers are float64. Tensors of 8-bit floats become float32.
 
     Raises
     ------
+    TypeError
+        If `states` do not contain real numbers, or are a sparse or quantized tensor.
     ValueError
-        If `aggregation` is unknown, lengths differ, a word does not have a sub-word, or the
-        sub-words of a word are not adjacent.
+        If `aggregation` is unknown, `states` have less than two axes, lengths differ, a word does
+        not have a sub-word, or the sub-words of a word are not adjacent.
 
     Examples
     --------
@@ -88,11 +110,33 @@ def aggregate_subwords(states: Any, word_ids: Sequence[int | None], aggregation:
     """
     if aggregation not in AGGREGATIONS:
         raise ValueError(f"aggregation must be one of {list(AGGREGATIONS)}, got {aggregation!r}.")
+    states = _as_states(states)
     if len(word_ids) != states.shape[-2]:
         raise ValueError(
             f"Got states of {states.shape[-2]} sub-words, but {len(word_ids)} word_ids."
         )
     return AGGREGATIONS[aggregation](states, *spans(word_ids))
+
+
+def _as_states(states: Any) -> Any:
+    """Check states, and convert them to an array or a tensor that aggregations can compute with."""
+    if not isinstance(states, torch.Tensor):
+        states = np.asanyarray(as_cells(states, name="states"))
+        is_real = states.dtype.kind in "biuf"
+    else:
+        is_real = _REAL.fullmatch(str(states.dtype)) is not None
+        if states.layout != torch.strided or states.is_nested:
+            raise TypeError(f"states must be a dense tensor, got the layout {states.layout}.")
+        if is_real and states.is_floating_point() and states.dtype.itemsize == 1:
+            states = states.float()
+    if not is_real:
+        raise TypeError(f"states must contain real numbers, got the dtype {states.dtype}.")
+    if states.ndim < 2:
+        raise ValueError(
+            "states must have the shape (..., n_subwords, n_neurons), got the shape "
+            f"{tuple(states.shape)}."
+        )
+    return states
 
 
 def aggregate_bpe(

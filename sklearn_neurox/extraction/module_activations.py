@@ -16,11 +16,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from .._device import full_precision
 from ..activations.columns import Neurons
 from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
-from ._isolation import isolated
+from ._isolation import ChangedWeightError, isolated
 from ._loading import alone_with
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
@@ -37,8 +38,10 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
 
     :meth:`transform` runs the module on a batch of inputs and returns one row per input, as a step
     of a Pipeline. :meth:`extract` runs it on sentences and returns one row per word. Layers are
-    specified by their paths in ``module.named_modules()``. The module is not changed: it runs in
-    eval mode without gradients, and its mode is restored afterwards.
+    specified by their paths in ``module.named_modules()``. The module runs in eval mode without
+    gradients and without ``torch.autocast``. Every batch starts from the state that the module has
+    before, which is restored afterwards: modes, buffers, and attributes of modules that are
+    tensors, NumPy arrays, containers or generators of random numbers.
 
     Parameters
     ----------
@@ -69,6 +72,10 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
     A layer that runs several times, such as a cell that runs at each position, has an output of
     shape (inputs, positions, neurons). If the output of a layer is a tuple, as for an LSTM, its
     first tensor is used.
+
+    A module that changes its weights in place while it runs is rejected, because its activations
+    depend on earlier calls; the changes are not undone. Embeddings with `max_norm` and RWKV are
+    accepted, because their weights are restored. Changes through ``weight.data`` are not noticed.
 
     Examples
     --------
@@ -131,8 +138,8 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the module does not have one of the layers, X is empty or contains NaN or infinity,
-            or a recurrent layer would treat inputs as positions.
+            If the module does not have one of the layers or changes its weights while it runs, X is
+            empty or contains NaN or infinity, or a recurrent layer would treat inputs as positions.
         """
         with alone_with(self.module):
             inputs = self._check_inputs(X)
@@ -208,7 +215,8 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             invalid, as in :meth:`ActivationExtractor.extract`.
         ValueError
             If the output of a layer does not have one state per word, layers have different widths,
-            or the corpus or its labels are invalid, as in :meth:`ActivationExtractor.extract`.
+            the module changes its weights while it runs, or the corpus or its labels are invalid,
+            as in :meth:`ActivationExtractor.extract`.
         """
         self._validate_params()
         if not callable(encode):
@@ -262,7 +270,7 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
 
     def _feed_alone(self, inputs: Tensor) -> None:
         # Hooks of the caller were registered before, so they are not undone.
-        with isolated(self.module, checked_lookups(self.module)) as call:
+        with isolated(self.module, full_precision(), checked_lookups(self.module)) as call:
             self._feed(call, inputs)
 
     def _rows(self, run: Run, inputs: Tensor) -> list[NDArray]:
@@ -300,6 +308,8 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         arguments = inputs if isinstance(inputs, tuple) else (inputs,)
         try:
             read = run(**inputs) if isinstance(inputs, Mapping) else run(*arguments)
+        except ChangedWeightError:
+            raise
         except (*_OF_FORWARD, TypeError, ValueError) as error:
             raise ValueError(
                 f"Sentence {index}: {type(self.module).__name__} does not accept what encode "
@@ -328,7 +338,8 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             for states in read.values():
                 states.clear()
 
-        with isolated(self.module, hooks, checked_lookups(self.module), reset=reset) as call:
+        settings = (full_precision(), hooks, checked_lookups(self.module))
+        with isolated(self.module, *settings, reset=reset) as call:
 
             def run(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
                 call(*args, **kwargs)

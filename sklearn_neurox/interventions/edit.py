@@ -16,7 +16,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted
 from torch import Tensor
 
 from .._callbacks import fit_task
-from .._device import as_numpy, as_tensor
+from .._device import as_numpy, as_tensor, full_precision
 from .._validation import fit_context, validate_data
 
 # Called with states of shape (..., n_neurons), and returns edited states of the same shape.
@@ -128,6 +128,7 @@ def projection(
         for array in (left.T, right, center)
     )
 
+    @full_precision()
     def project(states: Tensor) -> Tensor:
         return states - ((states - middle) @ into) @ back
 

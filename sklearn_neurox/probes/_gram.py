@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._device import as_tensor
+from .._device import as_tensor, full_precision
 from .._second_moments import Moments
 from ._datafit import GramDatafit
 
@@ -37,6 +37,7 @@ def squared_error_of(moments: Moments) -> GramDatafit:
     )
 
 
+@full_precision()
 def moments_of_folds(
     X: NDArray,
     y: NDArray,

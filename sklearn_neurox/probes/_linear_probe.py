@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import fit_task
-from .._device import resolve_device
+from .._device import full_precision, resolve_device
 from .._labels import WEIGHTED
 from .._moments import scaled_weights
 from .._second_moments import Moments
@@ -99,6 +99,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return whether training starts from the last fit."""
         return self.warm_start and hasattr(self, "coef_")
 
+    @full_precision()
     def _fit(self, X: NDArray, y: NDArray, sample_weight: NDArray) -> Self:
         solver_class = SOLVERS[self.solver]
         name, at_most = solver_class.step_name, getattr(self, solver_class.max_steps)
@@ -124,6 +125,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             self._set_fitted(fitted)
         return self
 
+    @full_precision()
     def _fit_bank(
         self,
         X: NDArray,

@@ -67,6 +67,41 @@ class TestNarrowMeans:
         expected = states.float().mean(dim=0, keepdim=True).bfloat16()
         assert torch.equal(aggregate_subwords(states, [0] * 300, "mean"), expected)
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+    @pytest.mark.parametrize("n_pieces", [2, 3, 8])
+    def test_sums_that_are_too_large(self, dtype, n_pieces):
+        """The other neurons are as without the large one."""
+        largest = torch.finfo(getattr(torch, dtype)).max
+        states = torch.rand(n_pieces, 3, generator=torch.Generator().manual_seed(0))
+        states = states.to(getattr(torch, dtype))
+        expected = aggregate_subwords(states, [0] * n_pieces, "mean")
+        states[:, 1] = largest
+        found = aggregate_subwords(states, [0] * n_pieces, "mean")
+        assert torch.equal(found[:, [0, 2]], expected[:, [0, 2]])
+        assert found[0, 1].item() == pytest.approx(largest, rel=1e-6)
+        if dtype != "bfloat16":
+            in_numpy = aggregate_subwords(states.numpy(), [0] * n_pieces, "mean")
+            np.testing.assert_array_equal(in_numpy, found.numpy())
+
+    @pytest.mark.filterwarnings("ignore:invalid value")
+    @pytest.mark.parametrize("as_tensor", [False, True])
+    def test_infinity_and_nan_stay(self, as_tensor):
+        states = np.array([[np.inf, -np.inf, np.nan, 3e38], [1, 1, 1, 3e38]], dtype=np.float32)
+        argument = torch.from_numpy(states) if as_tensor else states
+        found = np.asarray(aggregate_subwords(argument, [0, 0], "mean"))
+        np.testing.assert_array_equal(found[0, :3], [np.inf, -np.inf, np.nan])
+        assert found[0, 3] == np.float32(3e38)
+
+    @pytest.mark.parametrize("aggregation", ["first", "last", "mean"])
+    @pytest.mark.parametrize(
+        "dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"]
+    )
+    def test_8_bit_floats(self, dtype, aggregation):
+        states = torch.tensor([[1.0, 2.0], [1.5, 4.0], [3.0, 1.0]])
+        found = aggregate_subwords(states.to(getattr(torch, dtype)), [0, 0, 1], aggregation)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, aggregate_subwords(states, [0, 0, 1], aggregation))
+
     @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int64", "bool"])
     @pytest.mark.parametrize("as_tensor", [False, True])
     def test_integers(self, dtype, as_tensor):
@@ -112,6 +147,46 @@ def test_no_rows_without_words(aggregation):
 def test_errors(ids, aggregation, message):
     with pytest.raises(ValueError, match=message):
         aggregate_subwords(np.zeros((3, 2)), ids, aggregation)
+
+
+NUMBERS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+
+
+@pytest.mark.parametrize("aggregation", ["first", "last", "mean"])
+@pytest.mark.parametrize("convert", [list, tuple, lambda rows: [np.array(row) for row in rows],
+                                     lambda rows: [torch.tensor(row) for row in rows]])  # fmt: skip
+def test_lists(convert, aggregation):
+    expected = aggregate_subwords(np.array(NUMBERS), [0, 0, 1], aggregation)
+    found = aggregate_subwords(convert(NUMBERS), [0, 0, 1], aggregation)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_array_equal(found, expected)
+    found, _ = aggregate_bpe(convert(NUMBERS), ["a@@", "b", "c"], aggregation)
+    np.testing.assert_array_equal(found, expected)
+    found, _ = aggregate_characters(convert(NUMBERS[:2]), ["a", "b"], aggregation)
+    np.testing.assert_array_equal(found, expected[:1])
+
+
+@pytest.mark.parametrize(
+    ("states", "error", "message"),
+    [
+        (np.zeros(3), ValueError, r"states must have the shape .*, got the shape \(3,\)"),
+        (torch.zeros(3), ValueError, r"states must have the shape .*, got the shape \(3,\)"),
+        ([1.0, 2.0, 3.0], ValueError, r"states must have the shape .*, got the shape \(3,\)"),
+        (np.array(1.0), ValueError, r"states must have the shape .*, got the shape \(\)"),
+        (np.full((3, 1), "1.5"), ValueError, "states must contain numbers, but contains text"),
+        ([["a"]] * 3, ValueError, "states must contain numbers, but contains text: 'a'"),
+        (np.full((3, 1), None), TypeError, "states must contain real numbers, got .* object"),
+        (np.zeros((3, 1), "M8[s]"), TypeError, "states must contain numbers, but contains dates"),
+        (np.zeros((3, 1), complex), TypeError, "states must contain real numbers, got .*complex"),
+        (torch.zeros((3, 1), dtype=torch.complex64), TypeError, "must contain real .*complex64"),
+        (torch.zeros((3, 1)).to_sparse(), TypeError, "must be a dense tensor, got .*sparse_coo"),
+        (None, TypeError, "states must contain real numbers, got the dtype object"),
+    ],
+)
+@pytest.mark.parametrize("aggregation", ["first", "last", "mean"])
+def test_states_that_are_not_numbers_in_two_axes(states, error, message, aggregation):
+    with pytest.raises(error, match=message):
+        aggregate_subwords(states, [0, 0, 1], aggregation)
 
 
 def test_a_new_aggregation_is_one_entry(tiny_bert, monkeypatch):

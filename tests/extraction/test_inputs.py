@@ -40,7 +40,7 @@ class TestInputs:
         [
             (
                 torch.ones(2, 2).to_sparse(),
-                "X must be dense and have values, got layout torch.sparse_coo",
+                "X must be dense and have values, got a tensor of layout torch.sparse_coo",
             ),
             (torch.ones(2, 2, dtype=torch.complex64), "got a complex tensor"),
             (torch.tensor([[1.0, torch.nan]], dtype=torch.bfloat16), r"first is at index \(0, 1\)"),
@@ -213,7 +213,7 @@ class Returning(nn.Module):
         (torch.ones(1, 2) * 1j, "The output of layer '0' must contain real numbers, got a complex"),
         (
             torch.ones(1, 2).to_sparse(),
-            "output of layer '0' must be dense and have values, got layout torch.sparse",
+            "output of layer '0' must be dense and have values, got a tensor of layout torch.sparse",
         ),
         (
             pack_sequence([torch.ones(2, 3), torch.ones(1, 3)]),

@@ -4,6 +4,7 @@ import copy
 import random
 import subprocess
 import sys
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore, Thread
 
@@ -195,6 +196,185 @@ def test_tensors_can_be_trained_afterwards():
     ModuleActivations(module, ["1"]).fit_transform(np.ones((4, 3)))
     module(torch.ones(4, 3)).sum().backward()
     assert module[0].weight.grad is not None
+
+
+class TestAttributes:
+    """Every batch starts from the attributes that the module has, and they are restored."""
+
+    class Counting(nn.Module):
+        def __init__(self, state, step):
+            super().__init__()
+            self.state, self.step = state, step
+
+        def forward(self, X):
+            return X + float(self.step(self.state))
+
+    @staticmethod
+    def shift(array):
+        array += 1
+        return np.sum(array)
+
+    @staticmethod
+    def append(items):
+        items.append(1)
+        return sum(items)
+
+    @staticmethod
+    def grow(array):
+        array.resize(array.size + 1, refcheck=False)
+        array[-1] = 3
+        return array.sum()
+
+    @staticmethod
+    def nested(array):
+        array[0].append(5)
+        array[1] = 4
+        return array[1] + sum(array[0])
+
+    CASES = {
+        "array": (lambda: np.arange(3.0), "shift"),
+        "array with NaN": (
+            lambda: np.array([np.nan, 1.0]), lambda a: TestAttributes.shift(a[1:]),
+        ),
+        "scalar array": (lambda: np.array(2), "shift"),
+        "array that grows": (lambda: np.ones(2), "grow"),
+        "array of objects": (lambda: np.array([[1], None], dtype=object), "nested"),
+        "deque": (lambda: deque([1, 2]), "append"),
+        "full deque": (lambda: deque([3, 2], maxlen=2), "append"),
+        "empty deque": (deque, "append"),
+        "counter": (Counter, lambda c: c.update("a") or c.total()),
+        "Random": (lambda: random.Random(0), lambda r: r.random()),
+        "RandomState": (lambda: np.random.RandomState(0), lambda r: r.normal()),
+        "RandomState of PCG64": (
+            lambda: np.random.RandomState(np.random.PCG64(0)), lambda r: r.normal(),
+        ),
+        "default_rng": (lambda: np.random.default_rng(0), lambda r: r.normal()),
+        "torch.Generator": (
+            lambda: torch.Generator().manual_seed(0), lambda g: torch.rand(1, generator=g),
+        ),
+        "SystemRandom": (random.SystemRandom, lambda r: 0 * r.random()),
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("inside", ["attribute", "dict of lists"])
+    @pytest.mark.parametrize("case", CASES)
+    def test_of_each_kind(self, case, inside):
+        make, step = self.CASES[case]
+        step = getattr(self, step) if isinstance(step, str) else step
+        state = make()
+        held = state if inside == "attribute" else {"a": [state]}
+        pick = (lambda s: s) if inside == "attribute" else (lambda s: s["a"][0])
+        module = nn.Sequential(self.Counting(held, lambda each: step(pick(each))))
+        expected = float(step(make()))
+        rows = ModuleActivations(module, ["0"], batch_size=1).fit_transform(np.zeros((3, 1)))
+        np.testing.assert_allclose(rows, np.full((3, 1), expected), rtol=1e-6)
+        assert pick(module[0].state) is state
+        assert float(step(state)) == expected  # as from a new one
+
+
+class TestWeights:
+    """Weights that are not copied must not change."""
+
+    class Drifting(nn.Module):
+        def __init__(self, change):
+            super().__init__()
+            self.l = nn.Linear(2, 2)
+            self.change = change
+
+        def forward(self, X):
+            with torch.no_grad():
+                self.change(self.l)
+            return self.l(X)
+
+    CHANGES = {
+        "add": lambda layer: layer.weight.add_(1),
+        "augmented": lambda layer: layer.weight.__iadd__(1),
+        "copy": lambda layer: layer.weight.copy_(torch.ones(2, 2)),
+        "row": lambda layer: layer.weight[0].zero_(),
+        "normal": lambda layer: nn.init.normal_(layer.weight),
+    }
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_that_change(self, change):
+        module = nn.Sequential(self.Drifting(self.CHANGES[change]))
+        reader = ModuleActivations(module, ["0.l"])
+        expected = (
+            r"Sequential changes its weight '0\.l\.weight' while it runs, so its activations "
+            "depend on earlier calls"
+        )
+        with pytest.raises(ValueError, match=expected):
+            reader.fit(np.ones((2, 2)))
+        with pytest.raises(ValueError, match="^" + expected):
+            reader.extract([["a"]], encode=lambda words: torch.ones(1, 2))
+
+    def test_of_a_transformer(self, tiny_bert):
+        model = copy.deepcopy(tiny_bert[0])
+        layer = model.encoder.layer[0].output.dense
+        layer.register_forward_hook(lambda each, *_: (each.bias.mul_(0.5), None)[1])
+        with pytest.raises(
+            ValueError, match=r"its weight 'encoder\.layer\.0\.output\.dense\.bias'"
+        ):
+            ActivationExtractor(model, tiny_bert[1]).extract(["a"])
+
+    def test_that_are_replaced(self):
+        """The module has its own weights again."""
+
+        def replace(layer):
+            layer.weight = nn.Parameter(layer.weight + 1)
+
+        module = nn.Sequential(self.Drifting(replace))
+        weight = module[0].l.weight
+        rows = ModuleActivations(module, ["0"], batch_size=1).fit_transform(np.ones((3, 2)))
+        np.testing.assert_array_equal(rows, rows[[0, 0, 0]])
+        assert module[0].l.weight is weight
+
+    def test_of_recurrent_layers(self):
+        """Their weights move in memory, as in `flatten_parameters` on a CUDA device."""
+
+        def move(layer):
+            for weight in layer.parameters():
+                weight.set_(weight.detach().clone())
+
+        layer = nn.LSTM(2, 3, batch_first=True)
+        expected = layer(torch.ones(4, 5, 2))[0].detach().mean(1)
+        layer.register_forward_pre_hook(lambda each, _: move(each))
+        reader = ModuleActivations(nn.Sequential(layer), ["0"], batch_size=2)
+        rows = reader.fit_transform(np.ones((4, 5, 2)))
+        np.testing.assert_allclose(rows, expected, rtol=1e-6)
+
+    def test_that_do_not_have_versions(self):
+        """They are copied and restored instead."""
+        with torch.inference_mode():
+            module = nn.Sequential(self.Drifting(self.CHANGES["add"]))
+        before = module[0].l.weight.clone()
+        rows = ModuleActivations(module, ["0"], batch_size=1).fit_transform(np.ones((3, 2)))
+        np.testing.assert_array_equal(rows, rows[[0, 0, 0]])
+        assert torch.equal(module[0].l.weight, before)
+
+
+class TestAutocast:
+    """A surrounding autocast does not change activations."""
+
+    def test_of_any_module(self):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.LSTM(8, 8, batch_first=True))
+        X = np.random.RandomState(0).normal(size=(6, 3, 5)).astype(np.float32)
+        reader = ModuleActivations(module, ["0", "2"], batch_size=4)
+        encode = lambda words: torch.ones(1, len(words), 5)  # noqa: E731
+        expected = reader.fit_transform(X), reader.extract(["a b"], encode=encode).X
+        with torch.autocast("cpu", torch.bfloat16):
+            assert module[0](torch.ones(1, 5)).dtype == torch.bfloat16
+            actual = reader.fit_transform(X), reader.extract(["a b"], encode=encode).X
+            assert torch.is_autocast_enabled("cpu")
+        for each, known in zip(actual, expected, strict=True):
+            np.testing.assert_array_equal(each, known)
+
+    @pytest.mark.parametrize("autocast", [None, "bfloat16"])
+    def test_of_a_transformer(self, tiny_bert, sentences, autocast):
+        extractor = ActivationExtractor(*tiny_bert, aggregation="mean", autocast=autocast)
+        expected = extractor.extract(sentences).X
+        with torch.autocast("cpu", torch.bfloat16):
+            actual = extractor.extract(sentences).X
+        np.testing.assert_array_equal(actual, expected)
 
 
 NOISY = """

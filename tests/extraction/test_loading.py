@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction._loading import load_model
 
 from .small_models import stack
+
+BART = dict(
+    d_model=16, encoder_layers=3, decoder_layers=2, encoder_ffn_dim=24, decoder_ffn_dim=24,
+    encoder_attention_heads=2, decoder_attention_heads=2, max_position_embeddings=80,
+)  # fmt: skip
 
 
 class TestRandomWeights:
@@ -124,3 +131,98 @@ def test_a_loaded_model_needs_its_tokenizer(tiny_bert):
 def test_a_tokenizer_of_another_type(tiny_bert):
     with pytest.raises(TypeError, match="must be a tokenizer of transformers, got function"):
         ActivationExtractor(tiny_bert[0], lambda words: words).extract(["a"])
+
+
+class TestWeightsMissingInFiles:
+    """transformers initializes them randomly, so they are an error if they affect the states."""
+
+    DECODERS = {
+        "BartForCausalLM": lambda t, n: t.BartForCausalLM(t.BartConfig(vocab_size=n, **BART)),
+        "MBartForCausalLM": lambda t, n: t.MBartForCausalLM(t.MBartConfig(vocab_size=n, **BART)),
+        "PegasusForCausalLM": lambda t, n: t.PegasusForCausalLM(
+            t.PegasusConfig(vocab_size=n, **BART)
+        ),
+    }
+
+    @staticmethod
+    def change(folder, change):
+        """Change the weights in the file of a saved model."""
+        weights = load_file(folder / "model.safetensors")
+        save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})
+
+    @pytest.fixture
+    def bert(self, tiny_bert, tmp_path):
+        for each in tiny_bert:
+            each.save_pretrained(tmp_path)
+        return tmp_path
+
+    @pytest.mark.parametrize("name", DECODERS)
+    @pytest.mark.parametrize("random_weights", [False, True])
+    def test_a_decoder_by_name_is_that_of_the_object(
+        self, zoo, sentences, tmp_path, name, random_weights
+    ):
+        _, tokenizer = zoo("bart")
+        torch.manual_seed(0)
+        model = self.DECODERS[name](transformers, len(tokenizer)).eval()
+        for each in (model, tokenizer):
+            each.save_pretrained(tmp_path)
+        options = dict(random_weights=random_weights, random_state=0)
+        expected = ActivationExtractor(model, tokenizer, **options).extract(sentences).X
+        assert expected.shape[1] == 3 * 16  # the embeddings and two layers of the decoder
+        actual = ActivationExtractor(tmp_path, **options).extract(sentences).X
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+    @pytest.mark.parametrize("kind", ["bert", "bart", "t5", "gpt2 with a head", "albert"])
+    def test_a_complete_file(self, zoo, sentences, tmp_path, kind):
+        model, tokenizer = zoo(kind)
+        for each in (model, tokenizer):
+            each.save_pretrained(tmp_path)
+        expected = ActivationExtractor(model, tokenizer).extract(sentences).X
+        actual = ActivationExtractor(tmp_path).extract(sentences).X
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+    def test_only_the_layers_that_are_read_are_required(self, zoo, sentences, tmp_path):
+        """The decoder of T5, which is not read, is missing in the file of an encoder."""
+        model, tokenizer = zoo("t5")
+        encoder = transformers.T5EncoderModel(model.config)
+        encoder.load_state_dict(model.state_dict(), strict=False)
+        for each in (encoder, tokenizer):
+            each.save_pretrained(tmp_path)
+        expected = ActivationExtractor(model, tokenizer).extract(sentences).X
+        actual = ActivationExtractor(tmp_path).extract(sentences).X
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+    def test_a_layer(self, bert, sentences):
+        first = "encoder.layer.1.attention.self.query.weight"
+        removed = [name for name in load_file(bert / "model.safetensors") if "layer.1." in name]
+        self.change(bert, lambda w: {name: w[name] for name in w if name not in removed})
+        message = rf"{len(removed)} weights of the layers of BertModel are .* first is '{first}'"
+        with pytest.raises(ValueError, match=message):
+            ActivationExtractor(bert).extract(sentences)
+
+    def test_embeddings_of_another_shape(self, bert, sentences):
+        name = "embeddings.position_embeddings.weight"
+        self.change(bert, lambda weights: weights | {name: weights[name][:-1].clone()})
+        with pytest.raises(ValueError, match=f"1 weights of .* other shapes .* '{name}'"):
+            ActivationExtractor(bert).extract(sentences)
+
+    def test_shared_embeddings(self, zoo, sentences, tmp_path):
+        for each in zoo("t5"):
+            each.save_pretrained(tmp_path)
+        self.change(tmp_path, lambda w: {name: w[name] for name in w if name != "shared.weight"})
+        with pytest.raises(
+            ValueError, match=r"weights of the layers of T5Model .*'shared\.weight'"
+        ):
+            ActivationExtractor(tmp_path).extract(sentences)
+
+    @pytest.mark.parametrize("change", ["removed", "of another shape"])
+    def test_a_pooler_is_not_required(self, bert, tiny_bert, sentences, change):
+        def without(weights):
+            if change == "removed":
+                return {name: weights[name] for name in weights if "pooler" not in name}
+            return weights | {"pooler.dense.bias": torch.zeros(3)}
+
+        self.change(bert, without)
+        expected = ActivationExtractor(*tiny_bert).extract(sentences).X
+        actual = ActivationExtractor(bert).extract(sentences).X
+        np.testing.assert_allclose(actual, expected, atol=1e-6)

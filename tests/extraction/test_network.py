@@ -309,6 +309,38 @@ class TestAdapters:
         with pytest.raises(ValueError, match="another"):
             ActivationExtractor(model, tokenizer).extract(["a b"], store=tmp_path / "store")
 
+    @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # of PEFT
+    @pytest.mark.parametrize("kind", ["PrefixTuningConfig", "PromptTuningConfig"])
+    def test_a_folder_that_transformers_cannot_load(self, peft, tokenizer, tmp_path, kind):
+        base = build("GPT2LMHeadModel")
+        base.save_pretrained(tmp_path / "base")
+        base = type(base).from_pretrained(tmp_path / "base")
+        config = getattr(peft, kind)(task_type="CAUSAL_LM", num_virtual_tokens=3)
+        peft.get_peft_model(base, config).save_pretrained(tmp_path / "adapter")
+        with pytest.raises(
+            ValueError,
+            match=r"^Cannot load the model '.*adapter'\. .* It is an adapter of PEFT that transformers "
+            r"does not load.*Load it with PEFT.* and pass the model and its tokenizer\.",
+        ):
+            ActivationExtractor(tmp_path / "adapter", tokenizer).extract(["a b"])
+        model = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter")
+        assert ActivationExtractor(model, tokenizer).extract(["a b"]).X.shape[0] == 2
+
+    @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # of PEFT
+    def test_a_folder_with_lora(self, peft, tokenizer, sentences, tmp_path):
+        """transformers loads it, so the name and the model are the same."""
+        base = build("GPT2LMHeadModel")
+        base.save_pretrained(tmp_path / "base")
+        base = type(base).from_pretrained(tmp_path / "base")
+        config = peft.LoraConfig(
+            task_type="CAUSAL_LM", init_lora_weights=False, fan_in_fan_out=True
+        )
+        model = peft.get_peft_model(base, config).eval()
+        model.save_pretrained(tmp_path / "adapter")
+        expected = ActivationExtractor(model, tokenizer).extract(sentences).X
+        found = ActivationExtractor(tmp_path / "adapter", tokenizer).extract(sentences).X
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
     def test_random_weights(self, peft, tokenizer):
         model = self.adapted(peft, "IA3")
         extractor = ActivationExtractor(model, tokenizer, random_weights=True)

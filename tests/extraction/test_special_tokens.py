@@ -74,6 +74,42 @@ def test_by_default_it_is_an_error(tokenizer_of, kind):
             use()
 
 
+# Special tokens that extend over a space: they contain it, or remove it.
+WITH_SPACES = {
+    "byt5": (["a", "</s>", "b"], "</s>", 1),
+    "byt5 at the end of a word": (["so", "a</s>", "b"], "</s>", 1),
+    "byt5, added": (["a", "two", "words", "b"], "two words", 1),
+    "qwen2, added": (["so", "a", "two", "words", "b"], "two words", 2),
+    "bert, added": (["two", "words"], "two words", 0),
+}
+
+
+@pytest.mark.parametrize("case", WITH_SPACES)
+def test_a_token_with_a_space_between_words(tokenizer_of, case):
+    """Only as ordinary text does it have words; a whole text can be read in both ways."""
+    words, token, place = WITH_SPACES[case]
+    tokenizer = tokenizer_of(case.partition(",")[0].partition(" ")[0])
+    if "added" in case:
+        tokenizer.add_special_tokens({"additional_special_tokens": [token]})
+    name = type(tokenizer).__name__
+    remedy = "Set split_special_tokens=True to split it into sub-words like ordinary text."
+    message = (
+        f"the text contains {token!r}, a special token of {name}. As the special token, it would "
+        f"include a space between words. {remedy}"
+    )
+    with pytest.raises(ValueError, match=f"^Sentence 3, word {place}: {re.escape(message)}$"):
+        Encoder(tokenizer).words(words, 3)
+    message = f"{name} reads {token!r} as a special token that includes a space between words."
+    with pytest.raises(ValueError, match=f"^Sentence 3, word {place}: {message} {remedy}$"):
+        Encoder(tokenizer, split_special_tokens=False).words(words, 3)
+    split = Encoder(tokenizer, split_special_tokens=True).words(words, 3)
+    assert {row for row in split.row_ids if row is not None} == set(range(len(words)))
+    with pytest.raises(ValueError, match="split_special_tokens=False to read it as the special"):
+        Encoder(tokenizer).text(words, 3, pooling="mean")
+    text = Encoder(tokenizer, split_special_tokens=False).text(words, 3, pooling="mean")
+    assert text.inputs["input_ids"] == tokenizer(" ".join(words)).input_ids
+
+
 @pytest.mark.parametrize("kind", SAME)
 def test_readings_that_agree_are_not_ambiguous(tokenizer_of, kind):
     text = f"It{TOKENS[kind]} is"
@@ -180,11 +216,9 @@ class TestUnusualTokens:
         assert read.text(text, 0, pooling="mean").inputs["input_ids"] == ids
         if " " not in token:
             assert read.words(words, 0).inputs["input_ids"] == ids
-        elif kind != "byt5":
-            with pytest.raises(ValueError, match="into a single sub-word, which belongs to two"):
-                read.words(words, 0)
         else:
-            with pytest.raises(ValueError, match="tokenizes the sentence differently from its"):
+            message = f"^Sentence 0, word 1: .* reads '{token}' as a special token that includes a"
+            with pytest.raises(ValueError, match=message):
                 read.words(words, 0)
 
     def test_a_normalized_token(self, tokenizer_of):

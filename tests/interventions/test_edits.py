@@ -74,6 +74,19 @@ def test_states_are_edited_as_rows_are(edit):
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: type(edit).__name__)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_a_surrounding_autocast_changes_nothing(edit, dtype):
+    states = torch.from_numpy(X).to(dtype)
+    fitted = clone(edit).fit(X.astype(np.float32), Y)
+    expected = fitted.state_edit(dtype, states.device)(states)
+    with torch.autocast("cpu", torch.bfloat16):
+        again = clone(edit).fit(X.astype(np.float32), Y)
+        found = again.state_edit(dtype, states.device)(states)
+    assert found.dtype == dtype
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("edit", EDITS[:3], ids=lambda edit: type(edit).__name__)
 def test_given_directions_do_not_need_fit(edit):
     np.testing.assert_array_equal(clone(edit).transform(X), clone(edit).fit(X).transform(X))

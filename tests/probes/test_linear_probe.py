@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
@@ -13,6 +14,7 @@ from sklearn_neurox import (
     LinearProbeClassifier,
     LinearProbeClassifierCV,
     LinearProbeRegressor,
+    LinearProbeRegressorCV,
     layerwise_scores,
 )
 
@@ -343,3 +345,30 @@ def test_searches_and_layers_on_cuda(classification, solver):
         for device in ("cpu", "cuda")
     ]
     np.testing.assert_allclose(*on_layers, atol=1 / 50)
+
+
+@EACH_SOLVER
+@pytest.mark.parametrize(
+    "kind",
+    [
+        LinearProbeClassifier,
+        LinearProbeRegressor,
+        LinearProbeClassifierCV,
+        LinearProbeRegressorCV,
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_surrounding_autocast_changes_nothing(kind, solver, dtype):
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(60, 5)).astype(dtype)
+    y = X[:, 0] + random_state.normal(size=60)
+    y = y > 0 if "Classifier" in kind.__name__ else y
+    options = dict(lambdas_l1=[0.01], lambdas_l2=[0.01, 0.1]) if "CV" in kind.__name__ else {}
+    probe = kind(solver=solver, random_state=0, **options)
+    expected = clone(probe).fit(X, y)
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = clone(probe).fit(X, y)
+        predicted = actual.predict(X)
+    np.testing.assert_array_equal(actual.coef_, expected.coef_)
+    np.testing.assert_array_equal(actual.intercept_, expected.intercept_)
+    np.testing.assert_array_equal(predicted, expected.predict(X))
