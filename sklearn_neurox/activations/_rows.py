@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._labels import check_labels
+from ..datasets.sentences import check_word_labels
+
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
     """Stack the activations of sentences, whose numbers of words are `lengths`."""
@@ -35,10 +38,25 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
     return np.concatenate(parts)
 
 
-def contains_lists(labels: NDArray) -> bool:
-    """Return whether an array of labels contains a list for each sentence."""
+def labels_of_words(labels: Any, corpus: list[list[str]]) -> NDArray | None:
+    """Check labels that are lists, one for each sentence, or an array for all words."""
+    if labels is None:
+        return None
+    if isinstance(labels, np.ndarray) and not _contains_lists(labels):
+        return check_labels(labels, name="labels")
+    return check_word_labels(corpus, list(labels))
+
+
+def _contains_lists(labels: NDArray) -> bool:
     first = labels.flat[0] if labels.dtype == object and labels.size else ""
     return hasattr(first, "__len__") and not isinstance(first, str)
+
+
+def check_optional_labels(y: Any) -> NDArray | None:
+    """Check the labels of activations, of which there may be none, as in an empty selection."""
+    if y is None or (isinstance(y, np.ndarray) and y.shape == (0,)):
+        return y
+    return check_labels(y, name="y")
 
 
 def _check_floating(array: NDArray, name: str) -> NDArray:
