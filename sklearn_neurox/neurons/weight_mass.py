@@ -243,6 +243,12 @@ def weight_mass_ordering(
 
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Validate the arguments and return |coef| * scale in float64."""
+    is_list = isinstance(coef, list | tuple) and len(coef)
+    if np.isscalar(coef[0]) if is_list else getattr(coef, "ndim", 2) == 1:
+        raise ValueError(
+            "coef must have shape (n_classes, n_neurons), with one row of weights per class, got "
+            f"{len(coef)} numbers. Pass [coef] for the weights of a single class."
+        )
     importance = np.abs(check_matrix(coef, dtype=np.float64, name="coef"))
     if scale is None:
         return importance
