@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._labels import check_labels
 from ..datasets.sentences import check_word_labels
+
+# White space other than spaces, null characters and lone surrogates.
+_SEPARATOR = re.compile("[\\x00\\t-\\r\\x1c-\\x1f\\x85\\ud800-\\udfff]")
 
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
@@ -83,19 +87,40 @@ def check_rows(rows: Any, n_words: int) -> NDArray:
     return place
 
 
+def check_stored_word(word: str, sentence: int, position: int) -> None:
+    """Check a word of a file that the package writes.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, or contains what separates words in other files or is not a character.
+    """
+    if not word or _SEPARATOR.search(word):
+        what = "an empty string" if not word else repr(str(word))
+        raise ValueError(
+            f"Sentence {sentence}, word {position}: expected a word without tabs, line breaks, "
+            f"null characters and lone surrogates, got {what}."
+        )
+
+
 def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
     """Check the numbers of the sentences.
 
     Raises
     ------
     ValueError
-        If they are not distinct integers, one for each sentence.
+        If they are not distinct non-negative integers, one for each sentence.
     """
     ids = np.asarray(sentence_ids)
     if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
         raise ValueError(
             f"sentence_ids must contain {n_sentences} integers, one for each sentence, got an "
             f"array of shape {ids.shape} and dtype {ids.dtype}."
+        )
+    if (ids < 0).any():
+        place = int(np.argmax(ids < 0))
+        raise ValueError(
+            f"sentence_ids must not be negative, but sentence_ids[{place}] = {ids[place]}."
         )
     distinct, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():

@@ -53,8 +53,9 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._indices import check_indices
 from ..datasets.sentences import check_corpus
-from ._rows import check_sentence_ids
+from ._rows import check_sentence_ids, check_stored_word
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
@@ -182,6 +183,9 @@ class StoreWriter:
         n_sentences: int | None = None,
     ):
         corpus = check_corpus(words)
+        for i, sentence in enumerate(corpus):
+            for position, word in enumerate(sentence):
+                check_stored_word(word, i, position)
         if n_sentences is not None and n_sentences != len(corpus):
             raise ValueError(
                 f"n_sentences={n_sentences}, but words contains {len(corpus)} sentences."
@@ -196,7 +200,7 @@ class StoreWriter:
             IDS: to_npy(check_sentence_ids(sentence_ids, self.n_sentences)),
         } | ({} if y is None else {LABELS: to_npy(y)})
         description = {
-            "layers": [index(layer) for layer in layers],
+            "layers": check_indices(layers, None, what="layer").tolist(),
             "width": index(width),
             "dtype": np.dtype(dtype).name,
             "n_sentences": self.n_sentences,

@@ -9,6 +9,8 @@ import pytest
 from sklearn_neurox import TokenActivations
 from sklearn_neurox.activations.formats import read_activations, write_activations
 
+from .foreign_files import write_foreign
+
 h5py = pytest.importorskip("h5py")
 
 ENDINGS = ["hdf5", "json"]
@@ -221,11 +223,26 @@ def test_the_keys_are_those_of_neurox(tmp_path):
 
 
 def test_words_of_any_kind_in_json(tmp_path):
-    tokens = tokens_of([["New York", "", "\n", '"', "\u2028", "\ud800", "\0"]])
+    tokens = tokens_of([["New York", '"', "\u2028", "\u00a0", "😀"]])
     write_activations(tmp_path / "acts.json", tokens)
-    with pytest.warns(UserWarning, match="contains 4 words that no corpus contains.* '' .sentence"):
-        assert_same(read_activations(tmp_path / "acts.json"), tokens)
+    assert_same(read_activations(tmp_path / "acts.json"), tokens)
     assert (tmp_path / "acts.json").read_bytes().isascii()
+
+
+@pytest.mark.parametrize(
+    "word", ["", "a\tb", "a\nb", "\r", "a\v", "\x85", "a\0b", "\0", "\ud800", "a\udfff"], ids=ascii
+)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_words_that_are_read_but_not_written(tmp_path, ending, word):
+    tokens = tokens_of([["a"], ["b", word]], numbers=[3, 7])
+    path = tmp_path / f"acts.{ending}"
+    with pytest.raises(ValueError, match="Sentence 7, word 1: expected a word without") as error:
+        write_activations(path, tokens)
+    assert str(error.value).endswith(f"got {word!r}." if word else "got an empty string.")
+    assert not path.exists()
+    write_foreign(path, tokens)  # as NeuroX does
+    with pytest.warns(UserWarning, match="contains 1 word that no corpus contains"):
+        assert_same(read_activations(path), tokens)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
