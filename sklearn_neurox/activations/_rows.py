@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._labels import check_labels
+from .._wording import count
 from ..datasets.sentences import check_word_labels
 
 # White space other than spaces, null characters and lone surrogates.
@@ -21,17 +22,19 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
     if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(
-                f"The sentences have {sum(lengths)} words, but there are {len(arrays)} rows of "
-                "activations."
+                f"The sentences have {count(sum(lengths), 'word')}, but the activations have "
+                f"{count(len(arrays), 'row')}."
             )
         return _check_floating(arrays, "The array")
     parts = [_check_floating(np.asarray(part), f"Sentence {i}") for i, part in enumerate(arrays)]
     if len(parts) != len(lengths):
-        raise ValueError(f"Got {len(lengths)} sentences, but {len(parts)} arrays.")
+        raise ValueError(
+            f"Got {count(len(lengths), 'sentence')}, but {count(len(parts), 'array')}."
+        )
     for i, (part, length) in enumerate(zip(parts, lengths, strict=True)):
         if part.ndim != 2 or len(part) != length or part.shape[1] != parts[0].shape[-1]:
             raise ValueError(
-                f"Sentence {i} has {length} words, so its array must have shape "
+                f"Sentence {i} has {count(length, 'word')}, so its array must have shape "
                 f"({length}, {parts[0].shape[-1]}), got {part.shape}."
             )
         if part.dtype != parts[0].dtype:

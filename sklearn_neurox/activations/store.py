@@ -54,6 +54,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._indices import check_indices
+from .._wording import count
 from ..datasets.sentences import check_corpus
 from ._rows import check_sentence_ids, check_stored_word
 from ._store_difference import first_difference
@@ -188,7 +189,7 @@ class StoreWriter:
                 check_stored_word(word, i, position)
         if n_sentences is not None and n_sentences != len(corpus):
             raise ValueError(
-                f"n_sentences={n_sentences}, but words contains {len(corpus)} sentences."
+                f"n_sentences={n_sentences}, but words contains {count(len(corpus), 'sentence')}."
             )
         self._folder = StoreFolder(path)
         self.path = self._folder.path

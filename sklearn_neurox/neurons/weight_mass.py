@@ -7,7 +7,7 @@ weights of the class (Dalvi et al. 2019). Sums are computed in float64. Ties are
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -243,11 +243,12 @@ def weight_mass_ordering(
 
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Validate the arguments and return |coef| * scale in float64."""
-    is_list = isinstance(coef, list | tuple) and len(coef)
-    if np.isscalar(coef[0]) if is_list else getattr(coef, "ndim", 2) == 1:
+    weights: Any = coef
+    is_list = isinstance(weights, list | tuple) and len(weights)
+    if np.isscalar(weights[0]) if is_list else getattr(weights, "ndim", 2) == 1:
         raise ValueError(
             "coef must have shape (n_classes, n_neurons), with one row of weights per class, got "
-            f"{len(coef)} numbers. Pass [coef] for the weights of a single class."
+            f"{len(weights)} numbers. Pass [coef] for the weights of a single class."
         )
     importance = np.abs(check_matrix(coef, dtype=np.float64, name="coef"))
     if scale is None:

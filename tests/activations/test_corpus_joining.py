@@ -126,7 +126,7 @@ def test_the_corpus_is_checked_before_the_file(tmp_path):
         read_activations(path, sentences=[["a", "b c"]])
     with pytest.raises(TypeError, match="Expected a list of sentences, got a single str"):
         read_activations(path, sentences="a b")
-    with pytest.raises(ValueError, match="Sentence 0 has 1 words, but 2 labels"):
+    with pytest.raises(ValueError, match="Sentence 0 has 1 word, but 2 labels"):
         read_activations(path, sentences=["a"], labels=[["X", "Y"]])
     for labels, message in (
         ([["X", "Y\0"]], r"word 1: the label 'Y\\x00' .* would change it to 'Y'"),

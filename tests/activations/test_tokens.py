@@ -201,11 +201,11 @@ class TestFromSentences:
     @pytest.mark.parametrize(
         ("changes", "error", "message"),
         [
-            ({"arrays": [X]}, ValueError, "Got 2 sentences, but 1 arrays"),
+            ({"arrays": [X]}, ValueError, "Got 2 sentences, but 1 array"),
             ({"arrays": [X[:1], X[2:]]}, ValueError, r"Sentence 0 .* shape \(2, 4\), got \(1, 4\)"),
             ({"arrays": [X[:2], X[2:, :3]]}, ValueError, r"Sentence 1 .* got \(1, 3\)"),
             ({"arrays": [X[:2], X[2]]}, ValueError, r"Sentence 1 .* got \(4,\)"),
-            ({"arrays": X[:2]}, ValueError, "have 3 words, but there are 2 rows"),
+            ({"arrays": X[:2]}, ValueError, "have 3 words, but the activations have 2 rows"),
             ({"arrays": [X[:2], X[2:].astype("f4")]}, ValueError, "Sentence 1 .* dtype float32"),
             ({"arrays": [X[:2], [["a"] * 4]]}, TypeError, "Sentence 1 must contain floating-point"),
             ({"labels": [["A"], ["B"]]}, ValueError, "Sentence 0 has 2 words, but 1 label"),
