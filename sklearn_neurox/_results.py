@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
+from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, check_cv
 
 from ._device import as_numpy
@@ -143,31 +144,47 @@ def ranking_of(estimator: Any, n_neurons: int) -> NDArray[np.intp]:
     name = type(estimator).__name__
     if not hasattr(estimator, "ranking_"):
         raise TypeError(f"{name} does not have the attribute ranking_ after fit.")
-    return check_permutation(estimator.ranking_, n_neurons, name=f"ranking_ of {name}")
+    return check_permutation(
+        estimator.ranking_,
+        n_neurons,
+        name=f"ranking_ of {name}",
+        advice="Use a selector whose ranking_ is np.argsort(ranks, kind='stable')",
+    )
 
 
-def check_permutation(ranking: ArrayLike, n_neurons: int, *, name: str) -> NDArray[np.intp]:
+def check_permutation(
+    ranking: ArrayLike,
+    n_neurons: int,
+    *,
+    name: str,
+    advice: str = "np.argsort(ranks, kind='stable') converts ranks to a ranking",
+) -> NDArray[np.intp]:
     """Check that a ranking contains each neuron once, from most to least important.
+
+    `advice` is part of the error message if it appears to contain ranks.
 
     Raises
     ------
     ValueError
         If it does not. The message says so if it appears to contain ranks.
     """
-    array = np.asarray(as_numpy(ranking, name=name))
+    must = f"{name} must contain each of the {n_neurons} neurons once, from most to least important"
+    try:
+        array = np.asarray(as_numpy(ranking, name=name))
+    except ValueError as error:  # of NumPy, for rows of different lengths
+        raise ValueError(
+            f"{must}, got a {type(ranking).__name__} of arrays or lists of different shapes. "
+            "np.argsort(-scores, kind='stable') converts scores, one for each neuron, to a ranking."
+        ) from error
     is_list = array.dtype.kind in "iu" and array.ndim == 1
     if is_list and np.array_equal(np.sort(array), np.arange(n_neurons)):
         return array.astype(np.intp)
-    advice = ""
-    if is_list and array.shape == (n_neurons,) and array.min() == 1:
-        advice = (
-            " It appears to contain the rank of each neuron, from 1 for the best one. "
-            "np.argsort(ranks, kind='stable') converts ranks to a ranking."
-        )
+    ranks = is_list and array.shape == (n_neurons,) and array.min() == 1
+    hint = " It appears to contain the rank of each neuron, from 1 for the best one."
     found = f", from {array.min()} to {array.max()}" if is_list and array.size else ""
     raise ValueError(
-        f"{name} must contain each of the {n_neurons} neurons once, from most to least important, "
-        f"got an array of shape {array.shape} and dtype {array.dtype}{found}.{advice}"
+        f"{must}, got an array of shape {array.shape} and dtype {array.dtype}{found}."
+        + (f"{hint} {advice}." if ranks else "")
     )
 
 
@@ -222,7 +239,8 @@ def predictions_of(estimator: Any, X: Any, n_samples: int) -> NDArray:
     TypeError, ValueError
         If they are not one valid label or number for each sample.
     """
-    check = check_labels if hasattr(estimator, "classes_") else check_numbers
+    has_classes = is_classifier(estimator) or hasattr(estimator, "classes_")
+    check = check_labels if has_classes else check_numbers
     predictions = check(estimator.predict(X), name="predict(X)")
     if len(predictions) != n_samples:
         raise ValueError(

@@ -361,6 +361,15 @@ class TestStore:
         expected = cross_val_score(probe, X, tokens.y, scoring=scoring, **folds)
         assert pd.read_csv(out)["score"][1] == pytest.approx(expected.mean(), abs=1e-3)
 
+    @pytest.mark.parametrize("command", ["probe", "report"])
+    @pytest.mark.parametrize("option", ["--lambda-l1", "--lambda-l2"])
+    @pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+    def test_penalties_are_checked_first(self, store, capsys, command, option, value):
+        assert main([command, str(store), f"{option}={value}"]) == 1
+        error = capsys.readouterr().err
+        assert error.endswith(f"{option} must be a non-negative number, got {value}.\n")
+        assert "layers:" not in error  # no progress bar
+
     @pytest.mark.parametrize("metric", ["pearson", "spearman", "pearson_and_spearman"])
     def test_a_metric_of_numbers_for_tags(self, store, capsys, metric):
         assert main(["probe", str(store), "--metric", metric]) == 1

@@ -47,6 +47,10 @@ class TestRankings:
         rfe = RFE(LogisticRegression(), n_features_to_select=1)
         with pytest.raises(ValueError, match=r"ranking_ of RFE must .* It appears to contain the"):
             snx.ablation_curve(RidgeClassifier(), X, Y, ranking=rfe, fractions=[0.2])
+        with pytest.raises(ValueError, match="Use a selector whose ranking_ is np"):
+            snx.ablation_curve(RidgeClassifier(), X, Y, ranking=rfe, fractions=[0.2])
+        with pytest.raises(ValueError, match=r"best one. np.argsort\(ranks, kind='stable'\) conv"):
+            snx.ablation_curve(RidgeClassifier(), X, Y, ranking=rfe.fit(X, Y).ranking_)
         # The advice is right: the ranks of the two informative neurons are 1 and 2.
         ranking = np.argsort(rfe.fit(X, Y).ranking_, kind="stable")
         assert set(ranking[:2]) == {4, 5}
@@ -61,8 +65,25 @@ class TestRankings:
         estimator = Fitted({"ranking_": ranking})
         with pytest.raises(ValueError, match="ranking_ of Fitted must contain each of the 6"):
             snx.ablation_curve(RidgeClassifier(), X, Y, ranking=estimator)
-        with pytest.raises(TypeError, match="'other', a Fitted, does not have a valid ranking_"):
+        with pytest.raises(
+            TypeError,
+            match=r"'other' \(Fitted\) does not have a valid ranking_ after fit\. ranking_ of Fitted",
+        ):
             snx.VotingSelector([("other", estimator)]).fit(X, Y)
+
+    @pytest.mark.parametrize(
+        "ranking",
+        [snx.mean_difference_scores(X, Y), [[0, 1], [2]], (np.arange(6), np.arange(3))],
+        ids=["scores", "lists", "arrays"],
+    )
+    def test_arrays_of_different_shapes_are_no_ranking(self, ranking):
+        message = " must contain each of the 6 neurons once, .* lists of different shapes"
+        with pytest.raises(ValueError, match=message):
+            snx.ablation_curve(RidgeClassifier(), X, Y, ranking=ranking)
+        with pytest.raises(ValueError, match=f"{message}.*converts scores"):
+            snx.ablation_curve(
+                RidgeClassifier(), X, Y, ranking=Fitted({"ranking_": ranking}), fractions=[0.5]
+            )
 
     def test_a_ranking_may_be_a_tensor(self):
         assert check_permutation(torch.tensor([1, 0]), 2, name="ranking").tolist() == [1, 0]
@@ -103,6 +124,48 @@ def test_predictions_that_cannot_be_scored(changes, message):
     probe = Fitted(**{"predictions": Y} | changes).fit(X, Y)
     with pytest.raises((TypeError, ValueError), match=message):
         snx.probe_report(probe, X, Y)
+
+
+class Predictor(Fitted):
+    """A classifier whose predictions are computed from the number of samples."""
+
+    def predict(self, X):
+        return self.predictions(len(X))
+
+
+@pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+        (lambda n: None, r"predict\(X\) must be a list with one entry per sample, got None"),
+        (lambda n: np.zeros(n - 1, int), r"predict\(X\) must contain one prediction for each of"),
+        (lambda n: np.array(["a"] * n), r"predict\(X\) contains string labels, but the classes"),
+        (lambda n: np.full(n, np.nan), r"predict\(X\) must not contain NaN or infinity"),
+        (lambda n: np.zeros((n, 2)), r"predict\(X\) must have shape \(n_samples,\), got \("),
+        (lambda n: [None] * n, r"predict\(X\)\[0\] = None"),
+    ],
+    ids=["none", "short", "strings", "nan", "columns", "nones"],
+)
+@pytest.mark.parametrize(
+    "evaluate",
+    [
+        lambda probe: snx.layerwise_scores(probe, X, Y, n_layers=2),
+        lambda probe: snx.ablation_curve(probe, X, Y, ranking=np.arange(6)),
+        lambda probe: snx.selectivity_score(probe, X, Y, np.arange(60) % 4, random_state=0),
+    ],
+    ids=["layers", "ablation", "selectivity"],
+)
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_predictions_that_no_scorer_accepts(evaluate, predict, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        evaluate(Predictor(predictions=predict))
+
+
+def test_other_errors_of_scorers_are_unchanged():
+    def scoring(estimator, X, y):
+        raise ValueError("no score")
+
+    with pytest.raises(ValueError, match=r"^no score$"):
+        snx.layerwise_scores(RidgeClassifier(), X, Y, n_layers=2, scoring=scoring)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ The parser imports this module, so each command imports what it requires when it
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,10 +82,11 @@ def probe(args: Namespace) -> None:
     _require("pandas", extra="plot", purpose="A table")
     from .study import Study, check_metric, find_scorer
 
+    settings = _settings(args)
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
     check_metric(args.metric, tokens.y)
-    scores = Study(tokens, _settings(args)).score_layers(find_scorer(args.metric))
+    scores = Study(tokens, settings).score_layers(find_scorer(args.metric))
     frame = scores.to_frame()
     print(frame.to_string(float_format="{:.3f}".format))
     print(f"best layer: {scores.best_layer}")
@@ -126,11 +128,12 @@ def report(args: Namespace) -> None:
     from .store_page import make_page
     from .study import Study
 
+    settings = _settings(args)
     tokens = _load(args.store)
     _check_folds(args.cv, tokens)
     description = TokenActivations.describe(args.store)
     name = Path(description["parameters"].get("model") or args.store).resolve().name
-    path = make_page(Study(tokens, _settings(args)), name, description).save(out)
+    path = make_page(Study(tokens, settings), name, description).save(out)
     print(f"Page: {path.resolve().as_uri()}")
 
 
@@ -145,6 +148,9 @@ def _demo_model() -> tuple[str, str]:
 def _settings(args: Namespace) -> Settings:
     from .study import Settings
 
+    for option, penalty in (("--lambda-l1", args.lambda_l1), ("--lambda-l2", args.lambda_l2)):
+        if not 0 <= penalty < math.inf:
+            raise ValueError(f"{option} must be a non-negative number, got {penalty:g}.")
     return Settings(args.lambda_l1, args.lambda_l2, n_folds=args.cv, random_state=args.random_state)
 
 

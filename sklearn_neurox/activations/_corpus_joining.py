@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._warnings import warn
+from .._wording import count
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._neurox_words import find_artifacts, is_same_word
 from .tokens import TokenActivations
@@ -62,11 +63,11 @@ def join_corpus(
         words = np.fromiter((w for sentence in corpus for w in sentence), object, len(tokens))
         tokens = replace(tokens, words=words, y=y)
     else:
-        _warn_of_words(path, tokens)
         if labels is not None:
             if hasattr(labels, "__len__"):
                 _check_numbers(path, numbers, len(labels), "labels")
             tokens = replace(tokens, y=check_word_labels(stored, labels))
+        _warn_of_words(path, tokens)
     _warn_of_zeros(path, tokens)
     return tokens
 
@@ -74,6 +75,12 @@ def join_corpus(
 def _check_numbers(path: Path, numbers: list[int], n_expected: int, name: str) -> None:
     """Check that the sentences of a file are numbered 0, 1, ..., n_expected - 1."""
     missing = set(range(n_expected)).difference(numbers)
+    if missing and len(numbers) == n_expected:
+        raise ValueError(
+            f"{path} has {count(n_expected, 'sentence')}, as {name}, but they are not numbered "
+            f"from 0 to {n_expected - 1}: sentence {min(missing)} is missing in the file, which "
+            f"contains sentence {max(numbers)}."
+        )
     if missing or len(numbers) != n_expected:
         which = (
             f"sentence {min(missing)} is missing in the file"
@@ -81,7 +88,7 @@ def _check_numbers(path: Path, numbers: list[int], n_expected: int, name: str) -
             else f"sentence {numbers[n_expected]} is missing in {name}"
         )
         raise ValueError(
-            f"{path} has {len(numbers)} sentences, but {name} has {n_expected}: {which}."
+            f"{path} has {count(len(numbers), 'sentence')}, but {name} has {n_expected}: {which}."
         )
 
 
@@ -98,7 +105,8 @@ def _check_same(path: Path, stored: dict[int, list[str]], corpus: Corpus) -> Non
                 )
         if found and len(found) != len(words):
             raise ValueError(
-                f"{place}: got {len(words)} words in sentences, but {len(found)} rows in the file. "
+                f"{place}: got {count(len(words), 'word')} in sentences, but "
+                f"{count(len(found), 'row')} in the file. "
                 "NeuroX cuts sentences that exceed the maximum length of the model: leave out "
                 "such sentences, and extract the file again."
             )
@@ -109,7 +117,7 @@ def _warn_of_words(path: Path, tokens: TokenActivations) -> None:
     odd = find_artifacts(tokens.words.tolist())
     if odd:
         warn(
-            f"{path} contains {len(odd)} words that no corpus contains; the first is "
+            f"{path} contains {count(len(odd), 'word')} that no corpus contains; the first is "
             f"{_name(tokens, odd[0])}. NeuroX stores the tokens of the tokenizer: pass "
             "sentences=... to restore the words of the corpus."
         )

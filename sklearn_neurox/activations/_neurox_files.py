@@ -14,6 +14,7 @@ import numpy as np
 
 from .._json import load_json
 from .._optional import import_optional
+from .._wording import count
 from ._hdf5_reading import Hdf5File
 from .dtypes import DTYPES, native_name
 
@@ -103,8 +104,8 @@ def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list
         words = words[:-2]
     if len(words) != n_rows or not n_rows:
         raise ValueError(
-            f"{place}: got {len(words)} words, but {n_rows} rows of activations. Extract the file "
-            "again, with words separated by single spaces and without sentences that exceed the "
+            f"{place}: got {count(len(words), 'word')}, but {count(n_rows, 'row')} of activations. "
+            "Extract the file again, with words separated by single spaces and without sentences that exceed the "
             "maximum length of the model."
         )
     return words
@@ -163,6 +164,9 @@ def _json_sentence(content: Any) -> FileSentence:
             raise ValueError(f"the values of {word['token']!r:.60} are not all numbers")
         words.append(word["token"])
         values.append(rows)
+    widths = sorted({len(row) for rows in values for row in rows})
+    if len(widths) > 1:
+        raise ValueError(f"the lists of values have different lengths, {widths}")
     array = np.array(values, dtype=np.float64).swapaxes(0, 1)
     if array.ndim != 3 or {*map(type, words)} != {str} or not all(map(_is_number, first or [""])):
         raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._neurox_files import FileSentence
 from ._neurox_reading import cast
+from ._rows import check_stored_word
 from .tokens import TokenActivations
 
 
@@ -26,7 +27,8 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
         If sentence numbers are not integers, or words are not strings.
     ValueError
         If there are no words, sentences are not in ascending order, words are missing, or the file
-        would split a word that contains a space.
+        would split a word that contains a space; or if a word is empty or contains tabs, line
+        breaks, null characters or lone surrogates.
     """
     if not len(tokens):
         raise ValueError("tokens is empty: expected at least one word.")
@@ -49,9 +51,10 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
             f"Sentence {ids[np.argmax(wrong)]} does not have the positions 0, 1, 2, ..., and the "
             "file cannot store other positions. Write whole sentences."
         )
-    for number, word in zip(ids, tokens.words, strict=True):
+    for number, position, word in zip(ids, tokens.positions, tokens.words, strict=True):
         if not isinstance(word, str):
             raise TypeError(f"Sentence {number}: expected words to be strings, got {word!r}.")
+        check_stored_word(word, number, position)
         if splits and " " in word:
             raise ValueError(
                 f"Sentence {number}: the word {str(word)!r} would be split in an .hdf5 file. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .._device import as_numpy
+from .._labels import check_labels
+from .._wording import count
+from ..datasets.sentences import check_word_labels
+
+# White space other than spaces, null characters and lone surrogates.
+_SEPARATOR = re.compile("[\\x00\\t-\\r\\x1c-\\x1f\\x85\\ud800-\\udfff]")
 
 
 def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
@@ -19,8 +26,8 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
     if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(
-                f"The sentences have {sum(lengths)} words, but there are {len(arrays)} rows of "
-                "activations."
+                f"The sentences have {count(sum(lengths), 'word')}, but the activations have "
+                f"{count(len(arrays), 'row')}."
             )
         return _check_floating(arrays, "The array")
     parts = [
@@ -28,11 +35,13 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
         for i, part in enumerate(arrays)
     ]
     if len(parts) != len(lengths):
-        raise ValueError(f"Got {len(lengths)} sentences, but {len(parts)} arrays.")
+        raise ValueError(
+            f"Got {count(len(lengths), 'sentence')}, but {count(len(parts), 'array')}."
+        )
     for i, (part, length) in enumerate(zip(parts, lengths, strict=True)):
         if part.ndim != 2 or len(part) != length or part.shape[1] != parts[0].shape[-1]:
             raise ValueError(
-                f"Sentence {i} has {length} words, so its array must have shape "
+                f"Sentence {i} has {count(length, 'word')}, so its array must have shape "
                 f"({length}, {parts[0].shape[-1]}), got {part.shape}."
             )
         if part.dtype != parts[0].dtype:
@@ -43,10 +52,25 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
     return np.concatenate(parts)
 
 
-def contains_lists(labels: NDArray) -> bool:
-    """Return whether an array of labels contains a list for each sentence."""
+def labels_of_words(labels: Any, corpus: list[list[str]]) -> NDArray | None:
+    """Check labels that are lists, one for each sentence, or an array for all words."""
+    if labels is None:
+        return None
+    if isinstance(labels, np.ndarray) and not _contains_lists(labels):
+        return check_labels(labels, name="labels")
+    return check_word_labels(corpus, list(labels))
+
+
+def _contains_lists(labels: NDArray) -> bool:
     first = labels.flat[0] if labels.dtype == object and labels.size else ""
     return hasattr(first, "__len__") and not isinstance(first, str)
+
+
+def check_optional_labels(y: Any) -> NDArray | None:
+    """Check the labels of activations, of which there may be none, as in an empty selection."""
+    if y is None or (isinstance(y, np.ndarray) and y.shape == (0,)):
+        return y
+    return check_labels(y, name="y")
 
 
 def _check_floating(array: NDArray, name: str) -> NDArray:
@@ -73,19 +97,40 @@ def check_rows(rows: Any, n_words: int) -> NDArray:
     return place
 
 
+def check_stored_word(word: str, sentence: int, position: int) -> None:
+    """Check a word of a file that the package writes.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, or contains what separates words in other files or is not a character.
+    """
+    if not word or _SEPARATOR.search(word):
+        what = "an empty string" if not word else repr(str(word))
+        raise ValueError(
+            f"Sentence {sentence}, word {position}: expected a word without tabs, line breaks, "
+            f"null characters and lone surrogates, got {what}."
+        )
+
+
 def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
     """Check the numbers of the sentences.
 
     Raises
     ------
     ValueError
-        If they are not distinct integers, one for each sentence.
+        If they are not distinct non-negative integers, one for each sentence.
     """
     ids = np.asarray(sentence_ids)
     if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
         raise ValueError(
             f"sentence_ids must contain {n_sentences} integers, one for each sentence, got an "
             f"array of shape {ids.shape} and dtype {ids.dtype}."
+        )
+    if (ids < 0).any():
+        place = int(np.argmax(ids < 0))
+        raise ValueError(
+            f"sentence_ids must not be negative, but sentence_ids[{place}] = {ids[place]}."
         )
     distinct, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():

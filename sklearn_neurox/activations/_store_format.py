@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._labels import check_one_kind
+from .._labels import check_labels
 from .dtypes import DTYPES
 
 FORMAT, SCHEMA = "sklearn_neurox store of activations", 1
@@ -204,24 +204,15 @@ def _has_files_of_labels(store: Json) -> bool:
 def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
     """Convert labels to an array that can be stored in a file, without changing any of them.
 
-    Unlike the labels that an estimator is trained on, stored labels may be NaN.
-
     Raises
     ------
-    TypeError
-        If labels are of several kinds, or neither strings, booleans nor numbers.
-    ValueError
-        If the number of labels is not the number of words, or a string ends in a null character.
+    TypeError, ValueError
+        As in :func:`check_labels`, or if the number of labels is not the number of words, or NumPy
+        stores them in different ways on different systems.
     """
-    y = np.asarray(labels)
-    if y.shape != (n_words,):
+    y = check_labels(labels, name="labels")
+    if len(y) != n_words:
         raise ValueError(f"labels must have shape ({n_words},), got {y.shape}.")
-    if y.dtype == object or not isinstance(labels, np.ndarray):
-        values = list(labels)  # type: ignore[arg-type]  # its shape is that of a vector
-        check_one_kind(values, name="labels")
-        y = np.array(values)
-        if y.dtype.kind == "U" and y.tolist() != values:
-            raise ValueError("labels must not end in a null character.")
     y = y.astype(y.dtype.newbyteorder("<"))
     if not _LABEL_DTYPE.fullmatch(y.dtype.str):
         raise TypeError(f"labels must be strings, booleans or numbers, got dtype {y.dtype}.")

@@ -204,8 +204,9 @@ def write_activations(
         not a string.
     ValueError
         If the suffix is unknown; if there are no words; if sentences or positions are not as
-        described above, because the file cannot store them; if a word contains a space, at which an
-        .hdf5 file would be split; or if a finite value exceeds the range of `dtype`.
+        described above, because the file cannot store them; if a word is empty or contains tabs,
+        line breaks, null characters or lone surrogates, or a space, at which an .hdf5 file would be
+        split; or if a finite value exceeds the range of `dtype`.
     FileExistsError
         If a file exists and `overwrite` is False, or the file of a layer that is not written
         exists.

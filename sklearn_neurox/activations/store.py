@@ -53,8 +53,10 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._indices import check_indices
+from .._wording import count
 from ..datasets.sentences import check_corpus
-from ._rows import check_sentence_ids
+from ._rows import check_sentence_ids, check_stored_word
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
@@ -182,9 +184,12 @@ class StoreWriter:
         n_sentences: int | None = None,
     ):
         corpus = check_corpus(words)
+        for i, sentence in enumerate(corpus):
+            for position, word in enumerate(sentence):
+                check_stored_word(word, i, position)
         if n_sentences is not None and n_sentences != len(corpus):
             raise ValueError(
-                f"n_sentences={n_sentences}, but words contains {len(corpus)} sentences."
+                f"n_sentences={n_sentences}, but words contains {count(len(corpus), 'sentence')}."
             )
         self._folder = StoreFolder(path)
         self.path = self._folder.path
@@ -196,7 +201,7 @@ class StoreWriter:
             IDS: to_npy(check_sentence_ids(sentence_ids, self.n_sentences)),
         } | ({} if y is None else {LABELS: to_npy(y)})
         description = {
-            "layers": [index(layer) for layer in layers],
+            "layers": check_indices(layers, None, what="layer").tolist(),
             "width": index(width),
             "dtype": np.dtype(dtype).name,
             "n_sentences": self.n_sentences,

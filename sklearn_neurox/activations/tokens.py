@@ -13,10 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._indices import check_indices
-from .._labels import check_labels
 from .._optional import import_optional
-from ..datasets.sentences import Sentence, check_corpus, check_word_labels
-from ._rows import check_rows, check_sentence_ids, contains_lists, stack_sentences
+from .._wording import count
+from ..datasets.sentences import Sentence, check_corpus
+from ._rows import (
+    check_optional_labels,
+    check_rows,
+    check_sentence_ids,
+    labels_of_words,
+    stack_sentences,
+)
 from ._store_reader import describe_store, read_store
 from .columns import Layer, Neurons, check_layers
 from .store import StoreWriter
@@ -41,8 +47,8 @@ class TokenActivations:
         Position of each word in its sentence, starting from 0, or -1 for special tokens.
     layers : tuple of int or str
         Layers in X, in the order of the columns. Layer 0 consists of the embeddings.
-    y : ndarray of shape (n_words,), default=None
-        Labels of the words.
+    y : array-like of shape (n_words,), default=None
+        Labels of the words: all strings, all booleans or all finite numbers.
     unit : str, default="neuron"
         Kind of the columns, as in :class:`Neurons`.
 
@@ -78,6 +84,7 @@ class TokenActivations:
     unit: str = "neuron"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "y", check_optional_labels(self.y))
         for name in ("words", "sentence_ids", "positions", "y"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.X):
@@ -141,11 +148,7 @@ class TokenActivations:
         corpus = check_corpus(sentences)
         lengths = [len(words) for words in corpus]
         X = stack_sentences(arrays, lengths)
-        y: NDArray | None = None
-        if isinstance(labels, np.ndarray) and not contains_lists(labels):
-            y = check_labels(labels, name="labels")
-        elif labels is not None:
-            y = check_word_labels(corpus, list(labels))
+        y = labels_of_words(labels, corpus)
         ids = None if sentence_ids is None else check_sentence_ids(sentence_ids, len(corpus))
         layers = (0,) if layers is None else layers
         return pack_sentences(X, corpus, layers=layers, sentence_ids=ids, y=y, unit=unit)
@@ -178,7 +181,7 @@ class TokenActivations:
             words=self.words[place],
             sentence_ids=self.sentence_ids[place],
             positions=self.positions[place],
-            y=None if self.y is None else np.asarray(self.y)[place],
+            y=None if self.y is None else self.y[place],
         )
 
     __iter__ = None  # not a sequence: iterate over `words` or `X` instead
@@ -187,9 +190,9 @@ class TokenActivations:
         n_words, n_neurons = self.X.shape
         n_sentences = len(np.unique(self.sentence_ids))
         return (
-            f"{type(self).__name__}({_count(n_words, 'word')} in "
-            f"{_count(n_sentences, 'sentence')}, {_count(n_neurons, 'neuron')} in "
-            f"{_count(self.n_layers, 'layer')}, {self.X.dtype}"
+            f"{type(self).__name__}({count(n_words, 'word')} in "
+            f"{count(n_sentences, 'sentence')}, {count(n_neurons, 'neuron')} in "
+            f"{count(self.n_layers, 'layer')}, {self.X.dtype}"
             f"{', with labels' if self.y is not None else ''})"
         )
 
@@ -393,7 +396,3 @@ def pack_sentences(
         y=y,
         unit=unit,
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -82,6 +82,11 @@ class LabelCells:
                 raise ValueError(f"{self.place(i)}: expected a finite number, got {label!r}.")
 
 
+def to_plain(label: Any) -> Any:
+    """Convert a scalar of NumPy to one of Python, whose repr is the one in messages."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
 def flatten_labels(labels: Any) -> LabelCells:
     """Flatten labels that are passed as a list, a list of lists, or an array.
 
@@ -105,13 +110,15 @@ def flatten_labels(labels: Any) -> LabelCells:
         isinstance(row, Sequence | np.ndarray) and not isinstance(row, str | bytes) for row in rows
     ]
     if not any(nested):
-        cells = LabelCells(rows, is_array=is_array)
+        cells = LabelCells([to_plain(label) for label in rows], is_array=is_array)
     elif not all(nested):
         odd = nested.index(False)
         raise TypeError(f"Sentence {odd}: expected a list of labels, got {rows[odd]!r:.60}.")
     else:
         rows = [row.tolist() if isinstance(row, np.ndarray) else list(row) for row in rows]
-        cells = LabelCells([label for row in rows for label in row], [len(row) for row in rows])
+        cells = LabelCells(
+            [to_plain(label) for row in rows for label in row], [len(row) for row in rows]
+        )
     if not cells.values:
         raise ValueError("labels is empty: expected at least one label.")
     return cells

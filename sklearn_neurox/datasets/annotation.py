@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from .._labels import KINDS, kind_of
-from ._label_cells import LabelCells, flatten_labels
+from ._label_cells import LabelCells, flatten_labels, to_plain
 from .sentences import Sentence, check_corpus, find_fault
 
 Label: TypeAlias = str | bool | float
@@ -184,7 +184,7 @@ def _chosen_labels(positive: Any, kind: str) -> set[Any]:
             f"positive must be a label or a collection of labels, got {type(positive).__name__} "
             f"{positive!r:.60}."
         )
-    chosen = [positive] if one else list(positive)
+    chosen = [to_plain(each) for each in ([positive] if one else positive)]
     if not chosen:
         raise ValueError("positive is empty: expected at least one label.")
     for label in chosen:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .._wording import count
 from ._label_cells import LabelCells
 
 Sentence: TypeAlias = Sequence[str] | str
@@ -113,7 +114,7 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
         if fault := find_fault(word):
             raise ValueError(
                 f"Sentence {index}, word {position}: expected a word without {fault}, got "
-                f"{word!r} in {' '.join(map(str, words))[:80]!r}."
+                f"{str(word)!r} in {' '.join(map(str, words))[:80]!r}."
             )
     return words
 
@@ -159,7 +160,7 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
             raise TypeError(f"Sentence {i}: expected a list of labels, got {_describe(tags)}.")
         if len(words) != len(tags):
             raise ValueError(
-                f"Sentence {i} has {len(words)} words, but {len(tags)} labels: "
+                f"Sentence {i} has {count(len(words), 'word')}, but {count(len(tags), 'label')}: "
                 f"{' '.join(words)[:80]!r}."
             )
     cells = LabelCells([tag for tags in labels for tag in tags], [len(tags) for tags in labels])

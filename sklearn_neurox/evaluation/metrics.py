@@ -26,7 +26,7 @@ def accuracy_and_f1(
     y_pred: ArrayLike,
     *,
     average: Average = "binary",
-    pos_label: Any = 1,
+    pos_label: Any = None,
     zero_division: float = 0.0,
     sample_weight: ArrayLike | None = None,
 ) -> float:
@@ -41,8 +41,8 @@ def accuracy_and_f1(
     average : {"binary", "micro", "macro", "weighted"}, default="binary"
         As in ``sklearn.metrics.f1_score``. "binary" is the F1 of `pos_label`, for two classes.
         For more classes, choose one of the averages.
-    pos_label : label, default=1
-        The positive class of "binary". If the labels are booleans, 1 stands for True.
+    pos_label : label, default=None
+        The positive class of "binary". If None, 1 or, if the labels are booleans, True.
     zero_division : float, default=0.0
         F1 of a class that occurs neither in y_true nor in y_pred.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -207,7 +207,7 @@ def f1(
     y_pred: ArrayLike,
     *,
     average: Average = "binary",
-    pos_label: Any = 1,
+    pos_label: Any = None,
     zero_division: float = 0.0,
     sample_weight: ArrayLike | None = None,
 ) -> float:
@@ -365,12 +365,19 @@ def _check_binary(y_true: NDArray, y_pred: NDArray, pos_label: Any) -> Any:
             f"average='binary' requires 2 classes, but there are {len(labels)}. Use "
             "average='macro', 'micro' or 'weighted'."
         )
+    # None rather than 1 is the default, because scorers of scikit-learn require that two classes
+    # include the default, even if it is not used.
+    pos_label = 1 if pos_label is None else pos_label
     if kind_of(labels[0]) == "boolean" and pos_label == 1:
-        return True  # the default suits booleans too
+        return True
     # y may contain a single class, which may be the negative one.
     is_other_kind = kind_of(pos_label) != kind_of(labels[0])
     if is_other_kind or (len(labels) == 2 and pos_label not in labels):
-        raise ValueError(f"pos_label must be one of the labels {labels}, got {pos_label!r}.")
+        raise ValueError(
+            f"pos_label must be one of the labels {labels}, got {pos_label!r}. With "
+            "average='binary', F1 is that of this class. Pass pos_label, or average='macro', "
+            "'micro' or 'weighted'."
+        )
     return pos_label
 
 

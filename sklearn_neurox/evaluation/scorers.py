@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
+import numpy as np
 import sklearn.metrics
+from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names, make_scorer
 from sklearn.pipeline import Pipeline
 
-from .._results import check_score
+from .._labels import check_same_kind
+from .._results import check_score, predictions_of
 from .metrics import METRICS, check_options
 
 Scorer: TypeAlias = Callable[[Any, Any, Any], float]
@@ -90,12 +93,25 @@ def check_scorer(estimator: Any, scoring: Any) -> Scorer:
 
 @dataclass(frozen=True)
 class _CheckedScorer:
-    """A scorer whose results are checked."""
+    """A scorer whose results are checked, and whose errors name invalid predictions."""
 
     scorer: Callable[..., Any]
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        return check_score(self.scorer(estimator, X, y))
+        try:
+            score = self.scorer(estimator, X, y)
+        except (TypeError, ValueError):
+            # scikit-learn blames y, or an array. Predictions are not computed again otherwise.
+            if np.ndim(y) == 1:
+                _check_predictions(estimator, X, y)
+            raise
+        return check_score(score)
+
+
+def _check_predictions(estimator: Any, X: Any, y: NDArray) -> None:
+    predictions = predictions_of(estimator, X, len(y))
+    if is_classifier(estimator):
+        check_same_kind(predictions, y, name="predict(X)")
 
 
 def metric_name(estimator: Any, scoring: Scoring) -> str:

@@ -236,7 +236,6 @@ def _ranking(name: str, selector: BaseEstimator, n_neurons: int) -> NDArray[np.i
         return ranking_of(selector, n_neurons)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"The selector {name!r}, a {type(selector).__name__}, does not have a valid ranking_ "
-            "after fit. Expected an array that contains each neuron once, ordered from most to "
-            f"least important. {error}"
+            f"The selector {name!r} ({type(selector).__name__}) does not have a valid ranking_ "
+            f"after fit. {error}"
         ) from error

@@ -244,6 +244,13 @@ def weight_mass_ordering(
 def _importance(coef: ArrayLike, scale: ArrayLike | None) -> NDArray[np.float64]:
     """Validate the arguments and return |coef| * scale in float64."""
     check_not_estimator(coef, name="coef", advice=_advice(coef))
+    weights: Any = coef
+    is_list = isinstance(weights, list | tuple) and len(weights)
+    if np.isscalar(weights[0]) if is_list else getattr(weights, "ndim", 2) == 1:
+        raise ValueError(
+            "coef must have shape (n_classes, n_neurons), with one row of weights per class, got "
+            f"{len(weights)} numbers. Pass [coef] for the weights of a single class."
+        )
     importance = np.abs(check_matrix(coef, dtype=np.float64, name="coef"))
     if scale is None:
         return importance

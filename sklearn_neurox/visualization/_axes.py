@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._wording import count
 from ._drawn_text import literal
 from ._style import Style, override
-from ._wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from typing import Any, Self
 import svgwrite
 
 from .._html import element, escape, format_value, is_number, printable, table
+from .._wording import count
 from ._page import SavedAsPage, make_page
-from ._wording import count
 
 _STYLE = files(__package__).joinpath("analysis_report.css").read_text(encoding="utf-8")
 

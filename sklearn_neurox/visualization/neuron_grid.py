@@ -12,12 +12,12 @@ from sklearn.utils import check_scalar
 
 from .._html import element, escape
 from .._validation import check_vector
+from .._wording import count
 from ..activations import TokenActivations
 from ._direction import TextDirection, check_direction
 from ._html_table import HtmlTable, styled_cell, styled_table
 from ._scale import color_on_white, opacities
 from ._tokens import find_neurons, printable_word
-from ._wording import count
 
 _DARKEN = 2  # the default of visualize_activations
 _STEPS = np.linspace(-1, 1, 11)  # the colors of a legend

@@ -11,12 +11,12 @@ from sklearn.utils import check_scalar
 
 from .._html import element, escape, printable
 from .._optional import import_optional
+from .._wording import count
 from ..activations import TokenActivations
 from ..neurons import top_words
 from ._html_table import HtmlTable, styled_cell, styled_table
 from ._scale import NEGATIVE, POSITIVE
 from ._tokens import find_neurons
-from ._wording import count
 
 _HALF = 60  # half the width of the bars, in pixels
 

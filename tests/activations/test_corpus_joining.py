@@ -7,6 +7,8 @@ import pytest
 
 from sklearn_neurox import TokenActivations, read_activations, write_activations
 
+from .foreign_files import write_foreign
+
 CORPUS = [["The", "kettle", "sulked", "."], ["Ça", "va"], ["The", "kettle", "sulked", "."]]
 LABELS = [["DET", "NOUN", "VERB", "PUNCT"], ["PRON", "VERB"], ["a", "b", "c", "d"]]
 # The same corpus as NeuroX stores it, by the tokenizer of the model.
@@ -48,7 +50,7 @@ def path(tmp_path, request):
 
 @pytest.mark.parametrize("stored", STORED.values(), ids=STORED.keys())
 def test_words_and_labels_of_the_corpus(path, stored):
-    write_activations(path, tokens_of(stored))
+    write_foreign(path, tokens_of(stored))
     for sentences in (CORPUS, [" ".join(words) for words in CORPUS]):
         tokens = read_activations(path, sentences=sentences, labels=LABELS, dtype="float64")
         assert tokens.words.tolist() == flat(CORPUS)
@@ -88,7 +90,7 @@ def test_labels_alone(path):
     [
         ({0: ["The", "kettle", "sang", "."]}, r"sentence 0 \('The kettle sang .'\): word 2 is 'sang' in sentences, but 'sulked' in the file"),
         ({1: ["va", "Ça"]}, r"sentence 1 \('va Ça'\): word 0 is 'va' in sentences, but 'Ça' in"),
-        ({1: ["Ça"]}, r"sentence 1 .*got 1 words in sentences, but 2 rows in the file. NeuroX cuts"),
+        ({1: ["Ça"]}, r"sentence 1 .*got 1 word in sentences, but 2 rows in the file. NeuroX cuts"),
         ({1: ["Ça", "va", "?"]}, r"sentence 1 .*got 3 words in sentences, but 2 rows in the file"),
         ({3: ["more"]}, "has 3 sentences, but sentences has 4: sentence 3 is missing in the file"),
         ({2: None}, "has 3 sentences, but sentences has 2: sentence 2 is missing in sentences"),
@@ -109,7 +111,9 @@ def test_a_file_with_gaps(path):
     assert read_activations(path).sentence_ids[-1] == 3
     for name in ("sentences", "labels"):
         with pytest.raises(
-            ValueError, match=f"3 sentences, but {name} has 3: sentence 2 is missing"
+            ValueError,
+            match=f"3 sentences, as {name}, but .* not numbered from 0 to 2: sentence 2 is missing in "
+            "the file, which contains sentence 3",
         ):
             read_activations(path, **{name: CORPUS})
     with pytest.raises(ValueError, match="3 sentences, but sentences has 4: sentence 2 is missing"):
@@ -122,7 +126,7 @@ def test_the_corpus_is_checked_before_the_file(tmp_path):
         read_activations(path, sentences=[["a", "b c"]])
     with pytest.raises(TypeError, match="Expected a list of sentences, got a single str"):
         read_activations(path, sentences="a b")
-    with pytest.raises(ValueError, match="Sentence 0 has 1 words, but 2 labels"):
+    with pytest.raises(ValueError, match="Sentence 0 has 1 word, but 2 labels"):
         read_activations(path, sentences=["a"], labels=[["X", "Y"]])
     for labels, message in (
         ([["X", "Y\0"]], r"word 1: the label 'Y\\x00' .* would change it to 'Y'"),
@@ -139,7 +143,7 @@ def test_rows_of_zeros(path):
     """NeuroX writes them for words without tokens."""
     tokens = tokens_of([["The", "", "sulked"], ["", "."]])
     tokens.X[[1, 3]] = 0
-    write_activations(path, tokens)
+    write_foreign(path, tokens)
     sentences = [["The", "\u200d", "sulked"], ["\u00ad", "."]]
     with pytest.warns(UserWarning, match=r"2 of 5 rows are all zero.*\(sentence 0, word 1\)"):
         joined = read_activations(path, sentences=sentences)
@@ -147,7 +151,7 @@ def test_rows_of_zeros(path):
     with pytest.warns(UserWarning, match="all zero"):
         read_activations(path, sentences=sentences, layers=[1])
     tokens.X[[1, 3], 1] = [-0.0, np.nan]
-    write_activations(path, tokens, overwrite=True)
+    write_foreign(path, tokens)
     with pytest.warns(UserWarning, match="1 of 5 rows are all zero"):
         read_activations(path, sentences=sentences)
 
@@ -155,17 +159,17 @@ def test_rows_of_zeros(path):
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        ([["a", "some##thing"]], r"1 words that no corpus contains.* 'some##thing' \(sentence 0, word 1\)"),
+        ([["a", "some##thing"]], r"1 word that no corpus contains.* 'some##thing' \(sentence 0, word 1\)"),
         ([["a", "Ġb", "Ġc"]], r"2 words .* 'Ġb' \(sentence 0, word 1\)"),
         ([["▁a"], ["▁b"]], r"2 words .* '▁a' \(sentence 0, word 0\)"),
-        ([["a", ""]], r"1 words .* '' \(sentence 0, word 1\)"),
-        ([["a", "b\tc"]], r"1 words .* 'b\\tc'"),
-        ([["a\ud800", "b"]], r"1 words .* 'a\\ud800'"),
+        ([["a", ""]], r"1 word .* '' \(sentence 0, word 1\)"),
+        ([["a", "b\tc"]], r"1 word .* 'b\\tc'"),
+        ([["a\ud800", "b"]], r"1 word .* 'a\\ud800'"),
     ],
     ids=["WordPiece", "byte-level", "SentencePiece", "empty", "tab", "surrogate"],
 )  # fmt: skip
 def test_words_that_no_corpus_contains(path, stored, message):
-    write_activations(path, tokens_of(stored))
+    write_foreign(path, tokens_of(stored))
     with pytest.warns(
         UserWarning, match=rf"{path.name} contains {message}.*pass sentences="
     ) as caught:
@@ -173,6 +177,15 @@ def test_words_that_no_corpus_contains(path, stored, message):
     assert tokens.words.tolist() == flat(stored)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_labels_are_checked_before_warnings(path):
+    tokens = tokens_of([["a", "b##c"]])
+    tokens.X[0] = 0
+    write_activations(path, tokens)
+    for labels in ([["X", None]], [["X"]], [["X", "Y"], ["Z"]]):  # warnings are errors
+        with pytest.raises((TypeError, ValueError), match=r"NoneType|but 1 label|labels has 2"):
+            read_activations(path, labels=labels)
 
 
 def test_words_that_only_look_like_tokens(path):

@@ -9,6 +9,8 @@ import pytest
 from sklearn_neurox import TokenActivations
 from sklearn_neurox.activations.formats import read_activations, write_activations
 
+from .foreign_files import write_foreign
+
 h5py = pytest.importorskip("h5py")
 
 ENDINGS = ["hdf5", "json"]
@@ -221,11 +223,26 @@ def test_the_keys_are_those_of_neurox(tmp_path):
 
 
 def test_words_of_any_kind_in_json(tmp_path):
-    tokens = tokens_of([["New York", "", "\n", '"', "\u2028", "\ud800", "\0"]])
+    tokens = tokens_of([["New York", '"', "\u2028", "\u00a0", "😀"]])
     write_activations(tmp_path / "acts.json", tokens)
-    with pytest.warns(UserWarning, match="contains 4 words that no corpus contains.* '' .sentence"):
-        assert_same(read_activations(tmp_path / "acts.json"), tokens)
+    assert_same(read_activations(tmp_path / "acts.json"), tokens)
     assert (tmp_path / "acts.json").read_bytes().isascii()
+
+
+@pytest.mark.parametrize(
+    "word", ["", "a\tb", "a\nb", "\r", "a\v", "\x85", "a\0b", "\0", "\ud800", "a\udfff"], ids=ascii
+)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_words_that_are_read_but_not_written(tmp_path, ending, word):
+    tokens = tokens_of([["a"], ["b", word]], numbers=[3, 7])
+    path = tmp_path / f"acts.{ending}"
+    with pytest.raises(ValueError, match="Sentence 7, word 1: expected a word without") as error:
+        write_activations(path, tokens)
+    assert str(error.value).endswith(f"got {word!r}." if word else "got an empty string.")
+    assert not path.exists()
+    write_foreign(path, tokens)  # as NeuroX does
+    with pytest.warns(UserWarning, match="contains 1 word that no corpus contains"):
+        assert_same(read_activations(path), tokens)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -235,6 +252,14 @@ def test_labels_are_not_written_and_nothing_is_changed(tmp_path, ending):
     write_activations(tmp_path / f"acts.{ending}", tokens)
     assert_same(read_activations(tmp_path / f"acts.{ending}"), replace(tokens, y=None))
     np.testing.assert_array_equal(tokens.X, before)
+
+
+def test_json_with_rows_of_different_lengths(tmp_path):
+    rows = [{"token": "a", "layers": [{"index": 0, "values": v}]} for v in ([1.0], [1.0, 2.0])]
+    path = tmp_path / "acts.json"
+    path.write_text(json.dumps({"linex_index": 0, "features": rows}))
+    with pytest.raises(ValueError, match=r"line 1 .*values have different lengths, \[1, 2\]"):
+        read_activations(path)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -399,7 +424,7 @@ def test_a_cut_json_file(tmp_path):
             r"sentence 0 \('a b c'\): got 3 words, but 2 rows of activations. Extract the file again",
         ),
         ({"a  b": "0"}, "3 words, but 2 rows"),
-        ({"a": "0"}, "1 words, but 2 rows"),
+        ({"a": "0"}, "1 word, but 2 rows"),
         ('{"a b": "0", "a b": "0"}', "does not contain sentence_to_index.* 'a b' is repeated"),
         ({"a b": 1e999}, "expected numbers, got 'inf'"),
         ('{"a b": 1e999}', "does not contain sentence_to_index.*1e999 exceeds the range"),
@@ -469,7 +494,7 @@ def test_words_without_values(tmp_path):
 
 def test_a_sentence_without_words(tmp_path):
     path = hdf5_file(tmp_path / "acts.hdf5", {"": "0"}, n0=np.zeros((2, 0, 3)))
-    with pytest.raises(ValueError, match=r"sentence 0 \(''\): got 1 words, but 0 rows"):
+    with pytest.raises(ValueError, match=r"sentence 0 \(''\): got 1 word, but 0 rows"):
         read_activations(path)
 
 
@@ -497,9 +522,9 @@ def test_a_sentence_without_words(tmp_path):
         ('{"linex_index": 1, "features": "ab"}', "expected a number and words"),
         (f'{{"linex_index": {"1" * 5000}, "features": []}}', "ValueError: Exceeds the limit"),
         (line(1, ("a", [[1.0], [2.0]]), index=[0, 0]), r"layers of 'a' are \(0, 0\)"),
-        (line(1, ("a", [[1.0, 2.0], [3.0]])), "inhomogeneous"),
+        (line(1, ("a", [[1.0, 2.0], [3.0]])), "lists of values have different lengths"),
         (line(1, ("a", [[1.0]]), ("b", [[1.0], [2.0]])), r"layers of 'b' are \(0, 1\), but those of the first word are \(0,\)"),
-        (line(1, ("a", [[1.0]]), ("b", [[1.0, 2.0]])), "inhomogeneous"),
+        (line(1, ("a", [[1.0]]), ("b", [[1.0, 2.0]])), "lists of values have different lengths"),
         (line(1, ("a", [["1.0"]])), "values of 'a' are not all numbers"),
         (line(1, ("a", [[None]])), "values of 'a' are not all numbers"),
         (line(1, ("a", [[True, 1.0]])), "values of 'a' are not all numbers"),

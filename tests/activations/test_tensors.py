@@ -31,5 +31,7 @@ def test_gradients():
     "bad", [torch.ones(1, 3).to_sparse(), torch.ones(1, 3, device="meta")], ids=["sparse", "meta"]
 )
 def test_tensors_without_dense_values(bad):
-    with pytest.raises(TypeError, match="Sentence 1 must be dense and have values, got a tensor of layout"):
+    with pytest.raises(
+        TypeError, match="Sentence 1 must be dense and have values, got a tensor of layout"
+    ):
         TokenActivations.from_sentences([torch.ones(2, 3), bad], SENTENCES)

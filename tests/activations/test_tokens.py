@@ -55,6 +55,46 @@ def test_lengths(tokens, column):
             replace(tokens, layers=layers)
 
 
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (
+            np.ma.array([9, 1, 2], mask=[1, 0, 0]),
+            ValueError,
+            r"y must not have masked values, but y\[0\] is masked",
+        ),
+        ([1, np.nan, 2], ValueError, r"y must not contain NaN or infinity: y\[1\] = nan"),
+        (np.array([1, 2, -np.inf]), ValueError, r"NaN or infinity: y\[2\] = -inf"),
+        (
+            np.array(["a", None, "b"], dtype=object),
+            TypeError,
+            "contains NoneType and string labels",
+        ),
+        ([True, 1, 0], TypeError, "contains boolean and number labels"),
+        ([["a"], ["b", "c"], []], TypeError, "y must be a flat list"),
+        (np.zeros((3, 2)), ValueError, r"y must have shape \(n_samples,\), got \(3, 2\)"),
+        ("abc", TypeError, "y must be a list with one entry per sample"),
+    ],
+    ids=["masked", "nan", "infinity", "none", "kinds", "nested", "columns", "string"],
+)
+def test_labels_are_checked(tokens, y, error, message):
+    from dataclasses import replace
+
+    with pytest.raises(error, match=message):
+        replace(tokens, y=y)
+
+
+@pytest.mark.parametrize("y", [["a", "b", "c"], [1, 2, 3], [True, False, True], [0.5, 1.5, 2]])
+def test_labels_are_arrays(tokens, y):
+    from dataclasses import replace
+
+    for given in (y, np.array(y), np.array(y, dtype=object), np.ma.array(y)):
+        labels = replace(tokens, y=given).y
+        assert type(labels) is np.ndarray
+        assert labels.dtype == np.array(y).dtype
+        assert labels.tolist() == y
+
+
 class TestSomeOfTheWords:
     @pytest.mark.parametrize(
         "rows",
@@ -161,11 +201,11 @@ class TestFromSentences:
     @pytest.mark.parametrize(
         ("changes", "error", "message"),
         [
-            ({"arrays": [X]}, ValueError, "Got 2 sentences, but 1 arrays"),
+            ({"arrays": [X]}, ValueError, "Got 2 sentences, but 1 array"),
             ({"arrays": [X[:1], X[2:]]}, ValueError, r"Sentence 0 .* shape \(2, 4\), got \(1, 4\)"),
             ({"arrays": [X[:2], X[2:, :3]]}, ValueError, r"Sentence 1 .* got \(1, 3\)"),
             ({"arrays": [X[:2], X[2]]}, ValueError, r"Sentence 1 .* got \(4,\)"),
-            ({"arrays": X[:2]}, ValueError, "have 3 words, but there are 2 rows"),
+            ({"arrays": X[:2]}, ValueError, "have 3 words, but the activations have 2 rows"),
             ({"arrays": [X[:2], X[2:].astype("f4")]}, ValueError, "Sentence 1 .* dtype float32"),
             ({"arrays": [X[:2], [["a"] * 4]]}, TypeError, "Sentence 1 must contain floating-point"),
             ({"labels": [["A"], ["B"]]}, ValueError, "Sentence 0 has 2 words, but 1 label"),

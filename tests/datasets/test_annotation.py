@@ -408,3 +408,13 @@ def test_long_strings_that_are_no_numbers(text):
     ) as caught:
         numeric_labels([[text]])
     assert len(str(caught.value)) < 200
+
+
+def test_labels_of_numpy_are_shown_as_those_of_python():
+    labels = list(np.array(["NOUN", "VERB"]))
+    for given in (labels, [labels], np.array(labels, dtype=object)):
+        with pytest.raises(ValueError, match=r"contains 'ADJ', .* The labels are 'NOUN', 'VERB'"):
+            binarize_labels(given, np.str_("ADJ"))
+    assert binarize_labels(labels, labels[0]) == [True, False]
+    with pytest.raises(TypeError, match=r"has the string 'NOUN' and Label 1 has the number 1"):
+        binarize_labels([labels[0], np.int64(1)], "NOUN")

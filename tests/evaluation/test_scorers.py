@@ -8,6 +8,7 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -46,6 +47,38 @@ def test_other_names_are_those_of_scikit_learn():
     np.testing.assert_array_equal(*scores)
     theirs = get_scorer("balanced_accuracy")
     assert theirs(RidgeClassifier().fit(X, y), X, y) > 0.8
+
+
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
+@pytest.mark.parametrize(
+    "labels", [["NOUN", "VERB"], [2, 5], [0, 1], [False, True], ["a", "b", "c"]], ids=str
+)
+def test_averages_for_any_classes(labels, average):
+    X, y = np.random.default_rng(0).normal(size=(60, 4)), np.tile(labels, 60 // len(labels))
+    fitted = LogisticRegression().fit(X, y)
+    expected = f1_score(y, fitted.predict(X), average=average)
+    assert get_scorer("f1", average=average)(fitted, X, y) == expected
+    mean = get_scorer("accuracy_and_f1", average=average)
+    assert mean(fitted, X, y) == pytest.approx((fitted.score(X, y) + expected) / 2)
+    scores = [
+        layerwise_scores(LogisticRegression(), X, y, layers=(0, 1), scoring=scoring).scores
+        for scoring in (get_scorer("f1", average=average), f"f1_{average}")
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize("metric", ["f1", "accuracy_and_f1"])
+def test_the_positive_class_is_required_for_other_classes(metric):
+    X, y = np.random.default_rng(0).normal(size=(60, 4)), ["NOUN", "VERB"] * 30
+    with pytest.raises(
+        ValueError,
+        match=r"pos_label must be one of the labels \['NOUN', 'VERB'\], got 1. .* F1 is that of "
+        "this class. Pass pos_label, or average='macro'",
+    ):
+        layerwise_scores(LogisticRegression(), X, y, layers=(0, 1), scoring=get_scorer(metric))
+    scorer, fitted = get_scorer(metric, pos_label="VERB"), LogisticRegression().fit(X, y)
+    expected = compute_score(y, fitted.predict(X), metric, pos_label="VERB")
+    assert scorer(fitted, X, y) == expected
 
 
 def test_weights_are_routed():

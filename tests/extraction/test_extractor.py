@@ -315,7 +315,7 @@ class TestBadInput:
         extractor = ActivationExtractor(*tiny_bert)
         with pytest.raises(ValueError, match="Got 2 sentences, but labels for 1"):
             extractor.extract(["a", "b"], [["X"]])
-        with pytest.raises(ValueError, match="Sentence 1 has 2 words, but 1 labels: 'b c'"):
+        with pytest.raises(ValueError, match="Sentence 1 has 2 words, but 1 label: 'b c'"):
             extractor.extract(["a", "b c"], [["X"], ["X"]])
 
     @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class TestVoting:
             (
                 [("layer", LayerSelector(0, n_layers=1))],
                 TypeError,
-                "'layer', a LayerSelector, does not have a valid ranking_ after fit",
+                r"'layer' \(LayerSelector\) does not have a valid ranking_ after fit",
             ),
         ],
     )
@@ -79,7 +79,7 @@ class TestVoting:
     def test_ranks_are_not_a_ranking(self, data):
         with pytest.raises(
             TypeError,
-            match=r"'rfe', a RFE, does not have a valid ranking_ after fit. Expected an array that",
+            match=r"'rfe' \(RFE\) does not have a valid ranking_ after fit. ranking_ of RFE must contain",
         ):
             VotingSelector([("rfe", RFE(LINEAR, n_features_to_select=3))]).fit(*data)
 

@@ -143,7 +143,8 @@ def test_a_share_outside_its_range(select, mass):
     ("coef", "scale", "message"),
     [
         ([[1, np.nan]], None, "coef contains NaN"),
-        ([1, 2], None, "Expected 2D array"),
+        ([1, 2], None, r"coef must have shape \(n_classes, n_neurons\), .* got 2 numbers"),
+        (np.ones(3), None, r"got 3 numbers. Pass \[coef\] for the weights of a single class"),
         ([[1, 2]], [1], "one number for each of the 2 neurons, got 1"),
         ([[1, 2]], [1, -1], "scale must be non-negative, got -1"),
         ([[1, 2]], [1, np.inf], "scale contains infinity"),
