@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -115,16 +116,23 @@ def write_hdf5(path: Path, sentences: Iterator[FileSentence]) -> None:
     h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
     keys: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    with h5py.File(path, "w") as file:
-        for s in sentences:
-            file.create_dataset(str(s.number), data=s.values)
-            file.attrs["layers"] = s.layers
-            key = text = " ".join(s.words)
-            while key in keys:  # NeuroX counts repeated sentences from 2
-                seen[text] += 1
-                key = f"{text} (Occurrence {seen[text] + 1})"
-            keys[key] = str(s.number)
-        file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
+    try:
+        with h5py.File(path, "w") as file:
+            for s in sentences:
+                file.create_dataset(str(s.number), data=s.values)
+                file.attrs["layers"] = s.layers
+                key = text = " ".join(s.words)
+                while key in keys:  # NeuroX counts repeated sentences from 2
+                    seen[text] += 1
+                    key = f"{text} (Occurrence {seen[text] + 1})"
+                keys[key] = str(s.number)
+            file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
+    except (OSError, RuntimeError) as error:  # h5py raises either, and names the cause in its text
+        cause = re.search("errno = ([0-9]+)", str(error))
+        if cause is None:
+            raise
+        number = int(cause[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 # A .json file has a line for each sentence: {"linex_index": 0, "features": [{"token": "Hello",
@@ -187,7 +195,7 @@ def write_json(path: Path, sentences: Iterator[FileSentence]) -> None:
     """Write sentences into a .json file."""
     # ASCII, because NeuroX reads in the encoding of the machine. Values are written with all digits
     # of float64, which is exact, while NeuroX rounds to 8 decimals.
-    with path.open("x", encoding="ascii", newline="\n") as file:
+    with path.open("w", encoding="ascii", newline="\n") as file:
         for s in sentences:
             features = [
                 {
