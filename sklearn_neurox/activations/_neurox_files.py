@@ -60,10 +60,13 @@ def read_hdf5(file: Hdf5File) -> list[FileSentence]:
         n_layers = values.shape[0] if values.ndim == 3 else 1
         # write_activations stores the numbers of the layers; NeuroX does not.
         layers = tuple(range(n_layers) if file.layers is None else file.layers)
-        if len(set(layers)) != n_layers or not all(map(_is_number, layers)):
+        if not all(map(_is_number, layers)) or len(set(layers)) != n_layers:
             raise ValueError(
-                f"{place}: got {n_layers} layers, but the attribute 'layers' is {layers}."
+                f"{place}: got {n_layers} layers, but the attribute 'layers' is {layers!r:.80} "
+                f"({len(layers)} values)."
             )
+        if not n_layers:
+            raise ValueError(f"{place}: expected at least one layer, got shape {values.shape}.")
         _check_width(values.shape[-1], place)
         words = _split_key(key, values.shape[-2], texts, place)
         sentences.append(FileSentence(int(name), words, layers, values))
@@ -76,7 +79,7 @@ def _hdf5_keys(file: Hdf5File) -> dict[str, str]:
     stored = file.dataset(_INDEX)
     if stored is None or stored.dtype.kind not in "OS" or math.prod(stored.shape) != 1:
         raise ValueError(f"{path} does not contain {_INDEX}, {_NOT_NEUROX}")
-    text = bytes(file.ask(_INDEX))
+    text = bytes(file.receive(file.request(_INDEX))).rstrip(b"\0")  # which pads fixed lengths
     try:
         index = load_json(text)
         keys = {str(name): key for key, name in index.items()}
