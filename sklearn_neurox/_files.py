@@ -43,24 +43,28 @@ def replacing(targets: Collection[Path]) -> Iterator[list[Path]]:
     """Write temporary files next to their targets, and move them into place at the end.
 
     Each file is synced to disk before it replaces its target. After a crash, each target is
-    therefore either the old file or the new one. After an error, no target is changed. A new file
-    has the permissions of the file that it replaces. A link stays a link, and the file that it
-    points to is replaced. A device or a pipe is written to, because it has no content to keep.
+    therefore either the old file or the new one. After an error in the body, or if a target cannot
+    be replaced at the end, no target is changed. Several targets are moved one after the other: if
+    the file system fails between two moves, the targets before it are new, and the others are old.
+    A new file has the permissions of the file that it replaces; until then, only its owner can read
+    it. A link stays a link, and the file that it points to is replaced. A device or a pipe is
+    written to, because it has no content to keep.
 
     Parameters
     ----------
     targets : collection of Path
-        Relative paths are resolved here, so the body may change the working directory.
+        Links and relative paths are resolved here, so the body may change the working directory.
 
     Yields
     ------
     list of Path
-        Files to write, one for each target, in the order of the targets.
+        Files to write, one for each target, in the order of the targets. They exist and are empty.
 
     Raises
     ------
     OSError
-        If a target is a folder or write-protected, or the disk is full or fails.
+        If a target is a folder or write-protected, or the disk is full or fails. It names the
+        target, or the folder of several targets if the body raises an error without a path.
     """
     resolved = [_check_target(target) for target in targets]
     unfinished = [
@@ -71,14 +75,24 @@ def replacing(targets: Collection[Path]) -> Iterator[list[Path]]:
         (file, target) for file, target in zip(unfinished, resolved, strict=True) if file != target
     ]
     try:
+        for file, target in moves:
+            mode = 0o600 if target.exists() else 0o666  # without the bits of the umask
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         yield unfinished
         for file, target in moves:
             with open(file, "rb") as written:
                 os.fsync(written.fileno())
+            _check_target(target)
             if target.exists():
                 shutil.copymode(target, file)
         for file, target in moves:
             os.replace(file, target)
+    except OSError as error:
+        name = _name_of_target(error, moves, resolved)
+        if name == error.filename:
+            raise
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, name) from error
     finally:
         for file, _ in moves:
             with suppress(OSError):  # an error in the body is more important
@@ -87,9 +101,36 @@ def replacing(targets: Collection[Path]) -> Iterator[list[Path]]:
         sync_folder(folder)
 
 
+def _name_of_target(
+    error: OSError, moves: list[tuple[Path, Path]], targets: list[Path]
+) -> str | bytes | int:
+    """Return the path of an error, which is a target rather than its temporary file."""
+    if error.filename is None:
+        return str(targets[0] if len(targets) == 1 else targets[0].parent)
+    names = {str(file): str(target) for file, target in moves}
+    return names.get(str(error.filename), error.filename)
+
+
+def resolve(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a file or folder, without links.
+
+    A path that is kept must be resolved when it is received, because the working directory and
+    links may change until it is used.
+
+    Raises
+    ------
+    OSError
+        If a link points to itself.
+    """
+    try:
+        return Path(path).resolve()
+    except RuntimeError:  # before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
 def _check_target(path: Path) -> Path:
     """Return the absolute path of a file to write, or raise an OSError if it cannot be written."""
-    target = path.resolve()
+    target = resolve(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Expected a file, got a folder", str(path))
     if target.exists() and not os.access(target, os.W_OK):  # which os.replace would ignore

@@ -3,6 +3,7 @@
 import errno
 import mmap
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -129,6 +130,60 @@ class TestReplacing:
         assert (tmp_path / "a").read_text() == "old"
         assert os.listdir(tmp_path) == ["a"]
 
+    def test_a_protected_content_is_protected_while_it_is_written(self, tmp_path):
+        (tmp_path / "a").write_text("old")
+        (tmp_path / "a").chmod(0o640)
+        with replacing([tmp_path / "a", tmp_path / "b"]) as (old, new):
+            assert old.stat().st_mode & 0o777 == 0o600
+            assert new.stat().st_mode & 0o200
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+    def test_no_target_is_replaced_if_one_became_a_folder(self, tmp_path):
+        targets = [tmp_path / "a", tmp_path / "b"]
+        targets[0].write_text("old")
+
+        def write():
+            with replacing(targets) as unfinished:
+                for file in unfinished:
+                    file.write_text("new")
+                targets[1].mkdir()
+
+        with pytest.raises(IsADirectoryError, match=r"'.*b'"):
+            write()
+        assert targets[0].read_text() == "old"
+        assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+    def test_a_link_that_is_changed_in_the_meantime(self, tmp_path):
+        first, second, link = tmp_path / "first", tmp_path / "second", tmp_path / "link"
+        link.symlink_to(first)
+        second.write_text("old")
+        with replacing([link]) as (unfinished,):
+            unfinished.write_text("new")
+            link.unlink()
+            link.symlink_to(second)
+        assert (first.read_text(), second.read_text()) == ("new", "old")
+
+    def test_a_link_to_itself(self, tmp_path):
+        (tmp_path / "a").symlink_to(tmp_path / "a")
+        with pytest.raises(OSError, match=r"Too many levels of symbolic links: '.*a'"):
+            replace_file(tmp_path / "a", b"new")
+
+    def test_an_error_without_a_path_names_the_target(self, tmp_path):
+        """It must not name the temporary file, which is removed."""
+
+        def full(file):
+            raise OSError(errno.ENOSPC, "full")
+
+        with pytest.raises(OSError, match=rf"full: '{tmp_path / 'a'}'$"):
+            replace_file(tmp_path / "a", full)
+        with (
+            pytest.raises(OSError, match=rf"full: '{tmp_path}'$"),
+            replacing([tmp_path / "a", tmp_path / "b"]),
+        ):
+            full(None)
+        with pytest.raises(OSError, match=r"^\[Errno 5\] odd: '.*a'$"):
+            replace_file(tmp_path / "a", lambda file: (_ for _ in ()).throw(OSError("odd")))
+
     def test_a_folder(self, tmp_path):
         with pytest.raises(IsADirectoryError, match="Expected a file, got a folder"):
             replace_file(tmp_path, b"new")
@@ -154,8 +209,14 @@ class TestReplacing:
         targets = [tmp_path / "a", tmp_path / "b"]
         for target in targets:
             target.write_text("old")
-        with pytest.raises(FileNotFoundError), replacing(targets) as (first, _):
-            first.write_text("new")  # the second file is not written
+
+        def write():
+            with replacing(targets) as (first, second):
+                first.write_text("new")
+                second.unlink()
+
+        with pytest.raises(FileNotFoundError, match=f"'{targets[1]}'"):
+            write()
         assert [target.read_text() for target in targets] == ["old", "old"]
         assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
@@ -217,10 +278,40 @@ def test_every_saved_file_is_replaced_when_it_is_complete(tmp_path, monkeypatch,
             path.write_bytes(before)
         with monkeypatch.context() as patch:
             patch.setattr(os, step, full)
-            with pytest.raises(OSError, match="No space left"):
+            with pytest.raises(OSError, match=f"No space left on device: '{path}'$"):
                 SAVED[name](path)
         assert [each.read_bytes() for each in tmp_path.iterdir()] == ([before] if before else [])
     SAVED[name](path)
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.filterwarnings(  # h5py tries to write again when its objects are destroyed
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize("name", SAVED)
+def test_a_file_that_exceeds_the_size_limit(tmp_path, name):
+    if name.endswith(".hdf5"):
+        pytest.importorskip("h5py")
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'$"):
+            SAVED[name](path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_link_to_a_device(tmp_path, name):
+    if name.endswith(".hdf5"):
+        pytest.importorskip("h5py")
+    (tmp_path / name).symlink_to("/dev/null")
+    SAVED[name](tmp_path / name)
+    assert (tmp_path / name).is_symlink()
     assert os.listdir(tmp_path) == [name]
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 # Memory that is needed to read a dataset, as a multiple of its size: its chunks and a copy.
 _COPIES = 3
+_SECONDS_PER_BYTE = 2e-8  # of values, which a compressed file contains many of
 
 
 def main(path: str, seconds: float, memory: int) -> None:
@@ -31,7 +32,8 @@ def main(path: str, seconds: float, memory: int) -> None:
     ----------
     path : str
     seconds : float
-        Time after which the process ends itself, even within the HDF5 library.
+        Time after which the process ends itself, even within the HDF5 library. It begins again for
+        each dataset, with some time for its values.
     memory : int
         Bytes that may be allocated in addition to the datasets.
     """
@@ -47,7 +49,9 @@ def main(path: str, seconds: float, memory: int) -> None:
         _send(json.dumps({"members": members, "layers": layers}, default=str).encode())
         for line in sys.stdin.buffer:
             dataset = file[json.loads(line)]
-            _limit_memory(memory + _COPIES * dataset.size * dataset.dtype.itemsize)
+            n_bytes = dataset.size * dataset.dtype.itemsize
+            _limit_memory(memory + _COPIES * n_bytes)
+            faulthandler.dump_traceback_later(seconds + n_bytes * _SECONDS_PER_BYTE, exit=True)
             values = np.asarray(dataset[()])
             _send(values.flat[0] if values.dtype == object else np.ascontiguousarray(values).data)
 

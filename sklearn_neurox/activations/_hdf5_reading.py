@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
+from .._files import resolve
 from .._optional import import_optional
 from . import _hdf5_process
 
@@ -32,11 +35,12 @@ _SECONDS, _SECONDS_PER_BYTE = 10.0, 4e-6
 _MEMORY, _MEMORY_PER_BYTE = 2**28, 4
 # Deflate, the best of the usual filters, shrinks data at most by a factor of 1032.
 _MAX_COMPRESSION = 1100
+_BLOCK = 2**23  # bytes that are received at a time
 
 
 @dataclass(frozen=True)
 class StoredValues:
-    """A dataset on disk. Like a dataset of h5py, it is read by ``values[()]``."""
+    """A dataset on disk, of shape (n_layers, n_rows, width), or (n_rows, width) of one layer."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,12 +52,24 @@ class StoredValues:
         """Number of dimensions."""
         return len(self.shape)
 
-    def __getitem__(self, everything: tuple[()]) -> NDArray:
-        """Read the values."""
-        content = self.file.ask(self.name)
-        if len(content) != math.prod(self.shape) * self.dtype.itemsize:
+    def blocks(self) -> Iterator[tuple[int, int, NDArray]]:
+        """Read the values in blocks of rows, so that they are not held twice.
+
+        Yields
+        ------
+        layer : int
+        start : int
+            The first row of the block.
+        block : ndarray of shape (n_rows_in_block, width)
+        """
+        *layers, n_rows, width = self.shape
+        if self.file.request(self.name) != math.prod(self.shape) * self.dtype.itemsize:
             raise self.file.damage(f"the dataset {self.name!r} changed while it was read")
-        return np.frombuffer(content, self.dtype).reshape(self.shape)
+        row = width * self.dtype.itemsize
+        for layer in range(math.prod(layers)):
+            for rows in gen_batches(n_rows, max(1, _BLOCK // row)):
+                content = self.file.receive((rows.stop - rows.start) * row)
+                yield layer, rows.start, np.frombuffer(content, self.dtype).reshape(-1, width)
 
 
 @dataclass
@@ -84,12 +100,13 @@ class Hdf5File:
 
     def __post_init__(self) -> None:
         try:
-            self._receive()
-        except ValueError as error:
-            raise RuntimeError(
-                f"Could not start {sys.executable} to read {self.path}: {self._last_words()}."
-            ) from error
-        description = json.loads(self._receive())
+            is_greeting = self._receive_size() == 0
+            words = "" if is_greeting else "it printed something before it started"
+        except ValueError:
+            is_greeting, words = False, self._last_words()
+        if not is_greeting:
+            raise RuntimeError(f"Could not start {sys.executable} to read {self.path}: {words}.")
+        description = json.loads(self.receive(self._receive_size()))
         self.members, self.layers = description["members"], description["layers"]
         stored = sum(member.get("n_stored", 0) for member in self.members.values())
         if stored > self.path.stat().st_size:
@@ -121,24 +138,31 @@ class Hdf5File:
             )
         return values
 
-    def ask(self, name: str) -> bytearray:
-        """Return the bytes of a dataset."""
+    def request(self, name: str) -> int:
+        """Request a dataset, and return its number of bytes, which can then be received."""
         requests = cast(BinaryIO, self.process.stdin)
         with suppress(BrokenPipeError):  # the process ended, so that there will be no answer
             os.write(requests.fileno(), json.dumps(name).encode() + b"\n")
-        return self._receive()
+        return self._receive_size()
 
-    def damage(self, reason: str) -> ValueError:
-        """Return the error of a damaged file."""
-        return ValueError(f"{self.path} is truncated, damaged or not an HDF5 file: {reason}.")
-
-    def _receive(self) -> bytearray:
-        answers = cast(BufferedReader, self.process.stdout)
-        length = answers.read(8)
-        content = bytearray(int.from_bytes(length, "little"))
-        if len(length) < 8 or answers.readinto(content) < len(content):
+    def receive(self, size: int) -> bytearray:
+        """Return the next bytes of an answer."""
+        content = bytearray(size)
+        if cast(BufferedReader, self.process.stdout).readinto(content) < size:
             raise self.damage(self._last_words())
         return content
+
+    def damage(self, reason: str) -> ValueError:
+        """Return the error of a damaged file, or of one that a writer has locked."""
+        if re.search("unable to lock file|already open for", reason):
+            return ValueError(
+                f"{self.path} is open for writing, possibly in another process, or was not closed "
+                f"by its writer ({reason})."
+            )
+        return ValueError(f"{self.path} is truncated, damaged or not an HDF5 file: {reason}.")
+
+    def _receive_size(self) -> int:
+        return int.from_bytes(self.receive(8), "little")
 
     def _last_words(self) -> str:
         """Return why the process ended."""
@@ -166,12 +190,17 @@ def open_hdf5(path: Path) -> Iterator[Hdf5File]:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path} must be a regular file, which can be read in any order.")
     path.open("rb").close()  # raises PermissionError
+    if not sys.executable:
+        raise RuntimeError(
+            f"Cannot read {path}: it is read in a process of its own, but sys.executable is "
+            f"{sys.executable!r}. Set it to the path of Python."
+        )
     limits = [
         str(_SECONDS + status.st_size * _SECONDS_PER_BYTE),
         str(_MEMORY + status.st_size * _MEMORY_PER_BYTE),
     ]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)),
         "HDF5_PLUGIN_PRELOAD": "::",  # a file cannot load libraries
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -180,11 +209,13 @@ def open_hdf5(path: Path) -> Iterator[Hdf5File]:
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             # -P: modules of the package must not hide those of the standard library
-            [sys.executable, "-P", "-W", "ignore", _hdf5_process.__file__, path.resolve(), *limits],
+            # -S: a sitecustomize may print something, and all paths are in the environment
+            [sys.executable, "-PS", "-W", "ignore", _hdf5_process.__file__, resolve(path), *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment,
+            cwd=Path(__file__).parent,  # Python does not start in a folder that was deleted
         ) as process,
     ):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -60,10 +61,13 @@ def read_hdf5(file: Hdf5File) -> list[FileSentence]:
         n_layers = values.shape[0] if values.ndim == 3 else 1
         # write_activations stores the numbers of the layers; NeuroX does not.
         layers = tuple(range(n_layers) if file.layers is None else file.layers)
-        if len(set(layers)) != n_layers or not all(map(_is_number, layers)):
+        if not all(map(_is_number, layers)) or len(set(layers)) != n_layers:
             raise ValueError(
-                f"{place}: got {n_layers} layers, but the attribute 'layers' is {layers}."
+                f"{place}: got {n_layers} layers, but the attribute 'layers' is {layers!r:.80} "
+                f"({len(layers)} values)."
             )
+        if not n_layers:
+            raise ValueError(f"{place}: expected at least one layer, got shape {values.shape}.")
         _check_width(values.shape[-1], place)
         words = _split_key(key, values.shape[-2], texts, place)
         sentences.append(FileSentence(int(name), words, layers, values))
@@ -76,7 +80,7 @@ def _hdf5_keys(file: Hdf5File) -> dict[str, str]:
     stored = file.dataset(_INDEX)
     if stored is None or stored.dtype.kind not in "OS" or math.prod(stored.shape) != 1:
         raise ValueError(f"{path} does not contain {_INDEX}, {_NOT_NEUROX}")
-    text = bytes(file.ask(_INDEX))
+    text = bytes(file.receive(file.request(_INDEX))).rstrip(b"\0")  # which pads fixed lengths
     try:
         index = load_json(text)
         keys = {str(name): key for key, name in index.items()}
@@ -116,16 +120,23 @@ def write_hdf5(path: Path, sentences: Iterator[FileSentence]) -> None:
     h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
     keys: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    with h5py.File(path, "w") as file:
-        for s in sentences:
-            file.create_dataset(str(s.number), data=s.values)
-            file.attrs["layers"] = s.layers
-            key = text = " ".join(s.words)
-            while key in keys:  # NeuroX counts repeated sentences from 2
-                seen[text] += 1
-                key = f"{text} (Occurrence {seen[text] + 1})"
-            keys[key] = str(s.number)
-        file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
+    try:
+        with h5py.File(path, "w") as file:
+            for s in sentences:
+                file.create_dataset(str(s.number), data=s.values)
+                file.attrs["layers"] = s.layers
+                key = text = " ".join(s.words)
+                while key in keys:  # NeuroX counts repeated sentences from 2
+                    seen[text] += 1
+                    key = f"{text} (Occurrence {seen[text] + 1})"
+                keys[key] = str(s.number)
+            file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
+    except (OSError, RuntimeError) as error:  # h5py raises either, and names the cause in its text
+        cause = re.search("errno = ([0-9]+)", str(error))
+        if cause is None:
+            raise
+        number = int(cause[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 # A .json file has a line for each sentence: {"linex_index": 0, "features": [{"token": "Hello",
@@ -191,7 +202,7 @@ def write_json(path: Path, sentences: Iterator[FileSentence]) -> None:
     """Write sentences into a .json file."""
     # ASCII, because NeuroX reads in the encoding of the machine. Values are written with all digits
     # of float64, which is exact, while NeuroX rounds to 8 decimals.
-    with path.open("x", encoding="ascii", newline="\n") as file:
+    with path.open("w", encoding="ascii", newline="\n") as file:
         for s in sentences:
             features = [
                 {

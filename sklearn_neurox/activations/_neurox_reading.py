@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ._hdf5_reading import open_hdf5
+from ._hdf5_reading import StoredValues, open_hdf5
 from ._neurox_files import FileSentence, read_hdf5, read_json
 from .tokens import TokenActivations, pack_sentences
 
@@ -99,11 +100,24 @@ def _rows(
     lengths = [len(s.words) for s in sentences]
     X = np.empty((sum(lengths), len(chosen), width), dtype or stored.newbyteorder("="))
     for s, end in zip(sentences, np.cumsum(lengths), strict=True):
-        values = s.values[()]
-        by_word = values if values.ndim == 2 else values.swapaxes(0, 1)
-        split = by_word.reshape(len(s.words), n_layers, width)[:, chosen]
-        X[end - len(s.words) : end] = cast(split, dtype, _place(path, s))
+        n_beside = n_layers // len(s.layers)  # layers that the file stores as a single one
+        rows = X[end - len(s.words) : end]
+        for stored_layer, start, block in _blocks(s.values):
+            split = block.reshape(len(block), n_beside, width)
+            for place, layer in enumerate(chosen):
+                if layer // n_beside == stored_layer:
+                    part = cast(split[:, layer % n_beside], dtype, _place(path, s))
+                    rows[start : start + len(block), place] = part
     return X.reshape(len(X), -1)
+
+
+def _blocks(values: NDArray | StoredValues) -> Iterator[tuple[int, int, NDArray]]:
+    """Yield the layer, the first row and the values of each block of a sentence."""
+    if isinstance(values, StoredValues):
+        yield from values.blocks()
+    else:
+        for layer, block in enumerate(values):
+            yield layer, 0, block
 
 
 def _layout(s: FileSentence) -> tuple[tuple[int, ...], int, str]:

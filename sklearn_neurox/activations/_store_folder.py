@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .._files import TEMPORARY, replace_file, sync_folder
+from .._files import TEMPORARY, replace_file, resolve, sync_folder
 from .._warnings import warn
 from ._store_format import (
     FORMAT,
@@ -55,12 +55,12 @@ class StoreFolder:
     Parameters
     ----------
     path : str or path-like
-        A relative path is resolved here, so it still means this folder if the working directory
+        It is resolved here, so it still means this folder if the working directory or a link
         changes while the store is open.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path).absolute()
+        self.path = resolve(path)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
+from .._files import resolve
 from ..activations.store import StoreWriter
 from ._encoding import EncodedSentence
 from ._loading import fingerprint
@@ -21,7 +22,7 @@ from .hook_points import is_edited, unit_of
 def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     """Check that activations can be written to a store before the extraction starts.
 
-    The working directory may change during the extraction, so a relative path is resolved here.
+    The working directory and links may change during the extraction, so the path is resolved here.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     Returns
     -------
     Path
-        The absolute path.
+        The absolute path, without links.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
             "must be an integer, because the extraction could not be resumed otherwise, got "
             f"{random_state!r}."
         )
-    return Path(path).absolute()
+    return resolve(path)
 
 
 def write_store(

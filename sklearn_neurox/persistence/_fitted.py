@@ -6,6 +6,7 @@ or change its result without an error.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -27,10 +28,10 @@ from ..neurons import (
     WeightMassSelector,
 )
 from ..probes import GaussianProbeClassifier, LinearProbeClassifier, LinearProbeRegressor
+from ._fitted_others import CHECKS_OF_OTHERS, SYMMETRY, check_search, require
 from ._parts import parts
 
 _STATE_SIZE = 624  # numbers in the state of the Mersenne Twister
-_SYMMETRY = 1e-8  # largest difference of a covariance from its transpose, relative to the largest
 # Sizes that are part of a shape, besides numbers. None is any size.
 _Size = str | int | None
 # Kinds of dtype and shape of the attributes that our estimators have in common.
@@ -68,7 +69,14 @@ _REQUIRED: dict[type, set[str]] = {
     },
     NeuronAblator: {"ablated_"},
 }  # fmt: skip
-_FINITE = {"class_prior_", "coef_", "covariances_", "fill_", "intercept_", "means_"}
+# Attributes whose values are finite in each fit.
+_FINITE = {
+    "class_prior_", "cluster_centers_", "coef_", "coefs_", "components_", "covariances_", "fill_",
+    "intercept_", "intercepts_", "means_", "precisions_", "precisions_cholesky_", "rotations_",
+    "scalings_", "theta_", "weights_",
+}  # fmt: skip
+# Attributes in which probes compute, and which are therefore float32 or float64.
+_COMPUTED = {"class_prior_", "coef_", "covariances_", "intercept_", "means_"}
 
 
 def check_fitted(estimator: BaseEstimator) -> None:
@@ -98,20 +106,25 @@ def _check_estimator(estimator: BaseEstimator) -> None:
             _check_classes(estimator, value)
         if own and name in _ARRAYS:
             _check_array(estimator, name, value)
-        if name in _FINITE and isinstance(value, np.ndarray | np.floating):
-            _require(estimator, name, _is_finite(value), "must not contain NaN or infinity")
-    for name, check in (_CHECKS if own else _CHECKS_OF_OTHERS).items():
+        if name in _FINITE:
+            _check_finite(estimator, name, value)
+        if own and name in _COMPUTED and isinstance(value, np.ndarray | np.generic):
+            is_usual = value.dtype.kind != "f" or value.dtype in (np.float32, np.float64)
+            require(
+                estimator, name, is_usual, f"must be float32 or float64, got dtype {value.dtype}"
+            )
+    for name, check in (_CHECKS if own else CHECKS_OF_OTHERS).items():
         if state.get(name) is not None:
             check(estimator, state)
 
 
-def _require(estimator: BaseEstimator, name: str, condition: Any, problem: str) -> None:
-    if not condition:
-        raise ValueError(f"the attribute {name} of {type(estimator).__name__} {problem}")
-
-
-def _is_finite(value: Any) -> bool:
-    return np.asarray(value).dtype.kind not in "fc" or bool(np.isfinite(value).all())
+def _check_finite(estimator: BaseEstimator, name: str, value: Any) -> None:
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, np.ndarray | np.generic) and each.dtype.kind in "fc":
+            is_plain = not isinstance(each, np.ma.MaskedArray)
+            require(estimator, name, is_plain, "must be an array, got a masked array")
+            is_finite = np.isfinite(each).all()
+            require(estimator, name, is_finite, "must not contain NaN or infinity")
 
 
 def _check_random_state(random_state: np.random.RandomState) -> None:
@@ -126,13 +139,11 @@ def _check_width(estimator: BaseEstimator, state: dict[str, Any]) -> None:
     if "n_features_in_" not in state and names is None:
         return
     is_count = isinstance(width, int | np.integer) and type(width) is not bool and width > 0
-    _require(
-        estimator, "n_features_in_", is_count, f"must be a positive integer, got {width!r:.80}"
-    )
+    require(estimator, "n_features_in_", is_count, f"must be a positive integer, got {width!r:.80}")
     if names is not None:
         is_array = isinstance(names, np.ndarray) and names.shape == (width,)
         is_text = is_array and all(isinstance(name, str) for name in names.tolist())
-        _require(estimator, "feature_names_in_", is_text, f"must be an array of {width} strings")
+        require(estimator, "feature_names_in_", is_text, f"must be an array of {width} strings")
 
 
 def _check_complete(estimator: BaseEstimator, state: dict[str, Any]) -> None:
@@ -143,7 +154,7 @@ def _check_complete(estimator: BaseEstimator, state: dict[str, Any]) -> None:
         expected = {"n_features_in_", *names}
         if isinstance(estimator, kind) and expected & state.keys():
             for name in sorted(expected):
-                _require(estimator, name, name in state, "is missing, although others are fitted")
+                require(estimator, name, name in state, "is missing, although others are fitted")
 
 
 def _check_classes(estimator: BaseEstimator, classes: Any) -> None:
@@ -151,12 +162,12 @@ def _check_classes(estimator: BaseEstimator, classes: Any) -> None:
     if isinstance(classes, list):
         return  # one array for each output
     is_vector = isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes) >= 1
-    _require(estimator, "classes_", is_vector, problem)
+    require(estimator, "classes_", is_vector, problem)
     try:
         ascending = bool(np.all(classes[:-1] < classes[1:])) and bool(np.all(classes == classes))
     except TypeError:  # such as a string and a number
         ascending = False
-    _require(estimator, "classes_", ascending, problem)
+    require(estimator, "classes_", ascending, problem)
 
 
 def _sizes(estimator: Any) -> dict[str, Any]:
@@ -180,15 +191,14 @@ def _check_shape(
     estimator: BaseEstimator, name: str, value: Any, kinds: str, shape: tuple[int | None, ...]
 ) -> None:
     is_array = isinstance(value, np.ndarray) and value.dtype.kind in kinds
+    is_array = is_array and not isinstance(value, np.ma.MaskedArray)
     what = {"b": "booleans", "i": "integers", "f": "floats"}
-    _require(
-        estimator, name, is_array, f"must be an array of {' or '.join(what[k] for k in kinds)}"
-    )
+    require(estimator, name, is_array, f"must be an array of {' or '.join(what[k] for k in kinds)}")
     fits = len(value.shape) == len(shape) and all(
         size is None or size == got for size, got in zip(shape, value.shape, strict=True)
     )
     expected = str(tuple("any" if size is None else size for size in shape)).replace("'", "")
-    _require(estimator, name, fits, f"must have shape {expected}, got {value.shape}")
+    require(estimator, name, fits, f"must have shape {expected}, got {value.shape}")
 
 
 def _check_coef(estimator: Any, state: dict[str, Any]) -> None:
@@ -196,38 +206,44 @@ def _check_coef(estimator: Any, state: dict[str, Any]) -> None:
     if is_classifier(estimator):
         n_classes = len(state["classes_"])
         rows: tuple[int | None, ...] = (1 if n_classes == 2 else n_classes,)
-        _require(estimator, "classes_", n_classes >= 2, "must contain at least two classes")
+        require(estimator, "classes_", n_classes >= 2, "must contain at least two classes")
     else:
         rows = () if np.ndim(coef) == 1 else (None,)
     _check_shape(estimator, "coef_", coef, "f", (*rows, width))
     shape, intercept = coef.shape[:-1], state.get("intercept_", np.zeros(coef.shape[:-1]))
     fits = np.shape(intercept) == shape and np.asarray(intercept).dtype.kind == "f"
-    _require(estimator, "intercept_", fits, f"must be a float array of shape {shape}")
+    require(estimator, "intercept_", fits, f"must be a float array of shape {shape}")
 
 
 def _check_prior(estimator: Any, state: dict[str, Any]) -> None:
     prior = state["class_prior_"]
     is_prior = (prior > 0).all() and abs(prior.sum() - 1) < 1e-6
-    _require(estimator, "class_prior_", is_prior, "must be positive and sum to 1")
+    require(estimator, "class_prior_", is_prior, "must be positive and sum to 1")
 
 
 def _check_gaussians(estimator: Any, state: dict[str, Any]) -> None:
     covariances = state["covariances_"]
     constant = covariances[0].diagonal() == 0
     still = not covariances[:, constant].any() and not covariances[:, :, constant].any()
-    _require(estimator, "covariances_", still, "must be 0 for constant neurons in all classes")
+    require(estimator, "covariances_", still, "must be 0 for constant neurons in all classes")
     moving = covariances[:, ~constant][:, :, ~constant]
     for c, covariance in enumerate(moving):
-        _require(
+        require(
             estimator,
             f"covariances_[{c}]",
             _is_covariance(covariance),
             "must be symmetric and positive definite",
         )
+    # Fit bounds the distances of the means by the variances, so densities between them are not 0.
+    center = state["means_"].mean(axis=0, keepdims=True)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of X without names
+        is_usable = np.isfinite(center).all() and np.isfinite(estimator.predict_proba(center)).all()
+    require(estimator, "covariances_", is_usable, "must have variances on the scale of the means")
 
 
 def _is_covariance(matrix: NDArray) -> bool:
-    if not np.abs(matrix - matrix.T).max(initial=0) <= _SYMMETRY * np.abs(matrix).max(initial=0):
+    if not np.abs(matrix - matrix.T).max(initial=0) <= SYMMETRY * np.abs(matrix).max(initial=0):
         return False
     try:
         np.linalg.cholesky(matrix)
@@ -239,7 +255,7 @@ def _is_covariance(matrix: NDArray) -> bool:
 def _check_ranking(estimator: Any, state: dict[str, Any]) -> None:
     ranking = state["ranking_"]
     is_order = np.array_equal(np.sort(ranking), np.arange(len(ranking)))
-    _require(estimator, "ranking_", is_order, "must contain each neuron once")
+    require(estimator, "ranking_", is_order, "must contain each neuron once")
 
 
 def _check_class_scores(estimator: Any, state: dict[str, Any]) -> None:
@@ -252,13 +268,13 @@ def _check_clusters(estimator: Any, state: dict[str, Any]) -> None:
     labels, representatives = state["labels_"], state["representatives_"]
     clusters = np.arange(len(representatives))
     numbered = np.array_equal(np.unique(labels), clusters)
-    _require(estimator, "labels_", numbered, f"must contain each of {len(clusters)} clusters")
+    require(estimator, "labels_", numbered, f"must contain each of {len(clusters)} clusters")
     inside = (representatives >= 0) & (representatives < len(labels))
     are_own = inside.all() and np.array_equal(labels[representatives], clusters)
-    _require(estimator, "representatives_", are_own, "must contain one neuron of each cluster")
-    _require(estimator, "signs_", np.isin(state["signs_"], [-1, 1]).all(), "must be 1 or -1")
+    require(estimator, "representatives_", are_own, "must contain one neuron of each cluster")
+    require(estimator, "signs_", np.isin(state["signs_"], [-1, 1]).all(), "must be 1 or -1")
     is_tree = is_valid_linkage(state["linkage_matrix_"])
-    _require(estimator, "linkage_matrix_", is_tree, "must be a linkage of all neurons")
+    require(estimator, "linkage_matrix_", is_tree, "must be a linkage of all neurons")
 
 
 def _check_fill(estimator: Any, state: dict[str, Any]) -> None:
@@ -266,76 +282,28 @@ def _check_fill(estimator: Any, state: dict[str, Any]) -> None:
     if rows is not None:
         n_ablated = int(state["ablated_"].sum())
         _check_shape(estimator, "fill_", state["fill_"], "f", (*rows, n_ablated))
-        _require(estimator, "fill_", estimator.mode == "mean" or len(state["fill_"]), "has no rows")
+        require(estimator, "fill_", estimator.mode == "mean" or len(state["fill_"]), "has no rows")
 
 
 def _check_mode(estimator: Any, state: dict[str, Any]) -> None:
     is_filled = estimator.mode in ("zero", "remove") or "fill_" in state
-    _require(estimator, "fill_", is_filled, f"is missing, although mode is {estimator.mode!r:.40}")
+    require(estimator, "fill_", is_filled, f"is missing, although mode is {estimator.mode!r:.40}")
     seed = state.get("_seed", 0)
     is_seed = (
         isinstance(seed, int)
         and 0 <= seed < 2**32
         and ("_seed" in state or estimator.mode != "resample")
     )
-    _require(estimator, "_seed", is_seed, "must be an integer from 0 to 2**32 - 1")
+    require(estimator, "_seed", is_seed, "must be an integer from 0 to 2**32 - 1")
 
 
 def _check_inner(name: str) -> Callable[[Any, dict[str, Any]], None]:
     def check(estimator: Any, state: dict[str, Any]) -> None:
         width = state.get("n_features_in_")
         for each in state[name] if isinstance(state[name], list) else [state[name]]:
-            _require(estimator, name, isinstance(each, BaseEstimator), "must be an estimator")
+            require(estimator, name, isinstance(each, BaseEstimator), "must be an estimator")
             inner = getattr(each, "n_features_in_", width)
-            _require(estimator, name, inner == width, f"was fitted on {inner} neurons, not {width}")
-
-    return check
-
-
-def _check_search(estimator: Any, state: dict[str, Any]) -> None:
-    columns = state["cv_results_"]
-    is_table = isinstance(columns, dict) and all(
-        isinstance(column, np.ndarray | list) for column in columns.values()
-    )
-    lengths = {len(column) for column in columns.values()} if is_table else set()
-    _require(estimator, "cv_results_", len(lengths) == 1, "must be a dict of columns of one length")
-    best = state.get("best_index_", 0)
-    is_row = isinstance(best, int | np.integer) and 0 <= best < max(lengths)
-    _require(estimator, "best_index_", is_row, f"must be a row of cv_results_, got {best!r:.40}")
-
-
-def _check_other_coef(estimator: Any, state: dict[str, Any]) -> None:
-    coef, width = state["coef_"], state.get("n_features_in_")
-    if isinstance(coef, np.ndarray) and width is not None:
-        fits = coef.ndim in (1, 2) and coef.shape[-1] == width
-        _require(estimator, "coef_", fits, f"must have {width} columns, got shape {coef.shape}")
-
-
-def _check_other_covariance(name: str) -> Callable[[Any, dict[str, Any]], None]:
-    def check(estimator: Any, state: dict[str, Any]) -> None:
-        value, width = state[name], state.get("n_features_in_")
-        kind = getattr(estimator, "covariance_type", "full")
-        if kind in ("full", "tied") and isinstance(value, np.ndarray):
-            fits = value.ndim in (2, 3) and value.shape[-2:] == (width, width)
-            _require(estimator, name, fits, f"must be matrices of {width} rows and columns")
-            for matrix in value if value.ndim == 3 else [value]:
-                _require(estimator, name, _is_semidefinite(matrix), "must be positive semidefinite")
-
-    return check
-
-
-def _is_semidefinite(matrix: NDArray) -> bool:
-    largest = np.abs(matrix).max(initial=0)
-    close = np.abs(matrix - matrix.T).max(initial=0) <= _SYMMETRY * largest
-    return bool(close and np.linalg.eigvalsh(matrix).min(initial=0) >= -1e-6 * largest)
-
-
-def _check_scaler(name: str) -> Callable[[Any, dict[str, Any]], None]:
-    def check(estimator: Any, state: dict[str, Any]) -> None:
-        value, width = state[name], state.get("n_features_in_")
-        if type(estimator).__module__.startswith("sklearn.preprocessing") and np.ndim(value):
-            fits = np.shape(value) == (width,)
-            _require(estimator, name, fits, f"must have shape ({width},), got {np.shape(value)}")
+            require(estimator, name, inner == width, f"was fitted on {inner} neurons, not {width}")
 
     return check
 
@@ -351,10 +319,5 @@ _CHECKS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "labels_": _check_clusters,
     "ablated_": _check_mode,
     "fill_": _check_fill,
-    "cv_results_": _check_search,
+    "cv_results_": check_search,
 } | {name: _check_inner(name) for name in ("estimator_", "clustering_", "selectors_")}
-_CHECKS_OF_OTHERS: dict[str, Callable[[Any, dict[str, Any]], None]] = (
-    {"cv_results_": _check_search, "coef_": _check_other_coef}
-    | {name: _check_other_covariance(name) for name in ("covariance_", "covariances_")}
-    | {name: _check_scaler(name) for name in ("mean_", "scale_", "var_", "center_", "min_")}
-)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -21,12 +22,14 @@ from .._warnings import warn
 from ._archive import VERSIONS, check_archive
 from ._difference import check_same
 from ._fitted import check_fitted
-from ._parts import parts
+from ._parts import check_depth, parts
 from ._trusted import TRUSTED, skops, untrusted
 
 # Callbacks and metadata requests belong to the running program. No fitted attribute depends on
 # them.
 _LEFT_OUT = ("_metadata_request", "_skl_callbacks")
+
+_MAX_BITS = 10_000  # of an integer, which is written as text; Python refuses very long ones
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
@@ -83,6 +86,10 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(f"Cannot save to {path}: the folder {path.parent} does not exist.")
     if path.is_dir():
         raise IsADirectoryError(f"Cannot save to {path}: it is a folder. Pass the path of a file.")
+    try:
+        check_depth(estimator)
+    except TypeError as error:
+        raise TypeError(f"Cannot save {error}") from None
     with _without_callbacks(estimator):
         try:
             content = _dump(estimator)
@@ -167,25 +174,44 @@ def load(path: str | os.PathLike[str]) -> Any:
 def _dump(value: Any) -> bytes:
     """Return the content of a file, and check that it can be loaded."""
     for part in parts(value):
-        if isinstance(part, torch.nn.Module):
-            raise TypeError("it is a loaded network. Pass the name or path of the model instead.")
-        if isinstance(part, dict):
-            _check_keys(part)
+        _check_part(part)
     file = io.BytesIO()
-    skops().dump(value, file)
+    try:
+        skops().dump(value, file)
+    except TypeError as error:
+        if unknown := re.findall("cannot pickle '(.+)' object", str(error)):
+            raise _not_accepted(unknown) from error
+        raise
     with ZipFile(file, "a") as archive:
         archive.writestr(VERSIONS, _versions())
     content = file.getvalue()
     if unknown := untrusted(content):
-        raise TypeError(
-            "load accepts estimators, arrays, strings, numbers and containers of these, but not "
-            f"objects of the types {', '.join(unknown)}."
-        )
+        raise _not_accepted(unknown)
     check_archive(content)
     loaded = skops().loads(content, trusted=TRUSTED)
     check_same(value, loaded)
     check_fitted(loaded)
     return content
+
+
+def _not_accepted(types: list[str]) -> TypeError:
+    return TypeError(
+        "load accepts estimators, arrays, strings, numbers and containers of these, but not "
+        f"objects of the types {', '.join(types)}."
+    )
+
+
+def _check_part(part: Any) -> None:
+    if isinstance(part, torch.nn.Module):
+        raise TypeError("it is a loaded network. Pass the name or path of the model instead.")
+    if isinstance(part, np.random.Generator | np.random.BitGenerator):
+        raise TypeError(
+            f"it is a {type(part).__name__}. Pass an integer or a RandomState as random_state."
+        )
+    if isinstance(part, int) and part.bit_length() > _MAX_BITS:
+        raise TypeError(f"it is an integer of {part.bit_length():,} bits, more than {_MAX_BITS:,}.")
+    if isinstance(part, dict):
+        _check_keys(part)
 
 
 def _check_keys(content: dict[Any, Any]) -> None:

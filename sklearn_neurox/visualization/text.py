@@ -15,7 +15,7 @@ import svgwrite
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
-from .._files import replace_file
+from .._files import replace_file, resolve
 from .._validation import check_vector, check_words
 from ._cells import n_cells
 from ._css import check_css_color
@@ -49,7 +49,7 @@ class TextDrawing(svgwrite.Drawing):
         indent : int, default=2
             Number of spaces for each level, if `pretty` is True.
         """
-        super().saveas(Path(filename).absolute(), pretty, indent)  # which keeps the path
+        super().saveas(resolve(filename), pretty, indent)  # which keeps the path
 
     def save(self, pretty: bool = False, indent: int = 2) -> None:
         """Save to the file of the last call of :meth:`saveas`, with the same parameters."""

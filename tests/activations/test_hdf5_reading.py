@@ -76,13 +76,15 @@ def test_values_that_are_compressed_well(path):
     assert (X == 1).all()
 
 
-@pytest.mark.parametrize("index", ["fixed", "scalar", "variable"])
+@pytest.mark.parametrize("index", ["fixed", "padded", "scalar", "variable"])
 def test_kinds_of_strings(path, index):
     with h5py.File(path, "w") as file:
         file["0"] = VALUES
         text = json.dumps({"é b c": "0"}, ensure_ascii=False)
         if index == "fixed":
             file["sentence_to_index"] = np.array([text.encode()])
+        elif index == "padded":
+            file["sentence_to_index"] = np.array([text.encode()], dtype="S64")
         elif index == "scalar":
             file["sentence_to_index"] = text
         else:
@@ -266,11 +268,12 @@ def test_a_process_that_ends_while_datasets_are_read(path):
     write(path, ["a b c"], n0=VALUES)
     with _hdf5_reading.open_hdf5(path) as file:
         values = file.dataset("0")
-        np.testing.assert_array_equal(values[()], VALUES)
+        blocks = [block for _, _, block in values.blocks()]
+        np.testing.assert_array_equal(np.stack(blocks), VALUES)
         os.kill(file.process.pid, signal.SIGKILL)
         file.process.wait()
         with pytest.raises(ValueError, match=f"{DAMAGED}: the HDF5 library crashes"):
-            values[()]
+            list(values.blocks())
 
 
 def test_the_process_ends_with_the_file(path):
@@ -297,3 +300,85 @@ def test_the_folder_and_modules_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     write(tmp_path / "ä 日\udcff.hdf5", ["a b c"], n0=VALUES)
     assert len(read_activations("ä 日\udcff.hdf5")) == 3
+
+
+# What a file cannot contain
+
+
+@pytest.mark.parametrize(
+    ("values", "layers", "message"),
+    [
+        (np.ones((0, 3, 4)), None, r"expected at least one layer, got shape \(0, 3, 4\)"),
+        (VALUES, np.array([(1, 2)], "i4,i4"), r"'layers' is \(\[1, 2\],\) \(1 values\)"),
+        (VALUES, np.arange(8000), r"'layers' is .{80} \(8000 values\)[.]$"),
+        (VALUES, np.array(["a", "b"], "S1"), r"'layers' is .* \(2 values\)"),
+    ],
+    ids=["none", "records", "many", "text"],
+)
+def test_wrong_layers(path, values, layers, message):
+    write(path, ["a b c"], n0=values)
+    if layers is not None:
+        with h5py.File(path, "r+") as file:
+            file.attrs["layers"] = layers
+    with pytest.raises(ValueError, match=message):
+        read_activations(path)
+
+
+def test_a_file_that_is_open_for_writing(path):
+    write(path, ["a b c"], n0=VALUES)
+    with (
+        h5py.File(path, "r+"),
+        pytest.raises(ValueError, match=r"acts.hdf5 is open for writing, possibly in another"),
+    ):
+        read_activations(path)
+
+
+# The environment of the process
+
+
+def test_a_sitecustomize_that_prints(path, tmp_path, monkeypatch):
+    write(path, ["a b c"], n0=VALUES)
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert read_activations(path).X.shape == (3, 8)
+
+
+def test_a_process_that_prints(path, tmp_path, monkeypatch):
+    write(path, ["a b c"], n0=VALUES)
+    script = tmp_path / "script.py"
+    script.write_text("print('hello to everyone')")
+    monkeypatch.setattr(_hdf5_reading, "_hdf5_process", SimpleNamespace(__file__=str(script)))
+    with pytest.raises(RuntimeError, match=r"Could not start .*: it printed something before"):
+        read_activations(path)
+
+
+@pytest.mark.parametrize("executable", [None, ""])
+def test_no_python(path, monkeypatch, executable):
+    write(path, ["a b c"], n0=VALUES)
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(RuntimeError, match=rf"sys\.executable is {executable!r}"):
+        read_activations(path)
+
+
+def test_a_working_directory_that_was_deleted(path, tmp_path, monkeypatch):
+    write(path, ["a b c"], n0=VALUES)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    try:
+        assert read_activations(path).X.shape == (3, 8)
+    finally:
+        os.chdir(tmp_path)  # to which monkeypatch returns
+
+
+def test_blocks(path, monkeypatch):
+    """Values do not depend on the size of the blocks in which they are received."""
+    values = np.random.RandomState(0).normal(size=(3, 7, 6)).astype("float32")
+    write(path, ["a b c d e f g"], n0=values)
+    write(path.with_name("one.hdf5"), ["a b c d e f g"], n0=values[0])
+    for block in (1, 24, 50, 2**23):
+        monkeypatch.setattr(_hdf5_reading, "_BLOCK", block)
+        X = read_activations(path, layers=[2, 0]).X
+        np.testing.assert_array_equal(X, np.hstack([values[2], values[0]]))
+        X = read_activations(path.with_name("one.hdf5"), n_layers=3, layers=[2, 1]).X
+        np.testing.assert_array_equal(X, np.hstack([values[0][:, 4:], values[0][:, 2:4]]))

@@ -963,3 +963,21 @@ def test_no_more_than_a_chunk_is_held(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:
         tracemalloc.stop()
+
+
+def test_a_link_that_is_changed_while_the_store_is_open(tmp_path):
+    """The rows go to the store that was opened."""
+    options = {"layers": (0,), "width": 2, "dtype": "float32", "words": [["a"], ["b"]]}
+    options["sentence_ids"] = [0, 1]
+    for name in ("first", "second"):
+        StoreWriter(tmp_path / name, **options).close()
+    link = tmp_path / "current"
+    link.symlink_to(tmp_path / "first")
+    with StoreWriter(link, **options) as writer:
+        writer.append(np.ones((1, 2), np.float32))
+        link.unlink()
+        link.symlink_to(tmp_path / "second")
+        writer.append(np.ones((1, 2), np.float32))
+    assert TokenActivations.load(tmp_path / "first").X.tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(ValueError, match="0 of 2 sentences are written"):
+        TokenActivations.load(tmp_path / "second")

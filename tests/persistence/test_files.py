@@ -27,7 +27,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning, UnsetMetadataPassedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.metrics import f1_score, get_scorer_names, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -689,3 +689,60 @@ class TestNothingRuns:
         assert not [name for name in names if name.startswith(("builtins", "os", "posix", "io"))]
         roots = {name.partition(".")[0] for name in names}
         assert roots == {"sklearn_neurox", "sklearn", "torch", "numpy", "pathlib"}
+
+
+def contains_itself():
+    ridge = Ridge()
+    return ridge.set_params(alpha=make_pipeline(ridge))
+
+
+def nested(depth):
+    value = 1.0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def list_in_itself():
+    value = []
+    value.append((1, value))
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [contains_itself, lambda: Ridge(alpha=nested(5000)), lambda: Ridge(alpha=list_in_itself())],
+    ids=["estimator", "deep", "list"],
+)
+def test_parameters_that_are_nested_without_end(tmp_path, make):
+    message = "Cannot save alpha of Ridge: it contains itself, or is nested more than 50 levels"
+    with pytest.raises(TypeError, match=message):
+        snx.save(make(), tmp_path / "a.skops")
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_deepest_parameter(tmp_path):
+    snx.save(Ridge(alpha=nested(49)), tmp_path / "a.skops")
+    assert snx.load(tmp_path / "a.skops").alpha == nested(49)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1j, "not objects of the types complex"),
+        ([2, {"a": 1j}], "not objects of the types complex"),
+        (iter([1]), "not objects of the types .*list_iterator"),
+        ((i for i in [1]), "not objects of the types generator"),
+        (10**5000, "an integer of 16,610 bits, more than 10,000"),
+        (-(10**5000), "an integer of 16,610 bits, more than 10,000"),
+        (np.random.default_rng(0), "a Generator. Pass an integer or a RandomState"),
+        (np.random.PCG64(0), "a PCG64. Pass an integer or a RandomState"),
+    ],
+    ids=["complex", "inside", "iterator", "generator", "large", "small", "Generator", "PCG64"],
+)
+def test_values_that_files_cannot_contain(tmp_path, value, message):
+    for name in ("tol", "random_state"):
+        with pytest.raises(TypeError, match=f"the parameter {name} of LinearProbe.*: .*{message}"):
+            snx.save(snx.LinearProbeClassifier(**{name: value}), tmp_path / "a.skops")
+    snx.save(snx.LinearProbeClassifier(random_state=2**9000), tmp_path / "a.skops")
+    assert snx.load(tmp_path / "a.skops").random_state == 2**9000

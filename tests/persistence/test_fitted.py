@@ -1,14 +1,26 @@
 """Attributes that no fit returns are found when a file is loaded, before a prediction."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.covariance import EmpiricalCovariance
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.mixture import GaussianMixture
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.decomposition import NMF, PCA, FastICA
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
 import sklearn_neurox as snx
 
@@ -81,6 +93,30 @@ CHANGES = [
     (LogisticRegression, "coef_", lambda a: a[:, 1:], r"coef_ .* must have 12 columns, got shape \(3, 11\)"),
     (LogisticRegression, "classes_", lambda a: a[::-1], "distinct classes in ascending order"),
     (Ridge, "coef_", lambda a: a * np.nan, "must not contain NaN or infinity"),
+    (gaussian, "covariances_", lambda a: a * 1e-310, "must have variances on the scale of the means"),
+    (gaussian, "means_", lambda a: a / np.abs(a).max() * 1e308, "must have variances on the scale of the means"),
+    (gaussian, "means_", lambda a: a.astype(np.float16), "means_ .* must be float32 or float64, got dtype float16"),
+    (probe, "coef_", lambda a: a.astype(np.float16), "coef_ .* must be float32 or float64, got dtype float16"),
+    (probe, "coef_", lambda a: a.astype(np.longdouble), "coef_ .* must be float32 or float64, got dtype float128"),
+    (probe, "intercept_", lambda a: a.astype(np.float16), "intercept_ .* must be float32 or float64, got dtype float16"),
+    (lambda: GaussianMixture(2, random_state=0), "precisions_cholesky_", lambda a: a * np.nan, "must not contain NaN or infinity"),
+    (lambda: GaussianMixture(2, random_state=0), "precisions_cholesky_", lambda a: -a, "must have a positive diagonal"),
+    (lambda: GaussianMixture(2, random_state=0), "precisions_cholesky_", lambda a: a + 1, "must be upper triangular"),
+    (lambda: GaussianMixture(2, random_state=0), "precisions_cholesky_", lambda a: a[:1], r"must have shape \(2, 12, 12\), got \(1, 12, 12\)"),
+    (lambda: GaussianMixture(2, covariance_type="diag", random_state=0), "precisions_cholesky_", lambda a: a[:, 1:], r"must have shape \(2, 12\), got \(2, 11\)"),
+    (lambda: GaussianMixture(2, random_state=0), "weights_", lambda a: a * 2, "weights_ .* must not be negative and sum to 1"),
+    (lambda: GaussianMixture(2, random_state=0), "means_", lambda a: a[:1], r"means_ .* must have shape \(2, 12\)"),
+    (GaussianNB, "var_", lambda a: -a, "var_ .* must contain finite numbers that are not negative"),
+    (GaussianNB, "var_", lambda a: a * np.nan, "var_ .* must contain finite numbers"),
+    (GaussianNB, "theta_", lambda a: a * np.inf, "must not contain NaN or infinity"),
+    (GaussianNB, "theta_", lambda a: a[:2], r"theta_ of GaussianNB must have shape \(3, 12\), got \(2, 12\)"),
+    (PCA, "components_", lambda a: a * np.nan, "must not contain NaN or infinity"),
+    (PCA, "components_", lambda a: a[:, 1:], r"must have 12 columns, got shape \(12, 11\)"),
+    (KMeans, "cluster_centers_", lambda a: a * np.nan, "must not contain NaN or infinity"),
+    (LogisticRegression, "intercept_", lambda a: a[:2], r"intercept_ .* must have shape \(3,\) or \(\), got \(2,\)"),
+    (StandardScaler, "scale_", lambda a: a * 0, "scale_ of StandardScaler must not contain 0"),
+    (StandardScaler, "scale_", lambda a: a * np.nan, "scale_ of StandardScaler must not contain NaN"),
+    (MinMaxScaler, "scale_", lambda a: a * 0, "scale_ of MinMaxScaler must not contain 0"),
     (StandardScaler, "mean_", lambda a: a[1:], r"mean_ of StandardScaler must have shape \(12,\), got \(11,\)"),
 ]  # fmt: skip
 
@@ -216,3 +252,63 @@ def test_more_neurons_than_samples(path):
         fitted = snx.GaussianProbeClassifier(covariance=covariance).fit(X, y)
         snx.save(fitted, path)
         np.testing.assert_array_equal(snx.load(path).predict_proba(X), fitted.predict_proba(X))
+
+
+def test_scalings_of_each_class(classification, path):
+    fitted = QuadraticDiscriminantAnalysis().fit(*classification)
+    snx.save(fitted, path)
+    scalings = fitted.scalings_
+    for changed, message in (
+        (np.nan * scalings[1], "must not contain NaN or infinity"),
+        (-scalings[1], "must not be negative"),
+        (np.eye(12), "must be vectors of 3 classes"),
+    ):
+        fitted.scalings_ = [scalings[0], changed, scalings[2]]
+        with pytest.raises(TypeError, match=f"Cannot save .*scalings_ of Quadratic.* {message}"):
+            snx.save(fitted, path)
+
+
+def test_masked_arrays(classification, path):
+    """scikit-learn ignores the mask in some operations, and the values in others."""
+    for estimator, name in ((probe(), "coef_"), (gaussian(), "means_"), (Ridge(), "coef_")):
+        fitted = estimator.fit(*classification)
+        setattr(fitted, name, np.ma.masked_array(getattr(fitted, name)))
+        with pytest.raises(TypeError, match=f"Cannot save .*{name} of .* must be an array"):
+            snx.save(fitted, path)
+
+
+def test_what_fits_return_is_saved(classification, path):
+    """No check refuses an estimator of scikit-learn, whatever its parameters."""
+    X, y = classification
+    missing = np.where(np.arange(12) == 3, np.nan, X)
+    wide = np.random.RandomState(0).normal(size=(150, 12)) ** 2
+    targets = np.stack([X[:, 0], X[:, 1]], axis=1)
+    fits = [
+        (StandardScaler(), missing, y),
+        (StandardScaler(with_mean=False, with_std=False), X, y),
+        (MinMaxScaler(), missing, y),
+        (RobustScaler(), X * 0, y),
+        *[
+            (GaussianMixture(2, covariance_type=kind), X, y)
+            for kind in ("tied", "diag", "spherical")
+        ],
+        (BayesianGaussianMixture(n_components=2), X, y),
+        (GaussianNB(var_smoothing=0), wide, y),
+        (LinearDiscriminantAnalysis(), X, y),
+        *[(Ridge(fit_intercept=flag), X, t) for flag in (True, False) for t in (y, targets)],
+        *[(LinearSVC(fit_intercept=flag), X, y) for flag in (True, False)],
+        (LogisticRegression(fit_intercept=False), X, y > 0),
+        (SGDClassifier(), X, y > 0),
+        (SGDRegressor(), X, y),
+        (PLSRegression(), X, targets),
+        (NMF(2), wide, y),
+        (FastICA(2, random_state=0), X, y),
+        (SimpleImputer(keep_empty_features=True), missing, y),
+        (MultinomialNB(alpha=1e-30), (wide > 1).astype(float), y),
+    ]
+    for estimator, data, target in fits:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = estimator.fit(data, target)
+        snx.save(fitted, path)
+        assert type(snx.load(path)) is type(estimator)
