@@ -109,8 +109,8 @@ def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list
     if len(words) != n_rows or not n_rows:
         raise ValueError(
             f"{place}: got {count(len(words), 'word')}, but {count(n_rows, 'row')} of activations. "
-            "Extract the file again, with words separated by single spaces and without sentences that exceed the "
-            "maximum length of the model."
+            "Extract the file again, with words separated by single spaces and without sentences "
+            "that exceed the maximum length of the model."
         )
     return words
 
