@@ -75,7 +75,7 @@ def _check_scaler(name: str) -> Callable[[Any, dict[str, Any]], None]:
                 require(estimator, name, np.all(value != 0), "must not contain 0")
             if hasattr(estimator, "with_std") and "n_samples_seen_" in state:
                 # A column without any values has neither a mean nor a scale.
-                is_known = np.broadcast_to(state["n_samples_seen_"], (width,)) > 0
+                is_known = np.broadcast_to(state["n_samples_seen_"], np.shape(value)) > 0
                 numbers = not np.isnan(np.asarray(value)[is_known]).any()
                 require(estimator, name, numbers, "must not contain NaN")
 
