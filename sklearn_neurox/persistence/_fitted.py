@@ -28,7 +28,7 @@ from ..neurons import (
     WeightMassSelector,
 )
 from ..probes import GaussianProbeClassifier, LinearProbeClassifier, LinearProbeRegressor
-from ._fitted_others import CHECKS_OF_OTHERS, SYMMETRY, check_search, require
+from ._fitted_others import CHECKS_OF_OTHERS, SYMMETRY, RefusalError, check_search, require
 from ._parts import parts
 
 _STATE_SIZE = 624  # numbers in the state of the Mersenne Twister
@@ -131,7 +131,7 @@ def _check_random_state(random_state: np.random.RandomState) -> None:
     state = random_state.get_state(legacy=False)["state"]
     # NumPy reads outside the state without a check.
     if "pos" in state and not 0 <= state["pos"] <= _STATE_SIZE:
-        raise ValueError(f"the position of a RandomState is {state['pos']} of {_STATE_SIZE}")
+        raise RefusalError(f"the position of a RandomState is {state['pos']} of {_STATE_SIZE}")
 
 
 def _check_width(estimator: BaseEstimator, state: dict[str, Any]) -> None:

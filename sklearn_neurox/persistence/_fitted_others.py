@@ -12,10 +12,14 @@ from sklearn.base import BaseEstimator
 SYMMETRY = 1e-8  # largest difference of a covariance from its transpose, relative to the largest
 
 
+class RefusalError(ValueError):
+    """A reason not to load a file, in our words. Errors of other libraries are quoted instead."""
+
+
 def require(estimator: BaseEstimator, name: str, condition: Any, problem: str) -> None:
-    """Raise a ValueError that names the attribute, unless the condition is true."""
+    """Raise an error that names the attribute, unless the condition is true."""
     if not condition:
-        raise ValueError(f"the attribute {name} of {type(estimator).__name__} {problem}")
+        raise RefusalError(f"the attribute {name} of {type(estimator).__name__} {problem}")
 
 
 def check_search(estimator: Any, state: dict[str, Any]) -> None:
@@ -71,7 +75,7 @@ def _check_scaler(name: str) -> Callable[[Any, dict[str, Any]], None]:
                 require(estimator, name, np.all(value != 0), "must not contain 0")
             if hasattr(estimator, "with_std") and "n_samples_seen_" in state:
                 # A column without any values has neither a mean nor a scale.
-                is_known = np.broadcast_to(state["n_samples_seen_"], (width,)) > 0
+                is_known = np.broadcast_to(state["n_samples_seen_"], np.shape(value)) > 0
                 numbers = not np.isnan(np.asarray(value)[is_known]).any()
                 require(estimator, name, numbers, "must not contain NaN")
 
@@ -89,7 +93,7 @@ def _check_last_axis(estimator: Any, state: dict[str, Any]) -> None:
 def _check_naive_bayes(estimator: Any, state: dict[str, Any]) -> None:
     shape = (len(state["classes_"]), state["n_features_in_"])
     for name in ("theta_", "var_"):
-        value = state.get(name)
+        value: Any = state.get(name)
         fits = isinstance(value, np.ndarray) and value.shape == shape
         require(estimator, name, fits, f"must have shape {shape}, got {np.shape(value)}")
     usable = np.isfinite(state["var_"]).all() and (state["var_"] >= 0).all()
@@ -97,7 +101,8 @@ def _check_naive_bayes(estimator: Any, state: dict[str, Any]) -> None:
 
 
 def _check_mixture(estimator: Any, state: dict[str, Any]) -> None:
-    weights, factors = state.get("weights_"), state["precisions_cholesky_"]
+    weights: Any = state.get("weights_")
+    factors = state["precisions_cholesky_"]
     is_vector = isinstance(weights, np.ndarray) and weights.ndim == 1
     is_share = is_vector and (weights >= 0).all() and abs(weights.sum() - 1) < 1e-6
     require(estimator, "weights_", is_share, "must not be negative and sum to 1")
@@ -112,7 +117,7 @@ def _check_mixture(estimator: Any, state: dict[str, Any]) -> None:
         ("means_", (n, width)),
         ("precisions_cholesky_", shapes.get(estimator.covariance_type)),
     ):
-        got = np.shape(state.get(name))
+        got = np.shape(state.get(name, ()))
         require(estimator, name, got == shape, f"must have shape {shape}, got {got}")
     scales = factors
     if estimator.covariance_type in ("full", "tied"):

@@ -22,6 +22,7 @@ from .._warnings import warn
 from ._archive import VERSIONS, check_archive
 from ._difference import check_same
 from ._fitted import check_fitted
+from ._fitted_others import RefusalError
 from ._parts import check_depth, parts
 from ._trusted import TRUSTED, skops, untrusted
 
@@ -150,20 +151,20 @@ def load(path: str | os.PathLike[str]) -> Any:
     about = f"It was written with {written:.200}, and the installed versions are {current}."
     try:
         if unknown := untrusted(content):
-            raise ValueError(
+            raise RefusalError(
                 f"it contains objects of types that are not trusted: {', '.join(unknown)}. If you "
                 "know who wrote the file and expect these types, use skops.io.load(path, "
                 f"trusted={unknown})."
             )
         estimator = skops().loads(content, trusted=TRUSTED)
         if not isinstance(estimator, BaseEstimator):
-            raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
+            raise RefusalError(f"it contains a {type(estimator).__name__}, not an estimator.")
         check_fitted(estimator)
     except Exception as error:  # of any class that the file names, for attributes it cannot have
         reason = str(error).rstrip(".")
         if isinstance(error, MemoryError):
             reason = "it does not fit in memory"
-        elif not isinstance(error, ValueError):
+        elif not isinstance(error, RefusalError):
             reason = f"it is damaged ({type(error).__name__}: {reason})"
         raise ValueError(f"Cannot load {path}: {reason}. {about}") from error
     if written.split(",")[0] != current.split(",")[0]:
