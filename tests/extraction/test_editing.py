@@ -310,7 +310,7 @@ def test_a_place_that_is_not_reached():
             r"of a single layer, got the layers \[1, 2\]",
         ),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_invalid_edits(zoo, edits, error, message):
     model, _ = zoo("bert")
