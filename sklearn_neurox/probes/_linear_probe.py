@@ -99,11 +99,10 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return whether training starts from the last fit."""
         return self.warm_start and hasattr(self, "coef_")
 
-    @full_precision()
     def _fit(self, X: NDArray, y: NDArray, sample_weight: NDArray) -> Self:
         solver_class = SOLVERS[self.solver]
         name, at_most = solver_class.step_name, getattr(self, solver_class.max_steps)
-        with fit_task(self, X, y, max_subtasks=at_most) as context:
+        with full_precision(), fit_task(self, X, y, max_subtasks=at_most) as context:
             lambdas = [(self.lambda_l1, self.lambda_l2)]
             training = self._prepare(X, y, sample_weight, lambdas)
             solver, stopped = training.solver, False
@@ -125,7 +124,6 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             self._set_fitted(fitted)
         return self
 
-    @full_precision()
     def _fit_bank(
         self,
         X: NDArray,
@@ -153,8 +151,12 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         list of dict
             Fitted attributes, for each layer one for each pair.
         """
-        training = self._prepare(X, y, sample_weight, lambdas, n_layers=n_layers, moments=moments)
-        return [training.fitted_by(solution) for solution in training.solver.run()]
+        # Not as a decorator, whose frame would be taken for the caller that warnings point to.
+        with full_precision():
+            training = self._prepare(
+                X, y, sample_weight, lambdas, n_layers=n_layers, moments=moments
+            )
+            return [training.fitted_by(solution) for solution in training.solver.run()]
 
     def _prepare(
         self,
