@@ -168,9 +168,10 @@ def check_permutation(
     ValueError
         If it does not. The message says so if it appears to contain ranks.
     """
+    values = as_numpy(ranking, name=name)
     must = f"{name} must contain each of the {n_neurons} neurons once, from most to least important"
     try:
-        array = np.asarray(as_numpy(ranking, name=name))
+        array = np.asarray(values)
     except ValueError as error:  # of NumPy, for rows of different lengths
         raise ValueError(
             f"{must}, got a {type(ranking).__name__} of arrays or lists of different shapes. "
