@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
+from numbers import Integral
 from os import PathLike
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from .._optional import import_optional
 from .._warnings import warn
-from ..activations.columns import Neurons
+from ..activations.columns import Neurons, parse_names
 from ._editing_places import EditedPlace, find_place, innermost
 from ._loading import load_model
 from .extractor import ActivationExtractor
@@ -71,8 +73,10 @@ def intervene(
         a Pipeline of these. It edits the state of each position as it edits a row of X.
     where : callable, default=None
         Function that is called with a dict of the inputs of the network, such as ``input_ids`` and
-        ``attention_mask``. It returns the positions to edit: a boolean tensor of shape
-        (n_texts, n_positions). If None, all positions are edited, including special tokens.
+        ``attention_mask``, which is 1 everywhere if it was not passed. It returns the positions to
+        edit: a boolean tensor of the shape of ``attention_mask`` or ``input_ids``. While text is
+        generated with a cache, ``input_ids`` contains only the new positions. If None, all
+        positions are edited, including special tokens.
 
     Yields
     ------
@@ -86,9 +90,9 @@ def intervene(
     NotFittedError
         If an edit is not fitted.
     ValueError
-        If the network does not have a place, an edit has another width than the states or changes
-        it, or `where` returns a tensor of another shape. The widths are compared when the network
-        runs.
+        If the network does not have a place, a place is listed twice, an edit has another width
+        than the states or changes it, an edit was fitted on named columns of another layer or
+        order, or `where` returns a tensor of another shape.
 
     Warns
     -----
@@ -126,6 +130,7 @@ def intervene(
         _Hook(find_place(network, place), _check_edit(edit, place), where, inputs)
         for place, edit in edits.items()
     ]
+    _check_distinct([hook.place for hook in hooks])
     for hook in hooks:
         if hook.place.width is not None and hook.place.columns is None:
             check_width(hook.edit, hook.place.width, hook.place.name)
@@ -160,8 +165,37 @@ def _check_edit(edit: Any, place: Any) -> Any:
     """Check that an edit is a fitted transformer."""
     if not hasattr(edit, "transform") or isinstance(edit, type):
         raise TypeError(f"The edit at {place!r} must be a fitted transformer, got {edit!r:.60}.")
-    check_is_fitted(edit)
+    try:
+        check_is_fitted(edit)
+    except NotFittedError as error:
+        raise NotFittedError(f"The edit at {place!r} is not fitted. {error}") from error
+    _check_names(edit, place)
     return edit
+
+
+def _check_names(edit: Any, place: Any) -> None:
+    """Check that an edit that was fitted on named columns is used for these columns."""
+    names = getattr(edit, "feature_names_in_", None)
+    if names is None or not isinstance(place, Integral):
+        return
+    found = [each for each in parse_names(names) if each is not None]
+    expected = [(place, index) for index in range(len(names))]
+    if found and [(each.layer, each.number) for each in found] != expected:
+        raise ValueError(
+            f"The edit at {place!r} was fitted on other columns, of which the first is "
+            f"{names[0]!r}. Expected all neurons of layer {place} in their order. Use Neurons as "
+            "the place to edit some neurons."
+        )
+
+
+def _check_distinct(places: Sequence[EditedPlace]) -> None:
+    """Check that no place is listed twice, such as 3 and "layer 3"."""
+    for i, place in enumerate(places):
+        for other in places[:i]:
+            if place.point == other.point and place.columns is None and other.columns is None:
+                raise ValueError(
+                    f"edits contains {place.name} twice. Use a Pipeline of both edits instead."
+                )
 
 
 @contextmanager
@@ -174,6 +208,9 @@ def _recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list
         calls.append(None)
         inputs.clear()
         inputs.update(zip(names, args, strict=False), **kwargs)
+        ids = inputs.get("input_ids")
+        if isinstance(ids, Tensor) and inputs.get("attention_mask") is None:
+            inputs["attention_mask"] = torch.ones_like(ids)
 
     with network.register_forward_pre_hook(record, with_kwargs=True):
         yield calls
@@ -217,14 +254,17 @@ class _Hook:
     def _mask(self, state: Tensor) -> Tensor:
         """Return the positions to edit, of shape (..., 1)."""
         assert self.where is not None
-        mask = torch.as_tensor(self.where(self.inputs), device=state.device)
-        shape = state.shape[:-1]
-        if mask.dtype != torch.bool or mask.ndim != 2:
+        mask, shape = self.where(self.inputs), state.shape[:-1]
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.ndim != 2:
+            got = f"{mask.dtype} of shape {tuple(mask.shape)}" if isinstance(mask, Tensor) else mask
             raise ValueError(
                 "where must return a boolean tensor of shape (n_texts, n_positions), got "
-                f"{mask.dtype} of shape {tuple(mask.shape)}."
+                f"{got!s:.60}."
             )
-        if state.ndim == 3 and mask.shape[1] > shape[1]:
+        mask = mask.to(state.device)
+        attended = self.inputs.get("attention_mask")
+        is_whole = isinstance(attended, Tensor) and mask.shape == attended.shape
+        if state.ndim == 3 and is_whole and mask.shape[1] > shape[1]:
             mask = mask[
                 :, -shape[1] :
             ]  # with a cache of keys and values, only the last positions run

@@ -245,6 +245,8 @@ class TestWhere:
             ),
             (torch.ones(1, n), "must return a boolean tensor of shape"),
             (torch.ones(n, dtype=torch.bool), "must return a boolean tensor of shape"),
+            (torch.ones(1, n + 3, dtype=torch.bool), rf"positions \(1, {n}\) at layer 1"),
+            (None, "must return a boolean tensor of shape .* got None"),
         ):
             with (
                 pytest.raises(ValueError, match=message),
@@ -291,7 +293,12 @@ def test_a_place_that_is_not_reached():
     ("edits", "error", "message"),
     [
         ([1], TypeError, "edits must be a mapping of places to edits"),
-        ({1: StandardScaler()}, NotFittedError, "StandardScaler"),
+        ({1: StandardScaler()}, NotFittedError, "The edit at 1 is not fitted. This StandardScaler"),
+        (
+            {1: SteeringVector(np.ones(16)), "layer 1": SteeringVector(np.ones(16))},
+            ValueError,
+            "edits contains layer 1 twice",
+        ),
         ({1: StandardScaler}, TypeError, "The edit at 1 must be a fitted transformer"),
         ({1: lambda states: states}, TypeError, "The edit at 1 must be a fitted transformer"),
         (
@@ -318,6 +325,37 @@ def test_invalid_edits(zoo, edits, error, message):
     with pytest.raises(error, match=message), intervene(model, edits):
         pytest.fail("not reached")
     assert n_hooks(model) == before
+
+
+def test_an_edit_of_named_columns_is_used_for_these_columns(zoo, sentences):
+    pandas = pytest.importorskip("pandas")
+    model, tokenizer = zoo("bert")
+    tokens = ActivationExtractor(model, tokenizer, layers=[2]).extract(sentences)
+    frame = pandas.DataFrame(tokens.X, columns=tokens.neurons.names)
+    eraser = LeaceEraser().fit(frame, np.arange(len(frame)) % 2)
+    with intervene(model, {2: eraser}):
+        pass
+    with pytest.raises(
+        ValueError, match=r"fitted on other columns, of which .* 'layer_2_neuron_0'"
+    ):
+        intervene(model, {1: eraser}).__enter__()
+    shuffled = LeaceEraser().fit(frame.iloc[:, ::-1], np.arange(len(frame)) % 2)
+    with pytest.raises(
+        ValueError, match=r"fitted on other columns, of which .* 'layer_2_neuron_15'"
+    ):
+        intervene(model, {2: shuffled}).__enter__()
+
+
+def test_the_attention_mask_is_known_if_it_is_not_passed(zoo):
+    model, tokenizer = zoo("gpt2 with a head")
+    ids = torch.tensor([tokenizer("The cat").input_ids])
+    edit = {1: SteeringVector(np.ones(16))}
+    with torch.no_grad():
+        with intervene(model, edit):
+            expected = model(ids).logits
+        with intervene(model, edit, where=lambda inputs: inputs["attention_mask"].bool()):
+            assert torch.equal(model(ids).logits, expected)
+            model.generate(ids, max_new_tokens=2, pad_token_id=0)
 
 
 def test_edits_that_change_the_shape(zoo):
