@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._device import as_numpy
 
+# Called with the index of a label; returns its place, for error messages.
+Place: TypeAlias = Callable[[int], str]
 # Kinds of valid labels.
 KINDS = ("string", "boolean", "number")
 # The samples that are used by a fit with weights, for the error messages.
@@ -31,7 +33,9 @@ def kind_of(label: object) -> str:
     return "number" if isinstance(label, Real) else type(label).__name__
 
 
-def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
+def check_one_kind(
+    labels: Sequence[Any] | NDArray, *, name: str, place: Place | None = None
+) -> None:
     """Raise a TypeError that names the first label of another kind, such as None among strings."""
     if isinstance(labels, np.ndarray):
         labels = labels.ravel().tolist() if labels.dtype == object else []
@@ -42,8 +46,8 @@ def check_one_kind(labels: Sequence[Any] | NDArray, *, name: str) -> None:
         row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
         raise TypeError(
             f"{name} must contain labels of one kind, but contains "
-            f"{' and '.join(sorted(set(kinds)))} labels; the first that differs is {name}[{row}] "
-            f"= {labels[row]!r}."
+            f"{' and '.join(sorted(set(kinds)))} labels; the first that differs is "
+            f"{place(row) if place else f'{name}[{row}]'} = {labels[row]!r:.60}."
         )
 
 
@@ -77,7 +81,7 @@ def check_labels(labels: ArrayLike, *, name: str, warn: bool = False) -> NDArray
     """
     vector = _vector(labels, name, warn=warn)
     if vector.dtype == object:
-        return _convert(vector.tolist(), name)
+        return check_values(vector.tolist(), name=name)
     if vector.dtype.kind not in "biufU":
         raise TypeError(
             f"{name} must contain strings, booleans or numbers, got dtype {vector.dtype}."
@@ -86,21 +90,32 @@ def check_labels(labels: ArrayLike, *, name: str, warn: bool = False) -> NDArray
     return vector
 
 
-def _convert(values: list[Any], name: str) -> NDArray:
-    """Return an array that contains exactly the given labels, or raise an error."""
-    _check_finite(values, name)
-    check_one_kind(values, name=name)
+def check_listed(values: list[Any], *, name: str, place: Place | None = None) -> None:
+    """Check that labels in a list are strings, booleans or finite numbers, all of one kind.
+
+    Error messages contain ``place(index)``, such as "sentence 3, word 1". By default, the place is
+    an expression such as ``y[3]``.
+    """
+    place = place or (lambda row: f"{name}[{row}]")
+    _check_finite(values, name, place)
     if kind_of(values[0]) not in KINDS:
         raise TypeError(
-            f"{name} must contain strings, booleans or numbers, but {name}[0] = {values[0]!r}."
+            f"{name} must contain strings, booleans or numbers, but {place(0)} = {values[0]!r:.60}."
         )
+    check_one_kind(values, name=name, place=place)
+
+
+def check_values(values: list[Any], *, name: str, place: Place | None = None) -> NDArray:
+    """Check labels as :func:`check_listed`, and return an array of exactly these labels."""
+    place = place or (lambda row: f"{name}[{row}]")
+    check_listed(values, name=name, place=place)
     vector = np.array(values)
     if vector.dtype == object:
         row = next((i for i, each in enumerate(values) if not isinstance(each, Integral)), None)
         if row is not None:
             raise TypeError(
-                f"{name} must contain strings, booleans, integers or floats, but {name}[{row}] = "
-                f"{values[row]!r}."
+                f"{name} must contain strings, booleans, integers or floats, but {place(row)} = "
+                f"{values[row]!r:.60}."
             )
     found = vector.tolist()
     is_integer = all(isinstance(each, Integral) for each in values)
@@ -108,7 +123,7 @@ def _convert(values: list[Any], name: str) -> NDArray:
         row = next((i for i, each in enumerate(values) if found[i] != each), None)
         row = int(np.argmax(np.abs(values))) if row is None else row
         raise ValueError(
-            f"An array cannot hold {name}[{row}] = {values[row]!r:.60} exactly. Integers must have "
+            f"An array cannot hold {place(row)} = {values[row]!r:.60} exactly. Integers must have "
             "64 bits, and strings must not end in a null character. Use other labels."
         )
     return vector
@@ -369,7 +384,7 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim > 0
 
 
-def _check_finite(values: NDArray | list[Any], name: str) -> None:
+def _check_finite(values: NDArray | list[Any], name: str, place: Place | None = None) -> None:
     """Raise a ValueError that names the first NaN or infinity."""
     if isinstance(values, np.ndarray):
         bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(1, dtype=bool)
@@ -377,7 +392,8 @@ def _check_finite(values: NDArray | list[Any], name: str) -> None:
     else:
         row = next((i for i, value in enumerate(values) if _is_not_finite(value)), None)
     if row is not None:
-        raise ValueError(f"{name} must not contain NaN or infinity: {name}[{row}] = {values[row]}.")
+        where = place(row) if place else f"{name}[{row}]"
+        raise ValueError(f"{name} must not contain NaN or infinity: {where} = {values[row]}.")
 
 
 def _is_not_finite(value: Any) -> bool:

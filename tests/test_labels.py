@@ -121,7 +121,7 @@ def test_containers_of_labels(labels, expected):
         (["a\0", "a"], r"cannot hold y\[0\] = 'a\\x00' exactly"),
         ([Fraction(1, 2), 1], r"integers or floats, but y\[0\] = Fraction"),
         ([Decimal(1), Decimal(2)], r"but y\[0\] = Decimal"),
-        ([1j, 2], r"complex and number labels"),
+        ([1j, 2], r"strings, booleans or numbers, but y\[0\] = 1j"),
         (np.array([1j]), "y must not contain complex numbers"),
         ([datetime(2020, 1, 1)], r"but y\[0\] = datetime"),
         ({"a"}, "y must be a list with one entry per sample"),

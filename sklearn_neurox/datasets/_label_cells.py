@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._labels import KINDS, kind_of
+from .._labels import check_listed, check_values
 
 
 @dataclass(frozen=True)
@@ -46,40 +46,17 @@ class LabelCells:
         cells = iter(values)
         return [[next(cells) for _ in range(length)] for length in self.lengths]
 
-    def check_kind(self) -> str:
-        """Check that the labels are strings, booleans or numbers, and return which.
+    def check(self) -> None:
+        """Check the labels as those of estimators; messages contain the sentence and the word."""
+        check_listed(self.values, name="labels", place=self._place_inside)
 
-        Raises
-        ------
-        TypeError
-            If a label is something else, or labels of several kinds are mixed.
-        """
-        first = kind_of(self.values[0])
-        for i, label in enumerate(self.values):
-            kind = kind_of(label)
-            if kind not in KINDS:
-                raise TypeError(
-                    f"{self.place(i)}: expected a string, a boolean or a number, got {kind} "
-                    f"{label!r:.60}."
-                )
-            if kind != first:
-                raise TypeError(
-                    f"All labels must be of one kind, but {self.place(0)} has the {first} "
-                    f"{self.values[0]!r} and {self.place(i)} has the {kind} {label!r}."
-                )
-        return first
+    def to_array(self) -> NDArray:
+        """Check the labels as :meth:`check`, and return an array of exactly these labels."""
+        return check_values(self.values, name="labels", place=self._place_inside)
 
-    def check_finite(self) -> None:
-        """Check that numeric labels are finite.
-
-        Raises
-        ------
-        ValueError
-            If a number is NaN or infinite.
-        """
-        for i, label in enumerate(self.values):
-            if not -math.inf < label < math.inf:
-                raise ValueError(f"{self.place(i)}: expected a finite number, got {label!r}.")
+    def _place_inside(self, index: int) -> str:
+        """Return the location of a label, for the middle of an error message."""
+        return self.place(index).lower()
 
 
 def to_plain(label: Any) -> Any:

@@ -91,7 +91,7 @@ def annotate(
         for i, words in enumerate(corpus)
     ]
     cells = flatten_labels(labels)
-    _check(cells)
+    cells.check()
     if not callable(by):
         _check_matches(set(cells.values), by, len(cells.values))
     return labels
@@ -159,7 +159,8 @@ def binarize_labels(labels: Sequence | NDArray, positive: Label | Collection[Lab
     array([False,  True, False])
     """
     cells = flatten_labels(labels)
-    chosen = _chosen_labels(positive, kind=_check(cells))
+    cells.check()
+    chosen = _chosen_labels(positive, kind=kind_of(cells.values[0]))
     occurring = set(cells.values)
     missing = chosen - occurring
     if missing:
@@ -240,14 +241,6 @@ def _number(value: object, index: int, cells: LabelCells) -> float:
     return number
 
 
-def _check(cells: LabelCells) -> str:
-    """Check that labels are of one kind and finite, and return their kind."""
-    kind = cells.check_kind()
-    if kind == "number":
-        cells.check_finite()
-    return kind
-
-
 def _labeler(by: Any, default: Label | None) -> Callable[[str, str], Any]:
     """Return a function that maps a word, and its location for error messages, to a label."""
     if isinstance(by, Mapping):
@@ -266,7 +259,7 @@ def _chooser(by: Mapping[Label, Any], default: Label | None) -> Callable[[str, s
     if not by:
         raise ValueError("by is empty: expected at least one label.")
     members = {label: _membership(by[label], f"by[{label!r}]") for label in by}
-    _check(LabelCells([*by] if default is None else [*by, default]))
+    LabelCells([*by] if default is None else [*by, default]).check()
     if default in by:
         raise ValueError(f"default={default!r} is also a label of the mapping.")
 

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .._wording import count
-from ._label_cells import LabelCells
+from ._label_cells import LabelCells, to_plain
 
 Sentence: TypeAlias = Sequence[str] | str
 
@@ -163,25 +162,8 @@ def check_word_labels(corpus: list[list[str]], labels: Sequence[Sequence[Any]]) 
                 f"Sentence {i} has {count(len(words), 'word')}, but {count(len(tags), 'label')}: "
                 f"{' '.join(words)[:80]!r}."
             )
-    cells = LabelCells([tag for tags in labels for tag in tags], [len(tags) for tags in labels])
-    if cells.check_kind() == "number":
-        cells.check_finite()
-    return _to_array(cells)
-
-
-def _to_array(cells: LabelCells) -> NDArray:
-    """Convert labels to an array, and check that NumPy does not change any of them.
-
-    NumPy removes NUL characters from the ends of strings, and rounds large integers.
-    """
-    array = np.array(cells.values)
-    for i, (label, converted) in enumerate(zip(cells.values, array.tolist(), strict=True)):
-        if label != converted:
-            raise ValueError(
-                f"{cells.place(i)}: the label {label!r:.60} cannot be stored in an array, which "
-                f"would change it to {converted!r:.60}."
-            )
-    return array
+    flat = [to_plain(tag) for tags in labels for tag in tags]
+    return LabelCells(flat, [len(tags) for tags in labels]).to_array()
 
 
 def _is_list(values: Any) -> bool:

@@ -112,11 +112,14 @@ def test_the_arguments_are_not_changed():
         ({"a": len}, r"by\['a'\]: expected a set of words .* got builtin_function"),
         ({"in", 7}, "by: expected a set of strings, got int 7"),
         ({"a": [["in"]]}, r"by\['a'\]: expected a set of strings, got list \['in'\]"),
-        ({None: {"in"}}, "expected a string, a boolean or a number, got NoneType None"),
-        ({("a", "b"): {"in"}}, "expected a string, a boolean or a number, got tuple"),
+        ({None: {"in"}}, "must contain strings, booleans or numbers, but label 0 = None"),
+        (
+            {("a", "b"): {"in"}},
+            r"must contain strings, booleans or numbers, but label 0 = \('a', 'b'\)",
+        ),
         (
             {"a": {"in"}, 1: {"it"}},
-            "of one kind, but Label 0 has the string 'a' and Label 1 has the number 1",
+            "number and string labels; the first that differs is label 1 = 1",
         ),
     ],
 )
@@ -136,7 +139,7 @@ def test_definitions_of_another_type(by, message):
         ({"a": {"in "}}, r"by\['a'\]: expected words without white space, .* got 'in '"),
         ({""}, "words without white space, .* got ''"),
         ({"a\ud800"}, r"words without lone surrogates, .* got 'a\\ud800'"),
-        ({math.nan: {"in"}}, "expected a finite number, got nan"),
+        ({math.nan: {"in"}}, "must not contain NaN or infinity: label 0 = nan"),
     ],
 )
 def test_definitions_that_match_no_word(by, message):
@@ -216,7 +219,9 @@ def test_a_word_without_a_label():
 def test_defaults():
     with pytest.raises(ValueError, match="default='year' is also a label"):
         annotate(SENTENCES, {"year": YEAR}, default="year")
-    with pytest.raises(TypeError, match=r"of one kind, .* string 'year' and .* boolean False"):
+    with pytest.raises(
+        TypeError, match="boolean and string labels; the first that differs is label 1 = False"
+    ):
         annotate(SENTENCES, {"year": YEAR}, default=False)
     for by in (YEAR, {"in"}, str.lower):
         with pytest.raises(
@@ -231,24 +236,28 @@ def test_defaults():
         (
             YEAR.fullmatch,
             TypeError,
-            "Sentence 0, word 0: expected a string, a boolean or a number, got NoneType None",
+            "strings, booleans or numbers, but sentence 0, word 0 = None",
         ),
         (
             list,
             TypeError,
-            r"Sentence 0, word 0: expected a string, a boolean or a number, got list \['I', 'n'\]",
+            r"strings, booleans or numbers, but sentence 0, word 0 = \['I', 'n'\]",
         ),
         (
             lambda word: word.isdigit() and word,
             TypeError,
-            "Sentence 0, word 0 has the boolean False and Sentence 0, word 1 has the string '1998'",
+            "boolean and string labels; the first that differs is sentence 0, word 1 = '1998'",
         ),
         (
             lambda word: 1.0 if word != "in" else math.nan,
             ValueError,
-            "Sentence 1, word 2: expected a finite number, got nan",
+            "must not contain NaN or infinity: sentence 1, word 2 = nan",
         ),
-        (lambda word: -math.inf, ValueError, "Sentence 0, word 0: .* finite number, got -inf"),
+        (
+            lambda word: -math.inf,
+            ValueError,
+            "must not contain NaN or infinity: sentence 0, word 0 = -inf",
+        ),
     ],
 )
 def test_functions_that_do_not_return_a_label(by, error, message):
@@ -319,8 +328,8 @@ def test_a_label_called_negative():
         ([], "NOUN", "labels is empty"),
         ([[], []], "NOUN", "labels is empty"),
         (np.array([["NOUN"]]), "NOUN", "labels must have one dimension, got 2"),
-        ([[1.0], [2.0, math.nan]], 1.0, "Sentence 1, word 1: expected a finite number, got nan"),
-        (np.array([1.0, math.inf]), 1.0, "Label 1: expected a finite number, got inf"),
+        ([[1.0], [2.0, math.nan]], 1.0, "must not contain NaN or infinity: sentence 1, word 1 = nan"),
+        (np.array([1.0, math.inf]), 1.0, "must not contain NaN or infinity: label 1 = inf"),
     ],
 )  # fmt: skip
 def test_binary_labels_of_bad_values(labels, positive, message):
@@ -335,10 +344,10 @@ def test_binary_labels_of_bad_values(labels, positive, message):
         ({"NOUN": 1}, "NOUN", "labels must be a list .* got dict"),
         (None, "NOUN", "labels must be a list .* got NoneType"),
         ([["NOUN"], "VERB"], "NOUN", "Sentence 1: expected a list of labels, got 'VERB'"),
-        ([["NOUN"], [["VERB"]]], "NOUN", "Sentence 1, word 0: expected a string, a boolean or a number, got list"),
-        ([["NOUN"], ["VERB", None]], "NOUN", "Sentence 1, word 1: .* got NoneType None"),
-        ([b"NOUN", b"VERB"], b"NOUN", "Label 0: .* got bytes b'NOUN'"),
-        ([["NOUN"], [], [1]], "NOUN", "Sentence 0, word 0 has the string 'NOUN' and Sentence 2, word 0 has the number 1"),
+        ([["NOUN"], [["VERB"]]], "NOUN", "list and string labels; the first that differs is sentence 1, word 0 = "),
+        ([["NOUN"], ["VERB", None]], "NOUN", "NoneType and string labels; the first that differs is sentence 1, word 1 = None"),
+        ([b"NOUN", b"VERB"], b"NOUN", "strings, booleans or numbers, but label 0 = b'NOUN'"),
+        ([["NOUN"], [], [1]], "NOUN", "number and string labels; the first that differs is sentence 2, word 0 = 1"),
         (NESTED, 1, "The labels are strings, but positive contains the number 1"),
         ([0, 1], True, "The labels are numbers, but positive contains the boolean True"),
         ([0, 1], "1", "The labels are numbers, but positive contains the string '1'"),
@@ -416,5 +425,7 @@ def test_labels_of_numpy_are_shown_as_those_of_python():
         with pytest.raises(ValueError, match=r"contains 'ADJ', .* The labels are 'NOUN', 'VERB'"):
             binarize_labels(given, np.str_("ADJ"))
     assert binarize_labels(labels, labels[0]) == [True, False]
-    with pytest.raises(TypeError, match=r"has the string 'NOUN' and Label 1 has the number 1"):
+    with pytest.raises(
+        TypeError, match="number and string labels; the first that differs is label 1 = 1"
+    ):
         binarize_labels([labels[0], np.int64(1)], "NOUN")

@@ -299,7 +299,7 @@ class TestBadInput:
     def test_labels_are_never_converted(self, tiny_bert, labels):
         with pytest.raises(
             TypeError,
-            match=r"of one kind, but Sentence 0, word 0|expected a (list of labels|string, a boolean or a number)",
+            match=r"sentence 0, word [01] = |expected a list of labels",
         ):
             ActivationExtractor(*tiny_bert).extract(["a b"], labels)
 
