@@ -13,9 +13,10 @@ from torch import Tensor
 from .._device import as_numpy
 from .._labels import check_labels
 from .._wording import count
-from ..datasets.sentences import check_word_labels
+from ..datasets.sentences import check_corpus, check_list, check_word_labels
 
 # White space other than spaces, null characters and lone surrogates.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATOR = re.compile("[\\x00\\t-\\r\\x1c-\\x1f\\x85\\ud800-\\udfff]")
 
 
@@ -95,6 +96,35 @@ def check_rows(rows: Any, n_words: int) -> NDArray:
     if place.dtype.kind != "b" and outside.any():
         raise IndexError(f"Word {place[outside][0]} does not exist: there are {n_words} words.")
     return place
+
+
+def check_stored_words(words: Any, *, are_tokens: bool) -> list[list[str]]:
+    """Check the words of sentences, or the tokens of texts, that are written to a store.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`check_corpus` and :func:`check_stored_word`, or if a token is not a string, is
+        empty or contains a lone surrogate.
+    """
+    if not are_tokens:
+        corpus = check_corpus(words)
+        for i, sentence in enumerate(corpus):
+            for position, word in enumerate(sentence):
+                check_stored_word(word, i, position)
+        return corpus
+    check_list(words)
+    texts = [list(tokens) for tokens in words]
+    if not texts or not all(texts):
+        raise ValueError("Expected at least one text, and at least one token of each text.")
+    for i, tokens in enumerate(texts):
+        for position, token in enumerate(tokens):
+            if not isinstance(token, str) or not token or _SURROGATE.search(token):
+                raise ValueError(
+                    f"Text {i}, row {position}: expected a token that is not empty and does not "
+                    f"contain lone surrogates, got {token!r:.60}."
+                )
+    return texts
 
 
 def check_stored_word(word: str, sentence: int, position: int) -> None:

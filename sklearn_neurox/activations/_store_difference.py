@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
-from ._store_format import IDS, LABELS, WORDS, Json
+from ._store_format import IDS, LABELS, PLACES, WORDS, Json
 
 
 def first_difference(
@@ -39,6 +39,8 @@ def first_difference(
         return _differ(f"sentence {i}", *shown)
     if files[0].get(IDS) != files[1].get(IDS):
         return "sentence_ids differ"
+    if files[0].get(PLACES) != files[1].get(PLACES):
+        return "positions or offsets differ"
     if files[0].get(LABELS) != files[1].get(LABELS):
         return _differing_label(folder, stored, corpus, y)
     return _differing_parameter(stored["parameters"], new["parameters"])

@@ -23,6 +23,7 @@ from ._store_format import (
     LABELS,
     LOCK,
     NAMES,
+    PLACES,
     PROGRESS,
     ROWS,
     SCHEMA,
@@ -88,7 +89,7 @@ class StoreFolder:
         if not path.is_dir():
             raise ValueError(f"{path} is a file, but a store is a folder.")
         names = set(os.listdir(path))
-        own = {LOCK, WORDS, IDS, LABELS, PROGRESS} | set(filter(_is_leftover, names))
+        own = {LOCK, WORDS, IDS, LABELS, PLACES, PROGRESS} | set(filter(_is_leftover, names))
         if STORE in names:
             self.read_description()
         elif names and (LOCK not in names or names - own):
@@ -215,6 +216,7 @@ class StoreFolder:
             WORDS: self._read_words,
             IDS: self._read_sentence_ids,
             LABELS: self._read_labels,
+            PLACES: self._read_places,
             ROWS: self._check_size_of_rows,
         }
 
@@ -229,6 +231,11 @@ class StoreFolder:
     def _read_labels(self, store: Json) -> NDArray:
         dtype, length = np.dtype(store["labels"]), store["n_words"]
         return from_npy(self._read_checked(store, LABELS, npy_size(dtype, length)), dtype, length)
+
+    def _read_places(self, store: Json) -> NDArray[np.int64]:
+        dtype, length = np.dtype("<i8"), 3 * store["n_words"]
+        raw = self._read_checked(store, PLACES, npy_size(dtype, length))
+        return from_npy(raw, dtype, length).reshape(-1, 3)
 
     def verify_rows(self, store: Json, progress: dict[str, int]) -> None:
         """Verify the checksum of all rows that have been written.

@@ -19,7 +19,8 @@ from .dtypes import DTYPES
 FORMAT, SCHEMA = "sklearn_neurox store of activations", 1
 LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.json", "X.npy"
 WORDS, IDS, LABELS = "words.json", "sentence_ids.npy", "labels.npy"
-NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS)
+PLACES = "places.npy"
+NAMES = (STORE, PROGRESS, ROWS, WORDS, IDS, LABELS, PLACES)
 HEADER_SIZE = 128  # bytes before the numbers of a .npy file
 _LARGEST = 2**60  # bytes of X; systems count the bytes of a file in 63 bits
 # Labels are numbers, booleans or fixed-width strings, and never objects.
@@ -193,12 +194,12 @@ def check_description(store: Json) -> None:
 
 
 def _has_files_of_labels(store: Json) -> bool:
-    match store:
-        case {"labels": None, "files": {"words.json": str(), "sentence_ids.npy": str()} as files}:
-            return len(files) == 2
-        case {"labels": str(y), "files": {"words.json": str(), "labels.npy": str()} as files}:
-            return _LABEL_DTYPE.fullmatch(y) is not None and len(files) == 3 and IDS in files
-    return False
+    files, y = store.get("files"), store.get("labels", "")
+    if not isinstance(files, dict) or not all(type(digest) is str for digest in files.values()):
+        return False
+    if files.keys() - {PLACES} != {WORDS, IDS} | ({LABELS} if y is not None else set()):
+        return False
+    return y is None or (isinstance(y, str) and _LABEL_DTYPE.fullmatch(y) is not None)
 
 
 def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
@@ -217,6 +218,49 @@ def check_stored_labels(labels: ArrayLike, n_words: int) -> NDArray:
     if not _LABEL_DTYPE.fullmatch(y.dtype.str):
         raise TypeError(f"labels must be strings, booleans or numbers, got dtype {y.dtype}.")
     return y
+
+
+def check_places(
+    positions: ArrayLike | None, offsets: ArrayLike | None, lengths: Sequence[int]
+) -> NDArray[np.int64] | None:
+    """Check where rows are in their texts, and return one array of these numbers.
+
+    Parameters
+    ----------
+    positions : array-like of int of shape (n_words,) or None
+    offsets : array-like of int of shape (n_words, 2) or None
+    lengths : list of int
+        Numbers of rows of the texts.
+
+    Returns
+    -------
+    ndarray of int of shape (n_words, 3), or None if there are neither positions nor offsets
+        The position, the first character and the end of each row. Unknown characters are -1.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape or dtype.
+    """
+    if positions is None and offsets is None:
+        return None
+    n_words = sum(lengths)
+    places = np.full((n_words, 3), -1, dtype="<i8")
+    default = np.concatenate([np.arange(length) for length in lengths])
+    for name, given, own in (
+        ("positions", default if positions is None else positions, places[:, 0]),
+        ("offsets", offsets, places[:, 1:]),
+    ):
+        if given is None:
+            continue
+        array = np.asarray(given)
+        if array.shape != own.shape or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} must be integers of shape {own.shape}, got an array of shape "
+                f"{array.shape} and dtype {array.dtype}."
+            )
+        own[...] = array
+    return places
 
 
 def check_json(value: Any, name: str) -> Any:

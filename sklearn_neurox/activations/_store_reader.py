@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
-from ._store_format import HEADER_SIZE, IDS, LABELS, PROGRESS, ROWS, WORDS, layout
+from ._store_format import HEADER_SIZE, IDS, LABELS, PLACES, PROGRESS, ROWS, WORDS, layout
 
 
 class StoredActivations(NamedTuple):
@@ -19,6 +19,8 @@ class StoredActivations(NamedTuple):
     words: list[list[str]]  # of each sentence
     sentence_ids: NDArray[np.intp]  # of each sentence
     labels: NDArray | None  # of each word
+    positions: NDArray[np.intp] | None  # of each word, unless they are numbered from 0
+    offsets: NDArray[np.intp] | None  # of each word
     layers: tuple[int, ...]
     parameters: dict[str, Any]
 
@@ -43,11 +45,15 @@ def read_store(
         folder.verify_rows(store, progress)
     dtype, shape = layout(store)
     X = np.memmap(folder / ROWS, dtype, mode="r", offset=HEADER_SIZE, shape=shape)
+    places = files[PLACES][:n_words].astype(np.intp) if PLACES in files else None
+    known = places is not None and (places[:, 1] >= 0).all()
     return StoredActivations(
         X=X[:n_words],
         words=files[WORDS][:n_done],
         sentence_ids=files[IDS][:n_done].astype(np.intp),
         labels=files[LABELS][:n_words].copy() if LABELS in files else None,
+        positions=None if places is None else places[:, 0],
+        offsets=places[:, 1:] if places is not None and known else None,
         layers=tuple(store["layers"]),
         parameters=store["parameters"],
     )

@@ -5,11 +5,12 @@
 ``words.json``            the words of each sentence
 ``sentence_ids.npy``      the number of each sentence in the corpus
 ``labels.npy``            the labels, if there are any
-``store.json``            shapes, parameters, and the SHA-256 of the three files above
+``places.npy``            position and characters of each row in its text, if it is a token
+``store.json``            shapes, parameters, and the SHA-256 of the files above
 ``progress.json``         the journal: how many sentences are safely in X, and their CRC-32
 ========================  =========================================================================
 
-The first four are plain files that NumPy and any JSON reader can open. Nothing that has been
+All but the last two are plain files that NumPy and any JSON reader can open. Nothing that has been
 written is ever moved: rows are written to X and synced to disk, and only then is the journal
 replaced, in one step. Rows beyond the count in the journal were left by a crash and are
 overwritten.
@@ -55,8 +56,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._indices import check_indices
 from .._wording import count
-from ..datasets.sentences import check_corpus
-from ._rows import check_sentence_ids, check_stored_word
+from ._rows import check_sentence_ids, check_stored_words
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
@@ -64,6 +64,7 @@ from ._store_format import (
     HEADER_SIZE,
     IDS,
     LABELS,
+    PLACES,
     PROGRESS,
     ROWS,
     SCHEMA,
@@ -72,6 +73,7 @@ from ._store_format import (
     Json,
     check_description,
     check_json,
+    check_places,
     check_stored_labels,
     header,
     layout,
@@ -106,6 +108,11 @@ class StoreWriter:
     parameters : dict, default=None
         How the activations were computed, such as the name and revision of the model. The values
         must be serializable as JSON. "unit" is the kind of the columns, as in :class:`Neurons`.
+    positions : array-like of int of shape (n_words,), default=None
+        Position of each row in its text. If it is passed, the rows are tokens of texts, which may
+        contain white space. If None, the words of each sentence are numbered from 0.
+    offsets : array-like of int of shape (n_words, 2), default=None
+        First character of each row in its text, and the character after its last one.
     n_sentences : int, default=None
         Expected number of sentences in `words`. If None, it is not checked.
 
@@ -181,12 +188,11 @@ class StoreWriter:
         sentence_ids: ArrayLike,
         labels: ArrayLike | None = None,
         parameters: Mapping[str, Any] | None = None,
+        positions: ArrayLike | None = None,
+        offsets: ArrayLike | None = None,
         n_sentences: int | None = None,
     ):
-        corpus = check_corpus(words)
-        for i, sentence in enumerate(corpus):
-            for position, word in enumerate(sentence):
-                check_stored_word(word, i, position)
+        corpus = check_stored_words(words, are_tokens=positions is not None)
         if n_sentences is not None and n_sentences != len(corpus):
             raise ValueError(
                 f"n_sentences={n_sentences}, but words contains {count(len(corpus), 'sentence')}."
@@ -196,10 +202,13 @@ class StoreWriter:
         self.n_sentences, self.n_words = len(corpus), sum(map(len, corpus))
         self._ends = np.cumsum([0, *map(len, corpus)])
         y = None if labels is None else check_stored_labels(labels, self.n_words)
+        places = check_places(positions, offsets, [len(sentence) for sentence in corpus])
         files = {
             WORDS: json.dumps(corpus, separators=(",", ":")).encode(),
             IDS: to_npy(check_sentence_ids(sentence_ids, self.n_sentences)),
         } | ({} if y is None else {LABELS: to_npy(y)})
+        if places is not None:
+            files[PLACES] = to_npy(places.ravel())
         description = {
             "layers": check_indices(layers, None, what="layer").tolist(),
             "width": index(width),

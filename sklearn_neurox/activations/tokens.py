@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._indices import check_indices
 from .._optional import import_optional
 from .._wording import count
 from ..datasets.sentences import Sentence, check_corpus
@@ -23,9 +22,9 @@ from ._rows import (
     labels_of_words,
     stack_sentences,
 )
+from ._saving import save_tokens
 from ._store_reader import describe_store, read_store
 from .columns import Layer, Neurons, check_layers
-from .store import StoreWriter
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +50,8 @@ class TokenActivations:
         Labels of the words: all strings, all booleans or all finite numbers.
     unit : str, default="neuron"
         Kind of the columns, as in :class:`Neurons`.
+    offsets : ndarray of int of shape (n_words, 2), default=None
+        First character of each word or token in its text, and the character after its last one.
 
     Attributes
     ----------
@@ -82,10 +83,11 @@ class TokenActivations:
     layers: tuple[Layer, ...]
     y: Any = None
     unit: str = "neuron"
+    offsets: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "y", check_optional_labels(self.y))
-        for name in ("words", "sentence_ids", "positions", "y"):
+        for name in ("words", "sentence_ids", "positions", "y", "offsets"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.X):
                 raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
@@ -182,6 +184,7 @@ class TokenActivations:
             sentence_ids=self.sentence_ids[place],
             positions=self.positions[place],
             y=None if self.y is None else self.y[place],
+            offsets=None if self.offsets is None else self.offsets[place],
         )
 
     __iter__ = None  # not a sequence: iterate over `words` or `X` instead
@@ -189,9 +192,10 @@ class TokenActivations:
     def __repr__(self) -> str:
         n_words, n_neurons = self.X.shape
         n_sentences = len(np.unique(self.sentence_ids))
+        row, text = ("word", "sentence") if self.offsets is None else ("token", "text")
         return (
-            f"{type(self).__name__}({count(n_words, 'word')} in "
-            f"{count(n_sentences, 'sentence')}, {count(n_neurons, 'neuron')} in "
+            f"{type(self).__name__}({count(n_words, row)} in "
+            f"{count(n_sentences, text)}, {count(n_neurons, 'neuron')} in "
             f"{count(self.n_layers, 'layer')}, {self.X.dtype}"
             f"{', with labels' if self.y is not None else ''})"
         )
@@ -263,30 +267,10 @@ class TokenActivations:
         Raises
         ------
         ValueError
-            If the folder contains something else, or the rows are not whole sentences, for example
-            because there are special tokens.
+            If the folder contains something else, the rows of a sentence are not adjacent, or a
+            layer is not a number.
         """
-        if not len(self):
-            raise ValueError("The TokenActivations is empty: expected at least one word.")
-        change = np.flatnonzero(np.diff(self.sentence_ids)) + 1
-        words = [part.tolist() for part in np.split(self.words, change)]
-        expected = np.concatenate([np.arange(len(part)) for part in words])
-        if not np.array_equal(self.positions, expected):
-            raise ValueError(
-                "A store can contain only whole sentences, with all their words in order."
-            )
-        writer = StoreWriter(
-            path,
-            layers=check_indices(self.layers, None, what="layer").tolist(),
-            width=self.X.shape[1] // self.n_layers,
-            dtype=self.X.dtype.name,
-            words=words,
-            sentence_ids=self.sentence_ids[np.concatenate([[0], change])],
-            labels=self.y,
-            parameters={"unit": self.unit},
-        )
-        with writer:
-            writer.append(self.X, n_sentences=len(words))
+        save_tokens(self, path)
 
     @classmethod
     def load(
@@ -322,6 +306,8 @@ class TokenActivations:
             stored.X,
             stored.words,
             sentence_ids=stored.sentence_ids,
+            positions=stored.positions,
+            offsets=stored.offsets,
             layers=stored.layers,
             y=stored.labels,
             unit=stored.parameters.get("unit", "neuron"),
@@ -371,20 +357,23 @@ def pack_sentences(
     *,
     layers: Sequence[Layer],
     sentence_ids: ArrayLike | None = None,
-    positions: Sequence[Sequence[int]] | None = None,
+    positions: Sequence[Sequence[int]] | NDArray[np.intp] | None = None,
     y: NDArray | None = None,
     unit: str = "neuron",
+    offsets: NDArray[np.intp] | None = None,
 ) -> TokenActivations:
     """Build token activations from rows and words that are already checked.
 
-    `words`, `sentence_ids` and `positions` have one entry per sentence. If `sentence_ids` or
-    `positions` is None, they are numbered from 0.
+    `words`, `sentence_ids` and `positions` have one entry per sentence, unless `positions` is an
+    array. If `sentence_ids` or `positions` is None, they are numbered from 0.
     """
     ids = np.arange(len(words)) if sentence_ids is None else np.asarray(sentence_ids, dtype=np.intp)
     lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
     n_words = int(lengths.sum())
     if positions is None:
         flat = np.arange(n_words) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    elif isinstance(positions, np.ndarray):
+        flat = positions
     else:
         flat = np.fromiter(chain.from_iterable(positions), dtype=np.intp, count=n_words)
     return TokenActivations(
@@ -395,4 +384,5 @@ def pack_sentences(
         layers=check_layers(layers),
         y=y,
         unit=unit,
+        offsets=offsets,
     )

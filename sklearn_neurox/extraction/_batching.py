@@ -19,7 +19,7 @@ def batches(
     A batch that is already large enough for an efficient forward pass is closed rather than padded
     by more than a sixth.
     """
-    lengths = [len(sentence.row_ids) for sentence in encoded]
+    lengths = [sentence.n_subwords for sentence in encoded]
     batch: list[int] = []
     for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
         if batch:

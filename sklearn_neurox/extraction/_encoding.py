@@ -23,18 +23,27 @@ _SPLIT_IT = "Set split_special_tokens=True to split it into sub-words like ordin
 
 
 class EncodedSentence(NamedTuple):
-    """A tokenized sentence, and the row of X that each sub-word belongs to."""
+    """A tokenized sentence, and the row of X that each of its pieces belongs to.
+
+    A piece is a sub-word. By default, every sub-word is a piece once.
+    """
 
     sentence_id: int
     words: list[str]  # one per row
     positions: list[int]  # of each row in the sentence, or -1 for a special token
-    inputs: dict[str, list[int]]  # input_ids, and token_type_ids if the model uses them
-    row_ids: list[int | None]  # one per sub-word
+    inputs: dict[str, Any]  # lists or arrays of input_ids, and token_type_ids if the model has them
+    row_ids: list[int | None]  # one per piece
+    pieces: list[int] | None = None  # the sub-word of each piece
 
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.words)
+
+    @property
+    def n_subwords(self) -> int:
+        """Number of sub-words, including special tokens."""
+        return len(self.inputs["input_ids"])
 
     def select(self, places: Iterable[int]) -> EncodedSentence:
         """Return the sentence with some of its sub-words only, and with their rows."""
@@ -274,29 +283,53 @@ class Encoder:
         return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
 
 
+class Pieces(NamedTuple):
+    """The pieces of a batch."""
+
+    row_ids: list[int | None]  # numbered consecutively across the sentences
+    places: torch.Tensor | None  # in the flattened batch. If None, each place is a piece
+
+    def of(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the states of the pieces, given those of a batch."""
+        flat = states.flatten(0, 1)
+        return flat if self.places is None else flat[self.places.to(flat.device)]
+
+
 def pad(
     sentences: list[EncodedSentence], pad_id: int, length: int | None = None
-) -> tuple[dict[str, torch.Tensor], list[int | None]]:
-    """Build the inputs of a batch, and number the rows consecutively across its sentences.
+) -> tuple[dict[str, torch.Tensor], Pieces]:
+    """Build the inputs and the pieces of a batch.
 
     Padding is always added on the right, regardless of the padding side of the tokenizer: positions
     then count from the first sub-word, and the padding is masked. By default, sentences are padded
     to the length of the longest one.
     """
-    length = length or max(len(sentence.row_ids) for sentence in sentences)
+    length = length or max(sentence.n_subwords for sentence in sentences)
     inputs = {
         name: torch.full((len(sentences), length), pad_id if name == "input_ids" else 0)
         for name in sentences[0].inputs
     }
     inputs["attention_mask"] = torch.zeros((len(sentences), length), dtype=torch.long)
-    row_ids: list[int | None] = []
-    offset = 0
     for row, sentence in enumerate(sentences):
-        n = len(sentence.row_ids)
+        n = sentence.n_subwords
         for name, ids in sentence.inputs.items():
-            inputs[name][row, :n] = torch.tensor(ids)
+            inputs[name][row, :n] = torch.as_tensor(ids)
         inputs["attention_mask"][row, :n] = 1
-        row_ids += [None if own is None else own + offset for own in sentence.row_ids]
-        row_ids += [None] * (length - n)
-        offset += sentence.n_rows
-    return inputs, row_ids
+    return inputs, _pieces(sentences, length)
+
+
+def _pieces(sentences: list[EncodedSentence], length: int) -> Pieces:
+    """Return the pieces of a batch, with rows numbered consecutively."""
+    all_places = any(sentence.pieces is not None for sentence in sentences)
+    row_ids: list[int | None] = []
+    places: list[int] = []
+    first_row = 0
+    for number, sentence in enumerate(sentences):
+        row_ids += [None if own is None else own + first_row for own in sentence.row_ids]
+        if all_places:
+            own = range(sentence.n_subwords) if sentence.pieces is None else sentence.pieces
+            places += [number * length + place for place in own]
+        else:
+            row_ids += [None] * (length - sentence.n_subwords)
+        first_row += sentence.n_rows
+    return Pieces(row_ids, torch.tensor(places) if all_places else None)

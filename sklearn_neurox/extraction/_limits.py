@@ -64,13 +64,13 @@ def encode_words(
         in the cases of :meth:`Encoder.words`.
     """
     encoded = [encoder.words(w, i, special_tokens=special_tokens) for i, w in enumerate(corpus)]
-    long = [s for s in encoded if len(s.row_ids) > limit]
+    long = [s for s in encoded if s.n_subwords > limit]
     if not long:
         return encoded
-    worst = max(long, key=lambda s: len(s.row_ids))
+    worst = max(long, key=lambda s: s.n_subwords)
     message = (
         f"{len(long)} of {len(corpus)} sentences exceed the limit of {limit} sub-words; sentence "
-        f"{worst.sentence_id} has {len(worst.row_ids)}"
+        f"{worst.sentence_id} has {worst.n_subwords}"
     )
     if on_truncate == "error":
         lost = len(_ends_within(worst, limit))
@@ -78,7 +78,7 @@ def encode_words(
             f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is beyond the "
             "limit. Split the sentence, or set on_truncate to 'warn' or 'drop'."
         )
-    kept = [s for s in encoded if len(s.row_ids) <= limit]
+    kept = [s for s in encoded if s.n_subwords <= limit]
     if on_truncate == "warn":
         kept += [_first_words(s, limit) for s in long if len(_ends_within(s, limit))]
         kept.sort(key=lambda s: s.sentence_id)
@@ -115,7 +115,7 @@ def encode_texts(
         :meth:`Encoder.text`.
     """
     encoded = [encoder.text(text, i, pooling=pooling) for i, text in enumerate(texts)]
-    long = [s.sentence_id for s in encoded if len(s.row_ids) > limit]
+    long = [s.sentence_id for s in encoded if s.n_subwords > limit]
     if long:
         message = (
             f"{len(long)} of {len(encoded)} sentences exceed the limit of {limit} sub-words; the "
@@ -132,13 +132,13 @@ def encode_texts(
 def _ends_within(sentence: EncodedSentence, limit: int) -> NDArray[np.intp]:
     """Return where the leading words end that fit together with the special tokens after them."""
     ends = _ends(sentence)
-    n_after = len(sentence.row_ids) - ends[-1]
+    n_after = sentence.n_subwords - ends[-1]
     return ends[ends + n_after <= limit]
 
 
 def _first_words(sentence: EncodedSentence, limit: int) -> EncodedSentence:
     """Remove the sub-words of the last words, but not the special tokens at the end."""
-    n = len(sentence.row_ids)
+    n = sentence.n_subwords
     end = _ends_within(sentence, limit)[-1]
     return sentence.select([*range(end), *range(_ends(sentence)[-1], n)])
 

@@ -66,14 +66,14 @@ def _examples(
     differently beyond a length, that of a batch with sentences on both sides of this length.
     """
     padded = [
-        (sentences[batch[-1]], len(sentences[batch[0]].row_ids))
+        (sentences[batch[-1]], sentences[batch[0]].n_subwords)
         for sentences in (encoded[part] for part in parts)
         for batch in batches(sentences, run.batch_tokens)
-        if len(sentences[batch[-1]].row_ids) < len(sentences[batch[0]].row_ids)
+        if sentences[batch[-1]].n_subwords < sentences[batch[0]].n_subwords
     ]
     examples = sorted(padded, key=lambda example: -example[1])[:1]
     for limit in set(_lengths_of_change(run.network.stack.config.to_dict())):
-        examples += [e for e in padded if len(e[0].row_ids) <= limit < e[1]][:1]
+        examples += [e for e in padded if e[0].n_subwords <= limit < e[1]][:1]
     return examples
 
 
@@ -89,7 +89,7 @@ def _lengths_of_change(config: Any) -> Iterator[int]:
 
 def leaks(run: Run, sentence: EncodedSentence, length: int) -> bool:
     """Return whether the states of a sentence change if it is padded to a length."""
-    n_subwords = len(sentence.row_ids)
+    n_subwords = sentence.n_subwords
     with run.forward() as forward:
         padded = [state[0, :n_subwords] for state in forward([sentence], length)[0]]
         alone = [state[0] for state in forward([sentence])[0]]

@@ -16,15 +16,15 @@ from tqdm.auto import tqdm
 from .._device import full_precision
 from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import batches
-from ._encoding import EncodedSentence, pad
+from ._encoding import EncodedSentence, Pieces, pad
 from ._network import Network
 from ._states import LayerStates
 from .aggregation import AGGREGATIONS, spans
 from .hook_points import unit_of
 
-# Called with sentences and a length to pad them to; returns the states of each layer, and the row
-# of each sub-word.
-Forward: TypeAlias = Callable[..., tuple[list[torch.Tensor], list[int | None]]]
+# Called with sentences and a length to pad them to; returns the states of each layer, and the
+# pieces that rows consist of.
+Forward: TypeAlias = Callable[..., tuple[list[torch.Tensor], Pieces]]
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Run:
 
         def forward(
             sentences: list[EncodedSentence], length: int | None = None
-        ) -> tuple[list[torch.Tensor], list[int | None]]:
-            inputs, row_ids = pad(sentences, self.pad_id, length)
-            return states_of({name: ids.to(device) for name, ids in inputs.items()}), row_ids
+        ) -> tuple[list[torch.Tensor], Pieces]:
+            inputs, pieces = pad(sentences, self.pad_id, length)
+            return states_of({name: ids.to(device) for name, ids in inputs.items()}), pieces
 
         with torch.inference_mode(), full_precision(), narrow, running as states_of:
             yield forward
@@ -107,7 +107,7 @@ class Run:
         starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
         X = np.empty((0, 0), dtype=self.dtype)
         progress = tqdm(
-            total=sum(len(sentence.row_ids) for sentence in encoded),
+            total=sum(sentence.n_subwords for sentence in encoded),
             unit="sub-word",
             desc="extract",
             disable=quiet or not self.verbose,
@@ -115,17 +115,17 @@ class Run:
         with progress, self.forward() as forward:
             for batch in batches(encoded, self.batch_tokens, padding=self.padding):
                 sentences = [encoded[i] for i in batch]
-                states, row_ids = forward(sentences)
+                states, pieces = forward(sentences)
                 _check_widths(states, self.layers)
                 if not X.size:
                     X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=self.dtype)
                 rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
                 column = 0
-                for block in self._aggregated(states, row_ids):
+                for block in self._aggregated(states, pieces):
                     _check_finite(block, sentences)
                     X[rows, column : column + block.shape[1]] = block.numpy()
                     column += block.shape[1]
-                progress.update(sum(len(sentence.row_ids) for sentence in sentences))
+                progress.update(sum(sentence.n_subwords for sentence in sentences))
         return X
 
     def tokens(self, encoded: list[EncodedSentence], y: NDArray | None) -> TokenActivations:
@@ -140,16 +140,14 @@ class Run:
             unit=unit_of(self.modules),
         )
 
-    def _aggregated(
-        self, states: list[torch.Tensor], row_ids: list[int | None]
-    ) -> Iterator[torch.Tensor]:
+    def _aggregated(self, states: list[torch.Tensor], pieces: Pieces) -> Iterator[torch.Tensor]:
         """Yield the rows of a batch, layer by layer."""
         aggregate = AGGREGATIONS[self.aggregation]
-        first, counts = spans(row_ids)
+        first, counts = spans(pieces.row_ids)
         for state in states:
             # The mean is returned in float32 at least, not in the dtype of a narrower model.
-            exact = state.float() if state.dtype.itemsize < 4 else state
-            rows = aggregate(exact.flatten(0, 1), first, counts)
+            own = pieces.of(state)
+            rows = aggregate(own.float() if own.dtype.itemsize < 4 else own, first, counts)
             yield rows.to(getattr(torch, self.dtype)).cpu()
 
 
@@ -157,7 +155,9 @@ def digest_of(encoded: list[EncodedSentence]) -> str:
     """Return a digest of the sub-words of a corpus and of the rows that they belong to."""
     digest = hashlib.sha256()
     for sentence in encoded:
-        digest.update(repr((sentence.inputs["input_ids"], sentence.row_ids)).encode())
+        ids = np.asarray(sentence.inputs["input_ids"]).tolist()
+        pieces = () if sentence.pieces is None else (sentence.pieces,)
+        digest.update(repr((ids, sentence.row_ids, *pieces)).encode())
     return digest.hexdigest()
 
 

@@ -77,6 +77,8 @@ def write_store(
     *,
     labels: NDArray | None,
     parameters: dict[str, Any],
+    are_tokens: bool = False,
+    offsets: NDArray | None = None,
 ) -> None:
     """Write activations to a store part by part, and skip the parts that it already contains.
 
@@ -91,6 +93,10 @@ def write_store(
     labels : ndarray of shape (n_words,) or None
     parameters : dict
         As returned by :func:`provenance`.
+    are_tokens : bool, default=False
+        Whether the rows are tokens of texts, not words of sentences.
+    offsets : ndarray of int of shape (n_rows, 2), default=None
+        Characters of each row in its text.
     """
     first_row = run.rows(encoded[:1], quiet=True)
     writer = StoreWriter(
@@ -102,6 +108,8 @@ def write_store(
         sentence_ids=[sentence.sentence_id for sentence in encoded],
         labels=labels,
         parameters=parameters,
+        positions=[p for s in encoded for p in s.positions] if are_tokens else None,
+        offsets=offsets,
     )
     with writer:
         for part in parts:
@@ -128,12 +136,17 @@ def provenance(
         "modules", "aggregation", "max_length", "on_truncate", "split_special_tokens",
         "add_prefix_space", "batch_tokens", "autocast", "random_weights",
     )  # fmt: skip
-    return {
-        "model": getattr(stack, "name_or_path", ""),
-        "revision": getattr(stack.config, "_commit_hash", None),
-        "model_class": type(stack).__name__,
-        "weights_sha256": fingerprint(run.network.runner),
-        "tokenizer_class": type(tokenizer).__name__,
-        "subwords_sha256": digest_of(encoded),
-        "unit": unit_of(run.modules),
-    } | {name: parameters[name] for name in names}
+    of_chats = ("chat_template", "add_generation_prompt", "chat_template_kwargs")
+    return (
+        {
+            "model": getattr(stack, "name_or_path", ""),
+            "revision": getattr(stack.config, "_commit_hash", None),
+            "model_class": type(stack).__name__,
+            "weights_sha256": fingerprint(run.network.runner),
+            "tokenizer_class": type(tokenizer).__name__,
+            "subwords_sha256": digest_of(encoded),
+            "unit": unit_of(run.modules),
+        }
+        | {name: parameters[name] for name in names}
+        | {name: parameters[name] for name in of_chats if parameters[name]}
+    )

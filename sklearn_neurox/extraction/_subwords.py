@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 # Outputs of tokenizers that are not inputs of models. The attention mask is built with the batch.
-_NOT_INPUTS = ("attention_mask", "offset_mapping", "special_tokens_mask")
+NOT_INPUTS = ("attention_mask", "offset_mapping", "special_tokens_mask")
 
 
 class Subwords(NamedTuple):
@@ -39,7 +39,7 @@ def subwords_of(tokenizer: Any, text: str, options: Mapping[str, Any]) -> Subwor
         None if it cannot be determined which sub-words a slow tokenizer adds to the text.
     """
     output = tokenizer(text, truncation=False, padding=False, verbose=False, **options)
-    inputs = {name: output[name] for name in output if name not in _NOT_INPUTS}
+    inputs = {name: output[name] for name in output if name not in NOT_INPUTS}
     if tokenizer.is_fast:
         encoding = output.encodings[0]
         return Subwords(inputs, [bit == 1 for bit in encoding.special_tokens_mask], encoding)

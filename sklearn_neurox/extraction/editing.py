@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from numbers import Integral
 from os import PathLike
@@ -22,11 +23,13 @@ from .._warnings import warn
 from ..activations.columns import Neurons, parse_names
 from ._editing_places import EditedPlace, find_place, innermost
 from ._loading import load_model
+from ._text_encoding import special_ids_of
 from .extractor import ActivationExtractor
+from .positions import Where
 
 # Called with the inputs of the network by name. Returns the positions to edit, a boolean tensor of
 # shape (n_texts, n_positions).
-Where: TypeAlias = Callable[[Mapping[str, Any]], Tensor]
+Positions: TypeAlias = Callable[[Mapping[str, Any]], Tensor]
 # Called with states of shape (..., n_neurons), and returns edited states.
 StateEdit: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -44,7 +47,7 @@ def intervene(
     model: nn.Module | str | PathLike | ActivationExtractor,
     edits: Mapping[int | str | Neurons, Any],
     *,
-    where: Where | None = None,
+    where: Where | Positions | None = None,
 ) -> Iterator[nn.Module]:
     """Edit the states of a network whenever it runs within the context.
 
@@ -71,12 +74,14 @@ def intervene(
         An edit is a :class:`SteeringVector`, :class:`DirectionProjector`, :class:`LeaceEraser`,
         :class:`NeuronAblator` or any other fitted transformer that keeps the number of neurons, or
         a Pipeline of these. It edits the state of each position as it edits a row of X.
-    where : callable, default=None
-        Function that is called with a dict of the inputs of the network, such as ``input_ids`` and
-        ``attention_mask``, which is 1 everywhere if it was not passed. It returns the positions to
-        edit: a boolean tensor of the shape of ``attention_mask`` or ``input_ids``. While text is
-        generated with a cache, ``input_ids`` contains only the new positions. If None, all
-        positions are edited, including special tokens.
+    where : Where or callable, default=None
+        Rule that selects the positions to edit, such as ``where.last()``. In a running network,
+        only `first`, `last` and `special` are known. Or a function that is called with a dict of
+        the inputs of the network, such as ``input_ids`` and ``attention_mask``, which is 1
+        everywhere if it was not passed. It returns the positions to edit: a boolean tensor of the
+        shape of ``attention_mask`` or ``input_ids``. While text is generated with a cache,
+        ``input_ids`` contains only the new positions. If None, all positions are edited, including
+        special tokens.
 
     Yields
     ------
@@ -123,8 +128,10 @@ def intervene(
             f"got {type(edits).__name__}."
         )
     if where is not None and not callable(where):
-        raise TypeError(f"where must be a function of the inputs, got {where!r:.60}.")
+        raise TypeError(f"where must be a Where or a function of the inputs, got {where!r:.60}.")
     network = _network_of(model)
+    if isinstance(where, Where):
+        where = partial(where, special_ids=_special_ids(model, network))
     inputs: dict[str, Any] = {}
     hooks = [
         _Hook(find_place(network, place), _check_edit(edit, place), where, inputs)
@@ -159,6 +166,22 @@ def _network_of(model: Any) -> nn.Module:
             f"{type(model).__name__}."
         )
     return model
+
+
+def _special_ids(model: Any, network: nn.Module) -> set[int]:
+    """Return the indices of special tokens: those of the tokenizer, or of the configuration."""
+    tokenizer = getattr(model, "tokenizer", None)
+    if hasattr(tokenizer, "added_tokens_decoder"):
+        return special_ids_of(tokenizer)
+    config = getattr(network, "config", None)
+    names = ("bos_token_id", "eos_token_id", "pad_token_id", "cls_token_id", "sep_token_id")
+    values = [getattr(config, name, None) for name in names]
+    return {
+        number
+        for value in values
+        for number in (value if isinstance(value, list) else [value])
+        if isinstance(number, int)
+    }
 
 
 def _check_edit(edit: Any, place: Any) -> Any:
@@ -222,7 +245,7 @@ class _Hook:
 
     place: EditedPlace
     edit: Any
-    where: Where | None
+    where: Positions | None
     inputs: Mapping[str, Any]
     has_run: bool = False
     functions: dict[tuple[torch.dtype, torch.device], StateEdit] = field(default_factory=dict)

@@ -19,28 +19,35 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..activations.columns import Neurons
 from ..activations.dtypes import DTYPES, check_dtype
-from ..activations.tokens import TokenActivations
-from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
-from ._batching import pieces
+from ..datasets.sentences import Sentence, check_texts
+from ._conversations import is_conversation
 from ._encoding import EncodedSentence, Encoder
 from ._layers import Layers, check_layer_numbers, resolve_layers
-from ._limits import encode_texts, encode_words, limit_of
+from ._limits import encode_texts, limit_of
 from ._loading import alone_with, check_folders, load_model, load_tokenizer, pair_of
 from ._padding import without_leaks
 from ._pickling import HashedByContent
-from ._running import Run, word_indices
-from ._storing import check_store, provenance, write_store
+from ._running import Run
+from ._text_methods import TextMethods
 from ._vocabulary import check_ids, pad_id_of, warn_unknown
+from ._word_methods import WordMethods
 from .aggregation import AGGREGATIONS
 from .hook_points import unit_of
+from .positions import Where
 
 
-class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
-    """Extract the activations of a transformer on the words of a corpus, or on whole sentences.
+class ActivationExtractor(
+    WordMethods, TextMethods, HashedByContent, TransformerMixin, BaseEstimator
+):
+    """Extract the activations of a transformer on words, tokens, prompts or whole sentences.
 
     :meth:`extract` returns one row per word. The tokenizer receives the words as one text, with
     single spaces between them, and determines which sub-words of the text belong to a word. If a
     word cannot have a row, an error names the sentence and the word.
+
+    :meth:`extract_tokens` returns one row per token of strings or conversations, and
+    :meth:`extract_prompts` one row per string or conversation. :meth:`generate` generates answers,
+    and returns one row per token of the prompts and answers.
 
     :meth:`transform` returns one row per sentence, so the extractor can be the first step of a
     Pipeline that is fitted on text.
@@ -69,9 +76,11 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     include_special_tokens : bool, default=False
         Whether to also return a row for each special token that the tokenizer adds, such as [CLS],
         with position -1. Special tokens do not have labels.
-    pooling : {"mean", "cls", "last"}, default="mean"
+    pooling : {"mean", "cls", "last"} or Where, default="mean"
         Row of a sentence in :meth:`transform`: the mean over its sub-words except special tokens;
-        the special token at its beginning; or its last sub-word, which sees all in a decoder.
+        the special token at its beginning; its last sub-word, which sees all in a decoder; or the
+        single token that a rule such as ``where.role("user").last()`` selects. Of a conversation,
+        "last" is the last token.
     max_length : int, default=None
         Maximum number of sub-words, including special tokens. If None, use the limit of the model.
     on_truncate : {"error", "warn", "drop"}, default="error"
@@ -83,6 +92,13 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
     add_prefix_space : bool, default=False
         Whether a space precedes each sentence. Many tokenizers distinguish a word at the beginning
         of a text from a word after a space.
+    chat_template : str, default=None
+        Jinja template of conversations, or the name of one of the templates of the tokenizer. If
+        None, use the default template of the tokenizer.
+    add_generation_prompt : bool, default=False
+        Whether to append the markup to conversations that begins an answer of the assistant.
+    chat_template_kwargs : dict, default=None
+        Other variables of the template, such as ``{"enable_thinking": False}``.
     batch_tokens : int, default=2048
         Number of sub-words in a batch of sentences of similar length, including padding.
     dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
@@ -124,11 +140,14 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         "aggregation": [StrOptions(AGGREGATIONS.keys())],
         "include_embeddings": ["boolean"],
         "include_special_tokens": ["boolean"],
-        "pooling": [StrOptions({"mean", "cls", "last"})],
+        "pooling": [StrOptions({"mean", "cls", "last"}), Where],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
         "split_special_tokens": ["boolean", None],
         "add_prefix_space": ["boolean"],
+        "chat_template": [str, None],
+        "add_generation_prompt": ["boolean"],
+        "chat_template_kwargs": [dict, None],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions(set(DTYPES)), type, np.dtype],
         "autocast": [StrOptions({"bfloat16", "float16"}), None],
@@ -150,11 +169,14 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         aggregation: str = "last",
         include_embeddings: bool = True,
         include_special_tokens: bool = False,
-        pooling: Literal["mean", "cls", "last"] = "mean",
+        pooling: Literal["mean", "cls", "last"] | Where = "mean",
         max_length: int | None = None,
         on_truncate: Literal["error", "warn", "drop"] = "error",
         split_special_tokens: bool | None = None,
         add_prefix_space: bool = False,
+        chat_template: str | None = None,
+        add_generation_prompt: bool = False,
+        chat_template_kwargs: dict[str, Any] | None = None,
         batch_tokens: int = 2048,
         dtype: DTypeLike = "float32",
         autocast: Literal["bfloat16", "float16"] | None = None,
@@ -175,6 +197,9 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         self.on_truncate = on_truncate
         self.split_special_tokens = split_special_tokens
         self.add_prefix_space = add_prefix_space
+        self.chat_template = chat_template
+        self.add_generation_prompt = add_generation_prompt
+        self.chat_template_kwargs = chat_template_kwargs
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self.autocast = autocast
@@ -198,75 +223,6 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.no_validation = True
         return tags
-
-    def extract(
-        self,
-        sentences: Sequence[Sentence],
-        labels: Sequence[Sequence[Any]] | None = None,
-        *,
-        store: str | PathLike | None = None,
-    ) -> TokenActivations:
-        """Run the model over the words of a corpus.
-
-        Parameters
-        ----------
-        sentences : sequence of sentences
-            A sentence is a sequence of words, or a string of words separated by single spaces.
-        labels : sequence of sequences, default=None
-            A label for each word of each sentence.
-        store : str or path-like, default=None
-            Folder that the activations are written to during the extraction, instead of being kept
-            in memory. Repeating the call resumes an interrupted run. A few thousand words are
-            written at a time. An error is raised if the folder contains a store of another model,
-            corpus or parameters. A model with random weights requires an integer `random_state`.
-
-        Returns
-        -------
-        TokenActivations
-            One row per word, in the order of the corpus. With `store`, X is a memory map.
-
-        Raises
-        ------
-        TypeError
-            If `sentences` or `labels` are not lists but, for example, sets or iterators.
-        ValueError
-            If the corpus or a sentence is empty, a word is empty or contains white space, the
-            tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
-            allows it) or contains a special token (unless `split_special_tokens` is set), labels do
-            not match the words, the model does not have a layer or module, or the tokenizer does
-            not know any word or does not fit the model.
-        ImportError
-            If ``transformers`` is required and not installed.
-
-        Warns
-        -----
-        UserWarning
-            If words do not have a row, most sub-words are unknown to the tokenizer, or padding
-            would change the states, so only sentences of equal length share a batch.
-        """
-        self._check_parameters()
-        corpus = check_corpus(sentences)
-        y = None if labels is None else check_word_labels(corpus, labels)
-        if y is not None and self.include_special_tokens:
-            raise ValueError(
-                "labels cannot be used with include_special_tokens=True, because special tokens "
-                "do not have labels. Label the rows with positions >= 0 afterwards."
-            )
-        parameters = self.get_params(deep=False)
-        if store is not None:
-            store = check_store(store, parameters)
-        encode = partial(encode_words, corpus=corpus, special_tokens=self.include_special_tokens)
-        with alone_with(self.model, self.tokenizer):
-            run, tokenizer, encoded = self._prepare(encode, self.aggregation)
-            if y is not None:
-                y = y[word_indices(corpus, encoded)]
-            parts = [slice(None)] if store is None else list(pieces(encoded))
-            run = without_leaks(run, encoded, parts)
-            if store is None:
-                return run.tokens(encoded, y)
-            about = provenance(parameters, run, tokenizer, encoded)
-            write_store(store, run, encoded, parts, labels=y, parameters=about)
-        return TokenActivations.load(store)
 
     def fit(self, X: object = None, y: object = None) -> Self:
         """Check the parameters without loading the model. Nothing is learned from X.
@@ -295,8 +251,8 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of str, or of sequences of str
-            Raw text, or words.
+        X : sequence of str, of sequences of str, or of conversations
+            Raw text, words, or lists of messages as in :meth:`extract_tokens`.
 
         Returns
         -------
@@ -324,6 +280,9 @@ class ActivationExtractor(HashedByContent, TransformerMixin, BaseEstimator):
                 "transform returns one row for every sentence, so on_truncate='drop' is not "
                 "supported. Use 'error' or 'warn'."
             )
+        if isinstance(self.pooling, Where) or any(map(is_conversation, texts)):
+            at = "first" if self.pooling == "cls" else self.pooling
+            return self.extract_prompts(texts, at=at).X
         encode = partial(encode_texts, texts=texts, pooling=self.pooling)
         with alone_with(self.model, self.tokenizer):
             # "cls" and "last" select a single sub-word, which equals its mean.

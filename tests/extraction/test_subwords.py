@@ -75,7 +75,8 @@ def test_sub_words_spell_their_word(tokenizer_of, texts, kind, add_prefix_space)
     tokenizer = tokenizer_of(kind)
     encoder = Encoder(tokenizer, add_prefix_space=add_prefix_space)
     for words in texts:
-        _, _, _, inputs, row_ids = encoder.words(words, 0)
+        sentence = encoder.words(words, 0)
+        inputs, row_ids = sentence.inputs, sentence.row_ids
         for row, word in enumerate(words):
             own = [i for i, owner in zip(inputs["input_ids"], row_ids, strict=True) if owner == row]
             normal = unicodedata.normalize("NFC", word) if kind in NORMALIZED else word

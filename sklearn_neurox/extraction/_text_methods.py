@@ -1,0 +1,358 @@
+"""The methods of an extractor that read tokens and prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from ..activations.tokens import TokenActivations, pack_sentences
+from ._batching import pieces
+from ._conversations import ChatTemplate
+from ._generation import check_generation, generated_texts
+from ._limits import limit_of
+from ._loading import alone_with
+from ._padding import without_leaks
+from ._running import Run
+from ._storing import check_store, provenance, write_store
+from ._text_encoding import TextEncoder, check_texts_of_tokens
+from ._text_rows import (
+    At,
+    Row,
+    Rows,
+    check_at,
+    check_spans,
+    check_text_labels,
+    check_where,
+    prompt_row,
+    rows_in,
+    token_rows,
+    with_labels,
+)
+from ._vocabulary import check_ids, warn_unknown
+from .hook_points import unit_of
+from .positions import Where
+from .texts import EncodedText
+
+# The rows of a text.
+RowsOf = Callable[[EncodedText], list[Row]]
+
+
+class TextMethods:
+    """Extraction from strings, conversations and token indices, which are not split into words."""
+
+    model: Any
+    tokenizer: Any
+    chat_template: str | None
+    add_generation_prompt: bool
+    chat_template_kwargs: Mapping[str, Any] | None
+    split_special_tokens: bool | None
+    add_prefix_space: bool
+    on_truncate: str
+    max_length: int | None
+    modules: str | None
+    get_params: Callable[..., dict[str, Any]]
+    _check_parameters: Callable[[], None]
+    _load: Callable[[], tuple[Any, Any]]
+    _run: Callable[..., Run]
+
+    def extract_tokens(
+        self,
+        texts: Sequence[Any],
+        labels: Sequence[Any] | None = None,
+        *,
+        spans: Iterable[tuple] | None = None,
+        outside: Any = None,
+        where: Where | None = None,
+        store: str | PathLike | None = None,
+    ) -> TokenActivations:
+        """Run the model over texts and return one row per token.
+
+        A text is
+
+        - a string, whose tokens are those of ``tokenizer(text)``;
+        - a conversation, that is, a list of messages such as
+          ``{"role": "user", "content": "Hello"}``. Its tokens are those of
+          ``tokenizer.apply_chat_template(conversation)``;
+        - a list, an array or a tensor of token indices.
+
+        Parameters
+        ----------
+        texts : sequence of texts, or mapping
+            A mapping, such as the result of a tokenizer, contains ``input_ids`` of several texts,
+            and the ``attention_mask`` if they are padded.
+        labels : sequence, default=None
+            A label for each text, which all of its tokens get, or for each text a list with one
+            label per token.
+        spans : iterable of tuples, default=None
+            Labels of characters: (text, start, stop, label), where `text` is the index of the text,
+            or (text, message, start, stop, label), where characters are counted in the content of a
+            message. A token has the label of a span if it contains any of its characters.
+        outside : str, int, float or bool, default=None
+            Label of tokens that are not in a span. If None, these tokens do not have a row.
+        where : Where, default=None
+            Rule that selects the tokens that have a row, such as ``where.role("assistant")``. If
+            None, these are all tokens, including special tokens.
+        store : str or path-like, default=None
+            Folder that the activations are written to, as in :meth:`extract`.
+
+        Returns
+        -------
+        TokenActivations
+            One row per token. ``sentence_ids`` are the indices of the texts, ``positions`` count
+            all tokens of a text, and ``offsets`` are the characters of each token in the text. The
+            text of a conversation is that after its chat template has been applied.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another type.
+        ValueError
+            If a text is empty, exceeds the limit of the model (unless ``on_truncate="drop"``) or
+            contains a special token (unless `split_special_tokens` is set), a span does not contain
+            any token, two spans label a token differently, `labels` do not match the texts, `where`
+            does not select any token, or a conversation cannot be read.
+
+        Examples
+        --------
+        >>> from sklearn_neurox import ActivationExtractor, where
+        >>> extractor = ActivationExtractor("Qwen/Qwen3-0.6B", layers=[14])  # doctest: +SKIP
+        >>> chat = [{"role": "user", "content": "Is Paris in France?"},
+        ...         {"role": "assistant", "content": "Yes."}]
+        >>> tokens = extractor.extract_tokens(
+        ...     [chat], where=where.role("assistant"))  # doctest: +SKIP
+        """
+        self._check_text_parameters()
+        check_where(where)
+        texts = check_texts_of_tokens(texts)
+        if labels is not None and spans is not None:
+            raise ValueError("labels and spans cannot be used together. Pass one of them.")
+        if outside is not None and spans is None:
+            raise ValueError("outside is the label of tokens outside of spans, so it needs spans.")
+        known = None if spans is None else check_spans(spans, len(texts))
+        y = None if labels is None else check_text_labels(labels, len(texts))
+
+        def rows_of(text: EncodedText) -> list[Row]:
+            rows = token_rows(text, where, None if known is None else known[text.index], outside)
+            return rows if y is None else with_labels(text, rows, y)
+
+        return self._extract(texts, rows_of, store, by_token=True, rule=where)
+
+    def extract_prompts(
+        self,
+        prompts: Sequence[Any],
+        labels: Sequence[Any] | None = None,
+        *,
+        at: At | Mapping[str, At] = "last",
+        where: Where | None = None,
+        store: str | PathLike | None = None,
+    ) -> Any:
+        """Run the model over prompts and return one row per prompt.
+
+        Parameters
+        ----------
+        prompts : sequence of texts, or mapping
+            As `texts` in :meth:`extract_tokens`.
+        labels : array-like of shape (n_prompts,), default=None
+            A label for each prompt.
+        at : {"last", "first", "mean"}, int, Where, callable or dict, default="last"
+            The token whose state is the row: the last or first one; the mean over all tokens except
+            special tokens; the token with an index, which may be negative; the token that a rule
+            such as ``where.span("Paris").last()`` selects; or the index that a function returns,
+            which is called with the :class:`EncodedText`. A dict of names and any of these gives a
+            dict of results, for which the model runs only once.
+        where : Where, default=None
+            Rule that selects the tokens among which `at` selects, such as ``where.role("user")``.
+            If None, these are all tokens, including special tokens.
+        store : str or path-like, default=None
+            Folder that the activations are written to, as in :meth:`extract`. Not possible if `at`
+            is a dict.
+
+        Returns
+        -------
+        TokenActivations, or dict of TokenActivations
+            One row per prompt. ``words`` and ``positions`` are those of the selected token. A mean
+            has those of its first token.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`extract_tokens`, or if `at` does not select exactly one token of a prompt.
+            The message contains the index of the prompt.
+
+        Examples
+        --------
+        >>> from sklearn_neurox import ActivationExtractor, where
+        >>> extractor = ActivationExtractor("Qwen/Qwen3-0.6B", layers=[14])  # doctest: +SKIP
+        >>> rows = extractor.extract_prompts(
+        ...     ["Paris is in France.", "Rome is in Spain."], [True, False],
+        ...     at={"subject": where.first(), "end": "last"})  # doctest: +SKIP
+        >>> rows["end"].X.shape  # doctest: +SKIP
+        (2, 1024)
+        """
+        self._check_text_parameters()
+        check_at(at)
+        check_where(where)
+        prompts = check_texts_of_tokens(prompts)
+        named = at if isinstance(at, Mapping) else {"": at}
+        if isinstance(at, Mapping) and store is not None:
+            raise ValueError(
+                "store cannot be used with a dict of several tokens. Call extract_prompts once for "
+                "each of them."
+            )
+        y = None if labels is None else check_text_labels(labels, len(prompts))
+
+        def rows_of(text: EncodedText) -> list[Row]:
+            rows = [prompt_row(text, each, where) for each in named.values()]
+            return rows if y is None else with_labels(text, rows, y)
+
+        tokens = self._extract(prompts, rows_of, store, by_token=False)
+        if not isinstance(at, Mapping):
+            return tokens
+        return {name: tokens[place :: len(named)] for place, name in enumerate(named)}
+
+    def generate(
+        self,
+        prompts: Sequence[Any],
+        *,
+        max_new_tokens: int,
+        where: Where | None = None,
+        store: str | PathLike | None = None,
+        **generation_kwargs: Any,
+    ) -> tuple[list[str], TokenActivations]:
+        """Generate an answer to each prompt, and return the answers and one row per token.
+
+        The activations are those of a single run of the model over the prompt and its answer. In a
+        decoder, they equal those that the model computes while it generates.
+
+        Parameters
+        ----------
+        prompts : sequence of texts, or mapping
+            As `texts` in :meth:`extract_tokens`. To a conversation, the markup is appended that
+            begins an answer of the assistant.
+        max_new_tokens : int
+            Maximum number of tokens of an answer.
+        where : Where, default=None
+            Rule that selects the tokens that have a row, such as ``where.generated()``. If None,
+            these are all tokens of the prompt and its answer.
+        store : str or path-like, default=None
+            Folder that the activations are written to, as in :meth:`extract`.
+        **generation_kwargs : dict
+            Passed to the method ``generate`` of the model, such as ``do_sample=False``.
+
+        Returns
+        -------
+        answers : list of str
+            The generated texts, without special tokens.
+        tokens : TokenActivations
+            As in :meth:`extract_tokens`.
+
+        Raises
+        ------
+        TypeError
+            If the model is not a loaded model with the method ``generate``.
+        ValueError
+            As in :meth:`extract_tokens`, or if a generation argument is not supported.
+        """
+        self._check_text_parameters()
+        check_where(where)
+        check_generation(self.model, max_new_tokens, generation_kwargs)
+        texts = check_texts_of_tokens(prompts)
+        with alone_with(self.model, self.tokenizer):
+            network, tokenizer = self._load()
+            encoder = self._text_encoder(tokenizer, answering=True)
+            limit = limit_of(network, tokenizer, self.max_length) - max_new_tokens
+            encoded = list(rows_in(encoder.encode(texts), limit, drop=self.on_truncate == "drop"))
+            answers, finished = generated_texts(
+                self.model, encoder, encoded, max_new_tokens, generation_kwargs
+            )
+            tokens = self._extract_encoded(
+                network, tokenizer, finished, lambda text: token_rows(text, where, None, None),
+                store, by_token=True, rule=where,
+            )  # fmt: skip
+        return answers, tokens
+
+    def _check_text_parameters(self) -> None:
+        self._check_parameters()
+        if self.on_truncate == "warn":
+            raise ValueError(
+                "on_truncate='warn' leaves out the ends of sentences, which would change which "
+                "tokens of a text are selected. Use 'error' or 'drop'."
+            )
+        if self.add_prefix_space:
+            raise ValueError(
+                "add_prefix_space=True applies to sentences of words. Texts are tokenized as they "
+                "are, so add the space to each text instead."
+            )
+
+    def _text_encoder(self, tokenizer: Any, *, answering: bool = False) -> TextEncoder:
+        template = ChatTemplate(
+            tokenizer,
+            self.chat_template,
+            self.add_generation_prompt or answering,
+            self.chat_template_kwargs or {},
+        )
+        return TextEncoder(tokenizer, template, split_special_tokens=self.split_special_tokens)
+
+    def _extract(
+        self,
+        texts: Sequence[Any],
+        rows_of: RowsOf,
+        store: str | PathLike | None,
+        *,
+        by_token: bool,
+        rule: Where | None = None,
+    ) -> TokenActivations:
+        """Tokenize texts, and run the model over them."""
+        if store is not None:
+            check_store(store, self.get_params(deep=False))
+        with alone_with(self.model, self.tokenizer):
+            network, tokenizer = self._load()
+            limit = limit_of(network, tokenizer, self.max_length)
+            encoded = rows_in(
+                self._text_encoder(tokenizer).encode(texts), limit, drop=self.on_truncate == "drop"
+            )
+            return self._extract_encoded(
+                network, tokenizer, encoded, rows_of, store, by_token=by_token, rule=rule
+            )
+
+    def _extract_encoded(
+        self,
+        network: Any,
+        tokenizer: Any,
+        texts: Iterable[EncodedText],
+        rows_of: RowsOf,
+        store: str | PathLike | None,
+        *,
+        by_token: bool,
+        rule: Where | None,
+    ) -> TokenActivations:
+        """Run the model over encoded texts, and return the rows that are selected."""
+        # The mean of a single state is this state.
+        run = self._run(network, tokenizer, "first" if by_token else "mean")
+        rows = Rows()
+        for text in texts:
+            rows.add(text, rows_of(text))
+        if not rows.sentences:
+            raise ValueError(f"{rule!r} does not select any token of any text.")
+        check_ids(network.stack, tokenizer, rows.sentences)
+        warn_unknown(tokenizer, rows.sentences)
+        parts = [slice(None)] if store is None else list(pieces(rows.sentences))
+        run = without_leaks(run, rows.sentences, parts)
+        if store is None:
+            return pack_sentences(
+                run.rows(rows.sentences),
+                [sentence.words for sentence in rows.sentences],
+                sentence_ids=[sentence.sentence_id for sentence in rows.sentences],
+                positions=[sentence.positions for sentence in rows.sentences],
+                layers=run.layers,
+                y=rows.y(),
+                unit=unit_of(self.modules),
+                offsets=rows.all_offsets(),
+            )
+        about = provenance(self.get_params(deep=False), run, tokenizer, rows.sentences)
+        write_store(
+            store, run, rows.sentences, parts,
+            labels=rows.y(), parameters=about, are_tokens=True, offsets=rows.all_offsets(),
+        )  # fmt: skip
+        return TokenActivations.load(store)

@@ -1,0 +1,351 @@
+"""Which tokens of a text get a row, and the labels of these rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._labels import check_labels, check_values
+from ._encoding import EncodedSentence
+from .positions import Where, where
+from .texts import EncodedText
+
+# The token of a prompt that gets a row: its place, a rule, or a function of the encoded text.
+At: TypeAlias = str | int | Where | Callable[[EncodedText], int]
+
+_NAMED = {"last": where.last(), "first": where.first(), "mean": ~where.special()}
+
+
+class Row(NamedTuple):
+    """A row of X: a token, or the mean of several."""
+
+    places: NDArray[np.intp]
+    label: Any = None
+
+
+class Span(NamedTuple):
+    """Characters of a text with a label."""
+
+    number: int  # among all spans, for error messages
+    message: int | None
+    start: int
+    stop: int
+    label: Any
+
+
+@dataclass
+class Rows:
+    """Rows of texts, which are collected text by text."""
+
+    sentences: list[EncodedSentence] = field(default_factory=list)
+    offsets: list[NDArray[np.intp] | None] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
+
+    def add(self, text: EncodedText, rows: Sequence[Row]) -> None:
+        """Add the rows of a text, if there are any."""
+        if not rows:
+            return
+        firsts = [int(row.places[0]) for row in rows]
+        known = text.known_offsets
+        self.sentences.append(
+            EncodedSentence(
+                text.index,
+                text.words(firsts),
+                firsts,
+                text.inputs,
+                [number for number, row in enumerate(rows) for _ in row.places],
+                [int(place) for row in rows for place in row.places],
+            )
+        )
+        ends = [int(row.places[-1]) for row in rows]
+        self.offsets.append(
+            None if known is None else np.stack([known[firsts, 0], known[ends, 1]], axis=1)
+        )
+        self.labels += [row.label for row in rows]
+
+    def all_offsets(self) -> NDArray[np.intp] | None:
+        """Return the characters of each row, or None if they are not known for all texts."""
+        known = [each for each in self.offsets if each is not None]
+        return np.concatenate(known) if len(known) == len(self.offsets) else None
+
+    def y(self) -> NDArray | None:
+        """Return the labels of the rows, or None if they do not have any."""
+        if all(label is None for label in self.labels):
+            return None
+        return check_values(self.labels, name="labels")
+
+
+def check_at(at: Any) -> None:
+    """Check which token of a prompt gets a row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a known name, an integer, a Where, a function nor a dict of these.
+    """
+    for each in at.values() if isinstance(at, Mapping) else [at]:
+        is_number = isinstance(each, Integral) and not isinstance(each, bool)
+        if isinstance(each, str) and each not in _NAMED:
+            raise ValueError(f"at must be one of {list(_NAMED)}, got {each!r:.60}.")
+        if not (isinstance(each, str | Where) or is_number or callable(each)):
+            raise TypeError(
+                f"at must be one of {list(_NAMED)}, an integer, a Where such as where.span('Paris')"
+                f" or a function of the encoded text, got {each!r:.60}."
+            )
+    if isinstance(at, Mapping) and not at:
+        raise ValueError("at must name at least one token, got an empty dict.")
+
+
+def check_where(rule: Any) -> None:
+    """Check that a rule for tokens is a Where or None."""
+    if rule is not None and not isinstance(rule, Where):
+        raise TypeError(f"where must be a Where such as where.role('assistant'), got {rule!r:.60}.")
+
+
+def prompt_row(text: EncodedText, at: At, among: Where | None) -> Row:
+    """Return the row of a prompt.
+
+    Parameters
+    ----------
+    text : EncodedText
+    at : str, int, Where or callable
+    among : Where or None
+        The tokens that `at` selects from.
+
+    Raises
+    ------
+    ValueError
+        If `at` does not select exactly one token.
+    """
+    candidates = (among or where).select(text)
+    if isinstance(at, str):
+        found = candidates & _NAMED["mean"].select(text) if at == "mean" else candidates
+        places = np.flatnonzero(found)
+        if not len(places):
+            raise _wrong_number(text, among or at, 0)
+        return Row(places if at == "mean" else places[[0 if at == "first" else -1]])
+    if isinstance(at, int | np.integer):
+        places = np.flatnonzero(candidates)
+        if not -len(places) <= at < len(places):
+            raise ValueError(
+                f"Text {text.index} has {len(places)} tokens to select from, so it does not have "
+                f"the token at={at}: {text.text!r:.80}."
+            )
+        return Row(places[[int(at)]])
+    if isinstance(at, Where):
+        places = np.flatnonzero(at.select(text) & candidates)
+        if len(places) != 1:
+            raise _wrong_number(text, at, len(places))
+        return Row(places)
+    return Row(np.array([_called(at, text)]))
+
+
+def _called(at: Callable[[EncodedText], int], text: EncodedText) -> int:
+    place = at(text)
+    if not isinstance(place, Integral) or isinstance(place, bool):
+        raise TypeError(
+            f"Text {text.index}: the function at must return the index of a token, got "
+            f"{place!r:.60}."
+        )
+    if not -text.n_tokens <= place < text.n_tokens:
+        raise ValueError(
+            f"Text {text.index} has {text.n_tokens} tokens, but the function at returns {place}."
+        )
+    return int(place) % text.n_tokens
+
+
+def _wrong_number(text: EncodedText, rule: Any, n_selected: int) -> ValueError:
+    found = "no token" if n_selected == 0 else f"{n_selected} tokens"
+    advice = (
+        "Use .first() or .last() to select one of them."
+        if n_selected
+        else "Change the rule, or leave out the text."
+    )
+    return ValueError(
+        f"Text {text.index}: {rule!r} selects {found}, but a prompt has one row. {advice} The "
+        f"text is {text.text!r:.200}."
+    )
+
+
+def token_rows(
+    text: EncodedText, rule: Where | None, spans: Sequence[Span] | None, outside: Any
+) -> list[Row]:
+    """Return one row per token.
+
+    Parameters
+    ----------
+    text : EncodedText
+    rule : Where or None
+        The tokens that have a row. If None, all.
+    spans : list of Span, default=None
+        Labels of characters.
+    outside : object
+        Label of tokens outside of all spans. If None, they do not have a row.
+
+    Raises
+    ------
+    ValueError
+        If a span does not contain any token, or two spans label a token differently.
+    """
+    selected = (rule or where).select(text)
+    if spans is None:
+        return [Row(np.array([place])) for place in np.flatnonzero(selected)]
+    labels = _labels_of_tokens(text, spans)
+    rows = []
+    for place in np.flatnonzero(selected).tolist():
+        label = labels[place].label if place in labels else outside
+        if label is not None:
+            rows.append(Row(np.array([place]), label))
+    return rows
+
+
+def _labels_of_tokens(text: EncodedText, spans: Sequence[Span]) -> dict[int, Span]:
+    found: dict[int, Span] = {}
+    for span in spans:
+        start, stop = _in_text(text, span)
+        places = np.flatnonzero(text.within(start, stop))
+        if not len(places):
+            raise ValueError(
+                f"spans[{span.number}]: the tokenizer drops the characters {start} to {stop} of "
+                f"text {text.index}, {text.text[start:stop]!r:.60}, so no token has this label."
+            )
+        for place in places.tolist():
+            other = found.setdefault(place, span)
+            if other.label != span.label:
+                raise ValueError(
+                    f"spans[{other.number}] and spans[{span.number}] label the token "
+                    f"{text.words([place])[0]!r} of text {text.index} as {other.label!r} and "
+                    f"{span.label!r}."
+                )
+    return found
+
+
+def _in_text(text: EncodedText, span: Span) -> tuple[int, int]:
+    """Return the characters of a span in the whole text."""
+    first, length, of = 0, len(text.text), f"text {text.index}"
+    if span.message is not None:
+        turns = text.messages
+        if not 0 <= span.message < len(turns):
+            raise ValueError(
+                f"spans[{span.number}]: text {text.index} has {len(turns)} messages, so message "
+                f"{span.message} does not exist."
+            )
+        message = turns[span.message]
+        of = f"message {span.message} of text {text.index}"
+        if not message.is_verbatim or len(message.spans) != 1:
+            raise ValueError(
+                f"spans[{span.number}]: the chat template changes the content of {of}, so its "
+                "characters cannot be found. Count characters in the text of the conversation."
+            )
+        first, end = message.spans[0]
+        length = end - first
+    if not 0 <= span.start < span.stop <= length:
+        raise ValueError(
+            f"spans[{span.number}]: expected characters with 0 <= start < stop <= {length}, the "
+            f"length of {of}, got start={span.start} and stop={span.stop}."
+        )
+    return first + span.start, first + span.stop
+
+
+def check_spans(spans: Any, n_texts: int) -> dict[int, list[Span]]:
+    """Check labels of characters, and return those of each text.
+
+    Parameters
+    ----------
+    spans : sequence of tuples
+        (text, start, stop, label), or (text, message, start, stop, label).
+    n_texts : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a span has another form, or its text does not exist.
+    """
+    if isinstance(spans, str | Mapping) or not isinstance(spans, Iterable):
+        raise TypeError(f"spans must be a list of tuples, got {type(spans).__name__}.")
+    by_text: dict[int, list[Span]] = {index: [] for index in range(n_texts)}
+    labels = []
+    for number, given in enumerate(spans):
+        is_tuple = isinstance(given, Sequence) and not isinstance(given, str)
+        if not is_tuple or len(given) not in (4, 5):
+            raise ValueError(
+                f"spans[{number}] must be (text, start, stop, label) or (text, message, start, "
+                f"stop, label), got {given!r:.80}."
+            )
+        *places, label = given
+        if not all(isinstance(place, Integral) and not isinstance(place, bool) for place in places):
+            raise TypeError(
+                f"spans[{number}]: the places must be integers, got {tuple(places)!r:.60}."
+            )
+        text, *message, start, stop = map(int, places)
+        if text not in by_text:
+            raise ValueError(
+                f"spans[{number}] is in text {text}, but there are {n_texts} texts, numbered from "
+                "0."
+            )
+        by_text[text].append(Span(number, message[0] if message else None, start, stop, label))
+        labels.append(label)
+    if not labels:
+        raise ValueError("spans is empty: expected at least one labeled span.")
+    check_values(labels, name="labels of spans")
+    return by_text
+
+
+def check_text_labels(labels: Any, n_texts: int) -> NDArray | list[Any]:
+    """Check labels of texts: one for each text, or a list with one for each token of a text.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is another number of labels, or they are not valid.
+    """
+    if hasattr(labels, "__len__") and not isinstance(labels, str | Mapping) and len(labels):
+        first = labels.iloc[0] if hasattr(labels, "iloc") else labels[0]
+        if isinstance(first, list | tuple | np.ndarray):
+            _check_length(labels, n_texts)
+            return [check_labels(each, name=f"labels[{i}]") for i, each in enumerate(labels)]
+    y = check_labels(labels, name="labels")
+    _check_length(y, n_texts)
+    return y
+
+
+def _check_length(labels: Sequence[Any] | NDArray, n_texts: int) -> None:
+    if len(labels) != n_texts:
+        raise ValueError(f"Got {n_texts} texts, but labels for {len(labels)}.")
+
+
+def with_labels(text: EncodedText, rows: list[Row], labels: Any) -> list[Row]:
+    """Add the label of the text, or those of its tokens, to its rows."""
+    own = labels[text.index]
+    if not isinstance(own, np.ndarray) or not own.ndim:
+        return [row._replace(label=own) for row in rows]
+    if len(own) != text.n_tokens:
+        raise ValueError(f"Text {text.index} has {text.n_tokens} tokens, but {len(own)} labels.")
+    return [row._replace(label=own[row.places[0]]) for row in rows]
+
+
+def rows_in(texts: Iterable[EncodedText], limit: int, *, drop: bool) -> Iterator[EncodedText]:
+    """Yield the texts that do not exceed the limit of a model.
+
+    Raises
+    ------
+    ValueError
+        If a text exceeds it, unless such texts are dropped, or no text is left.
+    """
+    n_kept = 0
+    for text in texts:
+        if text.n_tokens <= limit:
+            n_kept += 1
+            yield text
+        elif not drop:
+            raise ValueError(
+                f"Text {text.index} has {text.n_tokens} tokens, which exceeds the limit of "
+                f"{limit}. Shorten it, or set on_truncate='drop' to leave out such texts."
+            )
+    if not n_kept:
+        raise ValueError(f"All texts exceed the limit of {limit} tokens. No text is left.")

@@ -1,0 +1,109 @@
+"""Texts as a model receives them: tokens, the characters that they cover, and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Message(NamedTuple):
+    """A message of a conversation, and where its content is in the text."""
+
+    role: str
+    spans: tuple[tuple[int, int], ...]  # empty if the template leaves the content out
+    is_verbatim: bool = True  # whether the text contains the content as it was passed
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedText:
+    """A text and its tokens.
+
+    Parameters
+    ----------
+    index : int
+        Index of the text in the corpus.
+    text : str
+        The characters. A conversation is a text after its chat template has been applied.
+    inputs : dict of arrays of int
+        Inputs of the model, one number per token: ``input_ids``, and ``token_type_ids`` if the
+        model uses them.
+    tokenizer : tokenizer
+    is_special : ndarray of bool of shape (n_tokens,)
+        Whether each token is special: added by the tokenizer, or a special token in the text.
+    known_offsets : ndarray of int of shape (n_tokens, 2), default=None
+        The first character of each token, and the character after its last one. They are equal for
+        a token that the tokenizer adds. None if the tokenizer does not report them.
+    turns : tuple of Message, default=None
+        Messages of a conversation. None for any other text.
+    n_prompt : int, default=None
+        Number of tokens before those that the model has generated.
+    """
+
+    index: int
+    text: str
+    inputs: dict[str, NDArray[np.int32]]
+    tokenizer: Any
+    is_special: NDArray[np.bool_]
+    known_offsets: NDArray[np.intp] | None = None
+    turns: tuple[Message, ...] | None = None
+    n_prompt: int | None = None
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens."""
+        return len(self.inputs["input_ids"])
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """Tokens as the vocabulary contains them, such as "Ġthe" or "[CLS]"."""
+        return self.tokenizer.convert_ids_to_tokens(self.inputs["input_ids"])
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Messages of a conversation.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a conversation.
+        """
+        if self.turns is None:
+            raise ValueError(
+                f"Text {self.index} is not a conversation, so its tokens do not have roles and "
+                "turns. Pass a list of messages, such as [{'role': 'user', 'content': 'Hello'}]."
+            )
+        return self.turns
+
+    @property
+    def offsets(self) -> NDArray[np.intp]:
+        """The first character of each token and the character after its last one.
+
+        Raises
+        ------
+        ValueError
+            If they are not known.
+        """
+        if self.known_offsets is None:
+            raise ValueError(
+                f"Text {self.index}: the characters of each token are not known, because the "
+                "tokenizer is not a fast one or the text was passed as token indices that do not "
+                "result from a text. Select tokens by their places."
+            )
+        return self.known_offsets
+
+    def words(self, places: Sequence[int]) -> list[str]:
+        """Return the characters of some tokens, or the name of a token without characters."""
+        if self.known_offsets is None:
+            return [self.tokens[place] for place in places]
+        found = [self.text[start:stop] for start, stop in self.known_offsets[places].tolist()]
+        return [word or self.tokens[place] for word, place in zip(found, places, strict=True)]
+
+    def within(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Return which tokens contain any of the characters from `start` to `stop`."""
+        first, end = self.offsets.T
+        return (first < stop) & (end > start) & (first < end)
