@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from .._indices import check_indices
 from .store import StoreWriter
 
-if TYPE_CHECKING:
-    from .tokens import TokenActivations
 
-
-def save_tokens(tokens: TokenActivations, path: str | PathLike) -> None:
+def save_tokens(tokens: Any, path: str | PathLike) -> None:
     """Write activations to a store; see :meth:`TokenActivations.save`."""
     if not len(tokens):
         raise ValueError("The TokenActivations is empty: expected at least one word.")

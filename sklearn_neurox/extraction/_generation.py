@@ -40,12 +40,6 @@ def check_generation(model: Any, max_new_tokens: Any, arguments: Mapping[str, An
             "generate needs a loaded model that generates text, such as "
             f"AutoModelForCausalLM.from_pretrained(name), got {got:.80}."
         )
-    can_generate = getattr(model, "can_generate", None)
-    if callable(can_generate) and not can_generate():
-        raise TypeError(
-            f"{type(model).__name__} cannot generate text, because it does not have a language "
-            "modeling head. Load the model with AutoModelForCausalLM."
-        )
     if getattr(model.config, "is_encoder_decoder", False):
         raise ValueError(
             f"{type(model).__name__} is an encoder-decoder, whose answers are not continuations of "

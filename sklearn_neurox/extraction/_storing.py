@@ -40,8 +40,7 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     TypeError
         If `path` is not a path.
     ValueError
-        If `path` is empty, special tokens would get rows, the states of the model are edited, or
-        the rows could not be reproduced when the extraction is resumed.
+        If `path` is empty, the states of the model are edited, or the rows could not be reproduced when the extraction is resumed.
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(
@@ -53,11 +52,6 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
         raise ValueError(
             "A store cannot be written within intervene, because it does not record the edits. "
             "Extract without store."
-        )
-    if parameters["include_special_tokens"]:
-        raise ValueError(
-            "store cannot be used with include_special_tokens=True, because a store contains only "
-            "the words of a corpus."
         )
     random_state = parameters["random_state"]
     if parameters["random_weights"] and not isinstance(random_state, Integral):
@@ -94,7 +88,7 @@ def write_store(
     parameters : dict
         As returned by :func:`provenance`.
     are_tokens : bool, default=False
-        Whether the rows are tokens of texts, not words of sentences.
+        Whether the rows may be other tokens than the words of sentences.
     offsets : ndarray of int of shape (n_rows, 2), default=None
         Characters of each row in its text.
     """

@@ -94,5 +94,13 @@ class WordMethods:
             if store is None:
                 return run.tokens(encoded, y)
             about = provenance(parameters, run, tokenizer, encoded)
-            write_store(store, run, encoded, parts, labels=y, parameters=about)
+            write_store(
+                store,
+                run,
+                encoded,
+                parts,
+                labels=y,
+                parameters=about,
+                are_tokens=self.include_special_tokens,
+            )
         return TokenActivations.load(store)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ._input_rows import InputRow, attended_positions
 from .texts import Message
 
 
@@ -112,14 +113,14 @@ class Where(ABC):
             If the rule needs the text, or there is neither an attention mask of two dimensions nor
             token indices.
         """
-        attended = _attended(inputs)
+        attended = attended_positions(inputs)
         ids: Any = inputs.get("input_ids")
         selected = np.zeros(attended.shape, dtype=bool)
         for row, mask in enumerate(attended):
             own = np.flatnonzero(mask)
             known = isinstance(ids, torch.Tensor) and ids.shape[-1] == len(mask)
             found = ids[row].cpu().numpy()[own] if known else None
-            selected[row, own] = self._mask(_Row(row, len(own), self, found, special_ids))
+            selected[row, own] = self._mask(InputRow(row, len(own), repr(self), found, special_ids))
         return torch.from_numpy(selected)
 
     def role(self, *roles: str) -> Where:
@@ -347,52 +348,6 @@ class _Not(Where):
 
     def __repr__(self) -> str:
         return f"~{_enclosed(self.of)}"
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the inputs of a running network, whose text is not known."""
-
-    index: int
-    n_tokens: int
-    rule: Where
-    ids: NDArray[np.intp] | None
-    special_ids: Collection[int]
-
-    @property
-    def is_special(self) -> NDArray[np.bool_]:
-        if self.ids is None or not self.special_ids:
-            raise ValueError(
-                f"{self.rule!r} needs the indices of the tokens and of special tokens. Call the "
-                "network with input_ids, and pass an ActivationExtractor with its tokenizer."
-            )
-        return np.isin(self.ids, list(self.special_ids))
-
-    @property
-    def messages(self) -> Any:
-        raise ValueError(
-            f"{self.rule!r} needs the text, but a running network receives only the indices of "
-            "tokens. Use where.first, where.last or where.special, or a function of the inputs."
-        )
-
-    text = n_prompt = messages
-
-    def within(self, start: int, stop: int) -> Any:
-        """Raise the error of a missing text."""
-        return self.messages
-
-
-def _attended(inputs: Mapping[str, Any]) -> NDArray[np.bool_]:
-    mask = inputs.get("attention_mask")
-    if mask is None:
-        ids = inputs.get("input_ids")
-        mask = torch.ones_like(ids) if isinstance(ids, torch.Tensor) else None
-    if not isinstance(mask, torch.Tensor) or mask.ndim != 2:
-        raise ValueError(
-            "The positions of a Where require input_ids or an attention_mask of shape (n_texts, "
-            "n_positions) among the inputs of the network. Use a function of the inputs instead."
-        )
-    return mask.bool().cpu().numpy()
 
 
 def _within_messages(text: Tokens, messages: list[Message]) -> NDArray[np.bool_]:

@@ -188,18 +188,13 @@ def test_another_tokenizer_is_an_error(tiny_bert, corpus, tmp_path):
 
 
 def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
-    for parameters, message in [
-        (
-            dict(include_special_tokens=True),
-            "store cannot be used with include_special_tokens=True",
-        ),
-        (dict(random_weights=True), "random weights to a store, random_state must be an integer"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            ActivationExtractor(*tiny_bert, **parameters).extract(["a b"], store=tmp_path / "store")
-    special = ActivationExtractor(*tiny_bert, include_special_tokens=True).extract(["a b"])
-    with pytest.raises(ValueError, match="only whole sentences, with all their words in order"):
-        special.save(tmp_path / "special")
+    with pytest.raises(ValueError, match="random weights to a store, random_state must be an int"):
+        ActivationExtractor(*tiny_bert, random_weights=True).extract(
+            ["a b"], store=tmp_path / "store"
+        )
+    special = ActivationExtractor(*tiny_bert).extract(["a b", "a"])
+    with pytest.raises(ValueError, match="sentence_ids must be different .* but 0 is repeated"):
+        special[[0, 2, 1]].save(tmp_path / "special")
     none = TokenActivations(
         special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)
     )
@@ -207,6 +202,23 @@ def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
         ValueError, match="The TokenActivations is empty: expected at least one word"
     ):
         none.save(tmp_path / "none")
+
+
+def test_rows_of_special_tokens_can_be_stored(tiny_bert, tmp_path):
+    extractor = ActivationExtractor(*tiny_bert, include_special_tokens=True)
+    tokens = extractor.extract(["a b", "a"])
+    tokens.save(tmp_path / "saved")
+    same(TokenActivations.load(tmp_path / "saved"), tokens)
+    stored = extractor.extract(["a b", "a"], store=tmp_path / "store")
+    assert stored.positions.tolist() == tokens.positions.tolist() == [-1, 0, 1, -1, -1, 0, -1]
+    np.testing.assert_allclose(stored.X, tokens.X, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [slice(1, None, 2), [0, 3, 4], [2]])
+def test_any_selection_of_rows_can_be_saved(tiny_bert, corpus, tmp_path, rows):
+    tokens = ActivationExtractor(*tiny_bert).extract(corpus.sentences[:5], corpus.tags[:5])[rows]
+    tokens.select(layers=[2, 0]).save(tmp_path / "saved")
+    same(TokenActivations.load(tmp_path / "saved"), tokens.select(layers=[2, 0]))
 
 
 def test_save_and_load(tiny_bert, corpus, tmp_path):
