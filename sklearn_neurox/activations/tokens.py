@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._optional import import_optional
 from .._wording import count
 from ..datasets.sentences import Sentence, check_corpus
+from ._hidden_states import FromHiddenStates
 from ._rows import (
     check_optional_labels,
     check_rows,
@@ -28,7 +29,7 @@ from .columns import Layer, Neurons, check_layers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TokenActivations:
+class TokenActivations(FromHiddenStates):
     """Activations of a network on the words of a corpus: one row per word.
 
     Use ``tokens[rows]`` to select words, and ``tokens.select(layers=...)`` to select layers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -49,10 +50,17 @@ class Network:
         """Whether hooks of accelerate load the weights while the network runs."""
         return any(hasattr(module, "_hf_hook") for module in self.runner.modules())
 
-    def arguments(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    @cached_property
+    def _without_cache(self) -> dict[str, Any]:
+        """The argument that keeps a decoder from building a cache that nobody reads."""
+        has_cache = getattr(self.stack.config, "use_cache", False)
+        accepts = "use_cache" in signature(self.stack.forward).parameters
+        return {"use_cache": False} if has_cache and accepts else {}
+
+    def arguments(self, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
         """Complete the inputs of the stack to those of the runner."""
         if self.runner is self.stack:
-            return inputs
+            return inputs | self._without_cache
         inside = _within_peft(self.runner)
         if getattr(inside.config, "is_encoder_decoder", False) and (
             "decoder_input_ids" in signature(inside.forward).parameters

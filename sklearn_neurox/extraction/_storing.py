@@ -40,7 +40,8 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     TypeError
         If `path` is not a path.
     ValueError
-        If `path` is empty, the states of the model are edited, or the rows could not be reproduced when the extraction is resumed.
+        If `path` is empty, the states of the model are edited, or the rows could not be
+        reproduced when the extraction is resumed.
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(

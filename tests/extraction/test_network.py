@@ -377,3 +377,12 @@ class TestWeightsElsewhere:
             ActivationExtractor(model, tokenizer, device="cpu").extract(["a"])
         with pytest.raises(ValueError, match="'meta', so their values cannot be saved or compared"):
             ActivationExtractor(model, tokenizer).extract(["a"], store=tmp_path / "store")
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt2 with a head"])
+def test_decoders_do_not_build_a_cache(zoo, kind, monkeypatch):
+    made = []
+    monkeypatch.setattr(t.DynamicCache, "__init__", lambda *args, **kwargs: made.append(1))
+    model, tokenizer = zoo(kind)
+    ActivationExtractor(model, tokenizer).extract(["the house", "a man"])
+    assert not made

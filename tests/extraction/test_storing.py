@@ -193,7 +193,7 @@ def test_rows_that_cannot_be_stored(tiny_bert, corpus, tmp_path):
             ["a b"], store=tmp_path / "store"
         )
     special = ActivationExtractor(*tiny_bert).extract(["a b", "a"])
-    with pytest.raises(ValueError, match="sentence_ids must be different .* but 0 is repeated"):
+    with pytest.raises(ValueError, match=r"sentence_ids must be different .* but 0 is repeated"):
         special[[0, 2, 1]].save(tmp_path / "special")
     none = TokenActivations(
         special.X[:0], special.words[:0], special.sentence_ids[:0], special.positions[:0], (0, 1, 2)

@@ -356,7 +356,7 @@ def test_answers_end_at_the_end_token(chat, extractor):
 
 def test_models_that_cannot_generate(chat, tiny_bert):
     model, tokenizer = chat
-    with pytest.raises(TypeError, match="generates text, .* got LlamaModel"):
+    with pytest.raises(TypeError, match=r"generates text, .* got LlamaModel"):
         ActivationExtractor(model.model, tokenizer).generate(["a"], max_new_tokens=2)
     with pytest.raises(TypeError, match="generate needs a loaded model"):
         ActivationExtractor("name").generate(["a"], max_new_tokens=2)
