@@ -1,0 +1,81 @@
+"""What a network returns for a batch of texts, and the states that are read on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._encoding import EncodedSentence
+from .aggregation import AGGREGATIONS, spans
+
+
+@dataclass(frozen=True, eq=False)
+class TextRun:
+    """One run of a network on a batch of texts.
+
+    Parameters
+    ----------
+    outputs : object
+        What the network returns.
+    inputs : mapping of str to Tensor
+        The inputs of the network, such as ``input_ids`` and ``attention_mask``.
+    texts : list of EncodedSentence
+        The texts of the batch. Their ids are the positions in the list of all texts.
+    row_ids : list of int or None
+        The row of each position of the batch, as returned by ``pad``.
+    final : Tensor of shape (n_texts, n_positions, n_neurons) or None
+        The output of the stack of layers, or None if it was not read.
+    states : mapping of str to Tensor
+        The states of other layers of the same run, by the names under which they are requested.
+    aggregation : str, default="mean"
+        How the positions of a row are aggregated, a key of ``AGGREGATIONS``.
+    model_name : str, default="The model"
+        Class of the network, for messages.
+    """
+
+    outputs: Any
+    inputs: Mapping[str, Tensor]
+    texts: list[EncodedSentence]
+    row_ids: list[int | None]
+    final: Tensor | None = None
+    states: Mapping[str, Tensor] = field(default_factory=dict)
+    aggregation: str = "mean"
+    model_name: str = "The model"
+
+    @property
+    def attended(self) -> Tensor:
+        """Positions of the texts without padding, a boolean tensor (n_texts, n_positions)."""
+        return self.inputs["attention_mask"].bool()
+
+    @property
+    def logits(self) -> Tensor | None:
+        """The logits that the network returns, without those of virtual tokens, or None."""
+        logits = getattr(self.outputs, "logits", None)
+        if not isinstance(logits, Tensor) or logits.ndim == 2:
+            return logits if isinstance(logits, Tensor) else None
+        return logits[:, -self.attended.shape[1] :]  # virtual tokens come first
+
+    @property
+    def batch(self) -> dict[str, Tensor]:
+        """The inputs, and the numbers of the texts as "text_ids"."""
+        ids = torch.tensor([text.sentence_id for text in self.texts])
+        return dict(self.inputs) | {"text_ids": ids}
+
+    def rows(self, states: Tensor) -> Tensor:
+        """Aggregate states of shape (n_texts, n_positions, n_neurons) to the rows of the texts."""
+        first, counts = spans(self.row_ids)
+        exact = states.float() if states.dtype.itemsize < 4 else states
+        aggregated: Tensor = AGGREGATIONS[self.aggregation](exact.flatten(0, 1), first, counts)
+        return aggregated
+
+    def mean_by_text(self, values: Tensor) -> Tensor:
+        """Average values of the rows, of shape (n_rows,), within each text."""
+        sizes = torch.tensor([text.n_rows for text in self.texts], device=values.device)
+        owners = torch.repeat_interleave(torch.arange(len(sizes), device=values.device), sizes)
+        return torch.zeros(len(sizes), dtype=values.dtype, device=values.device).index_add(
+            0, owners, values
+        ) / sizes.to(values.dtype)
