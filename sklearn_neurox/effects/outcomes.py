@@ -120,14 +120,12 @@ class OutputChange(Outcome):
 
     def measure(self, run: TextRun, unedited: TextRun) -> Tensor:
         """See :class:`Outcome`."""
-        after, before = (_pooled(each) for each in (run, unedited))
-        cosine = torch.nn.functional.cosine_similarity(after.double(), before.double(), dim=-1)
-        return run.mean_by_text(1 - cosine)
-
-
-def _pooled(run: TextRun) -> Tensor:
-    assert run.final is not None
-    return run.rows(run.final)
+        assert run.final is not None
+        assert unedited.final is not None
+        after, before = run.pooled(run.final).double(), unedited.pooled(unedited.final).double()
+        if torch.equal(after, before):
+            return torch.zeros(len(run.texts), device=after.device)
+        return 1 - torch.nn.functional.cosine_similarity(after, before, dim=-1)
 
 
 @dataclass(frozen=True)

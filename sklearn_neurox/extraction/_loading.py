@@ -61,16 +61,56 @@ def load_model(
     ImportError
         If ``transformers`` is required and not installed.
     """
+    return _load_on_device(model, device, _load, random_weights=random_weights, seed=seed)[0]
+
+
+def load_with_head(
+    model: str | PathLike | torch.nn.Module,
+    device: str | torch.device,
+    *,
+    random_weights: bool = False,
+    seed: int = 0,
+) -> tuple[Network, torch.nn.Module]:
+    """Load a model as :func:`load_model` does, but with the head that it was saved with.
+
+    Returns
+    -------
+    network : Network
+    model : torch.nn.Module
+        The whole model, such as ``LlamaForCausalLM``.
+    """
+    return _load_on_device(model, device, _load_saved, random_weights=random_weights, seed=seed)
+
+
+def _load_on_device(
+    model: Any,
+    device: str | torch.device,
+    load: Callable[[Any], Any],
+    *,
+    random_weights: bool,
+    seed: int,
+) -> tuple[Network, torch.nn.Module]:
     target = resolve_device(device)
     if isinstance(model, torch.nn.Module):
         network = network_of(model)  # also checks a model whose weights are not used
         if not random_weights:
-            return network if device == "auto" else _moved(network, model, target)
+            return (network if device == "auto" else _moved(network, model, target)), model
         if device == "auto":
             target = network.device
     with seeded(seed):  # a pooler that is missing in the files is random, too
-        loaded = _initialize(model) if random_weights else _load(model)
-    return _moved(network_of(loaded), loaded, target)
+        loaded = _initialize(model) if random_weights else load(model)
+    return _moved(network_of(loaded), loaded, target), loaded
+
+
+def _load_saved(name: Any) -> Any:
+    """Load a model with the class that it was saved from, if it is known."""
+    with _named("model", name), _without_prompts(name):
+        config = _transformers("Loading a model by name").AutoConfig.from_pretrained(name)
+    saved = _saved_class(config)
+    if saved is None:
+        return _load(name)
+    model, missing = _loaded(saved, name)
+    return model if not missing else _load(name)  # which raises an error
 
 
 def _load(name: Any) -> Any:

@@ -20,13 +20,15 @@ class TextRun:
     Parameters
     ----------
     outputs : object
-        What the network returns.
+        What the network returns, or None if only a part of it was run.
     inputs : mapping of str to Tensor
         The inputs of the network, such as ``input_ids`` and ``attention_mask``.
     texts : list of EncodedSentence
         The texts of the batch. Their ids are the positions in the list of all texts.
     row_ids : list of int or None
-        The row of each position of the batch, as returned by ``pad``.
+        The row of each position of the batch.
+    pooled_positions : Tensor of bool of shape (n_texts, n_positions)
+        The positions whose mean is the row of a text.
     final : Tensor of shape (n_texts, n_positions, n_neurons) or None
         The output of the stack of layers, or None if it was not read.
     states : mapping of str to Tensor
@@ -41,6 +43,7 @@ class TextRun:
     inputs: Mapping[str, Tensor]
     texts: list[EncodedSentence]
     row_ids: list[int | None]
+    pooled_positions: Tensor
     final: Tensor | None = None
     states: Mapping[str, Tensor] = field(default_factory=dict)
     aggregation: str = "mean"
@@ -68,14 +71,39 @@ class TextRun:
     def rows(self, states: Tensor) -> Tensor:
         """Aggregate states of shape (n_texts, n_positions, n_neurons) to the rows of the texts."""
         first, counts = spans(self.row_ids)
-        exact = states.float() if states.dtype.itemsize < 4 else states
-        aggregated: Tensor = AGGREGATIONS[self.aggregation](exact.flatten(0, 1), first, counts)
-        return aggregated
+        rows: Tensor = AGGREGATIONS[self.aggregation](_wide(states).flatten(0, 1), first, counts)
+        return rows
+
+    def pooled(self, states: Tensor) -> Tensor:
+        """Pool states of shape (n_texts, n_positions, n_neurons) to one row for each text."""
+        return mean_at(states, self.pooled_positions)
 
     def mean_by_text(self, values: Tensor) -> Tensor:
         """Average values of the rows, of shape (n_rows,), within each text."""
         sizes = torch.tensor([text.n_rows for text in self.texts], device=values.device)
         owners = torch.repeat_interleave(torch.arange(len(sizes), device=values.device), sizes)
-        return torch.zeros(len(sizes), dtype=values.dtype, device=values.device).index_add(
-            0, owners, values
-        ) / sizes.to(values.dtype)
+        total = torch.zeros(len(sizes), dtype=values.dtype, device=values.device)
+        return total.index_add(0, owners, values) / sizes
+
+
+def mean_at(states: Tensor, positions: Tensor) -> Tensor:
+    """Average states of shape (n_texts, n_positions, n_neurons) over some positions of each text.
+
+    Parameters
+    ----------
+    states : Tensor of shape (n_texts, n_positions, n_neurons)
+    positions : Tensor of bool of shape (n_texts, n_positions)
+        At least one of each text.
+
+    Returns
+    -------
+    Tensor of shape (n_texts, n_neurons)
+        In float32 at least.
+    """
+    wide = _wide(states)
+    weights = positions.to(wide)
+    return torch.einsum("tp,tpn->tn", weights / weights.sum(dim=1, keepdim=True), wide)
+
+
+def _wide(states: Tensor) -> Tensor:
+    return states.float() if states.dtype.itemsize < 4 else states

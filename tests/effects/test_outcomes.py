@@ -29,6 +29,7 @@ def run_of(logits=None, final=None, states=None):
         {"input_ids": IDS, "attention_mask": MASK},
         texts,
         [None, 0, 0, None, 1, 1, None, None],
+        torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]], dtype=torch.bool),
         final,
         states or {},
     )
