@@ -182,8 +182,7 @@ def find_outcomes(
         If a name is unknown, there are no metrics, two metrics have the same name, or tokens or
         labels do not fit the texts.
     """
-    is_single = isinstance(metrics, str | Outcome) or callable(metrics)
-    given: Sequence[Any] = [metrics] if is_single else list(metrics)  # type: ignore[arg-type]
+    given = _listed(metrics)
     if not given:
         raise ValueError("metrics must contain at least one metric, such as 'output'.")
     outcomes = [_find(each, tokenizer, n_texts, labels) for each in given]
@@ -192,6 +191,17 @@ def find_outcomes(
         if names.count(name) > 1:
             raise ValueError(f"metrics contains {name!r} twice.")
     return outcomes
+
+
+def places_of(metrics: Metric | Sequence[Metric]) -> dict[str, Any]:
+    """Return the places that metrics read in addition to the output, by name of the metric."""
+    outcomes = [each for each in _listed(metrics) if isinstance(each, Outcome)]
+    return {each.name: each.place for each in outcomes if each.place is not None}
+
+
+def _listed(metrics: Any) -> list[Any]:
+    is_single = isinstance(metrics, str | Outcome) or not isinstance(metrics, Iterable)
+    return [metrics] if is_single else list(metrics)
 
 
 def _find(metric: Any, tokenizer: Any, n_texts: int, labels: Sequence[NDArray] | None) -> Outcome:

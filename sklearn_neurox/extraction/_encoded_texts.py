@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..datasets.sentences import Sentence, check_corpus, check_texts
-from ._batching import batches
 from ._encoding import EncodedSentence, Encoder
 from ._limits import encode_texts, encode_words, limit_of
 from ._network import Network
@@ -62,13 +61,13 @@ def encode(
     return encoded
 
 
-def batches_of(
+def can_pad(
     encoded: list[EncodedSentence],
     extractor: ActivationExtractor,
     network: Network,
     tokenizer: Any,
-) -> Iterator[list[EncodedSentence]]:
-    """Yield batches of texts of similar length, or of equal length if padding changes the states.
+) -> bool:
+    """Return whether texts of different lengths can share a batch.
 
     Warns
     -----
@@ -86,9 +85,7 @@ def batches_of(
         autocast=extractor.autocast,
         verbose=0,
     )
-    run = without_leaks(run, encoded, [slice(None)])
-    for batch in batches(encoded, run.batch_tokens, padding=run.padding):
-        yield [encoded[i] for i in batch]
+    return without_leaks(run, encoded, [slice(None)]).padding
 
 
 def pooled_positions(texts: list[EncodedSentence], pooling: str, length: int) -> Tensor:

@@ -16,9 +16,10 @@ from .._device import full_precision
 from .._warnings import warn
 from ..activations.columns import Neurons
 from ..datasets.sentences import Sentence
+from ._batching import batches
 from ._bypass import Bypass
 from ._editing_places import find_place, innermost
-from ._encoded_texts import batches_of, encode, pooled_positions
+from ._encoded_texts import can_pad, encode, pooled_positions
 from ._encoding import EncodedSentence, pad
 from ._isolation import EnoughError, isolated
 from ._loading import alone_with, load_tokenizer, load_with_head, pair_of
@@ -95,6 +96,7 @@ class EditedRuns:
         self._inputs: dict[str, Any] = {}  # of the current call, for `where`
         self._edit: EditHook | None = None
         self._is_checked = self._ends_early = False
+        self._pads: bool | None = None
         self._state: Tensor | None = None
         self._states: dict[str, Tensor] = {}
         self._contexts = ExitStack()
@@ -137,8 +139,15 @@ class EditedRuns:
         return encode(texts, self._extractor, self._network, self.tokenizer, words=words)
 
     def batches(self, encoded: list[EncodedSentence]) -> Iterator[list[EncodedSentence]]:
-        """Yield batches of texts of similar length."""
-        return batches_of(encoded, self._extractor, self._network, self.tokenizer)
+        """Yield batches of texts of similar length.
+
+        The texts of the first call determine whether padding changes the states, so that texts of
+        different lengths do not share a batch.
+        """
+        if self._pads is None:
+            self._pads = can_pad(encoded, self._extractor, self._network, self.tokenizer)
+        for batch in batches(encoded, self._extractor.batch_tokens, padding=self._pads):
+            yield [encoded[i] for i in batch]
 
     def read_states(self, texts: list[EncodedSentence]) -> TextRun:
         """Run a batch up to the place only, and return a run without outputs."""
