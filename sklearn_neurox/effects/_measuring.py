@@ -23,15 +23,15 @@ class ReadRows:
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_neurons)
-        In the order of the texts.
+    rows : ndarray of shape (n_rows, n_neurons) or None
+        In the order of the texts, or None if they are not required.
     states : ndarray of shape (n_states, n_neurons)
         States at edited positions, or evenly spaced ones of them if there are many.
     owners : ndarray of int of shape (n_states,)
         The text of each state.
     """
 
-    rows: NDArray
+    rows: NDArray | None
     states: NDArray
     owners: NDArray[np.intp]
 
@@ -40,8 +40,15 @@ class ReadRows:
         return self.states[np.isin(self.owners, texts)]
 
 
-def read_rows(runs: EditedRuns, encoded: Sequence[Any]) -> ReadRows:
+def read_rows(runs: EditedRuns, encoded: Sequence[Any], *, states_only: bool) -> ReadRows:
     """Run the network on all texts up to the place of the edit.
+
+    Parameters
+    ----------
+    runs : EditedRuns
+    encoded : sequence of EncodedSentence
+    states_only : bool
+        Whether the rows are not required.
 
     Raises
     ------
@@ -55,10 +62,11 @@ def read_rows(runs: EditedRuns, encoded: Sequence[Any]) -> ReadRows:
     n_seen = 0
     for batch in runs.batches(list(encoded)):
         run = runs.read_states(batch)
-        found = runs.rows(run).cpu()
-        rows = np.empty((starts[-1], found.shape[1]), dtype=np.float32) if rows is None else rows
-        places = [np.arange(starts[t.sentence_id], starts[t.sentence_id + 1]) for t in batch]
-        rows[np.concatenate(places)] = found.numpy()
+        if not states_only:
+            found = runs.rows(run).cpu().numpy()
+            rows = np.empty((starts[-1], found.shape[1]), found.dtype) if rows is None else rows
+            places = [np.arange(starts[t.sentence_id], starts[t.sentence_id + 1]) for t in batch]
+            rows[np.concatenate(places)] = found
         at = runs.edited_positions.nonzero()
         kept = at[(torch.arange(len(at)) + n_seen) % step == 0]
         n_seen += len(at)
@@ -67,7 +75,6 @@ def read_rows(runs: EditedRuns, encoded: Sequence[Any]) -> ReadRows:
         _check_finite(states[-1], owners[-1], runs.place.name)
     if not n_seen:
         raise ValueError("where does not select any position of any text.")
-    assert rows is not None
     return ReadRows(rows, np.concatenate(states), np.concatenate(owners))
 
 

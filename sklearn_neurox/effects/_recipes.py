@@ -35,12 +35,12 @@ class Recipe(ABC):
     name: str
 
     @abstractmethod
-    def make(self, X: NDArray, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
         """Return a fitted edit.
 
         Parameters
         ----------
-        X : ndarray of shape (n_rows, n_neurons)
+        X : ndarray of shape (n_rows, n_neurons), or None for a fixed edit
         y : ndarray of shape (n_rows,) or None
         place : object
             Place of the edit, for messages.
@@ -60,7 +60,7 @@ class FixedRecipe(Recipe):
         """See :class:`Recipe`."""
         return type(self.edit).__name__
 
-    def make(self, X: NDArray, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
         """See :class:`Recipe`."""
         return self.edit
 
@@ -81,7 +81,7 @@ class FittedRecipe(Recipe):
         """See :class:`Recipe`."""
         return bool(get_tags(self.edit).target_tags.required)
 
-    def make(self, X: NDArray, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
         """See :class:`Recipe`."""
         return check_edit(clone(self.edit).fit(X, y), place)
 
@@ -97,7 +97,7 @@ class FunctionRecipe(Recipe):
         """See :class:`Recipe`."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def make(self, X: NDArray, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
         """See :class:`Recipe`."""
         return check_edit(self.function(X, y), place)
 
@@ -114,7 +114,7 @@ class RankingRecipe(Recipe):
         """See :class:`Recipe`."""
         return f"{type(self.ablator).__name__} of {type(self.ranking).__name__}"
 
-    def make(self, X: NDArray, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
         """See :class:`Recipe`."""
         selector = clone(self.ranking).fit(X, y)
         neurons = np.flatnonzero(selector.get_support())

@@ -60,7 +60,7 @@ class Study:
             By the names "unedited", "edit" and those of the placebos, arrays of shape
             (n_outcomes, n_draws, n_texts). They are NaN for texts that are not tested.
         """
-        read = read_rows(self.runs, self.encoded)
+        read = read_rows(self.runs, self.encoded, states_only=self.recipe.is_fixed)
         shape = len(self.outcomes), 1, len(self.encoded)
         found = {name: np.full(shape, np.nan) for name in ("unedited", "edit")}
         for kind in self.kinds:
@@ -69,8 +69,9 @@ class Study:
         starts = np.cumsum([0] + [text.n_rows for text in self.encoded])
         for fold, (train, test) in enumerate(splits):
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in train])
+            X = None if read.rows is None else read.rows[rows]
             with noting(f"in fold {fold}"):
-                drawn = self._edits(labeled, tasks, train, read.rows[rows], read.of(train), fold)
+                drawn = self._edits(labeled, tasks, train, X, read.of(train), fold)
                 self._measure([self.encoded[i] for i in test], drawn, found)
         return found
 
@@ -79,7 +80,7 @@ class Study:
         labeled: LabeledTexts,
         tasks: Sequence[LabelsByText],
         train: NDArray[np.intp],
-        X: NDArray,
+        X: NDArray | None,
         states: NDArray,
         fold: int,
     ) -> dict[str, list[Any]]:
