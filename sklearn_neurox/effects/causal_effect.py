@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
-from .._bootstrap import Resampling, Score
 from .._validation import validate_params
 from ..activations.columns import Neurons
 from ..datasets.sentences import Sentence
@@ -28,7 +27,6 @@ from .outcomes import Metric, find_outcomes, places_of
 from .result import CausalEffect
 
 PLACEBOS = ("norm", "covariance", "control_task", "largest")
-_N_BOOTSTRAPS = 1000
 
 
 @validate_params(
@@ -200,30 +198,17 @@ def causal_effect(
     found = {name: values[..., tested] for name, values in found.items()}
     groups = None if labeled.groups is None else labeled.groups[tested]
     names = [outcome.name for outcome in outcomes]
-    resampling = Resampling(_N_BOOTSTRAPS, confidence_level, seeds["bootstrap"])
-    effects = dict(zip(names, found["edit"][:, 0], strict=True))
-    return CausalEffect(
-        effects=effects,
-        unedited=dict(zip(names, found["unedited"][:, 0], strict=True)),
-        means={name: _mean(values, groups, resampling) for name, values in effects.items()},
-        placebo_effects={kind: dict(zip(names, found[kind], strict=True)) for kind in kinds},
-        text_ids=tested,
-        damage={name: _mean(values, None, resampling) for name, values in damage.items()},
+    return CausalEffect.from_effects(
+        dict(zip(names, found["edit"][:, 0], strict=True)),
+        {kind: dict(zip(names, found[kind], strict=True)) for kind in kinds},
+        groups=groups,
+        damage=damage,
         confidence_level=confidence_level,
+        seed=seeds["bootstrap"],
+        unedited=dict(zip(names, found["unedited"][:, 0], strict=True)),
+        text_ids=tested,
         edit=recipe.name,
         place=place,
-    )
-
-
-def _mean(values: NDArray[np.float64], groups: NDArray | None, resampling: Resampling) -> Score:
-    """Return the mean over texts with its interval over groups."""
-
-    def statistics(weights: NDArray, counts: Any) -> NDArray:
-        drawn = weights @ counts  # how often each text occurs in each resample
-        return (drawn @ values / drawn.sum(axis=1))[:, np.newaxis]
-
-    return resampling.score(
-        values.mean(), resampling.draw(np.arange(len(values)), groups, statistics)
     )
 
 

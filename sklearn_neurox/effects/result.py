@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._bootstrap import Score
+from .._bootstrap import Resampling, Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
 
 # Placebos of a single draw, which do not have a p-value.
 SINGLE_DRAWS = ("largest",)
+_N_BOOTSTRAPS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +53,55 @@ class CausalEffect:
     confidence_level: float = 0.95
     edit: str = "edit"
     place: str = ""
+
+    @classmethod
+    def from_effects(
+        cls,
+        effects: Mapping[str, NDArray[np.float64]],
+        placebo_effects: Mapping[str, Mapping[str, NDArray[np.float64]]] | None = None,
+        *,
+        groups: NDArray | None = None,
+        damage: Mapping[str, NDArray[np.float64]] | None = None,
+        confidence_level: float = 0.95,
+        seed: int = 0,
+        **fields: Any,
+    ) -> CausalEffect:
+        """Compute means and intervals from the effects on each text.
+
+        Parameters
+        ----------
+        effects : dict of str to ndarray of shape (n_texts,)
+            Effects by metric.
+        placebo_effects : dict of str to dict of str to ndarray (n_draws, n_texts), default=None
+            Effects of placebos, by placebo and metric.
+        groups : ndarray of shape (n_texts,), default=None
+            Groups that are drawn as a whole for the intervals. If None, each text is a group.
+        damage : dict of str to ndarray of shape (n_unrelated,), default=None
+            Effects on unrelated texts.
+        confidence_level : float, default=0.95
+        seed : int, default=0
+            Seed of the bootstrap.
+        **fields
+            Other parameters of the class.
+
+        Returns
+        -------
+        CausalEffect
+        """
+        resampling = Resampling(_N_BOOTSTRAPS, confidence_level, seed)
+        n_texts = len(next(iter(effects.values())))
+        return cls(
+            effects=effects,
+            unedited=fields.pop("unedited", {}),
+            means={name: _mean(values, groups, resampling) for name, values in effects.items()},
+            placebo_effects=placebo_effects or {},
+            text_ids=fields.pop("text_ids", np.arange(n_texts)),
+            damage={
+                name: _mean(values, None, resampling) for name, values in (damage or {}).items()
+            },
+            confidence_level=confidence_level,
+            **fields,
+        )
 
     def draws(self, metric: str, placebo: str) -> NDArray[np.float64]:
         """Return the mean effect of each draw of a placebo, of shape (n_draws,)."""
@@ -159,6 +209,17 @@ class CausalEffect:
         frame = pandas.DataFrame(self._rows())
         numbers = [name for name in frame if name not in ("metric", "placebo")]
         return frame.astype(dict.fromkeys(numbers, float)).set_index(["metric", "placebo"])
+
+
+def _mean(values: NDArray[np.float64], groups: NDArray | None, resampling: Resampling) -> Score:
+    """Return the mean over texts with its interval over groups."""
+
+    def statistics(weights: NDArray, counts: Any) -> NDArray:
+        drawn = weights @ counts  # how often each text occurs in each resample
+        return (drawn @ values / drawn.sum(axis=1))[:, np.newaxis]
+
+    texts = np.arange(len(values))
+    return resampling.score(values.mean(), resampling.draw(texts, groups, statistics))
 
 
 def _check_key(mapping: Mapping[str, Any], key: str, name: str) -> None:

@@ -61,35 +61,22 @@ def load_model(
     ImportError
         If ``transformers`` is required and not installed.
     """
-    return _load_on_device(model, device, _load, random_weights=random_weights, seed=seed)[0]
+    return load_with_head(model, device, random_weights=random_weights, seed=seed, load=_load)[0]
 
 
 def load_with_head(
-    model: str | PathLike | torch.nn.Module,
+    model: Any,
     device: str | torch.device,
     *,
     random_weights: bool = False,
     seed: int = 0,
+    load: Callable[[Any], Any] | None = None,
 ) -> tuple[Network, torch.nn.Module]:
-    """Load a model as :func:`load_model` does, but with the head that it was saved with.
+    """Load a model as :func:`load_model` does, and return its network and the model.
 
-    Returns
-    -------
-    network : Network
-    model : torch.nn.Module
-        The whole model, such as ``LlamaForCausalLM``.
+    If `load` is None, a model that is given by its name is loaded with the head that it has in its
+    files, such as ``LlamaForCausalLM``.
     """
-    return _load_on_device(model, device, _load_saved, random_weights=random_weights, seed=seed)
-
-
-def _load_on_device(
-    model: Any,
-    device: str | torch.device,
-    load: Callable[[Any], Any],
-    *,
-    random_weights: bool,
-    seed: int,
-) -> tuple[Network, torch.nn.Module]:
     target = resolve_device(device)
     if isinstance(model, torch.nn.Module):
         network = network_of(model)  # also checks a model whose weights are not used
@@ -98,7 +85,7 @@ def _load_on_device(
         if device == "auto":
             target = network.device
     with seeded(seed):  # a pooler that is missing in the files is random, too
-        loaded = _initialize(model) if random_weights else load(model)
+        loaded = _initialize(model) if random_weights else (load or _load_saved)(model)
     return _moved(network_of(loaded), loaded, target), loaded
 
 
@@ -107,10 +94,8 @@ def _load_saved(name: Any) -> Any:
     with _named("model", name), _without_prompts(name):
         config = _transformers("Loading a model by name").AutoConfig.from_pretrained(name)
     saved = _saved_class(config)
-    if saved is None:
-        return _load(name)
-    model, missing = _loaded(saved, name)
-    return model if not missing else _load(name)  # which raises an error
+    model, missing = (None, True) if saved is None else _loaded(saved, name)
+    return _load(name) if missing else model  # raises an error if the layers are missing
 
 
 def _load(name: Any) -> Any:

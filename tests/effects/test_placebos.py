@@ -149,7 +149,7 @@ def test_the_ablation_of_other_neurons_has_the_mode_of_the_edit():
     ],
 )
 def test_an_edit_without_effect_has_placebos_without_effect(edit):
-    if isinstance(edit, NullspaceEraser):  # one that has not found anything
+    if isinstance(edit, NullspaceEraser):  # one that did not find anything
         edit.basis_, edit.n_features_in_ = np.zeros((12, 0)), 12
     for kind in ("norm", "covariance", "largest"):
         with _numpy_warning(edit):
