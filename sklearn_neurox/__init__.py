@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .activations import *
     from .datasets import *
+    from .effects import *
     from .evaluation import *
     from .extraction import *
     from .interventions import *
@@ -30,6 +31,7 @@ _PACKAGES = (
     "neurons",
     "interventions",
     "evaluation",
+    "effects",
     "persistence",
     "visualization",
 )

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r2_score
 
+from .._bootstrap import Resampling, Score
 from .._labels import find_codes
 from .._results import check_probabilities, classes_of, predictions_of
 from .._validation import own_copy
-from ._bootstrap import Resampling, Score
 from ._resampled_metrics import label_metric, number_metrics
 from .metrics import compute_score
 

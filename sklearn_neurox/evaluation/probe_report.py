@@ -15,13 +15,13 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._bootstrap import Resampling, Score
 from .._device import as_numpy
 from .._html import element, escape, format_value, table
 from .._labels import check_labels, check_numbers
 from .._optional import import_optional
 from .._results import classes_of
 from .._validation import check_not_estimator, check_not_tokens, check_words, validate_params
-from ._bootstrap import Resampling, Score
 from ._probe_scores import (
     BINARY_METRICS,
     CLASSIFIER_METRICS,

@@ -34,6 +34,7 @@ class EncodedSentence(NamedTuple):
     inputs: dict[str, Any]  # lists or arrays of input_ids, and token_type_ids if the model has them
     row_ids: list[int | None]  # one per piece
     pieces: list[int] | None = None  # the sub-word of each piece
+    marked: Any = None  # an array: whether a rule for tokens selects each sub-word
 
     @property
     def n_rows(self) -> int:

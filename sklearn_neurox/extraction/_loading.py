@@ -61,16 +61,41 @@ def load_model(
     ImportError
         If ``transformers`` is required and not installed.
     """
+    return load_with_head(model, device, random_weights=random_weights, seed=seed, load=_load)[0]
+
+
+def load_with_head(
+    model: Any,
+    device: str | torch.device,
+    *,
+    random_weights: bool = False,
+    seed: int = 0,
+    load: Callable[[Any], Any] | None = None,
+) -> tuple[Network, torch.nn.Module]:
+    """Load a model as :func:`load_model` does, and return its network and the model.
+
+    If `load` is None, a model that is given by its name is loaded with the head that it has in its
+    files, such as ``LlamaForCausalLM``.
+    """
     target = resolve_device(device)
     if isinstance(model, torch.nn.Module):
         network = network_of(model)  # also checks a model whose weights are not used
         if not random_weights:
-            return network if device == "auto" else _moved(network, model, target)
+            return (network if device == "auto" else _moved(network, model, target)), model
         if device == "auto":
             target = network.device
     with seeded(seed):  # a pooler that is missing in the files is random, too
-        loaded = _initialize(model) if random_weights else _load(model)
-    return _moved(network_of(loaded), loaded, target)
+        loaded = _initialize(model) if random_weights else (load or _load_saved)(model)
+    return _moved(network_of(loaded), loaded, target), loaded
+
+
+def _load_saved(name: Any) -> Any:
+    """Load a model with the class that it was saved from, if it is known."""
+    with _named("model", name), _without_prompts(name):
+        config = _transformers("Loading a model by name").AutoConfig.from_pretrained(name)
+    saved = _saved_class(config)
+    model, missing = (None, True) if saved is None else _loaded(saved, name)
+    return _load(name) if missing else model  # raises an error if the layers are missing
 
 
 def _load(name: Any) -> Any:

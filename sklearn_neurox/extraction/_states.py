@@ -89,16 +89,37 @@ class LayerStates:
 
     def _by_subword(self, layer: int, shape: torch.Size) -> Tensor:
         """Reshape the states of a layer by sentence and sub-word: some models flatten them."""
-        state = self._read[layer]
-        # Virtual tokens come before the sub-words, except those of a prefix of keys and values.
-        for n_before in {0, self.network.n_virtual}:
-            whole = torch.Size([shape[0], n_before + shape[1]])
-            if state.ndim == 2 and len(state) == whole.numel():
-                state = state.unflatten(0, whole)
-            if state.ndim == 3 and state.shape[:2] == whole:
-                return state[:, n_before:]
-        raise ValueError(
-            f"Layer {layer} has states of shape {tuple(state.shape)} for {shape[0]} sentences "
-            f"of {shape[1]} sub-words. Expected one state per sub-word, but "
-            f"{self._name} pads, shortens or transposes its inputs. {_REMEDY}"
-        )
+        found = by_subword(self._read[layer], shape, self.network.n_virtual)
+        if found is None:
+            raise ValueError(
+                f"Layer {layer} has states of shape {tuple(self._read[layer].shape)} for "
+                f"{shape[0]} sentences of {shape[1]} sub-words. Expected one state per sub-word, "
+                f"but {self._name} pads, shortens or transposes its inputs. {_REMEDY}"
+            )
+        return found
+
+
+def by_subword(state: Tensor, shape: torch.Size, n_virtual: int = 0) -> Tensor | None:
+    """Return states by sentence and sub-word, without those of virtual tokens.
+
+    Parameters
+    ----------
+    state : Tensor
+        Of shape (n_sentences, n_positions, width), or (n_sentences * n_positions, width).
+    shape : torch.Size
+        Numbers of sentences and sub-words.
+    n_virtual : int, default=0
+        Number of virtual tokens before the sub-words.
+
+    Returns
+    -------
+    Tensor of shape (n_sentences, n_subwords, width), or None if there is not one state per sub-word
+    """
+    # Virtual tokens come before the sub-words, except those of a prefix of keys and values.
+    for n_before in {0, n_virtual}:
+        whole = torch.Size([shape[0], n_before + shape[1]])
+        if state.ndim == 2 and len(state) == whole.numel():
+            state = state.unflatten(0, whole)
+        if state.ndim == 3 and state.shape[:2] == whole:
+            return state[:, n_before:]
+    return None

@@ -241,6 +241,25 @@ class TextEncoder:
         )
 
 
+def text_encoder_of(extractor: Any, tokenizer: Any, *, answering: bool = False) -> TextEncoder:
+    """Return an encoder with the settings of an extractor.
+
+    Parameters
+    ----------
+    extractor : ActivationExtractor
+    tokenizer : tokenizer
+    answering : bool, default=False
+        Whether to append the markup to conversations that begins an answer.
+    """
+    template = ChatTemplate(
+        tokenizer,
+        extractor.chat_template,
+        extractor.add_generation_prompt or answering,
+        extractor.chat_template_kwargs or {},
+    )
+    return TextEncoder(tokenizer, template, split_special_tokens=extractor.split_special_tokens)
+
+
 def check_texts_of_tokens(texts: Any) -> list[Any]:
     """Check that texts are a list, or a dict of inputs as a tokenizer returns them.
 

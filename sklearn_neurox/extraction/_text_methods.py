@@ -8,14 +8,13 @@ from typing import Any
 
 from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import pieces
-from ._conversations import ChatTemplate
 from ._generation import check_generation, generated_texts
 from ._limits import limit_of
 from ._loading import alone_with
 from ._padding import without_leaks
 from ._running import Run
 from ._storing import check_store, provenance, write_store
-from ._text_encoding import TextEncoder, check_texts_of_tokens
+from ._text_encoding import check_texts_of_tokens, text_encoder_of
 from ._text_rows import (
     At,
     Row,
@@ -43,10 +42,6 @@ class TextMethods:
 
     model: Any
     tokenizer: Any
-    chat_template: str | None
-    add_generation_prompt: bool
-    chat_template_kwargs: Mapping[str, Any] | None
-    split_special_tokens: bool | None
     add_prefix_space: bool
     on_truncate: str
     max_length: int | None
@@ -260,7 +255,7 @@ class TextMethods:
         texts = check_texts_of_tokens(prompts)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
-            encoder = self._text_encoder(tokenizer, answering=True)
+            encoder = text_encoder_of(self, tokenizer, answering=True)
             limit = limit_of(network, tokenizer, self.max_length) - max_new_tokens
             encoded = list(rows_in(encoder.encode(texts), limit, drop=self.on_truncate == "drop"))
             answers, finished = generated_texts(
@@ -285,15 +280,6 @@ class TextMethods:
                 "are, so add the space to each text instead."
             )
 
-    def _text_encoder(self, tokenizer: Any, *, answering: bool = False) -> TextEncoder:
-        template = ChatTemplate(
-            tokenizer,
-            self.chat_template,
-            self.add_generation_prompt or answering,
-            self.chat_template_kwargs or {},
-        )
-        return TextEncoder(tokenizer, template, split_special_tokens=self.split_special_tokens)
-
     def _extract(
         self,
         texts: Sequence[Any],
@@ -310,7 +296,9 @@ class TextMethods:
             network, tokenizer = self._load()
             limit = limit_of(network, tokenizer, self.max_length)
             encoded = rows_in(
-                self._text_encoder(tokenizer).encode(texts), limit, drop=self.on_truncate == "drop"
+                text_encoder_of(self, tokenizer).encode(texts),
+                limit,
+                drop=self.on_truncate == "drop",
             )
             return self._extract_encoded(
                 network, tokenizer, encoded, rows_of, store, by_token=by_token, rule=rule

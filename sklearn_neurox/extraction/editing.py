@@ -134,7 +134,7 @@ def intervene(
         where = partial(where, special_ids=_special_ids(model, network))
     inputs: dict[str, Any] = {}
     hooks = [
-        _Hook(find_place(network, place), _check_edit(edit, place), where, inputs)
+        EditHook(find_place(network, place), check_edit(edit, place), where, inputs)
         for place, edit in edits.items()
     ]
     _check_distinct([hook.place for hook in hooks])
@@ -142,7 +142,7 @@ def intervene(
         if hook.place.width is not None and hook.place.columns is None:
             check_width(hook.edit, hook.place.width, hook.place.name)
     with ExitStack() as handles:
-        calls = handles.enter_context(_recorded_calls(innermost(network), inputs))
+        calls = handles.enter_context(recorded_calls(innermost(network), inputs))
         for hook in hooks:
             handles.enter_context(hook.place.point.edit(hook))
         yield network
@@ -184,7 +184,7 @@ def _special_ids(model: Any, network: nn.Module) -> set[int]:
     }
 
 
-def _check_edit(edit: Any, place: Any) -> Any:
+def check_edit(edit: Any, place: Any) -> Any:
     """Check that an edit is a fitted transformer."""
     if not hasattr(edit, "transform") or isinstance(edit, type):
         raise TypeError(f"The edit at {place!r} must be a fitted transformer, got {edit!r:.60}.")
@@ -222,7 +222,7 @@ def _check_distinct(places: Sequence[EditedPlace]) -> None:
 
 
 @contextmanager
-def _recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list[None]]:
+def recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list[None]]:
     """Keep the inputs of the current call of a network, and count its calls."""
     calls: list[None] = []
     names = list(signature(network.forward).parameters)
@@ -240,8 +240,18 @@ def _recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list
 
 
 @dataclass
-class _Hook:
-    """The hook that edits the states at one place."""
+class EditHook:
+    """The hook that edits the states at one place.
+
+    Parameters
+    ----------
+    place : EditedPlace
+    edit : transformer
+    where : callable or None
+        As in :func:`intervene`.
+    inputs : mapping
+        The inputs of the current call of the network.
+    """
 
     place: EditedPlace
     edit: Any
@@ -251,6 +261,7 @@ class _Hook:
     functions: dict[tuple[torch.dtype, torch.device], StateEdit] = field(default_factory=dict)
 
     def __call__(self, state: Tensor) -> Tensor:
+        """Return the edited state."""
         self.has_run = True
         name, columns = self.place.name, self.place.columns
         if not state.is_floating_point():
@@ -272,9 +283,9 @@ class _Hook:
             )
         if columns is not None:
             edited = state.index_copy(-1, torch.as_tensor(columns, device=state.device), edited)
-        return edited if self.where is None else torch.where(self._mask(state), edited, state)
+        return edited if self.where is None else torch.where(self.mask(state), edited, state)
 
-    def _mask(self, state: Tensor) -> Tensor:
+    def mask(self, state: Tensor) -> Tensor:
         """Return the positions to edit, of shape (..., 1)."""
         assert self.where is not None
         mask, shape = self.where(self.inputs), state.shape[:-1]

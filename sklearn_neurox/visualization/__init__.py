@@ -2,6 +2,7 @@
 
 from .ablation_curve_display import AblationCurveDisplay
 from .analysis_report import AnalysisReport
+from .causal_effect_display import CausalEffectDisplay
 from .codelength_display import CodelengthDisplay
 from .dendrogram_display import DendrogramDisplay
 from .layerwise_scores_display import LayerwiseScoresDisplay
@@ -19,6 +20,7 @@ from .transformers_visualizer import TransformersVisualizer
 __all__ = [
     "AblationCurveDisplay",
     "AnalysisReport",
+    "CausalEffectDisplay",
     "CodelengthDisplay",
     "DendrogramDisplay",
     "LayerwiseScoresDisplay",

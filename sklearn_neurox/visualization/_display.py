@@ -59,10 +59,9 @@ class Display(ABC):
             check_style(each, name, cls._artists[name])
 
 
-class ResultDisplay(Display, Generic[Result]):
-    """Base class of the displays of a result that is computed for an estimator."""
+class BareResultDisplay(Display, Generic[Result]):
+    """Base class of the displays of a result."""
 
-    _compute: ClassVar[Callable[..., Any]]
     _kind: ClassVar[type]
     _finite: ClassVar[tuple[str, ...]] = ()  # fields of the result that must be finite
 
@@ -91,6 +90,20 @@ class ResultDisplay(Display, Generic[Result]):
         """
         style = cls._pop_style(kwargs)
         return cls(result, **kwargs).plot(ax=ax, **style)
+
+    @classmethod
+    def _pop_style(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Remove the parameters of ``plot`` from keyword arguments, check and return them."""
+        known = inspect.signature(cls.plot).parameters
+        style = {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+        cls._check_style(style)
+        return style
+
+
+class ResultDisplay(BareResultDisplay[Result]):
+    """Base class of the displays of a result that is computed for an estimator."""
+
+    _compute: ClassVar[Callable[..., Any]]
 
     @classmethod
     def from_estimator(
@@ -124,21 +137,13 @@ class ResultDisplay(Display, Generic[Result]):
         style = cls._pop_style(kwargs)
         return cls(cls._compute(estimator, X, y, **kwargs)).plot(ax=ax, **style)
 
-    @classmethod
-    def _pop_style(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Remove the parameters of ``plot`` from keyword arguments, check and return them."""
-        known = inspect.signature(cls.plot).parameters
-        style = {name: kwargs.pop(name) for name in list(kwargs) if name in known}
-        cls._check_style(style)
-        return style
-
 
 class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
     """Base class of the displays of one result, or of several results by name."""
 
     def __init__(self, result: Result | Mapping[str, Result]) -> None:
         self.result = result
-        self._results: dict[str, Result] = _by_name(result, self._kind)
+        self._results: dict[str, Result] = results_by_name(result, self._kind)
         for name, each in self._results.items():
             check_fields(each, self._finite, name=name)
 
@@ -152,8 +157,14 @@ def _check_result(result: Any, kind: type, *, name: str = "", expected: str = ""
         )
 
 
-def _by_name(results: Any, kind: type) -> dict[str, Any]:
-    """Return one or several named results as a dict. The name of a single result is empty."""
+def results_by_name(results: Any, kind: type) -> dict[str, Any]:
+    """Return one or several named results as a dict. The name of a single result is empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a result is not of a kind, there are no results, or names do not differ as text.
+    """
     several = isinstance(results, Mapping)
     named = {str(name): result for name, result in results.items()} if several else {"": results}
     if not named:

@@ -19,7 +19,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_neurox.evaluation._bootstrap import Resampling, draw_weights, kinds_of_sentences
+from sklearn_neurox._bootstrap import Resampling, draw_weights, kinds_of_sentences
 from sklearn_neurox.evaluation._probe_scores import (
     CLASSIFIER_METRICS,
     REGRESSOR_METRICS,

@@ -148,6 +148,20 @@ def dendrogram_display(X, y, **style):
     return snx.DendrogramDisplay.from_estimator(clustering, **style)
 
 
+def effect_display(X, y, **style):
+    draws = {"norm": {"kl": X[:5]}, "largest": {"kl": X[:1]}}
+    result = snx.CausalEffect.from_effects({"kl": X[5]}, draws)
+    return snx.CausalEffectDisplay.from_result(result, **style)
+
+
+def points(ax):
+    return [line for line in ax.get_lines() if line.get_label() == "_draws"]
+
+
+def effect_lines(ax):
+    return [line for line in ax.get_lines() if line.get_label() == "_effect"]
+
+
 LINE = {"lw": 7, "c": "magenta"}
 TEXT = {"size": 17, "color": "magenta"}
 STYLED = [
@@ -174,6 +188,10 @@ STYLED = [
     (path_display, "errorbar_kw", LINE, curves),
     (redundancy_display, "line_kw", LINE, lines),
     (redundancy_display_of_layers, "line_kw", LINE, lines),
+    (effect_display, "errorbar_kw", LINE, curves),
+    (effect_display, "line_kw", LINE, points),
+    (effect_display, "level_kw", LINE, effect_lines),
+    (effect_display, "text_kw", TEXT, texts),
     (dendrogram_display, "line_kw", {"lw": 7, "color": "magenta"}, collections),
     (dendrogram_display, "cut_kw", LINE, cuts),
 ]
@@ -442,8 +460,23 @@ def test_axes_are_those_of_matplotlib():
             "block_bits",
         ),
         (lambda bad: snx.RedundancyDisplay({"a": MATRIX[0], "b": bad}), r"heights\['b'\]"),
+        (
+            lambda bad: snx.CausalEffectDisplay(
+                snx.CausalEffect.from_effects({"kl": MATRIX[0]}, {"norm": {"kl": bad}})
+            ),
+            r"placebo_effects\['norm'\]\['kl'\]",
+        ),
     ],
-    ids=["layers", "control", "overlap", "dendrogram", "selectivity", "codelength", "redundancy"],
+    ids=[
+        "layers",
+        "control",
+        "overlap",
+        "dendrogram",
+        "selectivity",
+        "codelength",
+        "redundancy",
+        "effect",
+    ],
 )
 def test_numbers_that_cannot_be_drawn_are_located(make, place, value):
     bad = MATRIX.copy()

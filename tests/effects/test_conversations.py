@@ -1,0 +1,80 @@
+"""Effects on conversations, at the tokens that rules select."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from sklearn_neurox import ActivationExtractor, SteeringVector, causal_effect, intervene, where
+
+from ..extraction.small_templates import ASSISTANT, SYSTEM, USER, with_template
+from ..extraction.small_tokenizers import make_tokenizer
+
+CHATS = [[USER], [SYSTEM, USER, ASSISTANT, USER], [USER, ASSISTANT], [ASSISTANT, USER]]
+
+
+@pytest.fixture(scope="module")
+def chat(corpus):
+    tokenizer = with_template(make_tokenizer("qwen2", corpus, {}), "chatml")
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=24, max_position_embeddings=128,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config).eval(), tokenizer
+
+
+def last_logit(outputs, batch):
+    places = batch["attention_mask"].sum(dim=1) - 1
+    return outputs.logits[torch.arange(len(places)), places, 7]
+
+
+@pytest.mark.parametrize(
+    "rule", [where.role("user"), where.last(), where.role("user").last(), ~where.special()], ids=str
+)
+def test_only_the_selected_tokens_are_edited(chat, rule):
+    model, tokenizer = chat
+    edit = SteeringVector(np.linspace(-1, 1, 16))
+    extractor = ActivationExtractor(model, tokenizer)
+    found = causal_effect(
+        extractor, CHATS, layer=1, edit=edit, where=rule, metrics=last_logit, placebos=(),
+    )  # fmt: skip
+    tokens = extractor.extract_tokens(CHATS, where=rule)
+    for i, messages in enumerate(CHATS):
+        ids = torch.tensor([tokenizer.apply_chat_template(messages)["input_ids"]])
+        mask = torch.zeros(ids.shape, dtype=torch.bool)
+        mask[0, tokens.positions[tokens.sentence_ids == i]] = True
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        with torch.no_grad():
+            before = last_logit(model(**inputs), inputs)
+            with intervene(model, {1: edit}, where=lambda _, mask=mask: mask):
+                after = last_logit(model(**inputs), inputs)
+        expected = (after - before).item()
+        np.testing.assert_allclose(found.effects["last_logit"][i], expected, atol=1e-5)
+
+
+def test_strings_and_token_indices_have_the_same_effects(chat):
+    model, tokenizer = chat
+    texts = ["one two three", "the house of the king", "a b c d e"]
+    edit = SteeringVector(np.linspace(-1, 1, 16))
+    by_form = [
+        causal_effect(
+            ActivationExtractor(model, tokenizer), form, layer=2, edit=edit, placebos=("norm",),
+            n_placebos=3, metrics=("loss", "kl"), random_state=0, where=where.first(2),
+        )
+        for form in (texts, [tokenizer(text)["input_ids"] for text in texts])
+    ]  # fmt: skip
+    for metric in ("loss", "kl"):
+        np.testing.assert_allclose(*(found.effects[metric] for found in by_form), atol=1e-6)
+        np.testing.assert_allclose(*(found.draws(metric, "norm") for found in by_form), atol=1e-5)
+
+
+def test_rules_that_a_text_does_not_fit(chat):
+    model, tokenizer = chat
+    edit = SteeringVector(np.ones(16))
+    with pytest.raises(ValueError, match="Text 0 is not a conversation"):
+        causal_effect(
+            ActivationExtractor(model, tokenizer), ["one two", "three"], layer=1, edit=edit,
+            where=where.role("user"), metrics="loss", placebos=(),
+        )  # fmt: skip
