@@ -25,10 +25,11 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_the_demo_on_a_tiny_model(tiny_bert_path, tmp_path, monkeypatch, capsys):
-    from sklearn_neurox._cli import demo
+    from sklearn_neurox._cli import demo, usage
 
     monkeypatch.setattr(demo, "LAMBDAS", (0.0, 1e-3))
     monkeypatch.setattr(demo, "FRACTIONS", (0.1, 1.0))
+    monkeypatch.setattr(usage, "_N_SENTENCES", 12)
     assert main(["demo", "--model", str(tiny_bert_path), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "best layer:" in printed
@@ -42,6 +43,7 @@ def test_the_demo_on_a_tiny_model(tiny_bert_path, tmp_path, monkeypatch, capsys)
         "How many neurons does it take?",
         "Which neurons detect which label?",
         "What do these neurons respond to?",
+        "Is it used?",
         "Run it yourself",
         "How the results were obtained",
     ):
@@ -442,6 +444,27 @@ class TestStore:
         assert ">chance level</th>" in text
         assert main(["report", str(store), "--out", str(tmp_path / "no" / "page.html")]) == 1
         assert f"the folder {tmp_path / 'no'} does not exist" in capsys.readouterr().err
+
+    def test_a_report_with_the_model(
+        self, store, tiny_bert, tiny_bert_path, tmp_path, capsys, monkeypatch
+    ):
+        from sklearn_neurox._cli import usage
+
+        monkeypatch.setattr(usage, "_N_SENTENCES", 12)
+        page = tmp_path / "page.html"
+        model = ["--model", str(tiny_bert_path)]
+        assert main(["report", str(store), "--cv", "2", *model, "--out", str(page)]) == 0
+        text = page.read_text(encoding="utf-8")
+        assert ">Is it used?</h2>" in text
+        assert "Difference of the means: the edit changes the sentence embedding by" in text
+        assert "Best neurons: the edit changes the sentence embedding by" in text
+        other = type(tiny_bert[0])(tiny_bert[0].config)  # with other random weights
+        other.save_pretrained(tmp_path / "other")
+        tiny_bert[1].save_pretrained(tmp_path / "other")
+        capsys.readouterr()
+        command = ["report", str(store), "--model", str(tmp_path / "other"), "--out", str(page)]
+        assert main(command) == 1
+        assert "does not compute the activations of the store" in capsys.readouterr().err
 
     def test_a_page_is_named_after_its_store(self, store, tmp_path, monkeypatch):
         from sklearn_neurox._cli import store_page

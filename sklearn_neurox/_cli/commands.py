@@ -133,7 +133,12 @@ def report(args: Namespace) -> None:
     _check_folds(args.cv, tokens)
     description = TokenActivations.describe(args.store)
     name = Path(description["parameters"].get("model") or args.store).resolve().name
-    path = make_page(Study(tokens, settings), name, description).save(out)
+    extractor = None
+    if args.model is not None:
+        from .usage import extractor_of
+
+        extractor = extractor_of(args.model, tokens, description["parameters"])
+    path = make_page(Study(tokens, settings), name, description, extractor).save(out)
     print(f"Page: {path.resolve().as_uri()}")
 
 

@@ -18,10 +18,12 @@ from ..extraction import ActivationExtractor
 from ..neurons import AveragePrecisionSelector, LayerSelector
 from ..probes import LinearProbeClassifier
 from .study import RankedNeurons, Study
+from .usage import Usage, measure_usage
 
 LAMBDAS = (0.0, 1e-4, 1e-3, 1e-2)
 FRACTIONS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _N_GRID_FOLDS = 3
+_LABEL = "NOUN"  # whose use is measured
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Analysis:
     test: ProbeReport  # of the probe with the best penalties, on the test words
     ranked: RankedNeurons
     detectors: AveragePrecisionSelector
+    usage: Usage
     seconds: float
 
 
@@ -65,23 +68,30 @@ def analyze(model: str, name: str) -> Analysis:
     Analysis
     """
     start = time.perf_counter()
-    _announce(f"1/5 Extract the activations of {name} on the embedded corpus")
+    _announce(f"1/6 Extract the activations of {name} on the embedded corpus")
     corpus = load_tagged_sentences()
-    tokens = ActivationExtractor(model, verbose=1).extract(corpus.sentences, corpus.tags)
+    extractor = ActivationExtractor(model, verbose=1)
+    tokens = extractor.extract(corpus.sentences, corpus.tags)
     is_train = corpus.is_train[tokens.sentence_ids]
     train = tokens[is_train]
     study = Study(train)
 
-    _announce("2/5 Score a probe on each layer and on a control task")
+    _announce("2/6 Score a probe on each layer and on a control task")
     layers = study.score_layers()
 
-    _announce(f"3/5 Choose the regularization on layer {layers.best_layer}")
+    _announce(f"3/6 Choose the regularization on layer {layers.best_layer}")
     search = _search_penalties(train, layers.best_layer)
 
-    _announce(f"4/5 Rank all {train.X.shape[1]:,} neurons and train probes on some of them")
+    _announce(f"4/6 Rank all {train.X.shape[1]:,} neurons and train probes on some of them")
     ranked = study.rank_neurons(FRACTIONS)
 
-    _announce("5/5 Find the neurons that detect each tag")
+    _announce("5/6 Find the neurons that detect each tag")
+    detectors = Study(tokens).find_detectors()
+
+    _announce(f"6/6 Edit layer {layers.best_layer} of the running network")
+    usage = measure_usage(
+        extractor, corpus.sentences, corpus.tags, layer=int(layers.best_layer), label=_LABEL
+    )
     return Analysis(
         name=name,
         tokens=tokens,
@@ -91,7 +101,8 @@ def analyze(model: str, name: str) -> Analysis:
             search.best_estimator_, tokens.X[~is_train], ~is_train, is_train
         ),
         ranked=ranked,
-        detectors=Study(tokens).find_detectors(),
+        detectors=detectors,
+        usage=usage,
         seconds=time.perf_counter() - start,
     )
 

@@ -20,6 +20,7 @@ from .sections import (
     list_top_words,
     short_name,
 )
+from .usage import add_usage, conclude
 
 _DRAWN_TAGS = ("NOUN", "VERB", "ADP", "PRON", "NUM", "PUNCT")
 _MEANINGS = {
@@ -76,6 +77,10 @@ def summarize(analysis: Analysis) -> str:
             f"accuracy on unseen sentences: {analysis.test.score}",
             f"{few} of {analysis.ranked.curve.n_available:,} neurons retain {share:.0%} of the "
             "accuracy of all neurons",
+            *(
+                conclude(name, analysis.usage.label, effect)
+                for name, effect in analysis.usage.effects.items()
+            ),
             f"time: {analysis.seconds:.0f} s",
         ]
     )
@@ -114,6 +119,7 @@ def make_page(analysis: Analysis) -> AnalysisReport:
     add_ranking(page, analysis.ranked, "all layers")
     best = add_detectors(page, tokens, analysis.detectors, _MEANINGS)
     _add_drawings(page, tokens, {tag: best[tag] for tag in _DRAWN_TAGS})
+    add_usage(page, analysis.usage)
     page.add_section(
         "Run it yourself",
         "All results were computed with scikit-learn estimators. The following code chooses the "

@@ -270,6 +270,12 @@ def _add_report(subparsers: Any) -> None:
     _add_store(report)
     _add_probe_options(report)
     report.add_argument(
+        "--model",
+        metavar="NAME_OR_PATH",
+        help="the model of the store, to also measure whether it uses the most frequent label "
+        "(default: do not run a model)",
+    )
+    report.add_argument(
         "--out", metavar="FILE.html", help="the page (default: STORE.html in the current folder)"
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..activations import TokenActivations
 from ..evaluation import Codelength
+from ..extraction import ActivationExtractor
 from ..neurons import CorrelationClustering
 from ..visualization import (
     AnalysisReport,
@@ -28,13 +29,19 @@ from .sections import (
     new_axes,
 )
 from .study import RankedNeurons, Study
+from .usage import add_usage, by_sentence, measure_usage
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_CLUSTERED = 4096  # neurons; their distances take 16 bytes per pair
 _N_DRAWN = 3  # labels with a drawing of their best detector
 
 
-def make_page(study: Study, name: str, description: Mapping[str, Any]) -> AnalysisReport:
+def make_page(
+    study: Study,
+    name: str,
+    description: Mapping[str, Any],
+    extractor: ActivationExtractor | None = None,
+) -> AnalysisReport:
     """Analyze a store, and create a page with the results.
 
     Parameters
@@ -44,6 +51,8 @@ def make_page(study: Study, name: str, description: Mapping[str, Any]) -> Analys
         Display name of the model.
     description : mapping
         The description of the store.
+    extractor : ActivationExtractor, default=None
+        With the model of the store, which is edited while it runs. If None, it is not.
 
     Returns
     -------
@@ -71,8 +80,20 @@ def make_page(study: Study, name: str, description: Mapping[str, Any]) -> Analys
     _add_drawings(page, tokens, add_detectors(page, tokens, study.find_detectors()))
     _announce("5/5 Cluster the neurons")
     _add_redundancy(page, tokens)
+    if extractor is not None:
+        _announce(f"Edit layer {best} of the running network")
+        _add_usage(page, study, extractor, best)
     _add_provenance(page, study, ranked, description)
     return page
+
+
+def _add_usage(
+    page: AnalysisReport, study: Study, extractor: ActivationExtractor, layer: int | str
+) -> None:
+    tokens, seed = study.tokens, study.settings.random_state
+    sentences, labels = (by_sentence(tokens, column) for column in (tokens.words, tokens.y))
+    usage = measure_usage(extractor, sentences, labels, layer=int(layer), random_state=seed)
+    add_usage(page, usage)
 
 
 def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:
