@@ -1,10 +1,14 @@
 """Evaluation: where a property is encoded, and whether a probe reads or memorizes it."""
 
 from .ablation_curve import AblationCurve, ablation_curve
+from .compare_scores import compare_scores
+from .comparison import PairDifference, ScoreComparison
 from .control import ControlTask, make_control_task
 from .description_length import Codelength, codelength
 from .erasure_report import ErasureReport, erasure_report
-from .layers import LayerwiseScores, layerwise_scores
+from .held_out import HeldOutPredictions
+from .layer_scores import LayerwiseScores
+from .layers import layerwise_scores
 from .metrics import (
     accuracy_and_f1,
     compute_score,
@@ -12,6 +16,8 @@ from .metrics import (
     pearson_and_spearman,
     spearman,
 )
+from .nested import NestedScores, nested_layer_scores
+from .permutation import PermutationTest
 from .probe_report import ProbeReport, probe_report
 from .sampling import balanced_indices
 from .scorers import get_scorer
@@ -22,19 +28,26 @@ __all__ = [
     "Codelength",
     "ControlTask",
     "ErasureReport",
+    "HeldOutPredictions",
     "LayerwiseScores",
+    "NestedScores",
+    "PairDifference",
+    "PermutationTest",
     "ProbeReport",
+    "ScoreComparison",
     "Selectivity",
     "SelectivityCurve",
     "ablation_curve",
     "accuracy_and_f1",
     "balanced_indices",
     "codelength",
+    "compare_scores",
     "compute_score",
     "erasure_report",
     "get_scorer",
     "layerwise_scores",
     "make_control_task",
+    "nested_layer_scores",
     "pearson",
     "pearson_and_spearman",
     "probe_report",

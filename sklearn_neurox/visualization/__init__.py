@@ -11,6 +11,7 @@ from .probe_report_display import ProbeReportDisplay
 from .ranking_overlap_display import RankingOverlapDisplay
 from .redundancy_display import RedundancyDisplay
 from .regularization_path_display import RegularizationPathDisplay
+from .score_comparison_display import ScoreComparisonDisplay
 from .selectivity_displays import SelectivityCurveDisplay, SelectivityDisplay
 from .text import visualize_activations
 from .top_words_table import TopWordsTable
@@ -28,6 +29,7 @@ __all__ = [
     "RankingOverlapDisplay",
     "RedundancyDisplay",
     "RegularizationPathDisplay",
+    "ScoreComparisonDisplay",
     "SelectivityCurveDisplay",
     "SelectivityDisplay",
     "TopWordsTable",
