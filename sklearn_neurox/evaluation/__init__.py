@@ -1,9 +1,11 @@
 """Evaluation: where a property is encoded, and whether a probe reads or memorizes it."""
 
 from .ablation_curve import AblationCurve, ablation_curve
+from .audit import audit_corpus
 from .compare_scores import compare_scores
 from .comparison import PairDifference, ScoreComparison
 from .control import ControlTask, make_control_task
+from .corpus_audit import CorpusAudit, LeakExample, TokenLabel
 from .description_length import Codelength, codelength
 from .erasure_report import ErasureReport, erasure_report
 from .held_out import HeldOutPredictions
@@ -27,9 +29,11 @@ __all__ = [
     "AblationCurve",
     "Codelength",
     "ControlTask",
+    "CorpusAudit",
     "ErasureReport",
     "HeldOutPredictions",
     "LayerwiseScores",
+    "LeakExample",
     "NestedScores",
     "PairDifference",
     "PermutationTest",
@@ -37,8 +41,10 @@ __all__ = [
     "ScoreComparison",
     "Selectivity",
     "SelectivityCurve",
+    "TokenLabel",
     "ablation_curve",
     "accuracy_and_f1",
+    "audit_corpus",
     "balanced_indices",
     "codelength",
     "compare_scores",

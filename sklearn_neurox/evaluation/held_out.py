@@ -67,6 +67,27 @@ class HeldOutPredictions:
         """Number of groups, or of samples if there are no groups."""
         return self.n_samples if self.groups is None else len(np.unique(self.groups))
 
+    def select(self, mask: NDArray[np.bool_]) -> HeldOutPredictions:
+        """Return some of the held-out samples, with folds numbered from 0.
+
+        Parameters
+        ----------
+        mask : ndarray of bool of shape (n_held_out,)
+            Which of the held-out samples to keep.
+
+        Returns
+        -------
+        HeldOutPredictions
+        """
+        return HeldOutPredictions(
+            y=self.y[mask],
+            rows=self.rows[mask],
+            folds=np.unique(self.folds[mask], return_inverse=True)[1],
+            predictions=self.predictions[:, mask],
+            decisions=None if self.decisions is None else self.decisions[:, mask],
+            groups=None if self.groups is None else self.groups[mask],
+        )
+
     def to_frame(self) -> Any:
         """Return one row per held-out sample: its row, fold, group, label and predictions.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.utils._param_validation import Interval
 
 from .._validation import validate_params
@@ -21,6 +21,7 @@ from ._layer_columns import columns_by_layer, neuron_names
 from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
 from ._provenance import provenance_of
 from ._samples import check_activations
+from ._text_baselines import text_baseline, text_features
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
 from .held_out import join_folds
 from .layer_scores import LayerwiseScores
@@ -79,7 +80,10 @@ def layerwise_scores(
         - activations of shape (n_samples, n_neurons), such as those of the same network with
           random weights: the labels are predicted from them, layer by layer as from X;
         - the n_samples words: a table predicts for each word type its most frequent label, or its
-          mean, in training, and that of all samples for types that are missing in training.
+          mean, in training, and that of all samples for types that are missing in training;
+        - the n_samples texts, with the name "tf-idf", "single token" or "length": the labels are
+          predicted from a TF-IDF table, from the presence of one token, or from the length of the
+          text, as in :func:`audit_corpus`.
     n_jobs : int, default=None
         Number of jobs to run in parallel. None means 1 unless in a ``joblib.parallel_backend``
         context. -1 means using all processors.
@@ -143,6 +147,9 @@ def layerwise_scores(
     constants = {"baseline": score(majority(estimator), activations[:, :1], y)}
     for name, words in controls.words.items():
         constants[name] = score(word_type_table(estimator), words, y)
+    for name, texts in controls.texts.items():
+        baseline = text_baseline(name, not is_classifier(estimator))
+        constants[name] = score(baseline, text_features(name, texts), y)
 
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
@@ -172,7 +179,7 @@ def layerwise_scores(
         name: join_folds(each, splits, targets.get(name, y), groups) for name, each in found.items()
     }
     scores = {name: _scores_of(each) for name, each in found.items()}
-    names_of_others = [*controls.activations, *controls.words]
+    names_of_others = [*controls.activations, *controls.words, *controls.texts]
     return LayerwiseScores(
         scores=scores[""],
         baseline_scores=scores["baseline"][0],
@@ -196,7 +203,7 @@ def _scores_of(results: list[FoldResult]) -> NDArray[np.float64]:
 
 def _fold_results(
     estimator: Any,
-    X: NDArray,
+    X: Any,
     y: NDArray,
     *,
     splits: list[Split],
