@@ -24,6 +24,8 @@ from .probe_report import ProbeReport, probe_report
 from .sampling import balanced_indices
 from .scorers import get_scorer
 from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
+from .transfer import transfer_scores
+from .transfer_result import TransferScores
 
 __all__ = [
     "AblationCurve",
@@ -42,6 +44,7 @@ __all__ = [
     "Selectivity",
     "SelectivityCurve",
     "TokenLabel",
+    "TransferScores",
     "ablation_curve",
     "accuracy_and_f1",
     "audit_corpus",
@@ -60,4 +63,5 @@ __all__ = [
     "selectivity_curve",
     "selectivity_score",
     "spearman",
+    "transfer_scores",
 ]

@@ -54,12 +54,22 @@ def score_fitted(
     fitted: list[Any], layers: list[NDArray], y: NDArray, scorer: Scorer, with_decisions: bool
 ) -> FoldResult:
     """Score fitted estimators, each on its layer, and return their predictions as well."""
+    with ignore_unseen_labels():
+        scores = [
+            scorer(each, own_copy(layer), y) for each, layer in zip(fitted, layers, strict=True)
+        ]
+    return predict_fitted(fitted, layers, with_decisions)._replace(scores=scores)
+
+
+def predict_fitted(fitted: list[Any], layers: list[NDArray], with_decisions: bool) -> FoldResult:
+    """Return the predictions of fitted estimators, each for its layer, without scores."""
     pairs = list(zip(fitted, layers, strict=True))
     with ignore_unseen_labels():
-        scores = [scorer(each, own_copy(layer), y) for each, layer in pairs]
-        predictions = [predictions_of(each, own_copy(layer), len(y)) for each, layer in pairs]
+        predictions = [
+            predictions_of(each, own_copy(layer), layer.shape[0]) for each, layer in pairs
+        ]
     decisions = [_decisions(each, layer) for each, layer in pairs] if with_decisions else None
-    return FoldResult(scores, predictions, decisions)
+    return FoldResult([], predictions, decisions)
 
 
 def _decisions(estimator: Any, X: NDArray) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ _N_BANDS, _ROWS_PER_BAND = 12, 4
 _MAX_SHARE, _MIN_COMMON = 0.05, 20
 # In a larger set of candidates, each text is compared with this number of others.
 _MAX_CANDIDATES = 32
-_BITS = 22  # of the hash, for counting how many texts contain a shingle
+_BITS = 22  # of the hash, for counting how often a shingle occurs
 _AT_ONCE = 2**22  # characters, or cells of a matrix, that are processed at a time
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -36,19 +36,21 @@ def near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> csr_ar
     texts : sequence of n_texts str
         Distinct normalized texts.
     threshold : float
-        Minimum Jaccard similarity of their sets of shingles of five characters. Shingles that more
-        than 5 % of the texts contain do not count.
+        Minimum Jaccard similarity of their sets of shingles of five characters: of all of them, and
+        of those that at most 5 % of the texts contain. Texts with a common template have a high
+        similarity of the first kind only, and texts that differ in frequent words of the second.
     seed : int
         Determines the hash functions.
 
     Returns
     -------
     csr_array of shape (n_texts, n_texts)
-        Similarities of the pairs that were found, symmetric, and 0 for all others.
+        The lower of both similarities of the pairs that were found, symmetric, and 0 for others.
     """
-    shingles = _hash_texts(texts)
-    pairs = _candidates(shingles, seed)
-    similarity = _jaccard(shingles, pairs)
+    every = _hash_texts(texts)
+    rare = _without_common(every)
+    pairs = _candidates(rare, seed)
+    similarity = np.minimum(_jaccard(rare, pairs), _jaccard(every, pairs))
     found = similarity >= threshold
     (one, other), values = pairs[:, found], similarity[found]
     rows, columns = np.concatenate([one, other]), np.concatenate([other, one])
@@ -84,12 +86,17 @@ def _hash_texts(texts: Sequence[str]) -> _Shingles:
             for chosen in (np.flatnonzero(batches == batch) for batch in np.unique(batches))
         ]
     )
-    rows = np.repeat(np.arange(len(texts)), lengths - _SHINGLE + 1)
-    buckets = (hashes >> np.uint64(64 - _BITS)).astype(np.intp)  # collisions are rare
-    most = max(_MIN_COMMON, _MAX_SHARE * len(texts))
+    return _Shingles(hashes, np.concatenate([[0], np.cumsum(lengths - _SHINGLE + 1)]))
+
+
+def _without_common(shingles: _Shingles) -> _Shingles:
+    sizes = np.diff(shingles.starts)
+    buckets = (shingles.hashes >> np.uint64(64 - _BITS)).astype(np.intp)  # collisions are rare
+    most = max(_MIN_COMMON, _MAX_SHARE * len(sizes))
     is_rare = (np.bincount(buckets, minlength=1 << _BITS) <= most)[buckets]
-    sizes = np.bincount(rows[is_rare], minlength=len(texts))
-    return _Shingles(hashes[is_rare], np.concatenate([[0], np.cumsum(sizes)]))
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    kept = np.bincount(rows[is_rare], minlength=len(sizes))
+    return _Shingles(shingles.hashes[is_rare], np.concatenate([[0], np.cumsum(kept)]))
 
 
 def _hash_shingles(texts: Sequence[str], lengths: NDArray[np.intp]) -> NDArray[np.uint64]:

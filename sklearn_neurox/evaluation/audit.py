@@ -72,8 +72,8 @@ def audit_corpus(
 
     - *Leaks* are test texts that occur in the training set of their fold, or have a near duplicate
       there. Near duplicates are found by MinHash signatures [1]_ and confirmed by the Jaccard
-      similarity of their sets of character 5-grams, without 5-grams that more than 5 % of the texts
-      contain, such as those of a template.
+      similarity of their sets of character 5-grams: of all 5-grams, and of those that at most 5 %
+      of the texts contain, because texts that share a template are not duplicates.
     - *Baselines* predict the labels from the length of a text, from the presence of one token, and
       from a TF-IDF table. A probe that does not exceed them does not show that a network encodes
       the labels.

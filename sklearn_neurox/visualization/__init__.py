@@ -15,6 +15,7 @@ from .score_comparison_display import ScoreComparisonDisplay
 from .selectivity_displays import SelectivityCurveDisplay, SelectivityDisplay
 from .text import visualize_activations
 from .top_words_table import TopWordsTable
+from .transfer_scores_display import TransferScoresDisplay
 from .transformers_visualizer import TransformersVisualizer
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "SelectivityCurveDisplay",
     "SelectivityDisplay",
     "TopWordsTable",
+    "TransferScoresDisplay",
     "TransformersVisualizer",
     "visualize_activations",
 ]

@@ -66,6 +66,15 @@ def test_a_template_is_not_a_duplicate():
     assert near_duplicates(every, 0.8, seed=0).nnz == 0
 
 
+def test_texts_that_differ_in_frequent_words_are_not_duplicates():
+    """Their rare 5-grams are the same, and their frequent ones are not."""
+    rng = np.random.RandomState(0)
+    every = [
+        f"{name} {city}" for name in make_words(rng, 100) for city in ("Berlin Köln", "Rom Neapel")
+    ]
+    assert near_duplicates(every, 0.8, seed=0).nnz == 0
+
+
 def test_short_and_empty_texts_are_compared_too():
     assert near_duplicates(["", "a", "ab", "b"], 0.8, seed=0).nnz == 0
     found = audit(["a", "a", "", "", "b", "c", "A ", "d", "e", "f"], cv=SHUFFLED)
