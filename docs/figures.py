@@ -33,10 +33,13 @@ SIZES = (10, 27, 100, 270)
 
 
 def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFrame:
-    """Score a probe on each layer, with its controls and with a split by word types."""
+    """Score a probe on each layer, with its controls and with a split by word types.
+
+    The comparison of the layers is printed.
+    """
     probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     words = tokens.words.tolist()
-    frame = layerwise_scores(
+    result = layerwise_scores(
         probe,
         tokens.X,
         tokens.y,
@@ -47,7 +50,12 @@ def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFram
             "random weights": untrained.X,
             "word types": words,
         },
-    ).to_frame()
+    )
+    for against in ("best", "word types"):
+        print(result.compare(against=against, random_state=0).to_frame().round(4).to_string())
+    print(result.compare(random_state=0).to_frame().round(4).to_string())
+    print(result.methods(sample="word", group="sentence"), "\n")
+    frame = result.to_frame()
     types = np.char.lower(tokens.words.astype(str))
     frame["new types"] = [
         cross_val_score(probe, tokens.layer(layer), tokens.y, groups=types, cv=GroupKFold(5)).mean()

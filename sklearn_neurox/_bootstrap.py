@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
+from scipy.stats import norm
+from scipy.stats import t as student_t
+from sklearn.utils import check_random_state
 
 # Number of cells of the matrix (resamples x sentences) that is in memory at a time.
 _AT_ONCE = 2**20
@@ -111,5 +115,42 @@ def draw_weights(
         return random.multinomial(total, copies / total, size=size).astype(float)
     # The same distribution, but faster for many kinds.
     kinds = np.repeat(np.arange(len(copies)), copies)
-    draws = (kinds[random.randint(total, size=total)] for _ in range(size))
-    return np.array([np.bincount(draw, minlength=len(copies)) for draw in draws], dtype=float)
+    draws = kinds[random.randint(total, size=(size, total))]
+    draws += len(copies) * np.arange(size)[:, np.newaxis]
+    counts = np.bincount(draws.ravel(), minlength=size * len(copies))
+    return counts.reshape(size, len(copies)).astype(float)
+
+
+def as_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Return an int that draws the same resamples: the int that was passed, or a new one."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def expanded_interval(drawn: NDArray, confidence: float, n_groups: int) -> tuple[float, float]:
+    """Return the expanded percentile interval of resampled statistics (Hesterberg 2015).
+
+    A percentile interval is too narrow for few groups. The tails are chosen such that, for a mean,
+    the interval is as wide as that of a t-test over the groups. Resamples in which the statistic is
+    undefined are ignored.
+    """
+    spread = np.sqrt(n_groups / (n_groups - 1))
+    tail = norm.cdf(spread * student_t.ppf((1 - confidence) / 2, n_groups - 1))
+    low, high = np.nanquantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def expanded_p_value(share: ArrayLike, n_groups: int) -> NDArray[np.float64]:
+    """Convert the share of the resamples in one tail to the p-value of a one-sided test.
+
+    It is below the level if and only if the bound of :func:`expanded_interval` is.
+    """
+    spread = np.sqrt(n_groups / (n_groups - 1))
+    return student_t.cdf(norm.ppf(share) / spread, n_groups - 1)
+
+
+def expanded_deviations(deviations: NDArray, n_groups: int) -> NDArray[np.float64]:
+    """Expand standardized deviations of resampled statistics, as :func:`expanded_interval` does."""
+    spread = np.sqrt(n_groups / (n_groups - 1))
+    return spread * student_t.isf(norm.sf(deviations), n_groups - 1)

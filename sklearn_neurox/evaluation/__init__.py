@@ -1,10 +1,16 @@
 """Evaluation: where a property is encoded, and whether a probe reads or memorizes it."""
 
 from .ablation_curve import AblationCurve, ablation_curve
+from .audit import audit_corpus
+from .compare_scores import compare_scores
+from .comparison import PairDifference, ScoreComparison
 from .control import ControlTask, make_control_task
+from .corpus_audit import CorpusAudit, LeakExample, TokenLabel
 from .description_length import Codelength, codelength
 from .erasure_report import ErasureReport, erasure_report
-from .layers import LayerwiseScores, layerwise_scores
+from .held_out import HeldOutPredictions
+from .layer_scores import LayerwiseScores
+from .layers import layerwise_scores
 from .metrics import (
     accuracy_and_f1,
     compute_score,
@@ -12,33 +18,50 @@ from .metrics import (
     pearson_and_spearman,
     spearman,
 )
+from .nested import NestedScores, nested_layer_scores
+from .permutation import PermutationTest
 from .probe_report import ProbeReport, probe_report
 from .sampling import balanced_indices
 from .scorers import get_scorer
 from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
+from .transfer import transfer_scores
+from .transfer_result import TransferScores
 
 __all__ = [
     "AblationCurve",
     "Codelength",
     "ControlTask",
+    "CorpusAudit",
     "ErasureReport",
+    "HeldOutPredictions",
     "LayerwiseScores",
+    "LeakExample",
+    "NestedScores",
+    "PairDifference",
+    "PermutationTest",
     "ProbeReport",
+    "ScoreComparison",
     "Selectivity",
     "SelectivityCurve",
+    "TokenLabel",
+    "TransferScores",
     "ablation_curve",
     "accuracy_and_f1",
+    "audit_corpus",
     "balanced_indices",
     "codelength",
+    "compare_scores",
     "compute_score",
     "erasure_report",
     "get_scorer",
     "layerwise_scores",
     "make_control_task",
+    "nested_layer_scores",
     "pearson",
     "pearson_and_spearman",
     "probe_report",
     "selectivity_curve",
     "selectivity_score",
     "spearman",
+    "transfer_scores",
 ]

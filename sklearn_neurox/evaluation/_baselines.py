@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from .._validation import check_matrix, check_words
 from ._layer_columns import neuron_names
+from ._text_baselines import TEXT_BASELINES, check_texts
 from .control import ControlTask
 
 # Name of a control task that is passed without a name.
@@ -32,6 +33,7 @@ class Controls(NamedTuple):
     task: ControlTask | None
     activations: dict[str, NDArray]
     words: dict[str, NDArray]
+    texts: dict[str, list[str]]
 
 
 def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | None) -> Controls:
@@ -54,10 +56,10 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
         control = {} if control is None else {CONTROL_TASK: control}
     if not isinstance(control, Mapping):
         raise TypeError(
-            "control must be a ControlTask, or a dict of names to control tasks, activations or "
-            f"words, got {type(control).__name__}."
+            "control must be a ControlTask, or a dict of names to control tasks, activations, "
+            f"words or texts, got {type(control).__name__}."
         )
-    controls = Controls(CONTROL_TASK, None, {}, {})
+    controls = Controls(CONTROL_TASK, None, {}, {}, {})
     for name, each in control.items():
         _check_name(name)
         if isinstance(each, ControlTask):
@@ -68,6 +70,9 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
                 )
             _check_length(name, len(each.labels), len(y))
             controls = controls._replace(task=each, task_name=name)
+        elif name in TEXT_BASELINES:
+            controls.texts[name] = check_texts(each, name=f"control[{name!r}]")
+            _check_length(name, len(controls.texts[name]), len(y), "texts")
         elif hasattr(each, "X"):
             raise TypeError(
                 f"The control {name!r} must be an array, got {type(each).__name__}. Pass its "
@@ -140,8 +145,8 @@ def _check_words(name: str, words: Iterable[Hashable], y: NDArray) -> NDArray:
     return np.array(types)[:, np.newaxis]
 
 
-def _check_length(name: str, n_words: int, n_samples: int) -> None:
-    if n_words != n_samples:
+def _check_length(name: str, length: int, n_samples: int, what: str = "words") -> None:
+    if length != n_samples:
         raise ValueError(
-            f"The control {name!r} has {n_words} words, but X has {n_samples} samples."
+            f"The control {name!r} has {length} {what}, but X has {n_samples} samples."
         )

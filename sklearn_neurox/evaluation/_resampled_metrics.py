@@ -36,16 +36,15 @@ def number_metrics(
     metrics: Sequence[str], t: NDArray[np.float64], p: NDArray[np.float64]
 ) -> Callable[..., NDArray]:
     """Return a function that computes metrics of resamples whose cells are pairs (t, p)."""
-    errors = (t - p) ** 2
-    t, p = t - t.mean(), p - p.mean()  # centered, because sums of squares are then more accurate
-    features = np.column_stack([np.ones_like(t), t, p, t * t, p * p, t * p, errors])
+    features = moment_features(t, p)
+    t, p = t - t.mean(), p - p.mean()
 
     def statistics(weights: NDArray, counts: NDArray) -> NDArray:
         moments = weights @ (counts @ features)
         columns = [
-            _many_spearman(weights @ counts, t, p)
+            many_spearman(weights @ counts, t, p)
             if metric == "spearman"
-            else _many_of_moments(metric, moments)
+            else many_of_moments(metric, moments)
             for metric in metrics
         ]
         return np.column_stack(columns)
@@ -53,7 +52,14 @@ def number_metrics(
     return statistics
 
 
-def _many_of_moments(metric: str, moments: NDArray) -> NDArray:
+def moment_features(t: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the terms of each sample whose sums :func:`many_of_moments` reads."""
+    errors = (t - p) ** 2
+    t, p = t - t.mean(), p - p.mean()  # centered, because sums of squares are then more accurate
+    return np.column_stack([np.ones_like(t), t, p, t * t, p * p, t * p, errors])
+
+
+def many_of_moments(metric: str, moments: NDArray) -> NDArray:
     """Compute "pearson" or "r2" of many resamples.
 
     The columns of `moments` are the sums of 1, t, p, tt, pp, tp for targets t and predictions p,
@@ -69,7 +75,7 @@ def _many_of_moments(metric: str, moments: NDArray) -> NDArray:
     return 1 - np.divide(errors, variance_t, out=of_constant, where=variance_t > 0)
 
 
-def _many_spearman(weights: NDArray, y_true: NDArray, y_pred: NDArray) -> NDArray:
+def many_spearman(weights: NDArray, y_true: NDArray, y_pred: NDArray) -> NDArray:
     """Compute Spearman's correlation of many resamples.
 
     Parameters

@@ -3,117 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
+from sklearn.base import clone, is_classifier
 from sklearn.utils._param_validation import Interval
 
-from .._optional import import_optional
 from .._validation import validate_params
 from ..activations.columns import Layer
-from ..probes.layers import fit_layers, is_bankable
 from ._baselines import CONTROL_TASK, majority, read_controls, word_type_table
-from ._folds import CV_CONSTRAINTS, Split, ignore_unseen_labels, make_folds
+from ._folds import CV_CONSTRAINTS, Split, make_folds
 from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
+from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
+from ._provenance import provenance_of
 from ._samples import check_activations
+from ._text_baselines import text_baseline, text_features
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
+from .held_out import join_folds
+from .layer_scores import LayerwiseScores
 from .scorers import Scorer, Scoring, metric_name
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LayerwiseScores:
-    """Scores of a probe on each layer, as returned by :func:`layerwise_scores`.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_layers, n_folds)
-        Test score of the estimator on each layer and fold.
-    baseline_scores : ndarray of shape (n_folds,)
-        Test score without activations: the most frequent label, or the mean, is predicted.
-    control_scores : ndarray of shape (n_layers, n_folds) or None
-        Test score of the estimator on the labels of the control task.
-    metric : str, default="score"
-        Name of the metric.
-    layers : tuple of n_layers int or str, default=None
-        The layers. If None, they are numbered from 0.
-    other_scores : dict of str to ndarray
-        Scores of the other controls by name: those of the estimator on other activations, of shape
-        (n_layers, n_folds), or of a table of the word types, of shape (n_folds,).
-    control_name : str, default="control task"
-        Name of the control task.
-    """
-
-    scores: NDArray[np.float64]
-    baseline_scores: NDArray[np.float64]
-    control_scores: NDArray[np.float64] | None = None
-    metric: str = "score"
-    layers: tuple[Layer, ...] | None = None
-    other_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    control_name: str = CONTROL_TASK
-
-    def __post_init__(self) -> None:
-        if self.layers is None:
-            object.__setattr__(self, "layers", tuple(range(len(self.scores))))
-
-    def __repr__(self) -> str:
-        n_layers, n_folds = self.scores.shape
-        means = ", ".join(f"{mean:.3f}" for mean in self.scores.mean(axis=1))
-        return f"LayerwiseScores({n_layers} layers, {n_folds} folds, mean {self.metric}: {means})"
-
-    @property
-    def selectivity(self) -> NDArray[np.float64]:
-        """Score minus control score, of shape (n_layers, n_folds)."""
-        if self.control_scores is None:
-            raise ValueError(
-                "There are no control scores. Call layerwise_scores with a control task as control."
-            )
-        return self.scores - self.control_scores
-
-    @property
-    def gain(self) -> NDArray[np.float64]:
-        """Score minus that of the first layer on the same fold, of shape (n_layers, n_folds).
-
-        If layer 0 is the embeddings, this is what the network adds to them.
-        """
-        return self.scores - self.scores[0]
-
-    @property
-    def best_layer(self) -> Layer:
-        """The layer with the highest mean score, or the first of several such layers."""
-        assert self.layers is not None
-        means = self.scores.mean(axis=1)
-        if np.isnan(means).any():
-            raise ValueError(
-                f"The score of layer {self.layers[np.isnan(means).argmax()]!r} is NaN."
-            )
-        return self.layers[means.argmax()]
-
-    def to_frame(self) -> Any:
-        """Return one row per layer: means over the folds, and the standard deviation of the score.
-
-        The column of the control task is "control", or its name if it has another name than
-        "control task".
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        columns = {"score": self.scores.mean(axis=1), "std": self.scores.std(axis=1)}
-        if self.control_scores is not None:
-            is_named = self.control_name != CONTROL_TASK
-            columns[self.control_name if is_named else "control"] = self.control_scores.mean(axis=1)
-            columns["selectivity"] = self.selectivity.mean(axis=1)
-        columns["gain"] = self.gain.mean(axis=1)
-        for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
-            columns[name] = np.full(len(self.scores), scores.mean(axis=-1))
-        return pandas.DataFrame(columns, index=pandas.Index(self.layers, name="layer"))
 
 
 @validate_params(CV_CONSTRAINTS | {"n_layers": [Interval(Integral, 1, None, closed="left"), None]})
@@ -168,7 +80,10 @@ def layerwise_scores(
         - activations of shape (n_samples, n_neurons), such as those of the same network with
           random weights: the labels are predicted from them, layer by layer as from X;
         - the n_samples words: a table predicts for each word type its most frequent label, or its
-          mean, in training, and that of all samples for types that are missing in training.
+          mean, in training, and that of all samples for types that are missing in training;
+        - the n_samples texts, with the name "tf-idf", "single token" or "length": the labels are
+          predicted from a TF-IDF table, from the presence of one token, or from the length of the
+          text, as in :func:`audit_corpus`.
     n_jobs : int, default=None
         Number of jobs to run in parallel. None means 1 unless in a ``joblib.parallel_backend``
         context. -1 means using all processors.
@@ -225,94 +140,80 @@ def layerwise_scores(
     splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
     if controls.task is not None:
         warn_about_unseen_types(unseen_rates(controls.task.types, splits))
+    metric = metric_name(estimator, scoring)
 
     # The fast scores are first, so that a scorer that does not suit the estimator fails early.
-    baseline = _fold_scores(majority(estimator), activations[:, :1], y, splits, scorer)
-    tables = {
-        name: _fold_scores(word_type_table(estimator), words, y, splits, scorer)
-        for name, words in controls.words.items()
-    }
+    score = partial(_fold_results, splits=splits, scorer=scorer, with_decisions=metric == "roc_auc")
+    constants = {"baseline": score(majority(estimator), activations[:, :1], y)}
+    for name, words in controls.words.items():
+        constants[name] = score(word_type_table(estimator), words, y)
+    for name, texts in controls.texts.items():
+        baseline = text_baseline(name, not is_classifier(estimator))
+        constants[name] = score(baseline, text_features(name, texts), y)
 
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
-    activations = _in_order(activations, order)
+    activations = in_order(activations, order)
     tasks = {"the labels": (activations, y)}
     for name, other in controls.activations.items():
-        tasks[f"the activations of the control {name!r}"] = (_in_order(other, order), y)
+        tasks[f"the activations of the control {name!r}"] = (in_order(other, order), y)
     if controls.task is not None:
         labels = controls.task.labels
         is_named = controls.task_name != CONTROL_TASK
         which = f" {controls.task_name!r}" if is_named else ""
         tasks[f"the random labels of the control task{which}"] = activations, labels
-    jobs = [(estimator, *task, ends, split, scorer) for task in tasks.values() for split in splits]
+    jobs = [
+        (estimator, *task, ends, split, scorer, metric == "roc_auc")
+        for task in tasks.values()
+        for split in splits
+    ]
     places = [f"in fold {fold}, for {task}" for task in tasks for fold in range(len(splits))]
     results = run_jobs(
-        _layer_scores, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="layers"
+        score_layers, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="layers"
     )
-    # (n_tasks, n_layers, n_folds)
-    scores = np.array(results).reshape(len(tasks), len(splits), len(columns)).swapaxes(1, 2)
-    others = dict(zip(controls.activations, scores[1:], strict=False))
+    by_task = [results[i : i + len(splits)] for i in range(0, len(results), len(splits))]
+    task_names = ["", *controls.activations, *[controls.task_name] * (controls.task is not None)]
+    found = dict(zip(task_names, by_task, strict=True)) | constants
+    targets = {} if controls.task is None else {controls.task_name: controls.task.labels}
+    held_out = {
+        name: join_folds(each, splits, targets.get(name, y), groups) for name, each in found.items()
+    }
+    scores = {name: _scores_of(each) for name, each in found.items()}
+    names_of_others = [*controls.activations, *controls.words, *controls.texts]
     return LayerwiseScores(
-        scores=scores[0],
-        baseline_scores=baseline,
-        control_scores=None if controls.task is None else scores[-1],
-        metric=metric_name(estimator, scoring),
+        scores=scores[""],
+        baseline_scores=scores["baseline"][0],
+        control_scores=None if controls.task is None else scores[controls.task_name],
+        metric=metric,
         layers=tuple(columns),
-        other_scores=others | tables,
+        other_scores={
+            name: scores[name][0] if name in constants else scores[name] for name in names_of_others
+        },
         control_name=controls.task_name,
+        held_out=held_out.pop(""),
+        other_held_out=held_out,
+        provenance=provenance_of(estimator, cv),
     )
 
 
-def _in_order(X: NDArray, order: NDArray[np.intp]) -> NDArray:
-    """Return the columns of all layers, one layer after the other, or X itself if in order."""
-    if np.array_equal(order, np.arange(X.shape[1])):
-        return X
-    return np.take(X, order, axis=1)  # unlike X[:, order], in C order
+def _scores_of(results: list[FoldResult]) -> NDArray[np.float64]:
+    """Return the scores as an array of shape (n_layers, n_folds)."""
+    return np.array([each.scores for each in results], dtype=float).T
 
 
-def _layer_scores(
-    estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp], split: Split, scorer: Scorer
-) -> list[float]:
-    """Return the score on each layer, on one fold."""
-    train, test = split
-    fitted = _fit_layers(estimator, X[train], y[train], ends)
-    layers = np.split(X, ends, axis=1)  # views
-    with ignore_unseen_labels():
-        return [
-            scorer(each, layer[test], y[test]) for each, layer in zip(fitted, layers, strict=True)
-        ]
-
-
-def _fit_layers(estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp]) -> list[Any]:
-    """Fit a clone on each layer, which is a run of columns.
-
-    Linear probes, including those in the last step of a Pipeline, are trained together: Adam takes
-    the same steps on all of them, and small matrix products are cheaper in a batch.
-    """
-    layers = np.split(X, ends, axis=1)
-    fitted = [clone(estimator) for _ in layers]
-    steps = estimator.steps if isinstance(estimator, Pipeline) else [("probe", estimator)]
-    if not is_bankable(steps[-1][1]) or getattr(estimator, "memory", None) is not None:
-        return [each.fit(layer, y) for each, layer in zip(fitted, layers, strict=True)]
-    probes = [each[-1] if isinstance(each, Pipeline) else each for each in fitted]
-    if len(steps) > 1:
-        layers = [
-            each[:-1].fit_transform(layer, y) for each, layer in zip(fitted, layers, strict=True)
-        ]
-    # Layers of a DataFrame may lack columns, and a step may select any number of neurons.
-    has_names = any(hasattr(layer, "columns") for layer in layers)
-    if has_names or len({layer.shape[1] for layer in layers}) > 1:
-        for probe, layer in zip(probes, layers, strict=True):
-            probe.fit(layer, y)
-    else:
-        fit_layers(probes, X if len(steps) == 1 else np.hstack(layers), y)
-    return fitted
-
-
-def _fold_scores(
-    estimator: Any, X: NDArray, y: NDArray, splits: list[Split], scorer: Scorer
-) -> NDArray[np.float64]:
-    scores = [
-        scorer(clone(estimator).fit(X[train], y[train]), X[test], y[test]) for train, test in splits
+def _fold_results(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    *,
+    splits: list[Split],
+    scorer: Scorer,
+    with_decisions: bool,
+) -> list[FoldResult]:
+    """Score an estimator on all columns of X."""
+    return [
+        score_fitted(
+            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, with_decisions
+        )
+        for train, test in splits
     ]
-    return np.array(scores, dtype=float)

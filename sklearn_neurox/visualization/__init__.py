@@ -12,9 +12,11 @@ from .probe_report_display import ProbeReportDisplay
 from .ranking_overlap_display import RankingOverlapDisplay
 from .redundancy_display import RedundancyDisplay
 from .regularization_path_display import RegularizationPathDisplay
+from .score_comparison_display import ScoreComparisonDisplay
 from .selectivity_displays import SelectivityCurveDisplay, SelectivityDisplay
 from .text import visualize_activations
 from .top_words_table import TopWordsTable
+from .transfer_scores_display import TransferScoresDisplay
 from .transformers_visualizer import TransformersVisualizer
 
 __all__ = [
@@ -30,9 +32,11 @@ __all__ = [
     "RankingOverlapDisplay",
     "RedundancyDisplay",
     "RegularizationPathDisplay",
+    "ScoreComparisonDisplay",
     "SelectivityCurveDisplay",
     "SelectivityDisplay",
     "TopWordsTable",
+    "TransferScoresDisplay",
     "TransformersVisualizer",
     "visualize_activations",
 ]

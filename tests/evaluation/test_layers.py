@@ -1,6 +1,6 @@
 """Scores by layer: the same numbers as the loops of scikit-learn, for any layout of columns."""
 
-import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     LayerSelector,
-    LayerwiseScores,
     LinearProbeClassifier,
     Neurons,
     NeuronSelector,
@@ -328,7 +327,7 @@ class TestFrames:
     @pytest.mark.parametrize("n_layers", [2, 3, 6])
     def test_layers_of_one_width_train_as_one_bank(self, classification, monkeypatch, n_layers):
         X, y = classification
-        module = sys.modules[LayerwiseScores.__module__]
+        module = import_module("sklearn_neurox.evaluation._layer_fits")
         calls = []
 
         def fit_layers(probes, X, y):
