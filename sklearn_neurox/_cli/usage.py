@@ -164,8 +164,8 @@ def add_usage(page: AnalysisReport, usage: Usage) -> None:
         f"of {usage.label} and all other words was removed, or the {_SHARE:.0%} of the neurons in "
         "which these means differ most were set to their means. Directions and neurons were "
         f"determined on the training sentences of {_N_FOLDS} folds, and the effect was measured on "
-        "the test sentences. It is 1 − cosine of the sentence embedding with and without the edit. Almost "
-        "any change of the states has an effect, so each edit is compared with "
+        "the test sentences. It is 1 − cosine of the sentence embedding with and without the edit. "
+        "Almost any change of the states has an effect, so each edit is compared with "
         f"{_N_PLACEBOS} draws of each of {len(_PLACEBOS)} placebos.",
     )
     page.add_figure(
