@@ -25,7 +25,7 @@ PREDICTED = np.roll(Y, 5)
 
 def classify(X, y, numbers, weight):
     probe = snx.LinearProbeClassifier(
-        solver="owlqn", lambda_l1=1e-2, lambda_l2=0.1, l2_penalty="squared", tol=1e-6, device="cpu"
+        solver="owlqn", lambda_l1=1e-2, lambda_l2=1.0, l2_penalty="squared", tol=1e-6, device="cpu"
     ).fit(X, y, weight)
     return np.append(probe.coef_, probe.intercept_)
 
@@ -44,7 +44,7 @@ def gaussian(X, y, numbers, weight):
 
 def importance(X, y, numbers, weight):
     probe = snx.LinearProbeClassifier(
-        solver="owlqn", lambda_l2=0.1, l2_penalty="squared", tol=1e-6, device="cpu"
+        solver="owlqn", lambda_l2=1.0, l2_penalty="squared", tol=1e-6, device="cpu"
     )
     return snx.WeightMassSelector(probe).fit(X, y, sample_weight=weight).class_scores_.ravel()
 
