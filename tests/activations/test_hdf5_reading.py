@@ -313,7 +313,7 @@ def test_a_process_that_ends_while_datasets_are_read(path):
 
 def test_the_process_ends_with_the_file(path):
     write(path, ["a b c"], n0=VALUES)
-    with pytest.raises(KeyError), _hdf5_reading.open_hdf5(path) as file:  # noqa: PT012 -- within
+    with pytest.raises(KeyError), _hdf5_reading.open_hdf5(path) as file:  # noqa: PT012 -- it is raised within
         process = file.process
         raise KeyError
     assert process.returncode is not None
