@@ -165,4 +165,5 @@ def gram(rows: Tensor) -> Tensor:
     if rows.device.type != "cpu":
         return rows.mT @ rows
     array = rows.numpy()
-    return torch.from_numpy(array.T @ array)
+    with np.errstate(over="ignore", invalid="ignore"):  # as in torch
+        return torch.from_numpy(array.T @ array)

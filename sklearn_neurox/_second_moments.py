@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,6 +63,11 @@ class Moments:
         weight : Tensor of shape (n_samples,)
         origin : Tensor of shape (n_neurons + n_outputs,), default=None
             If None, use the means, which are computed first.
+
+        Raises
+        ------
+        ValueError
+            If squares of values exceed the range of float64, or are below it.
         """
         targets, weight = targets.double(), weight.double()
         width = 1 + X.shape[1] + len(targets)
@@ -81,6 +87,13 @@ class Moments:
             torch.sub(targets[:, rows].T, origin[X.shape[1] :], out=part[:, 1 + X.shape[1] :])
             share = weight[rows]
             products += gram(part if (share == 1).all() else part.mul_(share[:, None].sqrt()))
+        squares = (products.diagonal() / products[0, 0])[1:]
+        n = X.shape[1]
+        for name, square, start, parts in (
+            ("X", squares[:n], origin[:n], (X[rows].to(weight) for rows in chunks)),
+            ("y", squares[n:], origin[n:], (targets[:, rows].T for rows in chunks)),
+        ):
+            check_range(square, start, (part - start for part in parts), name=name)
         return cls(products, origin, len(targets))
 
     def __add__(self, other: Moments) -> Moments:
@@ -126,6 +139,42 @@ class Moments:
             targets=covariance[n:, n:],
             mean=means[:n],
             target_mean=means[n:],
+        )
+
+
+def check_range(
+    variance: Tensor, mean: Tensor, differences: Iterable[Tensor], *, name: str = "X"
+) -> None:
+    """Raise an error if squares overflow, or a column appears constant because they underflow.
+
+    Parameters
+    ----------
+    variance, mean : Tensor of shape (n_columns,)
+    differences : iterable of Tensor of shape (n_rows, n_columns)
+        Parts of the values minus their means. Only used if the variances are very small.
+    name : {"X", "y"}, default="X"
+    """
+    info = torch.finfo(variance.dtype)
+    if not len(variance):
+        return
+    column = "neuron" if name == "X" else "column"
+    start = f"The squares of {name} exceeded the range of {info.dtype!s}: "
+    end = f"Scale {name} to about unit variance."
+    finite = variance.isfinite()
+    if not finite.all():
+        raise ValueError(f"{start}{column} {int((~finite).nonzero()[0])} overflows. {end}")
+    if variance.max() >= info.tiny / info.eps**3:  # less is rounding beside the largest
+        return
+    reach = torch.zeros_like(mean)
+    for part in differences:
+        reach = torch.maximum(reach, part.abs().amax(0))
+    lost = (variance < info.tiny) & (reach > 16 * info.eps * mean.abs())
+    lost &= reach > info.eps**1.5 * reach.max()
+    if lost.any():
+        j = int(lost.nonzero()[0])
+        raise ValueError(
+            f"{start}the values of {column} {j} differ from their mean by at most "
+            f"{reach[j].item():.1e}, whose square underflows. {end}"
         )
 
 

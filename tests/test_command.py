@@ -59,6 +59,25 @@ def test_the_demo_on_the_real_model(tmp_path):
     assert (tmp_path / "report.html").stat().st_size < 5_000_000
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Pass on_truncate='warn' or on_truncate.", "Pass --on-truncate 'warn' or --on-truncate."),
+        (
+            "Set batch_tokens=10, add_prefix_space=True.",
+            "Set --batch-tokens 10, --add-prefix-space.",
+        ),
+        ("dtype=float16 (or 'dtype')", "--dtype float16 (or 'dtype')"),
+        ("layers must be numbers of layers", "layers must be numbers of layers"),
+        ("folder/on_truncate, on_truncate.txt", "folder/on_truncate, on_truncate.txt"),
+        ("max_iter=5, f(layers=[4])", "max_iter=5, f(layers=[4])"),
+    ],
+)
+def test_messages_name_options(message, expected):
+    args = parser.make_parser().parse_args(["extract", "model", "corpus", "--out", "store"])
+    assert parser._with_options(message, args.usage()) == expected
+
+
 def test_a_model_that_does_not_exist(tmp_path, capsys):
     assert main(["demo", "--model", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 1
     assert "Cannot load the model" in capsys.readouterr().err
@@ -234,7 +253,12 @@ class TestStore:
         (tmp_path / "words.txt").write_text("She [MASK] home\n", encoding="utf-8")
         command = ["extract", str(tiny_bert_path), str(tmp_path / "words.txt"), "--out"]
         assert main([*command, str(tmp_path / "none")]) == 1
-        assert "word 1: the text contains '[MASK]'" in capsys.readouterr().err
+        message = capsys.readouterr().err
+        assert "word 1: the text contains '[MASK]'" in message
+        assert message.endswith(
+            "Set --no-split-special-tokens to read it as the special token, or "
+            "--split-special-tokens to split it into sub-words like ordinary text.\n"
+        )
         for option, split in (
             ("--split-special-tokens", True),
             ("--no-split-special-tokens", False),

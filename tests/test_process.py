@@ -114,7 +114,7 @@ class TestProcessSetting:
             return lambda: None
 
         block = ProcessSetting(change)
-        with pytest.raises(OSError), block:  # noqa: PT011
+        with pytest.raises(OSError), block:  # noqa: PT011 -- it has no message
             pass
         with block:
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -39,11 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 on success, 1 on invalid input, with a message on stderr, or 130 if
         interrupted.
     """
+    usage = ""
     try:
         args = make_parser().parse_args(argv)
+        usage = args.usage()
         args.run(args)
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         message = " ".join([str(error), *getattr(error, "__notes__", [])])
+        message = _with_options(message, usage)
         print(f"sklearn_neurox: error: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -64,6 +68,33 @@ def make_parser() -> argparse.ArgumentParser:
     for add in (_add_demo, _add_extract, _add_probe, _add_rank, _add_report):
         add(subparsers)
     return parser
+
+
+# A parameter of Python with its value, if any, that is not part of a path or a longer name.
+_PARAMETER = re.compile(
+    r"""(?<![\w/.'"-])(?P<name>[a-z]\w*)(=(?P<value>'[^']*'|"[^"]*"|\w+(\.\w+)*))?(?!\.?\w|[/'"=(\[])"""
+)
+
+
+def _with_options(message: str, usage: str) -> str:
+    """Spell the parameters in a message as the options of a command, given its usage.
+
+    A name without a value is a parameter only if it contains an underscore. Otherwise, it is a
+    word.
+    """
+    options = {each.replace("-", "_"): f"--{each}" for each in re.findall(r"--([\w-]+)", usage)}
+
+    def spell(found: re.Match[str]) -> str:
+        name, value = found["name"], found["value"]
+        if name not in options or (value is None and "_" not in name):
+            return found[0]
+        if value in (None, "True"):
+            return options[name]
+        if value == "False":
+            return options.get(f"no_{name}", found[0])
+        return f"{options[name]} {value}"
+
+    return _PARAMETER.sub(spell, message)
 
 
 class Choices:
@@ -102,7 +133,7 @@ def _add_demo(subparsers: Any) -> None:
             "takes under a minute on two cores."
         ),
     )
-    demo.set_defaults(run=commands.demo)
+    demo.set_defaults(run=commands.demo, usage=demo.format_usage)
     demo.add_argument(
         "--model",
         metavar="NAME_OR_PATH",
@@ -126,7 +157,7 @@ def _add_extract(subparsers: Any) -> None:
             "a store, which is a folder. Repeat an interrupted command to resume it."
         ),
     )
-    extract.set_defaults(run=commands.extract)
+    extract.set_defaults(run=commands.extract, usage=extract.format_usage)
     _add_input_and_output(extract)
     _add_extraction_options(extract)
 
@@ -183,7 +214,8 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     )
     add(
         "--add-prefix-space",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=False,
         help="put a space before each sentence, for tokenizers that distinguish the first word",
     )
     add(
@@ -216,7 +248,7 @@ def _add_probe(subparsers: Any) -> None:
             "and the most frequent label."
         ),
     )
-    probe.set_defaults(run=commands.probe)
+    probe.set_defaults(run=commands.probe, usage=probe.format_usage)
     _add_store(probe)
     _add_probe_options(probe)
     probe.add_argument(
@@ -234,7 +266,7 @@ def _add_rank(subparsers: Any) -> None:
         help="rank the neurons of a store and show the words that activate the first ones",
         description="Rank the neurons of a store by their relevance for the labels.",
     )
-    rank.set_defaults(run=commands.rank)
+    rank.set_defaults(run=commands.rank, usage=rank.format_usage)
     _add_store(rank)
     add = rank.add_argument
     add(
@@ -266,7 +298,7 @@ def _add_report(subparsers: Any) -> None:
         help="write a page about a store: layers, labels, neurons and redundancy",
         description="Write the analysis of a store to one self-contained HTML file.",
     )
-    report.set_defaults(run=commands.report)
+    report.set_defaults(run=commands.report, usage=report.format_usage)
     _add_store(report)
     _add_probe_options(report)
     report.add_argument(

@@ -35,6 +35,9 @@ _SECONDS, _SECONDS_PER_BYTE = 10.0, 4e-6
 _MEMORY, _MEMORY_PER_BYTE = 2**28, 4
 # Deflate, the best of the usual filters, shrinks data at most by a factor of 1032.
 _MAX_COMPRESSION = 1100
+# All values of a compressed file may take this many bytes, or times the size of the file. Filters
+# shrink activations by less than 10 unless most of them are zero.
+_EXPANSION, _SMALL = 100, 2**26
 _BLOCK = 2**23  # bytes that are received at a time
 
 
@@ -109,8 +112,17 @@ class Hdf5File:
         description = json.loads(self.receive(self._receive_size()))
         self.members, self.layers = description["members"], description["layers"]
         stored = sum(member.get("n_stored", 0) for member in self.members.values())
-        if stored > self.path.stat().st_size:
+        size = self.path.stat().st_size
+        if stored > size:
             raise self.damage(f"its datasets declare {stored} bytes, more than the file has")
+        compressed = [member for member in self.members.values() if member.get("n_filters")]
+        n_bytes = sum(_declared(member)[1] for member in compressed)
+        if n_bytes > max(_SMALL, _EXPANSION * size):
+            raise ValueError(
+                f"{self.path} has {size:,} bytes, but its compressed values take {n_bytes:,} "
+                f"bytes, more than {_EXPANSION} times as many. If you know who wrote the file, "
+                "decompress it with the command `h5repack -f NONE`, which is a part of HDF5."
+            )
 
     def dataset(self, name: str) -> StoredValues | None:
         """Return a dataset that is completely stored in the file, or None if it is none.
@@ -124,12 +136,7 @@ class Hdf5File:
         if member.get("shape") is None:
             return None
         values = StoredValues(name, tuple(member["shape"]), np.dtype(member["dtype"]), self)
-        n_bytes = math.prod(values.shape) * values.dtype.itemsize
-        n_chunks = 1
-        if member["chunks"]:
-            sides = zip(values.shape, member["chunks"], strict=True)
-            n_chunks = math.prod(-(-side // chunk) for side, chunk in sides)
-            n_bytes = n_chunks * math.prod(member["chunks"]) * values.dtype.itemsize
+        n_chunks, n_bytes = _declared(member)
         most = member["n_stored"] * (_MAX_COMPRESSION if member["n_filters"] else 1)
         if n_bytes > most or member["n_chunks"] not in (None, n_chunks):
             raise self.damage(
@@ -174,6 +181,16 @@ class Hdf5File:
         if code < 0 or lines[0].startswith("Fatal"):
             return f"the HDF5 library crashes (exit code {code})"
         return lines[-1].rstrip(".")
+
+
+def _declared(member: dict[str, Any]) -> tuple[int, int]:
+    """Return the numbers of chunks and of bytes that a dataset declares."""
+    shape, chunks, n_chunks = member["shape"] or (), member["chunks"], 1
+    n_values = math.prod(shape)
+    if chunks:
+        n_chunks = math.prod(-(-side // chunk) for side, chunk in zip(shape, chunks, strict=True))
+        n_values = n_chunks * math.prod(chunks)
+    return n_chunks, n_values * np.dtype(member["dtype"]).itemsize
 
 
 @contextmanager

@@ -160,7 +160,8 @@ def erasure_report(
     check_consistent_length(before_test, labels_test, groups)
     after, after_test = (_erase(eraser, rows) for rows in (before, before_test))
     seed = check_random_state(random_state).randint(2**31 - 1)
-    is_number = type_of_target(labels) == "continuous"
+    with np.errstate(invalid="ignore"):  # of numbers that are too large for integers
+        is_number = type_of_target(labels) == "continuous"
     probes = {
         "linear": linear or _default_linear(is_number),
         "nonlinear": nonlinear or _default_nonlinear(is_number, seed),

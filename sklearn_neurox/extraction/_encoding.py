@@ -20,6 +20,10 @@ from ._subwords import (
 )
 
 _SPLIT_IT = "Set split_special_tokens=True to split it into sub-words like ordinary text."
+_OTHER_SUBWORDS = (
+    "returns other sub-words in 'tokenize' than when it is called, so special tokens cannot be "
+    "distinguished. Use a fast tokenizer, if the model has one."
+)
 
 
 class EncodedSentence(NamedTuple):
@@ -114,12 +118,10 @@ class Encoder:
         options = self._options(text, index, words, one_row_per_word=True)
         subwords = self._subwords(text, index, options)
         word_ids = self._word_ids(text, words, index, subwords, options)
-        dropped = set(range(len(words))) - set(word_ids)
-        if dropped:
-            position = min(dropped)
+        if dropped := _dropped(words, word_ids):
             raise ValueError(
-                f"Sentence {index}, word {position}: the tokenizer drops {words[position]!r}, so "
-                "it does not have an activation. Remove the word from the sentence, or replace it."
+                f"Sentence {index}, word {dropped[0]}: the tokenizer drops {dropped[1]!r}, so it "
+                "does not have an activation. Remove the word from the sentence, or replace it."
             )
         if not special_tokens:
             return EncodedSentence(index, words, list(range(len(words))), subwords.inputs, word_ids)
@@ -218,18 +220,46 @@ class Encoder:
                 "encoding, such as UTF-8."
             ) from None
         except AmbiguousTokenError as error:
-            advice = (
+            readable = words if one_row_per_word else None
+            raise ValueError(
+                f"{self._place(text, index, words, error.start)}: the text contains "
+                f"{error.token!r}, a special token of {self._name}. {self._advice(text, readable)}"
+            ) from None
+
+    def _advice(self, text: str, words: list[str] | None) -> str:
+        """Return how to choose the reading of a special token, or why it cannot be read.
+
+        If `words` are given, sub-words must be assigned to them.
+        """
+        as_token = self._fault(text, words, split=False)
+        as_text = self._fault(text, words, split=True)
+        if not as_token and not as_text:
+            return (
                 "Set split_special_tokens=False to read it as the special token, or "
                 "split_special_tokens=True to split it into sub-words like ordinary text."
             )
-            if one_row_per_word and words and not self._can_read(text, words, split=False):
-                advice = (
-                    f"As the special token, it would include a space between words. {_SPLIT_IT}"
-                )
-            raise ValueError(
-                f"{self._place(text, index, words, error.start)}: the text contains "
-                f"{error.token!r}, a special token of {self._name}. {advice}"
-            ) from None
+        if as_token and not as_text:
+            return f"{as_token} {_SPLIT_IT}"
+        if as_text and not as_token:
+            return f"{as_text} Set split_special_tokens=False to read it as the special token."
+        return f"{as_token} {as_text} Change the sentence."
+
+    def _fault(self, text: str, words: list[str] | None, *, split: bool) -> str:
+        """Return why words cannot be read with this `split_special_tokens`, or an empty string."""
+        if words is None:
+            return ""
+        options = {"split_special_tokens": split}
+        reading = f"If it is {'split' if split else 'read as the special token'}, "
+        subwords = subwords_of(self.tokenizer, text, options)
+        if subwords is None:
+            return f"{reading}{self._name} {_OTHER_SUBWORDS}"
+        try:
+            dropped = _dropped(words, self._align(text, words, subwords, options))
+        except AlignmentError as error:
+            if self._token_of(error, subwords, options):
+                return "As the special token, it would include a space between words."
+            return f"{reading}{self._name} {error}"
+        return f"{reading}the tokenizer drops {dropped[1]!r}." if dropped else ""
 
     def _place(self, text: str, index: int, words: list[str] | None, start: int) -> str:
         """Return where a character of a text is, for the error messages."""
@@ -240,11 +270,7 @@ class Encoder:
     def _subwords(self, text: str, index: int, options: dict[str, bool]) -> Subwords:
         subwords = subwords_of(self.tokenizer, text, options)
         if subwords is None:
-            raise ValueError(
-                f"Sentence {index}: {self._name} returns other sub-words in 'tokenize' than when "
-                "it is called, so special tokens cannot be distinguished. Use a "
-                "fast tokenizer, if the model has one."
-            )
+            raise ValueError(f"Sentence {index}: {self._name} {_OTHER_SUBWORDS}")
         return subwords
 
     def _word_ids(
@@ -254,27 +280,22 @@ class Encoder:
         try:
             return self._align(text, words, subwords, options)
         except AlignmentError as error:
-            reads_them = options.get("split_special_tokens") is False
-            special = self._special_tokens.find(text) if reads_them else None
-            if special and self._can_read(text, words, split=True):
-                start, token = special
-                raise ValueError(
-                    f"{self._place(text, index, words, start)}: {self._name} reads {token!r} "
-                    f"as a special token that includes a space between words. {_SPLIT_IT}"
-                ) from None
-            raise ValueError(f"Sentence {index}: {self._name} {error}") from None
+            place = f"Sentence {index}"
+            token = self._token_of(error, subwords, options)
+            if error.cause is None or not token or self._fault(text, words, split=True):
+                raise ValueError(f"{place}: {self._name} {error}") from None
+            raise ValueError(
+                f"{place}, word {error.cause.word}: {self._name} reads {token!r} as a special "
+                f"token that includes a space between words. {_SPLIT_IT}"
+            ) from None
 
-    def _can_read(self, text: str, words: list[str], *, split: bool) -> bool:
-        """Return whether sub-words can be assigned to words with this `split_special_tokens`."""
-        options = {"split_special_tokens": split}
-        subwords = subwords_of(self.tokenizer, text, options)
-        if subwords is None:
-            return False
-        try:
-            self._align(text, words, subwords, options)
-        except AlignmentError:
-            return False
-        return True
+    def _token_of(
+        self, error: AlignmentError, subwords: Subwords, options: dict[str, bool]
+    ) -> str | None:
+        """Return the special token that is the reason for an error, if it is one."""
+        if error.cause is None or options.get("split_special_tokens") is not False:
+            return None
+        return self._special_tokens.written(error.cause.text, subwords.ids[error.cause.place])
 
     def _align(
         self, text: str, words: list[str], subwords: Subwords, options: dict[str, bool]
@@ -294,6 +315,12 @@ class Pieces(NamedTuple):
         """Return the states of the pieces, given those of a batch."""
         flat = states.flatten(0, 1)
         return flat if self.places is None else flat[self.places.to(flat.device)]
+
+
+def _dropped(words: list[str], word_ids: list[int | None]) -> tuple[int, str] | None:
+    """Return the position of the first word without sub-words, and the word, or None."""
+    missing = set(range(len(words))) - set(word_ids)
+    return (min(missing), words[min(missing)]) if missing else None
 
 
 def pad(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
-from threading import Lock, RLock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 
@@ -25,8 +23,6 @@ from ._vocabulary import check_vocabulary
 _POSITIONS = ("position_embeddings", "wpe", "embed_positions")
 # Names of modules of stacks that do not affect the states of any layer.
 _UNREAD = frozenset({"pooler"})
-_LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-_LOCK_OF_LOCKS = Lock()
 
 
 def load_model(
@@ -281,48 +277,6 @@ def check_folders(model: Any, tokenizer: Any) -> None:
                 f"Cannot load the {what} {str(name)!r}: the folder {str(Path(name).absolute())!r} "
                 f"does not exist. Expected the name or path of a {what} of transformers."
             )
-
-
-@contextmanager
-def alone_with(*shared: Any) -> Iterator[None]:
-    """Lock models and tokenizers, which clones of an extractor share between threads.
-
-    While a model runs, its hooks would also record what another thread runs, and a fast tokenizer
-    stores the padding and truncation of the last call, which are restored. The modules within a
-    model are locked, too, because other models may contain them.
-    """
-    tokenizers = [each for each in shared if hasattr(each, "model_max_length")]
-    models = [each for each in shared if isinstance(each, torch.nn.Module)]
-    modules = {id(module): module for model in models for module in model.modules()}
-    with ExitStack() as held:
-        # All threads lock in the same order, so that none waits for another that waits for it.
-        for each in [modules[place] for place in sorted(modules)] + tokenizers:
-            with _LOCK_OF_LOCKS:
-                lock = _LOCKS.setdefault(each, RLock())
-            held.enter_context(lock)
-        for each in tokenizers:
-            held.enter_context(_settings_kept(getattr(each, "backend_tokenizer", None)))
-        yield
-
-
-@contextmanager
-def _settings_kept(backend: Any) -> Iterator[None]:
-    """Restore the settings of a tokenizer of ``tokenizers``, if any, that calls change."""
-    if backend is None:
-        yield
-        return
-    truncation, padding = backend.truncation, backend.padding
-    special = backend.encode_special_tokens
-    try:
-        yield
-    finally:
-        backend.no_truncation()
-        backend.no_padding()
-        if truncation is not None:
-            backend.enable_truncation(**truncation)
-        if padding is not None:
-            backend.enable_padding(**padding)
-        backend.encode_special_tokens = special
 
 
 def n_positions(network: Network) -> int:

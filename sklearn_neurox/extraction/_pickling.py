@@ -19,7 +19,8 @@ from joblib.hashing import Hasher
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._loading import alone_with, check_in_memory, digest_tensors, fingerprint
+from ._loading import check_in_memory, digest_tensors, fingerprint
+from ._locks import alone_with
 
 _STAMPS = "_stamps_of_folders"
 # A model of transformers that returned all its hidden states keeps hooks that record them. They

@@ -37,7 +37,7 @@ class RandomStates:
     def __init__(self, *, alone: bool) -> None:
         self._others: tuple[Any, bytes] | None = None
         if alone:
-            numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+            numpy = np.random.get_state(legacy=False)  # noqa: NPY002 -- the global state is meant
             self._others = random.getstate(), pickle.dumps(numpy)
         self._torch = [torch.get_rng_state()]
         if torch.cuda.is_initialized():
@@ -58,7 +58,7 @@ class RandomStates:
         if self._others is not None:
             python, numpy = self._others
             random.setstate(python)
-            np.random.set_state(pickle.loads(numpy))  # noqa: NPY002
+            np.random.set_state(pickle.loads(numpy))  # noqa: NPY002 -- the global state is meant
         torch.set_rng_state(self._torch[0])
         if self._torch[1:]:
             torch.cuda.set_rng_state_all(self._torch[1:])
@@ -77,7 +77,7 @@ def seeded(seed: int = 0) -> Iterator[None]:
             if alone:
                 random.seed(seed)
                 generator: Any = np.random.mtrand.get_bit_generator()
-                np.random.set_state(type(generator)(seed).state)  # noqa: NPY002
+                np.random.set_state(type(generator)(seed).state)  # noqa: NPY002 -- the global state is meant
             torch.default_generator.manual_seed(seed)
             if torch.cuda.is_initialized():
                 torch.cuda.manual_seed_all(seed)

@@ -21,7 +21,8 @@ class SpecialTokens:
         self._tokenizer = tokenizer
         self._split = split
         added = [token for token in tokenizer.added_tokens_decoder.values() if token.special]
-        self._verbatim = _any_of([*tokenizer.all_special_tokens, *(t.content for t in added)])
+        self._special = {*tokenizer.all_special_tokens, *(token.content for token in added)}
+        self._verbatim = _any_of(self._special)
         # A tokenizer that, for example, lowercases text may also find a token in the result.
         normalizer = tokenizer.backend_tokenizer.normalizer if tokenizer.is_fast else None
         self._normalize = normalizer.normalize_str if normalizer else str
@@ -59,6 +60,17 @@ class SpecialTokens:
             token = self._contents[match.group()]
             return self._place(text, self._tokenizer.convert_tokens_to_ids(token)), token
         return None
+
+    def written(self, text: str, token_id: int) -> str | None:
+        """Return the special token with this index if a text contains it, or None.
+
+        A sub-word may also have the index of a special token because it is unknown.
+        """
+        token = self._tokenizer.added_tokens_decoder.get(token_id)
+        if token is None or token.content not in self._special:
+            return None
+        normalize = self._normalize if token.normalized else str
+        return token.content if normalize(token.content) in normalize(text) else None
 
     def _place(self, text: str, token_id: int) -> int:
         """Return the index of the character where a fast tokenizer finds a token."""

@@ -22,6 +22,11 @@ class Subwords(NamedTuple):
         """Indices in the vocabulary."""
         return self.inputs["input_ids"]
 
+    @property
+    def own_ids(self) -> list[int]:
+        """Indices in the vocabulary, without those of sub-words that the tokenizer adds."""
+        return [number for number, added in zip(self.ids, self.added, strict=True) if not added]
+
 
 def subwords_of(tokenizer: Any, text: str, options: Mapping[str, Any]) -> Subwords | None:
     """Tokenize a text, regardless of the truncation and padding that a tokenizer is set to.
@@ -118,11 +123,13 @@ def _by_offsets(text: str, owners: list[int | None], subwords: Subwords) -> list
             "leaves out characters of the text, so sub-words cannot be assigned to words."
         )
     word_ids: list[int | None] = []
-    for (start, end), added in zip(subwords.encoding.offsets, subwords.added, strict=True):
+    places = zip(subwords.encoding.offsets, subwords.added, strict=True)
+    for place, ((start, end), added) in enumerate(places):
         own = set() if added else _words_of(owners[start:end])
         if len(own) > 1:
             raise AlignmentError(
-                f"combines {text[start:end]!r} into a single sub-word, which belongs to two words."
+                f"combines {text[start:end]!r} into a single sub-word, which belongs to two words.",
+                Cause(place, min(own), text[start:end]),
             )
         word_ids.append(own.pop() if own else None)
     return _with_lone_pieces(word_ids, subwords)
@@ -191,18 +198,57 @@ def word_ids_of_slow(
         n_spaces = len(space) if follows and space and own[: len(space)] == space else 0
         owners += [None] * n_spaces + [number] * (len(own) - n_spaces)
         pieces += own
-    ids = [number for number, added in zip(subwords.ids, subwords.added, strict=True) if not added]
-    if tokenizer.convert_tokens_to_ids(pieces) != ids:
+    separate = tokenizer.convert_tokens_to_ids(pieces)
+    if separate != subwords.own_ids:
         raise AlignmentError(
             "tokenizes the sentence differently from its words, so sub-words cannot be assigned "
-            "to words. Use a fast tokenizer, if the model has one."
+            "to words. Use a fast tokenizer, if the model has one.",
+            _token_with_a_space(tokenizer, words, subwords, separate, owners),
         )
     found = iter(owners)
     return [None if added else next(found) for added in subwords.added]
 
 
+def _token_with_a_space(
+    tokenizer: Any,
+    words: list[str],
+    subwords: Subwords,
+    separate: list[int],
+    owners: list[int | None],
+) -> Cause | None:
+    """Return the added token that is the reason for the first difference from separate words.
+
+    Such a token contains a space between words, or removes the space after it.
+    """
+    ids = subwords.own_ids
+    pairs = enumerate(zip(ids, separate, strict=False))
+    first = next((i for i, (a, b) in pairs if a != b), min(len(ids), len(separate)))
+    added = tokenizer.added_tokens_decoder
+    here, before = (added.get(ids[i]) if 0 <= i < len(ids) else None for i in (first, first - 1))
+    if here is not None and " " in here.content:
+        place = first
+    elif before is not None and before.rstrip:
+        place = first - 1
+    else:
+        return None
+    word = next((owner for owner in owners[place:] if owner is not None), len(words) - 1)
+    return Cause(subwords.added.index(False) + place, word, " ".join(words[word:]))
+
+
+class Cause(NamedTuple):
+    """The sub-word because of which sub-words cannot be assigned to words."""
+
+    place: int  # among all sub-words
+    word: int  # the position of the word in which it starts
+    text: str  # which starts with that word, or with the sub-word
+
+
 class AlignmentError(Exception):
     """Raised, with what the tokenizer does, if sub-words cannot be assigned to words."""
+
+    def __init__(self, message: str, cause: Cause | None = None):
+        super().__init__(message)
+        self.cause = cause
 
 
 def _owners(text: str, words: list[str]) -> list[int | None]:

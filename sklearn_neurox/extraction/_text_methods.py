@@ -10,7 +10,7 @@ from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import pieces
 from ._generation import check_generation, generated_texts
 from ._limits import limit_of
-from ._loading import alone_with
+from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import Run
 from ._storing import check_store, provenance, write_store

@@ -11,7 +11,7 @@ from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._batching import pieces
 from ._limits import encode_words
-from ._loading import alone_with
+from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import word_indices
 from ._storing import check_store, provenance, write_store

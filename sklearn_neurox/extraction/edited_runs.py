@@ -22,7 +22,8 @@ from ._editing_places import find_place, innermost
 from ._encoded_texts import can_pad, encode, pooled_positions
 from ._encoding import EncodedSentence, pad
 from ._isolation import EnoughError, isolated
-from ._loading import alone_with, load_tokenizer, load_with_head, pair_of
+from ._loading import load_tokenizer, load_with_head, pair_of
+from ._locks import alone_with
 from ._network import Network, is_peft, unwrapped
 from ._states import by_subword
 from ._vocabulary import pad_id_of

@@ -23,6 +23,7 @@ from .._warnings import warn
 from ..activations.columns import Neurons, parse_names
 from ._editing_places import EditedPlace, find_place, innermost
 from ._loading import load_model
+from ._locks import edited
 from ._text_encoding import special_ids_of
 from .extractor import ActivationExtractor
 from .positions import Where
@@ -55,6 +56,10 @@ def intervene(
     the calls of an :class:`ActivationExtractor` that has been created with the loaded model. At the
     end, also after an error, the model is as it was before. Contexts can be nested. At the same
     place, the edit of the outer context is applied first.
+
+    The context belongs to the thread that opens it, once no other thread extracts activations from
+    the model. Other threads that edit the model or extract activations from it get an error, but
+    their plain calls of the model are edited, too.
 
     Parameters
     ----------
@@ -98,6 +103,8 @@ def intervene(
         If the network does not have a place, a place is listed twice, an edit has another width
         than the states or changes it, an edit was fitted on named columns of another layer or
         order, or `where` returns a tensor of another shape.
+    RuntimeError
+        If another thread edits the model.
 
     Warns
     -----
@@ -142,6 +149,7 @@ def intervene(
         if hook.place.width is not None and hook.place.columns is None:
             check_width(hook.edit, hook.place.width, hook.place.name)
     with ExitStack() as handles:
+        handles.enter_context(edited(network))
         calls = handles.enter_context(recorded_calls(innermost(network), inputs))
         for hook in hooks:
             handles.enter_context(hook.place.point.edit(hook))

@@ -24,7 +24,8 @@ from ._conversations import is_conversation
 from ._encoding import EncodedSentence, Encoder
 from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, limit_of
-from ._loading import alone_with, check_folders, load_model, load_tokenizer, pair_of
+from ._loading import check_folders, load_model, load_tokenizer, pair_of
+from ._locks import alone_with
 from ._padding import without_leaks
 from ._pickling import HashedByContent
 from ._running import Run

@@ -22,7 +22,7 @@ from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
 from ._isolation import ChangedWeightError, isolated
-from ._loading import alone_with
+from ._locks import alone_with
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
 from .hook_points import hooked, module_points

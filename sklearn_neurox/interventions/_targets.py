@@ -84,7 +84,9 @@ def _columns(y: Any) -> list[Any]:
 
 def _classes(column: Any) -> NDArray | None:
     labels = check_labels(column, name="y")
-    if type_of_target(labels) == "continuous":
+    with np.errstate(invalid="ignore"):  # of numbers that are too large for integers
+        kind = type_of_target(labels)
+    if kind == "continuous":
         return None
     return encode_labels(labels, by="LeaceEraser")[0]
 

@@ -33,6 +33,7 @@ class Adam(Solver):
     step_name = "epoch"
     max_steps = "max_epochs"
     trains_layers = True
+    minimized_penalties = ("l1", "norm", "squared")
 
     def banks(self) -> list[NDArray[np.intp]]:
         """Train all pairs together. Callbacks of `net_params` watch one probe each."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .._device import like, to_device
-from .._second_moments import without_rounding
+from .._second_moments import check_range, without_rounding
 from ._objective import LOSSES
 
 # Number of elements of the largest temporary array, 64 MB in float32.
@@ -97,7 +97,8 @@ class RowsDatafit:
             squares += weight @ centered.square_()
         self.mean = (mean + rest).to(share.dtype)
         self.variance = without_rounding((squares - rest**2).to(share.dtype), self.mean)
-        self._check_underflow()
+        differences = (part[weight > 0] - self.mean for part, _, weight in self._chunks())
+        check_range(self.variance, self.mean, differences)
         self.lever = _lever(self.mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,24 +125,6 @@ class RowsDatafit:
         part.X = to_device(X, self.share.device)
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
         return part
-
-    def _check_underflow(self) -> None:
-        """Raise an error if a neuron appears constant because its squares underflow."""
-        info = torch.finfo(self.share.dtype)
-        if self.variance.max() >= info.tiny / info.eps**3:  # less is rounding beside the largest
-            return
-        reach = torch.zeros_like(self.mean)
-        for part, _, weight in self._chunks():
-            reach = torch.maximum(reach, (part[weight > 0] - self.mean).abs().amax(0))
-        lost = (self.variance < info.tiny) & (reach > 16 * info.eps * self.mean.abs())
-        lost &= reach > info.eps**1.5 * reach.max()
-        if lost.any():
-            j = int(lost.nonzero()[0])
-            raise ValueError(
-                f"Training exceeded the range of {info.dtype!s}: the values of neuron {j} "
-                f"differ from their mean by at most {reach[j].item():.1e}, whose square "
-                "underflows. Scale X to about unit variance."
-            )
 
     def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield X, targets and shares in chunks that are small enough for `width` outputs."""

@@ -171,6 +171,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return the training of a bank. The parameters are those of :meth:`_fit_bank`."""
         solver_class = SOLVERS[self.solver]
         self._check_net_params(solver_class)
+        self._check_penalties(solver_class, lambdas)
         device = resolve_device(self.device)
         random_state = check_random_state(self.random_state)
         dtype = np.float64 if X.dtype == np.float64 else np.float32
@@ -200,6 +201,22 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(
                 f"net_params requires solver={' or '.join(map(repr, names))}, got "
                 f"solver={self.solver!r}, which does not train a net."
+            )
+
+    def _check_penalties(
+        self, solver_class: type[Solver], lambdas: Sequence[tuple[float, float]]
+    ) -> None:
+        """Raise an error if the solver would ignore a penalty."""
+        for name, penalty, values in zip(
+            ("lambda_l1", "lambda_l2"), ("l1", self.l2_penalty), np.transpose(lambdas), strict=True
+        ):
+            if not values.any() or penalty in solver_class.minimized_penalties:
+                continue
+            kind = "" if penalty == "l1" else f" with l2_penalty={penalty!r}"
+            names = [key for key, each in SOLVERS.items() if penalty in each.minimized_penalties]
+            raise ValueError(
+                f"solver={self.solver!r} does not minimize {name}={values.max():g}{kind}. Set "
+                f"{name}=0, or use solver={' or '.join(map(repr, names))}."
             )
 
     def _set_fitted(self, attributes: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ class OWLQN(Solver):
     max_steps = "max_iter"
     uses_moments = True
     is_exact = True
+    minimized_penalties = ("l1", "norm", "squared")
 
     def banks(self) -> list[NDArray[np.intp]]:
         """Divide the pairs by lambda_l1.

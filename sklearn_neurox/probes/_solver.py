@@ -176,6 +176,9 @@ class Solver(ABC):
         compute for all folds in one pass.
     is_exact : bool
         Whether the solver stops at the optimum, within `tol`.
+    minimized_penalties : tuple of {"l1", "norm", "squared"}
+        The penalties that the solver minimizes: L1, and the values of `l2_penalty`. A probe raises
+        an error for any other penalty that is not 0.
     """
 
     problem: Problem
@@ -185,6 +188,7 @@ class Solver(ABC):
     trains_layers: ClassVar[bool] = False
     uses_moments: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
+    minimized_penalties: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def parameters(cls) -> tuple[str, ...]:

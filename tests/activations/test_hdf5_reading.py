@@ -66,14 +66,49 @@ def test_layouts_of_h5py(path, libver, options):
     assert tokens.words.tolist() == ["a", "b", "c"]
 
 
+def ones(n_values):
+    """Return the largest compression: all values are equal."""
+    options = dict(chunks=(1, 1, min(n_values, 2**20)), compression="gzip")
+    return chunked(np.ones((1, 1, n_values), "float32"), **options)
+
+
 def test_values_that_are_compressed_well(path):
-    """The memory of the process grows with the size of a dataset whose values are stored."""
-    values = np.ones((1, 1, 100_000_000), "float32")
-    write(path, ["a"], n0=chunked(values, chunks=(1, 1, 10_000_000), compression="gzip"))
-    assert path.stat().st_size < values.nbytes / 500
+    """A small file may contain up to 64 MB of values."""
+    write(path, ["a"], n0=ones(2**24))
+    assert path.stat().st_size < 4 * 2**24 / 500
     X = read_activations(path).X
-    assert X.shape == (1, 100_000_000)
+    assert X.shape == (1, 2**24)
     assert (X == 1).all()
+
+
+@pytest.mark.parametrize("n_values", [[2**24 + 1], [2**23 + 1] * 2], ids=["one", "two"])
+def test_values_that_are_compressed_too_well(path, n_values):
+    index = [f"a{i}" for i in range(len(n_values))]
+    write(path, index, **{f"n{i}": ones(n) for i, n in enumerate(n_values)})
+    size = path.stat().st_size
+    message = (
+        rf"acts.hdf5 has {size:,} bytes, but its compressed values take 7\d,\d+,\d+ bytes, more"
+    )
+    with pytest.raises(ValueError, match=rf"{message}.* `h5repack -f NONE`"):
+        read_activations(path)
+    write(path, index, **{f"n{i}": np.ones((1, 1, n), "f4") for i, n in enumerate(n_values)})
+    assert len(read_activations(path)) == len(n_values)  # as h5repack writes them
+
+
+@pytest.mark.parametrize(("n_words", "is_read"), [(500, True), (50_000, False)])
+def test_values_may_take_a_hundred_times_the_file(path, monkeypatch, n_words, is_read):
+    monkeypatch.setattr(_hdf5_reading, "_SMALL", 0)
+    values = np.zeros((1, n_words, 100), "float32")  # most words are missing
+    values[0, 0] = np.random.RandomState(0).normal(size=100)
+    sentence = " ".join("a" * n_words)
+    write(path, [sentence], n0=chunked(values, chunks=(1, 500, 100), compression="gzip"))
+    if is_read:
+        assert values.nbytes > 10 * path.stat().st_size
+        with pytest.warns(UserWarning, match="zero"):
+            np.testing.assert_array_equal(read_activations(path).X, values[0])
+    else:
+        with pytest.raises(ValueError, match="more than 100 times as many"):
+            read_activations(path)
 
 
 @pytest.mark.parametrize("index", ["fixed", "padded", "scalar", "variable"])
@@ -278,7 +313,7 @@ def test_a_process_that_ends_while_datasets_are_read(path):
 
 def test_the_process_ends_with_the_file(path):
     write(path, ["a b c"], n0=VALUES)
-    with pytest.raises(KeyError), _hdf5_reading.open_hdf5(path) as file:  # noqa: PT012
+    with pytest.raises(KeyError), _hdf5_reading.open_hdf5(path) as file:  # noqa: PT012 -- it is raised within
         process = file.process
         raise KeyError
     assert process.returncode is not None

@@ -359,7 +359,10 @@ class TestAutocast:
         module = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.LSTM(8, 8, batch_first=True))
         X = np.random.RandomState(0).normal(size=(6, 3, 5)).astype(np.float32)
         reader = ModuleActivations(module, ["0", "2"], batch_size=4)
-        encode = lambda words: torch.ones(1, len(words), 5)  # noqa: E731
+
+        def encode(words):
+            return torch.ones(1, len(words), 5)
+
         expected = reader.fit_transform(X), reader.extract(["a b"], encode=encode).X
         with torch.autocast("cpu", torch.bfloat16):
             assert module[0](torch.ones(1, 5)).dtype == torch.bfloat16
@@ -411,7 +414,7 @@ class TestRandomStates:
     def states():
         return (
             random.getstate(),
-            repr(np.random.get_state(legacy=False)),  # noqa: NPY002
+            repr(np.random.get_state(legacy=False)),  # noqa: NPY002 -- the global state is meant
             torch.get_rng_state().tolist(),
         )
 
@@ -420,18 +423,24 @@ class TestRandomStates:
         texts = [" ".join(words) for words in sentences]
         if source == "module":
             reader = ModuleActivations(nn.Sequential(nn.Linear(4, 3), nn.Dropout()), ["1"])
-            run = lambda: reader.fit_transform(np.ones((3, 4)))  # noqa: E731
+
+            def run():
+                return reader.fit_transform(np.ones((3, 4)))
+
         else:
             options = {"random_weights": True, "random_state": 0} if "random" in source else {}
             model = (str(tiny_bert_path), None) if source == "path" else tiny_bert
             extractor = ActivationExtractor(*model, **options)
-            run = lambda: (  # noqa: E731
-                extractor.extract(sentences), extractor.fit(texts), extractor.transform(texts),
-                extractor.get_feature_names_out(),
-            )  # fmt: skip
+
+            def run():
+                extractor.extract(sentences)
+                extractor.fit(texts)
+                extractor.transform(texts)
+                extractor.get_feature_names_out()
+
         for seed in (3, 4):
             random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
+            np.random.seed(seed)  # noqa: NPY002 -- the global state is meant
             torch.manual_seed(seed)
             before = self.states()
             run()
@@ -496,7 +505,7 @@ class TestRandomStates:
                     drawn.release()
 
         random.seed(1)
-        np.random.seed(1)  # noqa: NPY002
+        np.random.seed(1)  # noqa: NPY002 -- the global state is meant
         torch.manual_seed(1)
         thread = Thread(target=other)
         thread.start()
@@ -506,7 +515,7 @@ class TestRandomStates:
             stop.set()
             thread.join()
         random.seed(1)
-        np.random.seed(1)  # noqa: NPY002
+        np.random.seed(1)  # noqa: NPY002 -- the global state is meant
         torch.manual_seed(1)
         assert len(numbers) >= 9
         assert numbers == [draw() for _ in numbers]

@@ -116,6 +116,29 @@ def test_hidden_states_are_those_of_plain_transformers(tokenizer, sentences, nam
     assert all(module.training for module in model.modules())
 
 
+@pytest.mark.parametrize("name", ["RwkvModel", "RwkvForCausalLM"])
+@pytest.mark.parametrize("rescale_every", [0, 2])  # 2: halves the states, and divides weights
+@pytest.mark.parametrize("training", [True, False])
+def test_layers_of_rwkv(tokenizer, sentences, name, rescale_every, training):
+    """Plain transformers leaves out the embeddings, and lists the last layer twice."""
+    config = t.RwkvConfig(
+        vocab_size=500, hidden_size=16, num_hidden_layers=4, attention_hidden_size=16,
+        intermediate_size=24, context_length=40, rescale_every=rescale_every,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = trained(getattr(t, name)(config))
+    part = copy.deepcopy(model if name == "RwkvModel" else model.rwkv)
+    tokens = ActivationExtractor(model.train(training), tokenizer).extract(sentences[:4])
+    assert tokens.layers == (0, 1, 2, 3, 4)
+
+    def states(input_ids, attention_mask):
+        *first, _, after = part(input_ids, output_hidden_states=True).hidden_states
+        return [part.embeddings(input_ids), *first, after]
+
+    expected = states_alone(states, tokenizer, sentences[:4])
+    np.testing.assert_allclose(tokens.X, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["BartForCausalLM", "BartForConditionalGeneration"])
 def test_the_number_of_layers_is_that_of_the_part_that_is_read(tokenizer, name):
     n_layers = len(MODELS[name][2](build(name)).layers)

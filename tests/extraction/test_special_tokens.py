@@ -10,6 +10,7 @@ from tokenizers import AddedToken
 
 from sklearn_neurox import ActivationExtractor
 from sklearn_neurox.extraction._encoding import Encoder
+from sklearn_neurox.extraction._special_tokens import SpecialTokens
 
 from .small_models import SMALL
 
@@ -108,6 +109,88 @@ def test_a_token_with_a_space_between_words(tokenizer_of, case):
         Encoder(tokenizer).text(words, 3, pooling="mean")
     text = Encoder(tokenizer, split_special_tokens=False).text(words, 3, pooling="mean")
     assert text.inputs["input_ids"] == tokenizer(" ".join(words)).input_ids
+
+
+LEAVES_OUT = (
+    "LlamaTokenizer leaves out characters of the text, so sub-words cannot be assigned to words."
+)
+SPLIT_IT = "Set split_special_tokens=True to split it into sub-words like ordinary text."
+READ_IT = "Set split_special_tokens=False to read it as the special token."
+# Words with a special token that is not the reason why a reading fails: kind, words, what is said
+# if no reading is chosen, and what is said for each reading, or None if it can be read.
+OTHER_REASONS = {
+    "unknown characters": (
+        "llama",
+        ["the", "日本", "<s>"],
+        f"word 2: .* If it is read as the special token, {LEAVES_OUT} {SPLIT_IT}",
+        {False: LEAVES_OUT, True: None},
+    ),
+    "unknown characters, if it is split": (
+        "llama without a prefix space",
+        ["[UNK]", "<s><s>\0"],
+        f"word 1: .* If it is split, {LEAVES_OUT} {READ_IT}",
+        {False: None, True: LEAVES_OUT},
+    ),
+    "unknown characters in both": (
+        "llama without a prefix space",
+        ["[UNK]\u200b", "</s>", "\ue000", "'"],
+        f"word 1: .*token, {LEAVES_OUT} If it is split, {LEAVES_OUT} Change the sentence.",
+        {False: LEAVES_OUT, True: LEAVES_OUT},
+    ),
+    "a dropped word": (
+        "bert",
+        ["a", "\u200b", "[SEP]"],
+        "word 2: .*token, the tokenizer drops '\\\\u200b'. If it is split, the tokenizer drops .*",
+        {False: "the tokenizer drops", True: "the tokenizer drops"},
+    ),
+    "another added token": (
+        "byt5",
+        ["two", "words", "<extra_id_1>"],
+        f"word 2: .* token, ByT5Tokenizer tokenizes the sentence differently .* {SPLIT_IT}",
+        {False: "ByT5Tokenizer tokenizes the sentence differently", True: None},
+    ),
+    "another added token after a token that removes spaces": (
+        "byt5",
+        ["</s>", "two", "words"],
+        f"word 0: .* token, ByT5Tokenizer tokenizes the sentence differently .* {SPLIT_IT}",
+        {False: "ByT5Tokenizer tokenizes the sentence differently", True: None},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_REASONS)
+def test_the_reason_is_not_always_the_special_token(tokenizer_of, case):
+    kind, words, without_choice, readings = OTHER_REASONS[case]
+    tokenizer = tokenizer_of(kind)
+    if "another" in case:
+        tokenizer.add_tokens(["two words"])
+    with pytest.raises(ValueError, match=f"^Sentence 0, {without_choice}$"):
+        Encoder(tokenizer).words(words, 0)
+    for split, message in readings.items():
+        encoder = Encoder(tokenizer, split_special_tokens=split)
+        if message is None:
+            assert set(encoder.words(words, 0).row_ids) - {None} == set(range(len(words)))
+        else:
+            with pytest.raises(ValueError, match=f"^Sentence 0(, word 1)?: {message}"):
+                encoder.words(words, 0)
+    encoder = Encoder(tokenizer)
+    with pytest.raises(ValueError, match=r"tokens=False to .*tokens=True to"):
+        encoder.text(words, 0, pooling="mean")  # a whole text does not have words
+
+
+def test_two_tokens_that_remove_a_space(tokenizer_of):
+    encoder = Encoder(tokenizer_of("byt5"), split_special_tokens=False)
+    message = "^Sentence 0, word 0: .* reads '</s>' as a special token that includes a space"
+    with pytest.raises(ValueError, match=message):
+        encoder.words(["</s>", "<extra_id_1>", "a"], 0)
+
+
+def test_an_unknown_sub_word_is_not_a_token_in_the_text(tiny_bert):
+    tokenizer = tiny_bert[1]
+    special = SpecialTokens(tokenizer, split=False)
+    assert special.written("a [UNK] b", tokenizer.unk_token_id) == "[UNK]"
+    assert special.written("日 本", tokenizer.unk_token_id) is None
+    assert special.written("a [SEP] b", tokenizer.convert_tokens_to_ids("a")) is None
 
 
 @pytest.mark.parametrize("kind", SAME)

@@ -240,7 +240,7 @@ def test_colors_of_a_drawing(color):
     try:
         drawing = snx.visualize_activations(["a", "b"], [1.0, -1.0], colors=("#fff", color))
     except ValueError as error:
-        assert str(error).startswith("colors[1] must be a CSS color")  # noqa: PT017
+        assert str(error).startswith("colors[1] must be a CSS color")  # noqa: PT017 -- not every input raises an error
     else:
         fills = [
             each.get("fill")
@@ -257,7 +257,7 @@ def test_styles_of_a_display(key, value):
     try:
         display.plot(errorbar_kw={key: value})
     except ValueError as error:
-        assert re.match(r"\w+ in errorbar_kw must be ", str(error))  # noqa: PT017
+        assert re.match(r"\w+ in errorbar_kw must be ", str(error))  # noqa: PT017 -- not every input raises an error
         assert pyplot.get_fignums() == []
     pyplot.close("all")
 

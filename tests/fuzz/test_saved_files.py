@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_neurox as snx
 
 from ..persistence.archives import probe
-from ..persistence.test_files import assert_same
+from ..persistence.estimators import assert_same
 from .mutations import damaged
 
 N_NEURONS = 4

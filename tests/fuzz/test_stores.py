@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sklearn_neurox import StoreWriter, TokenActivations
 from sklearn_neurox.activations._store_format import seal
 
-from ..activations.test_store import about, content, rows
+from ..activations.small_stores import about, content, rows
 from .mutations import damaged
 
 JSON = ("store.json", "progress.json")

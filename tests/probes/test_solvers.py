@@ -38,6 +38,7 @@ class GradientDescent(Solver):
     tol: float
 
     step_name, max_steps, is_exact = "iteration", "max_iter", True
+    minimized_penalties = ("squared",)
 
     def steps(self):
         datafit, (_, lambda_l2) = self.problem.data.datafit, self.problem.penalties
@@ -135,6 +136,43 @@ def test_layers_are_trained_one_by_one():
     exact = LinearProbeClassifier(solver="owlqn", lambda_l2=0.1, **OPTIONS)
     scores = [layerwise_scores(each, X, Y, n_layers=2, cv=3).scores for each in (probe, exact)]
     np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (dict(lambda_l1=0.2), r"lambda_l1=0\.2\. Set lambda_l1=0, or use solver='adam' or 'owlqn'"),
+        (
+            dict(lambda_l2=0.1, l2_penalty="norm"),
+            r"lambda_l2=0\.1 with l2_penalty='norm'\. Set lambda_l2=0, or use solver='adam' or",
+        ),
+    ],
+)
+def test_penalties_are_not_ignored(penalty, message):
+    message = f"solver='gradient_descent' does not minimize {message}"
+    options = dict(solver="gradient_descent", **OPTIONS | penalty)
+    with pytest.raises(ValueError, match=message):
+        LinearProbeClassifier(**options).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        LinearProbeRegressor(**options).fit(X, NUMBERS)
+    lambdas = {
+        f"lambdas{name[6:]}": [0, penalty.pop(name)] for name in [*penalty] if "lambda" in name
+    }
+    grid = dict(lambdas_l1=[0], lambdas_l2=[0]) | lambdas
+    with pytest.raises(ValueError, match=message):
+        LinearProbeClassifierCV(solver="gradient_descent", cv=3, **OPTIONS | penalty, **grid).fit(
+            X, Y
+        )
+
+
+def test_a_solver_that_does_not_declare_penalties_minimizes_none(monkeypatch):
+    class Forgetful(GradientDescent):
+        minimized_penalties = Solver.minimized_penalties
+
+    monkeypatch.setitem(solvers.SOLVERS, "forgetful", Forgetful)
+    with pytest.raises(ValueError, match=r"does not minimize lambda_l2=0\.1 with l2"):
+        LinearProbeClassifier(solver="forgetful", lambda_l2=0.1, **OPTIONS).fit(X, Y)
+    LinearProbeClassifier(solver="forgetful", **OPTIONS | {"tol": 0.1}).fit(X, Y)
 
 
 def test_the_registry_is_the_list_of_solvers():
