@@ -233,10 +233,17 @@ def recorded_calls(network: nn.Module, inputs: dict[str, Any]) -> Iterator[list[
         inputs.update(zip(names, args, strict=False), **kwargs)
         ids = inputs.get("input_ids")
         if isinstance(ids, Tensor) and inputs.get("attention_mask") is None:
-            inputs["attention_mask"] = torch.ones_like(ids)
+            # While text is generated, transformers leaves out a mask of ones.
+            n_cached = _n_cached(inputs.get("past_key_values"))
+            inputs["attention_mask"] = ids.new_ones(len(ids), n_cached + ids.shape[1])
 
     with network.register_forward_pre_hook(record, with_kwargs=True):
         yield calls
+
+
+def _n_cached(cache: Any) -> int:
+    """Return the number of positions whose keys and values are in a cache of transformers."""
+    return int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
 
 
 @dataclass
