@@ -16,7 +16,7 @@ from ._layers import resolve_layers
 from ._network import network_of
 from .hook_points import PARTS, HookPoint, layer_points, module_points
 
-_LAYER = re.compile(r"layer (0|[1-9][0-9]*)")
+LAYER_NAME = re.compile(r"layer (0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def find_place(network: nn.Module, place: Any) -> EditedPlace:
             "A place must be the number of a layer, Neurons of a single layer, or the path of a "
             f"module, got {place!r:.60}."
         )
-    if match := _LAYER.fullmatch(place):
+    if match := LAYER_NAME.fullmatch(place):
         return _place_of_layer(network, int(match[1]))
     return EditedPlace(module_points(network, [place])[place], repr(place))
 
