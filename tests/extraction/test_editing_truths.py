@@ -130,6 +130,20 @@ def test_a_second_hook_sees_the_edited_rows(zoo, kind, name):
     np.testing.assert_array_equal(found.flatten(0, 1).numpy(), expected)
 
 
+def test_interchange_of_the_states_of_two_runs(zoo):
+    """The states of a layer determine the output, so those of the source reproduce its run."""
+    model, tokenizer = zoo("bert")
+    source, target = (ids_of(tokenizer, text) for text in ("the cat sat", "the dog ran"))
+    for layer in range(4):
+        with torch.no_grad():
+            states = model(source, output_hidden_states=True).hidden_states[layer]
+        every = NeuronAblator([], mode="interchange", invert=True).fit(states[0].numpy())
+        with intervene(model, {layer: every}):
+            assert torch.equal(run(model, target), run(model, source))
+            with pytest.raises(ValueError, match=f"so it edits {source.numel()} rows, got"):
+                run(model, target.expand(2, -1))
+
+
 def _block(model, number):
     blocks = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == 3]
     return blocks[0][number]
