@@ -174,7 +174,7 @@ class TestOtherModelsAndPlaces:
             load_direction(path, layer=Neurons((3,), 9, "mlp")[:4])
 
     def test_a_place_that_does_not_exist(self, saved, path):
-        with pytest.raises(ValueError, match="must be paths of modules"):
+        with pytest.raises(ValueError, match="does not have the module"):
             load_direction(path, torch.nn.Linear(4, 4), force=True)
 
     def test_a_width_that_does_not_fit(self, tiny_bert, saved, path):
@@ -253,7 +253,7 @@ class TestDamagedFiles:
 
     def test_an_error_leaves_the_file(self, network, saved, path):
         before = path.read_text()
-        with pytest.raises(ValueError, match="must be paths of modules"):
+        with pytest.raises(ValueError, match="does not have the module"):
             save_direction(SteeringVector(np.ones(4)), path, model=network, layer="9")
         assert path.read_text() == before
 
