@@ -18,13 +18,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from .._bootstrap import Score
 from .._labels import check_labels
 from .._optional import import_optional
 from .._validation import check_matrix, validate_params
 from .._warnings import silenced
 from .._wording import count
 from ..probes import LinearProbeClassifier, LinearProbeRegressor
-from ._bootstrap import Score
 from .probe_report import ProbeReport, probe_report
 
 _TOLERANCE = 1e-6
