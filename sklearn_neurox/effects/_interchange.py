@@ -90,7 +90,7 @@ class SourceStates:
         neurons: Any = None,
     ):
         self._pairs = [pairs[text.sentence_id] for text in batch]
-        self._shape = torch.Size([len(batch), max(len(text.row_ids) for text in batch)])
+        self._shape = torch.Size([len(batch), max(text.n_subwords for text in batch)])
         self._states: list[Tensor] = [torch.empty(0)] * len(batch)
         self._neurons = neurons
         for places in _groups(batch, sources):
@@ -138,8 +138,8 @@ def _groups(batch: Sequence[Any], sources: Sequence[Any]) -> list[list[int]]:
     If they have the lengths of their texts, they all do, because the texts share a batch, too.
     Otherwise, only those of equal length do, because padding changes the states in some models.
     """
-    lengths = [len(sources[text.sentence_id].row_ids) for text in batch]
-    if lengths == [len(text.row_ids) for text in batch]:
+    lengths = [sources[text.sentence_id].n_subwords for text in batch]
+    if lengths == [text.n_subwords for text in batch]:
         return [list(range(len(batch)))]
     groups = defaultdict(list)
     for i, length in enumerate(lengths):
@@ -154,13 +154,12 @@ def source_inputs(run: TextRun, sources: Sequence[Any]) -> dict[str, Tensor] | N
     """
     own = [sources[text.sentence_id] for text in run.texts]
     if any(
-        len(source.row_ids) != len(text.row_ids)
-        for text, source in zip(run.texts, own, strict=True)
+        source.n_subwords != text.n_subwords for text, source in zip(run.texts, own, strict=True)
     ):
         return None
     inputs = dict(run.inputs)
     for name in own[0].inputs:
         inputs[name] = inputs[name].clone()
         for row, source in zip(inputs[name], own, strict=True):
-            row[: len(source.row_ids)] = torch.tensor(source.inputs[name])
+            row[: source.n_subwords] = torch.as_tensor(source.inputs[name])
     return inputs

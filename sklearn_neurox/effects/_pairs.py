@@ -44,7 +44,7 @@ def check_metrics(metrics: Metric | Sequence[Metric]) -> None:
 
 def lengths_of(encoded: Sequence[Any]) -> list[int]:
     """Return the number of tokens of each text."""
-    return [len(text.row_ids) for text in encoded]
+    return [text.n_subwords for text in encoded]
 
 
 def tokens_at(
@@ -71,7 +71,7 @@ def tokens_at(
         found: list[str] = []
         for side, texts in enumerate((own, others)):
             ids = {
-                text.inputs["input_ids"][places[position, side]]
+                int(text.inputs["input_ids"][places[position, side]])
                 for text, places in zip(texts, pairs, strict=True)
             }
             if len(ids) == 1:

@@ -18,9 +18,9 @@ from .._labels import check_labels
 from .._validation import validate_params
 from .._wording import count
 from ..activations.columns import Neurons
-from ..datasets.sentences import Sentence
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.extractor import ActivationExtractor
+from ..extraction.positions import Where
 from ._alignment import Alignment, align
 from ._extractors import extractor_of
 from ._interchange import SourceStates
@@ -39,13 +39,13 @@ from .result import CausalEffect
 )
 def interchange_effect(
     model: nn.Module | str | PathLike | ActivationExtractor,
-    texts: Sequence[Sentence],
-    sources: Sequence[Sentence],
+    texts: Sequence[Any],
+    sources: Sequence[Any],
     *,
     layer: int | str | Neurons,
     neurons: ArrayLike | None = None,
     alignment: Alignment = None,
-    where: Callable[..., Any] | None = None,
+    where: Where | Callable[..., Any] | None = None,
     metrics: Metric | Sequence[Metric] = "output",
     tokenizer: Any = None,
     groups: ArrayLike | None = None,
@@ -63,9 +63,9 @@ def interchange_effect(
     ----------
     model : torch.nn.Module, str, path-like or ActivationExtractor
         As in :func:`causal_effect`.
-    texts : sequence of str, or of sequences of str
-        Texts whose states are replaced.
-    sources : sequence of n_texts str, or of sequences of str
+    texts : sequence of texts
+        Texts whose states are replaced, as in :func:`causal_effect`.
+    sources : sequence of n_texts texts
         The source of each text.
     layer : int, str or Neurons
         Where the states are replaced, as in :func:`intervene`.
@@ -79,8 +79,8 @@ default=None
         one. Pairs of integers (position in the text, position in the source) are for all texts, or
         there is a list of pairs for each text; negative positions count from the end. Other
         positions of a text keep their states.
-    where : callable, default=None
-        Positions of the texts that are replaced, as in :func:`intervene`. If None, all that are
+    where : Where or callable, default=None
+        Positions of the texts that are replaced, as in :func:`causal_effect`. If None, all that are
         aligned.
     metrics : str, callable, or sequence of them, default="output"
         Outcomes, as in :func:`causal_effect`, except :func:`probe_accuracy`. "kl" is the divergence
@@ -139,7 +139,7 @@ default=None
         )
     seed = check_random_state(random_state).randint(2**31 - 1)
     with EditedRuns(extractor, layer=layer, where=where) as runs:
-        own, others = runs.encode(texts), runs.encode(sources)
+        own, others = runs.encode(texts), runs.encode(sources, mark=False)
         pairs = align(lengths_of(own), lengths_of(others), alignment)
         outcomes = find_outcomes(metrics, runs.tokenizer, len(own))
         measurement = Measurement(runs, outcomes)

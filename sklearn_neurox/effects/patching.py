@@ -15,7 +15,6 @@ from .._html import element, escape, format_value, table
 from .._optional import import_optional
 from .._wording import count
 from ..activations.columns import Neurons
-from ..datasets.sentences import Sentence
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.extractor import ActivationExtractor
 from ..extraction.hook_points import unit_of
@@ -175,8 +174,8 @@ class PatchingMap:
 
 def patching_map(
     model: nn.Module | str | PathLike | ActivationExtractor,
-    texts: Sequence[Sentence],
-    sources: Sequence[Sentence],
+    texts: Sequence[Any],
+    sources: Sequence[Any],
     *,
     layers: Any = "all",
     modules: str | None = None,
@@ -195,9 +194,9 @@ def patching_map(
     ----------
     model : torch.nn.Module, str, path-like or ActivationExtractor
         As in :func:`causal_effect`.
-    texts : sequence of str, or of sequences of str
-        Texts whose states are replaced.
-    sources : sequence of n_texts str, or of sequences of str
+    texts : sequence of texts
+        Texts whose states are replaced, as in :func:`causal_effect`.
+    sources : sequence of n_texts texts
         The source of each text.
     layers : "all" or list of int, default="all"
         Layers, in ascending order. Layer 0 is the embeddings.

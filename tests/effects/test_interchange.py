@@ -12,6 +12,7 @@ from sklearn_neurox import (
     logit_difference,
     patching_map,
     probe_accuracy,
+    where,
 )
 
 from ..planted import WIDTH, planted
@@ -181,6 +182,19 @@ class TestPositions:
             for each in ({"where": third}, {"alignment": [(3, 3)]})
         )
         for name, values in by_mask.items():
+            np.testing.assert_array_equal(values, by_pairs[name])
+            assert values.any()
+
+    def test_a_rule_selects_positions_of_the_texts_only(self, decoder):
+        """Sources need not contain what the rule looks for."""
+        options = dict(layer=1, metrics=DIFFERENCE)
+        by_rule, by_pairs = (
+            interchange_effect(
+                extractor_of(decoder), ["w0 w1 w2"], ["w0 w1 w3"], **options, **each
+            ).effects
+            for each in ({"where": where.span("w2")}, {"alignment": [(3, 3)]})
+        )
+        for name, values in by_rule.items():
             np.testing.assert_array_equal(values, by_pairs[name])
             assert values.any()
 
