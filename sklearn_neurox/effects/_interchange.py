@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .._indices import check_indices
 from ..extraction.edited_runs import EditedRuns
-from ..extraction.editing import StateEdit
+from ..extraction.state_edits import StateEdit
 from ..extraction.text_runs import TextRun
 
 

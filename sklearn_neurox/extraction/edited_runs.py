@@ -25,10 +25,10 @@ from ._loading import alone_with, load_tokenizer, load_with_head, pair_of
 from ._network import Network, is_peft, unwrapped
 from ._states import by_subword
 from ._vocabulary import pad_id_of
-from .editing import EditHook, Positions, recorded_calls
 from .extractor import ActivationExtractor
 from .hook_points import HookPoint, blocks_of, hooked
 from .positions import Where
+from .state_edits import EditHook, Positions, recorded_calls
 from .text_runs import TextRun, mean_at
 
 # Largest difference of the output that rounding can make, as a share of the largest value.
