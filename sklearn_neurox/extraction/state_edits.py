@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from inspect import signature
 from numbers import Integral
@@ -77,9 +77,32 @@ def edited(network: nn.Module, edits: Edits, *, where: Positions | None = None) 
     if missed:
         warn(
             f"The edit at {missed[0]} did not have any effect, because {type(network).__name__} "
-            "ran without this place. A compiled model does not call hooks that are added after "
-            "its compilation."
+            "ran without this place. An extraction ends at the last layer that it reads, and a "
+            "compiled model does not call hooks that are added after its compilation."
         )
+
+
+def edited_during(network: nn.Module, edits: Edits | None) -> AbstractContextManager[None]:
+    """Return the context of :func:`edited`, or one without edits if there are none."""
+    return nullcontext() if edits is None else edited(network, edits)
+
+
+def check_optional_edits(edits: Any, store: Any) -> Edits | None:
+    """Check the edits of an extraction, of which there may be none.
+
+    Raises
+    ------
+    TypeError, NotFittedError, ValueError
+        As in :func:`check_edits`, or if the activations would be written to a store.
+    """
+    if edits is None:
+        return None
+    if store is not None:
+        raise ValueError(
+            "edits cannot be used with store, because a store does not record the edits. Extract "
+            "without store."
+        )
+    return check_edits(edits)
 
 
 def check_edits(edits: Any) -> Edits:

@@ -15,6 +15,7 @@ from sklearn_neurox import (
     NeuronAblator,
     SteeringVector,
     intervene,
+    where,
 )
 
 from .small_models import SMALL, byte_level_bpe
@@ -243,6 +244,77 @@ class TestGeneration:
         torch.testing.assert_close(scores[:, 0], run(model, ids)[:, -1])
         torch.testing.assert_close(scores, at_once[:, ids.shape[1] - 1 : -1], rtol=1e-4, atol=1e-4)
         assert not torch.allclose(scores[:, 1], run(model, found.sequences[:, :-5])[:, -1])
+
+
+class TestEditsOfAnExtraction:
+    """`edits` of a method is the same as calling it within `intervene`."""
+
+    EDITS = {1: EDITS["steer"], 2: EDITS["zero"]}
+
+    @pytest.mark.parametrize("kind", ["bert", "gpt2 with a head", "t5"])
+    def test_it_equals_intervene(self, zoo, sentences, kind):
+        model, tokenizer = zoo(kind)
+        texts = [" ".join(words) for words in sentences[:4]]
+        extractor = ActivationExtractor(model, tokenizer)
+        calls = {
+            "extract": lambda **options: extractor.extract(sentences[:4], **options).X,
+            "transform": lambda **options: extractor.transform(texts, **options),
+            "tokens": lambda **options: extractor.extract_tokens(texts, **options).X,
+            "prompts": lambda **options: extractor.extract_prompts(texts, **options).X,
+        }
+        before = _everything(model)
+        for name, call in calls.items():
+            with intervene(model, self.EDITS):
+                expected = call()
+            np.testing.assert_array_equal(call(edits=self.EDITS), expected, err_msg=name)
+            assert not np.allclose(call(), expected)
+        assert _everything(model) == before
+
+    def test_of_a_model_that_is_loaded(self, zoo, sentences, tmp_path):
+        model, tokenizer = zoo("bert")
+        for each in (model, tokenizer):
+            each.save_pretrained(tmp_path / "bert")
+        named = ActivationExtractor(str(tmp_path / "bert"))
+        expected = ActivationExtractor(model, tokenizer).extract(sentences, edits=self.EDITS).X
+        np.testing.assert_allclose(named.extract(sentences, edits=self.EDITS).X, expected)
+
+    def test_pooling_by_a_rule(self, zoo, sentences):
+        model, tokenizer = zoo("bert")
+        texts = [" ".join(words) for words in sentences[:3]]
+        extractor = ActivationExtractor(model, tokenizer, pooling=where.last())
+        with intervene(model, self.EDITS):
+            expected = extractor.transform(texts)
+        np.testing.assert_array_equal(extractor.transform(texts, edits=self.EDITS), expected)
+
+    def test_an_edit_above_the_layers_that_are_read(self, zoo, sentences):
+        model, tokenizer = zoo("bert")
+        extractor = ActivationExtractor(model, tokenizer, layers=[1])
+        with pytest.warns(
+            UserWarning, match="The edit at layer 3 did not .* An extraction ends at"
+        ):
+            extractor.extract(sentences, edits={3: EDITS["steer"]})
+
+    def test_invalid_edits(self, zoo, sentences, tmp_path):
+        model, tokenizer = zoo("bert")
+        extractor = ActivationExtractor(model, tokenizer)
+        texts = [" ".join(words) for words in sentences[:3]]
+        for call in (
+            lambda **options: extractor.extract(sentences, **options),
+            lambda **options: extractor.extract_tokens(texts, **options),
+            lambda **options: extractor.extract_prompts(texts, **options),
+        ):
+            store = tmp_path / "store"
+            with pytest.raises(
+                ValueError, match="edits cannot be used with store, because a store"
+            ):
+                call(edits=self.EDITS, store=store)
+            assert not store.exists()
+            with pytest.raises(TypeError, match="edits must be a mapping of places to edits"):
+                call(edits=[EDITS["steer"]])
+            with pytest.raises(ValueError, match="BertModel does not have layer 4"):
+                call(edits={4: EDITS["steer"]})
+        with pytest.raises(TypeError, match="edits must be a mapping of places to edits"):
+            extractor.transform(texts, edits=EDITS["steer"])
 
 
 class TestNothingRemains:
