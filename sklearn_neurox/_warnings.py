@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
 
-import joblib
-import sklearn
 
-# Frames of this package, and of the libraries that call it back, are not the user's.
-_INSIDE = tuple(
-    f"{Path(path).parent}{os.sep}" for path in (__file__, sklearn.__file__, joblib.__file__)
+def _folders(names: Iterable[str]) -> Iterator[str]:
+    """Yield the folders of packages, without importing them."""
+    for name in names:
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            yield f"{Path(spec.origin).parent}{os.sep}"
+
+
+# Frames of this package, and of the libraries that call it back, are not the user's. Networks call
+# hooks, and the standard library ends the body of a context manager.
+_INSIDE = (
+    f"{Path(__file__).parent}{os.sep}",
+    contextlib.__file__,
+    *_folders(("sklearn", "joblib", "torch", "transformers", "accelerate", "peft")),
 )
 
 _SILENCED: ContextVar[tuple[type[Warning], ...]] = ContextVar("_SILENCED", default=())

@@ -1,15 +1,17 @@
 """A warning points at the first line outside the package and the libraries that call back into it."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 import sklearn
+import torch
 
 import sklearn_neurox
 from sklearn_neurox._warnings import UnseenLabelsWarning, warn
 
 PACKAGE = Path(sklearn_neurox.__file__).parent
-SKLEARN = Path(sklearn.__file__).parent
+SKLEARN, TORCH = (Path(each.__file__).parent for each in (sklearn, torch))
 
 
 def called_from(*paths):
@@ -28,6 +30,8 @@ def called_from(*paths):
         ([PACKAGE / "probes" / "gaussian.py"], __file__),
         ([SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], __file__),
         (["study.py", SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], "study.py"),
+        (["study.py", TORCH / "module.py", PACKAGE / "extraction" / "editing.py"], "study.py"),
+        (["study.py", contextlib.__file__, PACKAGE / "extraction" / "editing.py"], "study.py"),
         ([f"{SKLEARN}_of_mine/study.py", PACKAGE / "_labels.py"], f"{SKLEARN}_of_mine/study.py"),
     ],
 )

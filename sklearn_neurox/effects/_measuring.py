@@ -121,7 +121,18 @@ class Measurement:
         -------
         ndarray of shape (n_outcomes, n_texts)
         """
-        return self._measure(self._runs.run(edit), unedited) - before
+        return self.differences(self._runs.run(edit), unedited, before)
+
+    def differences(
+        self, run: TextRun, unedited: TextRun, before: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the differences of the outcomes of another run of the last batch.
+
+        Returns
+        -------
+        ndarray of shape (n_outcomes, n_texts)
+        """
+        return self._measure(run, unedited) - before
 
     def _measure(self, run: TextRun, unedited: TextRun) -> NDArray[np.float64]:
         found = np.empty((len(self._outcomes), len(run.texts)))

@@ -15,7 +15,7 @@ from scipy.linalg import eigh
 from sklearn.base import clone
 from torch import Tensor
 
-from ..extraction.editing import StateEdit, function_of
+from ..extraction.state_edits import StateEdit, function_of
 from ..interventions import (
     DirectionProjector,
     NeuronAblator,

@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .._wording import count
-from ..extraction.editing import check_edit
+from ..extraction.state_edits import check_edit
 
 
 class Recipe(ABC):

@@ -19,6 +19,7 @@ from ..activations.columns import Neurons
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.extractor import ActivationExtractor
 from ..extraction.positions import Where
+from ._extractors import extractor_of
 from ._labels_of_texts import read_labels
 from ._measuring import Measurement
 from ._recipes import Recipe, read_recipe
@@ -178,7 +179,7 @@ def causal_effect(
     """
     recipe = read_recipe(edit, ranking, layer)
     kinds = _check_placebos(placebos, recipe)
-    extractor = _extractor_of(model, tokenizer)
+    extractor = extractor_of(model, tokenizer)
     labeled = read_labels(texts, labels, groups, recipe)
     splits = labeled.splits(cv, recipe)
     random = check_random_state(random_state)
@@ -231,16 +232,3 @@ def _check_placebos(placebos: str | Sequence[str], recipe: Recipe) -> tuple[str,
             "edit that is not fitted, or leave out this placebo."
         )
     return tuple(kind for kind in kinds if kind != "control_task")
-
-
-def _extractor_of(model: Any, tokenizer: Any) -> ActivationExtractor:
-    if isinstance(model, ActivationExtractor):
-        if tokenizer is not None:
-            raise ValueError("The extractor already has a tokenizer. Leave out tokenizer.")
-        return model
-    if not isinstance(model, nn.Module | str | PathLike):
-        raise TypeError(
-            "model must be a torch.nn.Module, the name of a model or an ActivationExtractor, got "
-            f"{type(model).__name__}."
-        )
-    return ActivationExtractor(model, tokenizer)

@@ -182,7 +182,7 @@ def find_outcomes(
         If a name is unknown, there are no metrics, two metrics have the same name, or tokens or
         labels do not fit the texts.
     """
-    given = _listed(metrics)
+    given = list_metrics(metrics)
     if not given:
         raise ValueError("metrics must contain at least one metric, such as 'output'.")
     outcomes = [_find(each, tokenizer, n_texts, labels) for each in given]
@@ -195,11 +195,12 @@ def find_outcomes(
 
 def places_of(metrics: Metric | Sequence[Metric]) -> dict[str, Any]:
     """Return the places that metrics read in addition to the output, by name of the metric."""
-    outcomes = [each for each in _listed(metrics) if isinstance(each, Outcome)]
+    outcomes = [each for each in list_metrics(metrics) if isinstance(each, Outcome)]
     return {each.name: each.place for each in outcomes if each.place is not None}
 
 
-def _listed(metrics: Any) -> list[Any]:
+def list_metrics(metrics: Any) -> list[Any]:
+    """Return one or several metrics as a list."""
     is_single = isinstance(metrics, str | Outcome) or not isinstance(metrics, Iterable)
     return [metrics] if is_single else list(metrics)
 

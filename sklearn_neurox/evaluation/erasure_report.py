@@ -9,18 +9,21 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from .._bootstrap import Score
 from .._labels import check_labels
 from .._optional import import_optional
 from .._validation import check_matrix, validate_params
 from .._warnings import silenced
+from .._wording import count
 from ..probes import LinearProbeClassifier, LinearProbeRegressor
 from .probe_report import ProbeReport, probe_report
 
@@ -46,19 +49,23 @@ class ErasureReport:
     distance : float
         Mean squared distance between the test samples before and after the erasure, as a share of
         the variance of the training samples, which is summed over the neurons.
+    baseline : Score
+        Score on the test samples of the constant prediction that fits the training samples best:
+        the most frequent label, or the mean.
     """
 
     optimality: float
     is_erased: bool
     reports: dict[tuple[str, str], ProbeReport]
     distance: float
+    baseline: Score
 
     def __repr__(self) -> str:
         linear = [self.reports["linear", when] for when in ("before", "after")]
         return (
             f"ErasureReport({linear[0].metric} of a linear probe {linear[0].score.value:.3f} -> "
-            f"{linear[1].score.value:.3f}, violation {self.optimality:.1e}, distance "
-            f"{self.distance:.3f} of the variance)"
+            f"{linear[1].score.value:.3f}, of a constant prediction {self.baseline.value:.3f}, "
+            f"violation {self.optimality:.1e}, distance {self.distance:.3f} of the variance)"
         )
 
     def _repr_html_(self) -> str:
@@ -71,10 +78,12 @@ class ErasureReport:
         -------
         pandas.DataFrame
             The columns are "score", and the bounds "low" and "high" of its interval. The index
-            consists of the probe and "before" or "after".
+            consists of the probe and "before" or "after". The last row, ("constant", "none"), is
+            the score of a constant prediction.
         """
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
         rows = {key: report.score for key, report in self.reports.items()}
+        rows["constant", "none"] = self.baseline
         index = pandas.MultiIndex.from_tuples(rows, names=["probe", "activations"])
         frame = pandas.DataFrame([tuple(score) for score in rows.values()], index=index)
         return frame.set_axis(["score", "low", "high"], axis=1)
@@ -156,8 +165,11 @@ def erasure_report(
     check_is_fitted(eraser)
     before, before_test = check_matrix(X), check_matrix(X_test)
     labels, labels_test = check_labels(y, name="y"), check_labels(y_test, name="y_test")
-    check_consistent_length(before, labels)
-    check_consistent_length(before_test, labels_test, groups)
+    _check_length("y", labels, "X", before)
+    _check_length("y_test", labels_test, "X_test", before_test)
+    if groups is not None:
+        groups = check_labels(groups, name="groups")
+        _check_length("groups", groups, "X_test", before_test)
     after, after_test = (_erase(eraser, rows) for rows in (before, before_test))
     seed = check_random_state(random_state).randint(2**31 - 1)
     with np.errstate(invalid="ignore"):  # of numbers that are too large for integers
@@ -180,6 +192,7 @@ def erasure_report(
             ("after", after, after_test),
         )
     }
+    constant = (DummyRegressor() if is_number else DummyClassifier()).fit(before, labels)
     with silenced(ConvergenceWarning):  # the violation is reported
         exact = _exact(is_number).fit(StandardScaler().fit_transform(after), labels)
     moved = np.square(after_test - before_test, dtype=np.float64).sum(axis=1).mean()
@@ -188,7 +201,18 @@ def erasure_report(
         is_erased=bool(exact.optimality_ <= _TOLERANCE and not exact.coef_.any()),
         reports=reports,
         distance=float(moved / before.var(axis=0, dtype=np.float64).sum()),
+        baseline=probe_report(
+            constant, before_test, labels_test, sentence_ids=groups, random_state=seed
+        ).score,
     )
+
+
+def _check_length(name: str, values: NDArray, of: str, X: NDArray) -> None:
+    if len(values) != len(X):
+        raise ValueError(
+            f"{name} must contain one value for each of the {count(len(X), 'row')} of {of}, got "
+            f"{len(values):,}."
+        )
 
 
 def _erase(eraser: Any, X: NDArray) -> NDArray:

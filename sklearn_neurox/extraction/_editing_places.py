@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from numbers import Integral
 from typing import Any
 
@@ -16,7 +17,8 @@ from ._layers import resolve_layers
 from ._network import network_of
 from .hook_points import PARTS, HookPoint, layer_points, module_points
 
-_LAYER = re.compile(r"layer (0|[1-9][0-9]*)")
+_LIKE_LAYER = re.compile(r"(?:l|layer|block)?[ _.-]*(\d{1,4})", re.IGNORECASE)
+LAYER_NAME = re.compile(r"layer (0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,30 @@ def find_place(network: nn.Module, place: Any) -> EditedPlace:
             "A place must be the number of a layer, Neurons of a single layer, or the path of a "
             f"module, got {place!r:.60}."
         )
-    if match := _LAYER.fullmatch(place):
+    if match := LAYER_NAME.fullmatch(place):
         return _place_of_layer(network, int(match[1]))
+    _check_path(network, place)
     return EditedPlace(module_points(network, [place])[place], repr(place))
+
+
+def _check_path(network: nn.Module, path: str) -> None:
+    """Raise a ValueError with similar places if a network does not have a module."""
+    paths = [each for each, _ in network.named_modules()]
+    if path in paths:
+        return
+    number = _LIKE_LAYER.fullmatch(path)
+    if number:
+        meant = f"Did you mean 'layer {int(number[1])}', or the number {int(number[1])}?"
+    else:
+        ends = [each for each in paths if each.endswith(f".{path}")]
+        similar = ends or get_close_matches(path, paths, n=3, cutoff=0.75)
+        outermost = [repr(name) for name, _ in network.named_children()]
+        meant = (
+            f"Did you mean {' or '.join(map(repr, similar[:3]))}?"
+            if similar
+            else f"Its outermost modules are {', '.join(outermost[:10])}."
+        )
+    raise ValueError(f"{type(network).__name__} does not have the module {path!r}. {meant}")
 
 
 def innermost(network: nn.Module) -> nn.Module:
@@ -85,7 +108,14 @@ def _place_of_layer(network: nn.Module, layer: int, modules: str | None = None) 
             f"Layer {layer} requires a model of transformers with a stack of layers. Use the path "
             f"of a module of {type(network).__name__} instead. {error}"
         ) from error
-    resolve_layers([layer], stack, modules, include_embeddings=True)
+    known = resolve_layers("all", stack, modules, include_embeddings=True)
+    name = f"layer {layer}" if modules is None else f"{modules} of layer {layer}"
+    if layer not in known:
+        first = "the embeddings" if modules is None else "the first block"
+        raise ValueError(
+            f"{type(stack).__name__} does not have {name}. Its layers are {known[0]} ({first}) to "
+            f"{known[-1]}."
+        )
     points = layer_points(stack, [layer], modules)
     if points is None:
         raise ValueError(
@@ -93,7 +123,6 @@ def _place_of_layer(network: nn.Module, layer: int, modules: str | None = None) 
             "of blocks. Use the path of a module instead."
         )
     width = getattr(stack.config, "hidden_size", None) if modules is None else None
-    name = f"layer {layer}" if modules is None else f"{modules} of layer {layer}"
     return EditedPlace(points[layer], name, width=width)
 
 

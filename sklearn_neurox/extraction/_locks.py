@@ -53,7 +53,7 @@ def alone_with(*shared: Any) -> Iterator[None]:
 
 
 @contextmanager
-def edited(model: torch.nn.Module) -> Iterator[None]:
+def reserved(model: torch.nn.Module) -> Iterator[None]:
     """Reserve a model for a thread that edits its states, once no other thread extracts from it.
 
     Within the context, :func:`alone_with` raises an error in other threads.

@@ -31,6 +31,7 @@ from ._text_rows import (
 from ._vocabulary import check_ids, warn_unknown
 from .hook_points import unit_of
 from .positions import Where
+from .state_edits import Edits, check_optional_edits, edited_during
 from .texts import EncodedText
 
 # The rows of a text.
@@ -60,6 +61,7 @@ class TextMethods:
         outside: Any = None,
         where: Where | None = None,
         store: str | PathLike | None = None,
+        edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over texts and return one row per token.
 
@@ -90,6 +92,8 @@ class TextMethods:
             None, these are all tokens, including special tokens.
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`.
+        edits : mapping of places to edits, default=None
+            Edits of the states of the model while it runs, as in :meth:`extract`.
 
         Returns
         -------
@@ -131,7 +135,7 @@ class TextMethods:
             rows = token_rows(text, where, None if known is None else known[text.index], outside)
             return rows if y is None else with_labels(text, rows, y)
 
-        return self._extract(texts, rows_of, store, by_token=True, rule=where)
+        return self._extract(texts, rows_of, store, edits, by_token=True, rule=where)
 
     def extract_prompts(
         self,
@@ -141,6 +145,7 @@ class TextMethods:
         at: At | Mapping[str, At] = "last",
         where: Where | None = None,
         store: str | PathLike | None = None,
+        edits: Edits | None = None,
     ) -> Any:
         """Run the model over prompts and return one row per prompt.
 
@@ -162,6 +167,8 @@ class TextMethods:
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`. Not possible if `at`
             is a dict.
+        edits : mapping of places to edits, default=None
+            Edits of the states of the model while it runs, as in :meth:`extract`.
 
         Returns
         -------
@@ -201,7 +208,7 @@ class TextMethods:
             rows = [prompt_row(text, each, where) for each in named.values()]
             return rows if y is None else with_labels(text, rows, y)
 
-        tokens = self._extract(prompts, rows_of, store, by_token=False)
+        tokens = self._extract(prompts, rows_of, store, edits, by_token=False)
         if not isinstance(at, Mapping):
             return tokens
         return {name: tokens[place :: len(named)] for place, name in enumerate(named)}
@@ -285,11 +292,13 @@ class TextMethods:
         texts: Sequence[Any],
         rows_of: RowsOf,
         store: str | PathLike | None,
+        edits: Edits | None,
         *,
         by_token: bool,
         rule: Where | None = None,
     ) -> TokenActivations:
         """Tokenize texts, and run the model over them."""
+        edits = check_optional_edits(edits, store)
         if store is not None:
             check_store(store, self.get_params(deep=False))
         with alone_with(self.model, self.tokenizer):
@@ -300,9 +309,10 @@ class TextMethods:
                 limit,
                 drop=self.on_truncate == "drop",
             )
-            return self._extract_encoded(
-                network, tokenizer, encoded, rows_of, store, by_token=by_token, rule=rule
-            )
+            with edited_during(network.runner, edits):
+                return self._extract_encoded(
+                    network, tokenizer, encoded, rows_of, store, by_token=by_token, rule=rule
+                )
 
     def _extract_encoded(
         self,

@@ -15,6 +15,7 @@ from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import word_indices
 from ._storing import check_store, provenance, write_store
+from .state_edits import Edits, check_optional_edits, edited_during
 
 
 class WordMethods:
@@ -34,6 +35,7 @@ class WordMethods:
         labels: Sequence[Sequence[Any]] | None = None,
         *,
         store: str | PathLike | None = None,
+        edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over the words of a corpus.
 
@@ -48,6 +50,9 @@ class WordMethods:
             in memory. Repeating the call resumes an interrupted run. A few thousand words are
             written at a time. An error is raised if the folder contains a store of another model,
             corpus or parameters. A model with random weights requires an integer `random_state`.
+        edits : mapping of places to edits, default=None
+            Edits of the states of the model while it runs, as in :func:`intervene`. They cannot be
+            used with `store`.
 
         Returns
         -------
@@ -62,8 +67,8 @@ class WordMethods:
             If the corpus or a sentence is empty, a word is empty or contains white space, the
             tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
             allows it) or contains a special token (unless `split_special_tokens` is set), labels do
-            not match the words, the model does not have a layer or module, or the tokenizer does
-            not know any word or does not fit the model.
+            not match the words, the model does not have a layer or module, the tokenizer does not
+            know any word or does not fit the model, or an edit does not fit the model.
         ImportError
             If ``transformers`` is required and not installed.
 
@@ -81,6 +86,7 @@ class WordMethods:
                 "labels cannot be used with include_special_tokens=True, because special tokens "
                 "do not have labels. Label the rows with positions >= 0 afterwards."
             )
+        edits = check_optional_edits(edits, store)
         parameters = self.get_params(deep=False)
         if store is not None:
             store = check_store(store, parameters)
@@ -90,9 +96,10 @@ class WordMethods:
             if y is not None:
                 y = y[word_indices(corpus, encoded)]
             parts = [slice(None)] if store is None else list(pieces(encoded))
-            run = without_leaks(run, encoded, parts)
-            if store is None:
-                return run.tokens(encoded, y)
+            with edited_during(run.network.runner, edits):
+                run = without_leaks(run, encoded, parts)
+                if store is None:
+                    return run.tokens(encoded, y)
             about = provenance(parameters, run, tokenizer, encoded)
             write_store(
                 store,

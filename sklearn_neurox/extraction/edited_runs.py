@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from .._device import full_precision
 from .._warnings import warn
 from ..activations.columns import Neurons
-from ..datasets.sentences import Sentence
 from ._batching import batches
 from ._bypass import Bypass
 from ._editing_places import find_place, innermost
@@ -27,10 +26,10 @@ from ._locks import alone_with
 from ._network import Network, is_peft, unwrapped
 from ._states import by_subword
 from ._vocabulary import pad_id_of
-from .editing import EditHook, Positions, recorded_calls
 from .extractor import ActivationExtractor
 from .hook_points import HookPoint, blocks_of, hooked
 from .positions import Where
+from .state_edits import EditHook, Positions, recorded_calls
 from .text_runs import TextRun, mean_at
 
 # Largest difference of the output that rounding can make, as a share of the largest value.
@@ -137,12 +136,22 @@ class EditedRuns:
         self._bypass.forget()
         self._contexts.close()
 
-    def encode(self, texts: Sequence[Sentence], *, words: bool | None = None) -> list[Any]:
-        """Tokenize texts, and return one EncodedSentence for each."""
+    def encode(
+        self, texts: Sequence[Any], *, words: bool | None = None, mark: bool = True
+    ) -> list[Any]:
+        """Tokenize texts, and return one EncodedSentence for each.
+
+        Parameters
+        ----------
+        texts : sequence of texts
+        words : bool, default=None
+            Whether each word has a row. If None, as for the class.
+        mark : bool, default=True
+            Whether to mark the positions that are edited, which is required if a rule selects them.
+        """
         words = self._words if words is None else words
-        return encode(
-            texts, self._extractor, self._network, self.tokenizer, words=words, mark=self._rule
-        )
+        rule = self._rule if mark else None
+        return encode(texts, self._extractor, self._network, self.tokenizer, words=words, mark=rule)
 
     def batches(self, encoded: list[EncodedSentence]) -> Iterator[list[EncodedSentence]]:
         """Yield batches of texts of similar length.

@@ -35,6 +35,7 @@ from ._word_methods import WordMethods
 from .aggregation import AGGREGATIONS
 from .hook_points import unit_of
 from .positions import Where
+from .state_edits import Edits, check_optional_edits, edited_during
 
 
 class ActivationExtractor(
@@ -247,13 +248,15 @@ class ActivationExtractor(
         self._check_parameters()
         return self
 
-    def transform(self, X: Sequence[Sentence]) -> NDArray:
+    def transform(self, X: Sequence[Sentence], *, edits: Edits | None = None) -> NDArray:
         """Run the model over sentences and return one row per sentence.
 
         Parameters
         ----------
         X : sequence of str, of sequences of str, or of conversations
             Raw text, words, or lists of messages as in :meth:`extract_tokens`.
+        edits : mapping of places to edits, default=None
+            Edits of the states of the model while it runs, as in :func:`intervene`.
 
         Returns
         -------
@@ -267,7 +270,8 @@ class ActivationExtractor(
         ValueError
             If the list or a sentence is empty, a sentence exceeds the limit of the model (unless
             ``on_truncate="warn"``) or contains a special token (unless `split_special_tokens` is
-            set), or the tokenizer does not know any word or does not fit the model.
+            set), the tokenizer does not know any word or does not fit the model, or an edit does
+            not fit the model.
 
         Warns
         -----
@@ -283,12 +287,14 @@ class ActivationExtractor(
             )
         if isinstance(self.pooling, Where) or any(map(is_conversation, texts)):
             at = "first" if self.pooling == "cls" else self.pooling
-            return self.extract_prompts(texts, at=at).X
+            return self.extract_prompts(texts, at=at, edits=edits).X
+        edits = check_optional_edits(edits, None)
         encode = partial(encode_texts, texts=texts, pooling=self.pooling)
         with alone_with(self.model, self.tokenizer):
             # "cls" and "last" select a single sub-word, which equals its mean.
             run, _, encoded = self._prepare(encode, "mean")
-            return without_leaks(run, encoded, [slice(None)]).rows(encoded)
+            with edited_during(run.network.runner, edits):
+                return without_leaks(run, encoded, [slice(None)]).rows(encoded)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names of the columns of ``transform``, such as ``layer_3_neuron_17``.

@@ -21,8 +21,11 @@ from torch import Tensor
 from .._callbacks import fit_task
 from .._indices import index_mask
 from .._validation import fit_context, validate_data
+from .._wording import count
 from ..activations.columns import find_columns
 from .edit import Edit, StateEdit
+
+_BY_ROW = ("resample", "interchange")  # modes that take the values of a row from a training sample
 
 
 class NeuronAblator(Edit):
@@ -36,10 +39,13 @@ class NeuronAblator(Edit):
     ----------
     neurons : array-like of int or str
         Neurons (columns of X), by index or, if X has names, by name.
-    mode : {"zero", "mean", "resample", "remove"}, default="zero"
+    mode : {"zero", "mean", "resample", "interchange", "remove"}, default="zero"
         How to ablate a neuron. "zero" sets it to 0. "mean" sets it to its mean over the training
         samples. "resample" sets it to its activation on a random training sample, the same sample
-        for all ablated neurons of a row (resample ablation, [1]_). "remove" drops the column.
+        for all ablated neurons of a row (resample ablation, [1]_). "interchange" sets it to its
+        activation on the training sample with the same index, so the training samples are the
+        sources of the rows that are edited later (interchange intervention, [2]_), and their
+        numbers must be equal. "remove" drops the column.
     invert : bool, default=False
         Whether to ablate all neurons except `neurons`.
     random_state : int, RandomState instance or None, default=None
@@ -52,8 +58,8 @@ class NeuronAblator(Edit):
     ablated_ : ndarray of bool of shape (n_neurons,)
         Which neurons are ablated.
     fill_ : ndarray of shape (n_ablated,) or (n_samples, n_ablated)
-        The means if ``mode="mean"``, or the training activations to draw from if
-        ``mode="resample"``. Not defined for other modes.
+        The means if ``mode="mean"``, or the training activations if ``mode="resample"`` or
+        ``mode="interchange"``. Not defined for other modes.
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -62,10 +68,13 @@ class NeuronAblator(Edit):
     See Also
     --------
     NeuronSelector : Keeps given neurons.
+    interchange_effect : Puts the states of source texts into other texts.
 
     References
     ----------
     .. [1] L. Chan et al. (2022). Causal Scrubbing. AI Alignment Forum.
+    .. [2] A. Geiger, H. Lu, T. Icard and C. Potts (2021). Causal Abstractions of Neural Networks.
+       NeurIPS.
 
     Examples
     --------
@@ -78,11 +87,15 @@ class NeuronAblator(Edit):
     >>> NeuronAblator([1], mode="remove", invert=True).fit_transform(X)
     array([[2.],
            [6.]])
+    >>> source = np.array([[10.0, 20.0, 30.0], [50.0, 60.0, 70.0]])
+    >>> NeuronAblator([1], mode="interchange").fit(source).transform(X)
+    array([[ 1., 20.,  3.],
+           [ 5., 60.,  7.]])
     """
 
     _parameter_constraints: dict = {
         "neurons": ["array-like"],
-        "mode": [StrOptions({"zero", "mean", "resample", "remove"})],
+        "mode": [StrOptions({"zero", "mean", "resample", "interchange", "remove"})],
         "invert": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -91,7 +104,7 @@ class NeuronAblator(Edit):
         self,
         neurons: Iterable[int | str],
         *,
-        mode: Literal["zero", "mean", "resample", "remove"] = "zero",
+        mode: Literal["zero", "mean", "resample", "interchange", "remove"] = "zero",
         invert: bool = False,
         random_state: int | RandomState | None = None,
     ) -> None:
@@ -103,7 +116,7 @@ class NeuronAblator(Edit):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         # The fill depends on the position of the row, so a subset of rows is filled differently.
-        tags.non_deterministic = self.mode == "resample"
+        tags.non_deterministic = self.mode in _BY_ROW
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -137,8 +150,9 @@ class NeuronAblator(Edit):
             self.ablated_ = index_mask(neurons, size, invert=self.invert)
             if self.mode == "mean":
                 self.fill_ = activations[:, self.ablated_].mean(axis=0, dtype=np.float64)
-            elif self.mode == "resample":
+            elif self.mode in _BY_ROW:
                 self.fill_ = activations[:, self.ablated_]
+            if self.mode == "resample":
                 self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         return self
 
@@ -158,8 +172,8 @@ class NeuronAblator(Edit):
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, or does not have the number of neurons seen during
-            ``fit``.
+            If X contains NaN or infinity, does not have the number of neurons seen during ``fit``,
+            or, if ``mode="interchange"``, the number of rows.
         """
         if self.mode != "remove":
             return super().transform(X)
@@ -171,27 +185,38 @@ class NeuronAblator(Edit):
         if self.mode == "remove":
             raise ValueError(
                 "NeuronAblator with mode='remove' changes the number of neurons, so it cannot edit "
-                "the states of a network. Use the mode 'zero', 'mean' or 'resample'."
+                "the states of a network. Use the mode 'zero', 'mean', 'resample' or "
+                "'interchange'."
             )
         ablated = torch.as_tensor(self.ablated_, device=device)
-        if self.mode == "resample":
-            return self._resampling(
-                ablated, torch.as_tensor(self.fill_, dtype=dtype, device=device)
-            )
+        if self.mode in _BY_ROW:
+            values = torch.as_tensor(self.fill_, dtype=dtype, device=device)
+            return self._filling(ablated, values)
         values = torch.zeros(len(ablated), dtype=dtype, device=device)
         if self.mode == "mean":
             values[ablated] = torch.as_tensor(self.fill_, dtype=dtype, device=device)
         return lambda states: torch.where(ablated, values, states)
 
-    def _resampling(self, ablated: Tensor, values: Tensor) -> StateEdit:
-        def resample(states: Tensor) -> Tensor:
-            n_rows = states[..., 0].numel()
-            drawn = RandomState(self._seed).randint(len(values), size=n_rows)
-            edited = states.clone()
+    def _filling(self, ablated: Tensor, values: Tensor) -> StateEdit:
+        """Return an edit that takes the values of a row from a training sample."""
+
+        def fill(states: Tensor) -> Tensor:
+            n_rows, edited = states[..., 0].numel(), states.clone()
+            if self.mode == "resample":
+                drawn = RandomState(self._seed).randint(len(values), size=n_rows)
+            elif n_rows == len(values):
+                drawn = np.arange(n_rows)
+            else:
+                raise ValueError(
+                    "NeuronAblator with mode='interchange' takes the values of each row from the "
+                    f"training sample with the same index, so it edits {count(len(values), 'row')},"
+                    f" got {n_rows:,}. In a network, the rows are the positions of all texts of a "
+                    "batch; interchange_effect matches positions of texts."
+                )
             edited[..., ablated] = values[drawn].reshape(*states.shape[:-1], -1)
             return edited
 
-        return resample
+        return fill
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Get the names of the neurons that ``transform`` returns.

@@ -8,6 +8,7 @@ from .dendrogram_display import DendrogramDisplay
 from .layerwise_scores_display import LayerwiseScoresDisplay
 from .neuron_grid import NeuronGrid
 from .neurons_per_class_display import NeuronsPerClassDisplay
+from .patching_display import PatchingDisplay
 from .probe_report_display import ProbeReportDisplay
 from .ranking_overlap_display import RankingOverlapDisplay
 from .redundancy_display import RedundancyDisplay
@@ -28,6 +29,7 @@ __all__ = [
     "LayerwiseScoresDisplay",
     "NeuronGrid",
     "NeuronsPerClassDisplay",
+    "PatchingDisplay",
     "ProbeReportDisplay",
     "RankingOverlapDisplay",
     "RedundancyDisplay",

@@ -26,6 +26,7 @@ _MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":")
 # Relative luminance (WCAG 2) of a background on which black and white text have equal contrast.
 _MIDDLE = 0.179
+_MAX_CELLS = 150  # of a matrix whose numbers can be read
 _LINE = 70  # characters that fit below an axis
 
 
@@ -72,13 +73,22 @@ def plot_matrix(
     label: str,
     im_kw: Style | None,
     text_kw: Style | None,
+    *,
+    limit: float | None = None,
 ) -> None:
-    """Draw numbers between 0 and 1 as a matrix of colors, and write them into the cells."""
-    limits = {} if im_kw and "norm" in im_kw else {"vmin": 0, "vmax": 1}
-    defaults = {"cmap": "cividis", "aspect": "auto", **limits}
+    """Draw numbers as a matrix of colors, and write them into the cells.
+
+    Numbers are between 0 and 1, or, with `limit`, between -limit and limit. They are not written if
+    there are too many to be read.
+    """
+    limits: dict[str, Any] = {"vmin": 0 if limit is None else -limit, "vmax": limit or 1}
+    if im_kw and "norm" in im_kw:
+        limits = {}
+    cmap = "cividis" if limit is None else "RdBu_r"
+    defaults = {"cmap": cmap, "aspect": "auto", **limits}
     image = ax.imshow(values, **override(defaults, im_kw, "image.AxesImage"))
     for (row, column), value in np.ndenumerate(values):
-        if not np.isnan(value):
+        if not np.isnan(value) and (limit is None or values.size <= _MAX_CELLS):
             color = _text_color(image.to_rgba(value))
             style = {"ha": "center", "va": "center", "color": color, "fontsize": 8}
             ax.text(column, row, f"{value:.2f}", **override(style, text_kw, "text.Text"))

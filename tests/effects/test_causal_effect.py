@@ -483,7 +483,7 @@ class TestInvalidInput:
                 "Fold 0 of cv contains text 8 both in training and in test",
             ),
             (SteeringVector(np.ones(5)), {}, ValueError, "states of 5 neurons, but layer 1 has 32"),
-            (ablate([1]), {"layer": 7}, ValueError, "between 0 .embeddings. and 3"),
+            (ablate([1]), {"layer": 7}, ValueError, "does not have layer 7"),
             (ablate([1]), {"layer": "nowhere"}, ValueError, "nowhere"),
             (ablate([1]), {"placebos": "control_task"}, ValueError, "made from labels"),
             (NeuronAblator([1]), {"placebos": "control_task"}, ValueError, "made without labels"),

@@ -38,7 +38,10 @@ def test_the_scores_are_those_of_the_probes():
     assert found.distance == pytest.approx(moved / X[TRAIN].var(axis=0).sum())
     frame = found.to_frame()
     assert frame.loc[("linear", "after"), "score"] == found.reports["linear", "after"].score.value
-    assert frame.shape == (4, 3)
+    assert frame.shape == (5, 3)
+    (frequent,) = np.flatnonzero(np.bincount(Y[TRAIN]) == np.bincount(Y[TRAIN]).max())
+    assert frame.loc[("constant", "none"), "score"] == (Y[TEST] == frequent).mean()
+    assert f"of a constant prediction {found.baseline.value:.3f}" in repr(found)
     assert "linear" in found._repr_html_()
 
 
@@ -67,6 +70,9 @@ def test_numbers():
     assert found.is_erased
     assert found.reports["linear", "before"].score.value > 0.9
     assert abs(found.reports["linear", "after"].score.value) < 0.05
+    mean = numbers[TRAIN].mean()
+    expected = 1 - np.square(numbers[TEST] - mean).mean() / numbers[TEST].var()
+    assert found.baseline.value == pytest.approx(expected)
 
 
 def test_invalid_input():
@@ -78,5 +84,9 @@ def test_invalid_input():
     ):
         report(remove)
     eraser = LeaceEraser().fit(X, Y)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="y must contain one value for each of the 900 rows of X,"):
         erasure_report(eraser, X, Y[:5], X, Y)
+    with pytest.raises(ValueError, match=r"y_test must contain .* 900 rows of X_test, got 5"):
+        erasure_report(eraser, X, Y, X, Y[:5])
+    with pytest.raises(ValueError, match=r"groups must contain .* 900 rows of X_test, got 600"):
+        erasure_report(eraser, X, Y, X, Y, groups=np.arange(600))

@@ -265,7 +265,7 @@ def test_transformers_of_other_packages(zoo, sentences):
         intervene(model, {1: scaler}),
     ):
         found = extractor.extract(sentences)
-    assert len(issued) == 1
+    assert [each.filename for each in issued] == [__file__]
     np.testing.assert_allclose(found.layer(1), scaler.transform(plain.layer(1)), atol=1e-5)
 
 
@@ -281,10 +281,11 @@ def test_a_place_that_is_not_reached():
     network = Skips()
     edit = SteeringVector([1.0])
     with (
-        pytest.warns(UserWarning, match="The edit at 'unused' did not have any effect"),
+        pytest.warns(UserWarning, match="The edit at 'unused' did not have any effect") as issued,
         intervene(network, {"used": edit, "unused": edit}),
     ):
         assert network(torch.zeros(1, 1)).item() == 1
+    assert [each.filename for each in issued] == [__file__]
     with intervene(network, {"unused": edit}):
         pass  # the network is not called
 
@@ -306,9 +307,41 @@ def test_a_place_that_is_not_reached():
             ValueError,
             "edits states of 2 neurons, but layer 1 has 16",
         ),
-        ({4: SteeringVector(np.ones(16))}, ValueError, "layers must be between 0 .* and 3"),
-        ({"layer 9": SteeringVector(np.ones(16))}, ValueError, "layers must be between 0 .* and 3"),
-        ({"encoder.layers.1": SteeringVector(np.ones(16))}, ValueError, "must be paths of modules"),
+        (
+            {4: SteeringVector(np.ones(16))},
+            ValueError,
+            r"BertModel does not have layer 4. Its layers are 0 \(the embeddings\) to 3",
+        ),
+        ({"layer 9": SteeringVector(np.ones(16))}, ValueError, "does not have layer 9. Its layers"),
+        ({-1: SteeringVector(np.ones(16))}, ValueError, "does not have layer -1. Its layers are"),
+        (
+            {Neurons((0,), 24, "mlp"): SteeringVector(np.ones(24))},
+            ValueError,
+            "BertModel does not have mlp of layer 0. Its layers are 1 .the first block. to 3",
+        ),
+        (
+            {"encoder.layers.1": SteeringVector(np.ones(16))},
+            ValueError,
+            "BertModel does not have the module 'encoder.layers.1'. Did you mean 'encoder.layer.1'",
+        ),
+        (
+            {"layer.2.output": SteeringVector(np.ones(16))},
+            ValueError,
+            "Did you mean 'encoder.layer.2.output'",
+        ),
+        (
+            {"nothing": SteeringVector(np.ones(16))},
+            ValueError,
+            r"Its outermost modules are 'embeddings', 'encoder', 'pooler'.",
+        ),
+        *[
+            (
+                {name: SteeringVector(np.ones(16))},
+                ValueError,
+                "Did you mean 'layer 3', or the number",
+            )
+            for name in ("3", "layer3", "Layer_3", "L3", "layer 03")
+        ],
         ({True: SteeringVector(np.ones(16))}, TypeError, "A place must be the number of a layer"),
         ({1.0: SteeringVector(np.ones(16))}, TypeError, "A place must be the number of a layer"),
         (

@@ -20,7 +20,7 @@ def test_zeroing_equals_removing_with_the_weights(classification):
     np.testing.assert_allclose(zeroed, kept)
 
 
-@pytest.mark.parametrize("mode", ["zero", "mean", "resample", "remove"])
+@pytest.mark.parametrize("mode", ["zero", "mean", "resample", "interchange", "remove"])
 def test_other_neurons_and_the_input_do_not_change(X, mode):
     before = X.copy()
     for invert in (False, True):
@@ -53,6 +53,17 @@ def test_replacement_values(X):
 def test_resampling_again_gives_the_same(X):
     ablator = NeuronAblator([2], mode="resample").fit(X)
     np.testing.assert_array_equal(ablator.transform(X), ablator.transform(X))
+
+
+def test_interchange_with_the_row_of_a_source(X):
+    source, target = X[:20], X[20:40]
+    edited = NeuronAblator([4, 0], mode="interchange").fit(source).transform(target)
+    np.testing.assert_array_equal(edited[:, [0, 4]], source[:, [0, 4]])
+    np.testing.assert_array_equal(edited[:, [1, 2, 3, 5]], target[:, [1, 2, 3, 5]])
+    every = NeuronAblator([], mode="interchange", invert=True).fit(source)
+    np.testing.assert_array_equal(every.transform(target), source)
+    with pytest.raises(ValueError, match="so it edits 20 rows, got 21"):
+        every.transform(X[:21])
 
 
 def test_ablating_no_neurons_or_all(X):

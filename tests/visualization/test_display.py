@@ -154,6 +154,15 @@ def effect_display(X, y, **style):
     return snx.CausalEffectDisplay.from_result(result, **style)
 
 
+def patching_display(X, y, **style):
+    values = {"kl": X[:6, :, np.newaxis].reshape(6, 12, 1)}
+    whole = {"kl": np.ones((6, 1))}
+    result = snx.PatchingMap(
+        range(6), range(12), [""] * 12, values, whole, {"kl": np.ones(1)}, {"kl": np.ones(1)}
+    )
+    return snx.PatchingDisplay.from_result(result, **style)
+
+
 def points(ax):
     return [line for line in ax.get_lines() if line.get_label() == "_draws"]
 
@@ -192,6 +201,8 @@ STYLED = [
     (effect_display, "line_kw", LINE, points),
     (effect_display, "level_kw", LINE, effect_lines),
     (effect_display, "text_kw", TEXT, texts),
+    (patching_display, "im_kw", {"cmap": "Greys"}, images),
+    (patching_display, "text_kw", TEXT, texts),
     (dendrogram_display, "line_kw", {"lw": 7, "color": "magenta"}, collections),
     (dendrogram_display, "cut_kw", LINE, cuts),
 ]
