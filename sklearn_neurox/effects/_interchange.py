@@ -40,11 +40,6 @@ class Interchange:
     shape: torch.Size
     neurons: Tensor | None = None
 
-    def transform(self, X: NDArray) -> NDArray:
-        """Edit the rows of a batch."""
-        rows = torch.from_numpy(np.ascontiguousarray(X))
-        return self.state_edit(rows.dtype, rows.device)(rows).numpy()
-
     def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
         """Return the edit as a function of tensors."""
         texts, positions = self.texts.to(device), self.positions.to(device)
@@ -150,7 +145,7 @@ def _groups(batch: Sequence[Any], sources: Sequence[Any]) -> list[list[int]]:
 def source_inputs(run: TextRun, sources: Sequence[Any]) -> dict[str, Tensor] | None:
     """Return the inputs of a batch with the tokens of the sources.
 
-    It is None if the lengths of texts and sources differ, or other inputs depend on the text.
+    It is None if the lengths of a text and its source differ.
     """
     own = [sources[text.sentence_id] for text in run.texts]
     if any(

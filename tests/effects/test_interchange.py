@@ -15,6 +15,7 @@ from sklearn_neurox import (
     where,
 )
 
+from ..extraction.small_models import make
 from ..planted import WIDTH, planted
 
 RIGHT, WRONG = "w0", "w1"
@@ -169,6 +170,19 @@ class TestTruths:
         )
         expected = (np.exp(before) * (before - after)).sum(axis=1).mean()
         assert found.effects["kl"][0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gpt2 with a head", "distilbert", "bart", "t5"])
+def test_other_architectures(corpus, tiny_bert, kind):
+    """Any layer determines the output. Of an encoder-decoder, the encoder is run."""
+    extractor = ActivationExtractor(*make(kind, corpus, tiny_bert))
+    text, source = [[[5, 6, middle, 8, 9]] for middle in (17, 30)]
+    found = patching_map(extractor, text, source)
+    assert found.source_effects["output"][0] > 1e-6
+    for joint in found.joint_effects["output"]:
+        np.testing.assert_array_equal(joint, found.source_effects["output"])
+    assert found.effects["output"][0, 2] == found.source_effects["output"]
+    assert not found.effects["output"][0, [0, 1, 3, 4]].any()
 
 
 class TestPositions:
