@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bootstrap import (
+from .._bootstrap import (
     Score,
     draw_weights,
     expanded_deviations,

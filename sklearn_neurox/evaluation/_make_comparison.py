@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import RandomState
 from sklearn.utils._param_validation import Interval
 
+from .._bootstrap import as_seed
 from .._warnings import warn
 from .._wording import count
-from ._bootstrap import as_seed
 from ._comparable import make_comparable
 from ._comparison_statistics import ResampledScores, holm, resample
 from ._provenance import installed_versions

@@ -16,10 +16,10 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
 
+from .._bootstrap import Score, as_seed
 from .._labels import check_labels
 from .._validation import validate_params
 from ._baselines import majority
-from ._bootstrap import Score, as_seed
 from ._comparable import check_metric
 from ._comparison_statistics import MIN_GROUPS
 from ._folds import CV_CONSTRAINTS, Split, make_folds

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._bootstrap import Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
 from .._wording import count
-from ._bootstrap import Score
 from ._comparable import check_metric, make_comparable
 from ._fold_metrics import Folds
 from ._provenance import name_versions

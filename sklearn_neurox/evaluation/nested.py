@@ -15,13 +15,13 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils._param_validation import HasMethods, Interval
 
+from .._bootstrap import Score, as_seed
 from .._html import escape
 from .._optional import import_optional
 from .._results import make_splits
 from .._validation import validate_params
 from .._wording import count
 from ..activations.columns import Layer
-from ._bootstrap import Score, as_seed
 from ._comparable import check_metric
 from ._folds import CV_CONSTRAINTS, Split, make_folds
 from ._jobs import run_jobs

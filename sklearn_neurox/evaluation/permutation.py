@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from .._bootstrap import as_seed
 from .._optional import import_optional
 from .._wording import count
-from ._bootstrap import as_seed
 from ._comparable import Comparable, make_comparable
 from ._provenance import installed_versions, name_versions
 from .held_out import HeldOutPredictions

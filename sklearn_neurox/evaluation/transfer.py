@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils._param_validation import Interval
 
+from .._bootstrap import Score, as_seed
 from .._labels import check_same_kind
 from .._results import make_splits
 from .._validation import noting, validate_params
 from .._warnings import UnseenLabelsWarning, warn
-from ._bootstrap import Score, as_seed
 from ._comparable import check_metric
 from ._directions import correlations_of_outputs, cosines, read_directions
 from ._folds import CV_CONSTRAINTS

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from .._bootstrap import Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
-from ._bootstrap import Score
 from ._make_comparison import make_comparison
 from ._provenance import Provenance, name_versions
 from .comparison import ScoreComparison, format_score
