@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from .._validation import validate_params
 from ..activations.columns import Layer
-from ._baselines import CONTROL_TASK, majority, read_controls, word_type_table
+from ._baselines import CONTROL_TASK, Controls, majority, read_controls, word_type_table
 from ._folds import CV_CONSTRAINTS, Split, make_folds
 from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
@@ -153,47 +153,61 @@ def layerwise_scores(
 
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
-    activations = in_order(activations, order)
-    tasks = {"the labels": (activations, y)}
-    for name, other in controls.activations.items():
-        tasks[f"the activations of the control {name!r}"] = (in_order(other, order), y)
-    if controls.task is not None:
-        labels = controls.task.labels
-        is_named = controls.task_name != CONTROL_TASK
-        which = f" {controls.task_name!r}" if is_named else ""
-        tasks[f"the random labels of the control task{which}"] = activations, labels
-    jobs = [
-        (estimator, *task, ends, split, scorer, metric == "roc_auc")
-        for task in tasks.values()
-        for split in splits
-    ]
-    places = [f"in fold {fold}, for {task}" for task in tasks for fold in range(len(splits))]
+    tasks = _tasks(in_order(activations, order), y, controls, order)
+    folds = [(fold, split, task) for task in tasks for fold, split in enumerate(splits)]
     results = run_jobs(
-        score_layers, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="layers"
+        score_layers,
+        [
+            (estimator, task.X, task.y, ends, split, scorer, metric == "roc_auc")
+            for _, split, task in folds
+        ],
+        places=[f"in fold {fold}, for {task.place}" for fold, _, task in folds],
+        n_jobs=n_jobs,
+        verbose=verbose,
+        name="layers",
     )
-    by_task = [results[i : i + len(splits)] for i in range(0, len(results), len(splits))]
-    task_names = ["", *controls.activations, *[controls.task_name] * (controls.task is not None)]
-    found = dict(zip(task_names, by_task, strict=True)) | constants
-    targets = {} if controls.task is None else {controls.task_name: controls.task.labels}
-    held_out = {
-        name: join_folds(each, splits, targets.get(name, y), groups) for name, each in found.items()
-    }
-    scores = {name: _scores_of(each) for name, each in found.items()}
-    names_of_others = [*controls.activations, *controls.words, *controls.texts]
+    main, *others = (
+        (task, results[i * len(splits) : (i + 1) * len(splits)]) for i, task in enumerate(tasks)
+    )
+    scores = {task.name: _scores_of(each) for task, each in others}
+    scores |= {name: _scores_of(each)[0] for name, each in constants.items()}
+    held_out = {task.name: join_folds(each, splits, task.y, groups) for task, each in others}
+    held_out |= {name: join_folds(each, splits, y, groups) for name, each in constants.items()}
     return LayerwiseScores(
-        scores=scores[""],
-        baseline_scores=scores["baseline"][0],
-        control_scores=None if controls.task is None else scores[controls.task_name],
+        scores=_scores_of(main[1]),
+        baseline_scores=scores.pop("baseline"),
+        control_scores=None if controls.task is None else scores.pop(controls.task_name),
         metric=metric,
         layers=tuple(columns),
-        other_scores={
-            name: scores[name][0] if name in constants else scores[name] for name in names_of_others
-        },
+        other_scores=scores,
         control_name=controls.task_name,
-        held_out=held_out.pop(""),
+        held_out=join_folds(main[1], splits, y, groups),
         other_held_out=held_out,
         provenance=provenance_of(estimator, cv),
     )
+
+
+class _Task(NamedTuple):
+    """Labels that are predicted layer by layer, and where from, for the notes on errors."""
+
+    name: str
+    place: str
+    X: NDArray
+    y: NDArray
+
+
+def _tasks(X: NDArray, y: NDArray, controls: Controls, order: NDArray[np.intp]) -> list[_Task]:
+    """Return the labels, followed by the controls that are scored layer by layer."""
+    tasks = [_Task("", "the labels", X, y)]
+    for name, other in controls.activations.items():
+        place = f"the activations of the control {name!r}"
+        tasks.append(_Task(name, place, in_order(other, order), y))
+    if controls.task is not None:
+        is_named = controls.task_name != CONTROL_TASK
+        which = f" {controls.task_name!r}" if is_named else ""
+        place = f"the random labels of the control task{which}"
+        tasks.append(_Task(controls.task_name, place, X, controls.task.labels))
+    return tasks
 
 
 def _scores_of(results: list[FoldResult]) -> NDArray[np.float64]:

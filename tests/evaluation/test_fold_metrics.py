@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
-from sklearn_neurox.evaluation._bootstrap import (
+
+from sklearn_neurox import accuracy_and_f1
+from sklearn_neurox._bootstrap import (
     draw_weights,
     expanded_interval,
     expanded_p_value,
 )
-
-from sklearn_neurox import accuracy_and_f1
 from sklearn_neurox.evaluation._fold_metrics import KINDS, Curve, Folds, fold_metric
 
 REFERENCES = {
