@@ -87,6 +87,8 @@ class Moments:
             torch.sub(targets[:, rows].T, origin[X.shape[1] :], out=part[:, 1 + X.shape[1] :])
             share = weight[rows]
             products += gram(part if (share == 1).all() else part.mul_(share[:, None].sqrt()))
+        if not len(X):  # as in a fold whose samples all have the weight 0
+            return cls(products, origin, len(targets))
         squares = (products.diagonal() / products[0, 0])[1:]
         n = X.shape[1]
         for name, square, start, parts in (

@@ -69,6 +69,13 @@ def test_constant_neurons_are_within_the_range(value):
     assert (moments.covariances().neurons <= (1e-15 * value) ** 2).all()
 
 
+def test_moments_of_no_samples():
+    none = Moments.of(torch.zeros(0, 2), torch.zeros(1, 0), torch.zeros(0), torch.zeros(3))
+    assert none.weight == 0
+    some = Moments.of(torch.eye(2), torch.ones(1, 2), torch.ones(2), torch.zeros(3))
+    assert torch.equal((some + none).products, some.products)
+
+
 def test_the_columns_of_y_are_named_separately():
     y = np.column_stack([NUMBERS, NUMBERS]) * [1e-200, 1e-300]
     message = re.escape("column 0 differ from their mean by at most ")

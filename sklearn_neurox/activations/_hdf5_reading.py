@@ -115,8 +115,12 @@ class Hdf5File:
         size = self.path.stat().st_size
         if stored > size:
             raise self.damage(f"its datasets declare {stored} bytes, more than the file has")
-        compressed = [member for member in self.members.values() if member.get("n_filters")]
-        n_bytes = sum(_declared(member)[1] for member in compressed)
+        # What is not stored is reported for the dataset.
+        n_bytes = sum(
+            min(_declared(member)[1], member["n_stored"] * _MAX_COMPRESSION)
+            for member in self.members.values()
+            if member.get("n_filters")
+        )
         if n_bytes > max(_SMALL, _EXPANSION * size):
             raise ValueError(
                 f"{self.path} has {size:,} bytes, but its compressed values take {n_bytes:,} "

@@ -70,7 +70,7 @@ class TestCannotBeSaved:
     @pytest.mark.parametrize(
         ("estimator", "place", "reason"),
         [
-            (GridSearchCV(probe(), {}, scoring=lambda *args: 0), "parameter scoring of GridSearchCV", r"test_files\.<lambda>"),
+            (GridSearchCV(probe(), {}, scoring=lambda *args: 0), "parameter scoring of GridSearchCV", r"test_files_saving\.<lambda>"),
             (pipeline(net_params={"optimizer": torch.optim.SGD}), "parameter linearprobeclassifier__net_params of Pipeline", r"SGD"),
             (probe(net_params={"callbacks": [("stop", torch.Generator())]}), "parameter net_params of", "Generator"),
             (make_pipeline(FunctionTransformer(os.remove)), "parameter functiontransformer__func of Pipeline", "remove"),
@@ -82,8 +82,8 @@ class TestCannotBeSaved:
             (probe(class_weight={datetime.date(2026, 1, 1): 1}), "parameter class_weight of", "of type date. Use strings or numbers as keys"),
             (probe(net_params={"lr": decimal.Decimal(1)}), "parameter net_params of", "but not objects of the types decimal.Decimal"),
             (probe(class_weight={None: 1}), "parameter class_weight of", "NoneType"),
-            (Mine(**FAST), "Mine: ", r"test_files\.Mine"),
-            (make_pipeline(StandardScaler(), Mine(**FAST)), "parameter mine of Pipeline", r"test_files\.Mine"),
+            (Mine(**FAST), "Mine: ", r"test_files_saving\.Mine"),
+            (make_pipeline(StandardScaler(), Mine(**FAST)), "parameter mine of Pipeline", r"test_files_saving\.Mine"),
         ],
     )  # fmt: skip
     def test_parameters(self, path, estimator, place, reason):
