@@ -57,8 +57,13 @@ def api_page():
         summary = module.__doc__.splitlines()[0].partition(": ")[2].strip()
         lines += ["", f"## `sklearn_neurox.{package}`", "", summary[0].upper() + summary[1:]]
         lines += ["", "```{eval-rst}", ".. autosummary::", "   :toctree: api", ""]
-        lines += [f"   {name}" for name in module.__all__]
+        listed = {name: getattr(module, name) for name in module.__all__}
+        lines += [f"   {name}" for name, each in listed.items() if hasattr(each, "__name__")]
         lines += ["```"]
+        for name, each in listed.items():
+            if not hasattr(each, "__name__"):  # an instance, whose class is on the page
+                kind = next(k for k in type(each).__mro__ if k.__name__ in module.__all__)
+                lines += ["", f"`{name}` is a {{class}}`{kind.__name__}`."]
     return "\n".join(lines) + "\n"
 
 
