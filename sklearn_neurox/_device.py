@@ -14,8 +14,10 @@ from torch import Tensor
 _SHARE_OF_MEMORY = 0.7
 # All other floating dtypes, such as bfloat16, are exact in float32.
 _NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
-# Types of devices, each with an autocast of its own.
-_DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
+# Types of devices, each with an autocast of its own, as far as this torch has it.
+_DEVICE_TYPES = tuple(
+    kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
+)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
