@@ -148,6 +148,17 @@ def dendrogram_display(X, y, **style):
     return snx.DendrogramDisplay.from_estimator(clustering, **style)
 
 
+def comparison_display(X, y, **style):
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=3)
+    comparison = result.compare(n_bootstraps=200, random_state=0)
+    return snx.ScoreComparisonDisplay.from_result(comparison, **style)
+
+
+def transfer_display(X, y, **style):
+    datasets = {"a": (X[:70], y[:70]), "b": (X[70:], y[70:])}
+    return snx.TransferScoresDisplay.from_estimator(RidgeClassifier(), datasets, **style)
+
+
 def effect_display(X, y, **style):
     draws = {"norm": {"kl": X[:5]}, "largest": {"kl": X[:1]}}
     result = snx.CausalEffect.from_effects({"kl": X[5]}, draws)
@@ -197,6 +208,9 @@ STYLED = [
     (path_display, "errorbar_kw", LINE, curves),
     (redundancy_display, "line_kw", LINE, lines),
     (redundancy_display_of_layers, "line_kw", LINE, lines),
+    (comparison_display, "errorbar_kw", LINE, curves),
+    (transfer_display, "im_kw", {"cmap": "Greys"}, images),
+    (transfer_display, "text_kw", TEXT, texts),
     (effect_display, "errorbar_kw", LINE, curves),
     (effect_display, "line_kw", LINE, points),
     (effect_display, "level_kw", LINE, effect_lines),
