@@ -25,8 +25,9 @@ from ..interventions import (
 
 Placebos: TypeAlias = Sequence[str]
 
-# Neurons are matched within bins of this many neurons of similar displacement.
-_BIN = 20
+# Neurons are matched within bins of this many neurons of similar displacement, or of fewer if there
+# would be less than four bins.
+_BIN, _MIN_BINS, _MIN_BIN = 20, 4, 4
 # Largest singular value of a displacement that is considered rounding, relative to the first one.
 _ROUNDING = 1e-6
 _MAX_MOVED = 2048  # states whose displacement is analyzed
@@ -202,7 +203,8 @@ def matched_neurons(
     """
     order = np.argsort(sizes, kind="stable")
     drawn = []
-    for part in np.array_split(order, max(1, len(order) // _BIN)):
+    n_bins = max(len(order) // _BIN, min(_MIN_BINS, len(order) // _MIN_BIN), 1)
+    for part in np.array_split(order, n_bins):
         taken, others = part[chosen[part]], part[~chosen[part]]
         pool = others if len(others) >= len(taken) else part
         drawn.append(random.choice(pool, size=len(taken), replace=False))
