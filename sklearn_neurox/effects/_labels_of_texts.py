@@ -15,6 +15,7 @@ from .._labels import check_labels
 from .._results import make_splits
 from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
 from ..evaluation.control import make_control_task
+from ..extraction._encoded_texts import is_sentence
 from ._recipes import Recipe
 
 # The labels of the rows of each text: one, or one per word.
@@ -169,6 +170,12 @@ def read_labels(texts: Any, labels: Any, groups: ArrayLike | None, recipe: Recip
         )
     by_text: LabelsByText | None = None
     if has_words:
+        other = next((i for i, text in enumerate(checked) if not is_sentence(text)), None)
+        if other is not None:
+            raise ValueError(
+                f"labels contains labels of words, but text {other} is not a string or a list of "
+                "words. Pass one label for each text."
+            )
         flat = check_word_labels(check_corpus(checked), labels)
         ends = np.cumsum([len(each) for each in labels])
         by_text = np.split(flat, ends[:-1])

@@ -94,6 +94,11 @@ class PatchingMap:
             If the outcome on the sources is the same, or lengths of texts and sources differ.
         """
         name = self._metric(metric)
+        if name == "loss":
+            raise ValueError(
+                "The loss on a source is that of other tokens, so there are no shares of it. Use "
+                "logit_difference."
+            )
         if self.source_effects is None:
             raise ValueError(
                 "Shares require sources of the length of their texts, because the outcome on a "

@@ -182,7 +182,9 @@ def locate(
         own = slice(place, place := place + len(contents_of(message)))
         parts = zip(contents[own], spans[own], strict=True)
         verbatim = all(len(at) == 1 and text[slice(*at[0])] == content for content, at in parts)
-        messages.append(Message(message["role"], tuple(chain.from_iterable(spans[own])), verbatim))
+        places = tuple(chain.from_iterable(spans[own]))
+        is_empty = not any(content.strip() for content in contents[own])
+        messages.append(Message(message["role"], places, verbatim, is_empty))
     return tuple(messages)
 
 

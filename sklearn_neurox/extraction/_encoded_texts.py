@@ -61,7 +61,7 @@ def encode(
         encoded = encode_words(
             encoder, corpus, limit=limit, on_truncate=on_truncate, special_tokens=False
         )
-    elif isinstance(extractor.pooling, Where) or not all(map(_is_sentence, check_texts(texts))):
+    elif isinstance(extractor.pooling, Where) or not all(map(is_sentence, check_texts(texts))):
         at: Any = "first" if extractor.pooling == "cls" else extractor.pooling
         rows = Rows()
         for text in rows_in(text_encoder_of(extractor, tokenizer).encode(texts), limit, drop=False):
@@ -76,7 +76,7 @@ def encode(
     return encoded if mark is None else _marked(encoded, texts, extractor, tokenizer, mark)
 
 
-def _is_sentence(text: Any) -> bool:
+def is_sentence(text: Any) -> bool:
     """Return whether a text is a string or a list of words."""
     is_list = isinstance(text, Sequence | np.ndarray) and len(text) > 0
     return isinstance(text, str) or (is_list and all(isinstance(word, str) for word in text))
@@ -93,7 +93,7 @@ def _marked(
     prefix = " " if extractor.add_prefix_space else ""
     strings = [
         (prefix + (text if isinstance(text, str) else " ".join(text)))
-        if _is_sentence(text)
+        if is_sentence(text)
         else text
         for text in texts
     ]

@@ -22,6 +22,7 @@ _RESERVED = (
     "input_ids", "inputs", "inputs_embeds", "attention_mask", "num_return_sequences", "streamer",
     "return_dict_in_generate", "output_hidden_states", "output_scores", "max_length",
 )  # fmt: skip
+_OF_OTHER_METHODS = {"labels", "spans", "outside", "at", "edits"}
 
 
 def check_generation(model: Any, max_new_tokens: Any, arguments: Mapping[str, Any]) -> None:
@@ -49,6 +50,11 @@ def check_generation(model: Any, max_new_tokens: Any, arguments: Mapping[str, An
         raise TypeError(f"max_new_tokens must be an integer, got {max_new_tokens!r:.60}.")
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be positive, got {max_new_tokens}.")
+    for name in _OF_OTHER_METHODS & set(arguments):
+        raise TypeError(
+            f"generate does not accept {name}. Label the returned rows by their sentence_ids, or "
+            "append the answers to the prompts and use extract_tokens. Edit the model by intervene."
+        )
     if reserved := sorted(set(arguments) & set(_RESERVED)):
         raise ValueError(f"generate does not accept the argument {reserved[0]!r}.")
 

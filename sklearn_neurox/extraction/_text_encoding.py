@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._warnings import warn
+from .._wording import count
 from ._conversations import ChatTemplate, check_conversation, contents_of, is_conversation
 from ._special_tokens import AmbiguousTokenError, SpecialTokens
 from ._subwords import NOT_INPUTS, subwords_of
@@ -20,7 +21,8 @@ _AT_ONCE = 1024  # texts that a tokenizer is called with
 _INCOMPLETE = "\ufffd"  # in the text of tokens that contain only some bytes of a character
 
 _READ_OR_SPLIT = (
-    "Set split_special_tokens=False to read it as the special token, or split_special_tokens=True "
+    "If this is a conversation to which a chat template was applied, pass the messages. Otherwise, "
+    "set split_special_tokens=False to read it as the special token, or split_special_tokens=True "
     "to split it into sub-words like ordinary text."
 )
 
@@ -69,12 +71,18 @@ class TextEncoder:
             If a text is empty or contains a special token that can be read in two ways, a message
             is not valid, or the tokenizer does not have a chat template for a conversation.
         """
-        n_doubled = 0
+        n_doubled, dropped = 0, []
         numbered = enumerate(texts)
         while chunk := list(islice(numbered, _AT_ONCE)):
             for encoded in self._encode_chunk(chunk):
                 n_doubled += self._has_two_beginnings(encoded)
+                dropped += _dropped_messages(encoded)
                 yield encoded
+        if dropped:
+            warn(
+                f"The chat template of {self._name} leaves out {count(len(dropped), 'message')}; "
+                f"the first is {dropped[0]}. Check its role."
+            )
         if n_doubled:
             warn(
                 f"{n_doubled} texts begin with {self.tokenizer.bos_token!r}, and {self._name} adds "
@@ -145,6 +153,12 @@ class TextEncoder:
             for content in contents_of(message):
                 self._options(content, f"Text {index}, message {number}")
         rendered, turns = self._template.apply(text, index)
+        if not rendered or not any(turn.spans or turn.is_empty for turn in turns):
+            raise ValueError(
+                f"Text {index}: the result of the chat template, {rendered!r:.80}, does not "
+                f"contain any of the messages, whose roles are {[turn.role for turn in turns]}. "
+                "Check the roles and chat_template."
+            )
         # The template contains the special tokens, as in apply_chat_template.
         return _Prepared(index, rendered, (("add_special_tokens", False),), turns)
 
@@ -241,6 +255,15 @@ class TextEncoder:
         )
 
 
+def _dropped_messages(text: EncodedText) -> list[str]:
+    """Describe the messages whose contents are not in the text of a conversation."""
+    return [
+        f"message {number} of text {text.index}, with the role {turn.role!r}"
+        for number, turn in enumerate(text.turns or ())
+        if not turn.spans and not turn.is_empty
+    ]
+
+
 def text_encoder_of(extractor: Any, tokenizer: Any, *, answering: bool = False) -> TextEncoder:
     """Return an encoder with the settings of an extractor.
 
@@ -330,7 +353,7 @@ def _check_ids(ids: Any, name: str, index: int) -> NDArray[np.intp]:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise TypeError(
             f"Text {index}: expected a string, a list of messages or a list of token indices, got "
-            f"{type(ids).__name__} {ids!r:.60}."
+            f"{type(ids).__name__} {ids!r:.60}. For sentences that are lists of words, use extract."
         )
     if not len(numbers):
         raise ValueError(f"Text {index} is empty.")

@@ -24,6 +24,7 @@ from ._text_rows import (
     check_text_labels,
     check_where,
     prompt_row,
+    roles_of,
     rows_in,
     token_rows,
     with_labels,
@@ -32,7 +33,7 @@ from ._vocabulary import check_ids, warn_unknown
 from .hook_points import unit_of
 from .positions import Where
 from .state_edits import Edits, check_optional_edits, edited_during
-from .texts import EncodedText
+from .texts import EncodedText, Message
 
 # The rows of a text.
 RowsOf = Callable[[EncodedText], list[Row]]
@@ -263,8 +264,10 @@ class TextMethods:
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
             encoder = text_encoder_of(self, tokenizer, answering=True)
-            limit = limit_of(network, tokenizer, self.max_length) - max_new_tokens
-            encoded = list(rows_in(encoder.encode(texts), limit, drop=self.on_truncate == "drop"))
+            limit, drop = limit_of(network, tokenizer, self.max_length), self.on_truncate == "drop"
+            encoded = list(
+                rows_in(encoder.encode(texts), limit, drop=drop, n_new=int(max_new_tokens))
+            )
             answers, finished = generated_texts(
                 self.model, encoder, encoded, max_new_tokens, generation_kwargs
             )
@@ -329,10 +332,17 @@ class TextMethods:
         # The mean of a single state is this state.
         run = self._run(network, tokenizer, "first" if by_token else "mean")
         rows = Rows()
+        turns: dict[str, Message] = {}
         for text in texts:
             rows.add(text, rows_of(text))
+            turns |= {turn.role: turn for turn in text.turns or ()}
         if not rows.sentences:
-            raise ValueError(f"{rule!r} does not select any token of any text.")
+            what = (
+                "No token is in a span" if rule is None else f"{rule!r} does not select any token"
+            )
+            raise ValueError(
+                f"{what} of any text (within the spans, if any).{roles_of(turns.values())}"
+            )
         check_ids(network.stack, tokenizer, rows.sentences)
         warn_unknown(tokenizer, rows.sentences)
         parts = [slice(None)] if store is None else list(pieces(rows.sentences))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._labels import check_labels, check_values
 from ._encoding import EncodedSentence
 from .positions import Where, where
-from .texts import EncodedText
+from .texts import EncodedText, Message
 
 # The token of a prompt that gets a row: its place, a rule, or a function of the encoded text.
 At: TypeAlias = str | int | Where | Callable[[EncodedText], int]
@@ -122,12 +122,12 @@ def prompt_row(text: EncodedText, at: At, among: Where | None) -> Row:
     ValueError
         If `at` does not select exactly one token.
     """
-    candidates = (among or where).select(text)
+    candidates = (where if among is None else among).select(text)
     if isinstance(at, str):
         found = candidates & _NAMED["mean"].select(text) if at == "mean" else candidates
         places = np.flatnonzero(found)
         if not len(places):
-            raise _wrong_number(text, among or at, 0)
+            raise _wrong_number(text, at if among is None else among, 0)
         return Row(places if at == "mean" else places[[0 if at == "first" else -1]])
     if isinstance(at, int | np.integer):
         places = np.flatnonzero(candidates)
@@ -168,8 +168,14 @@ def _wrong_number(text: EncodedText, rule: Any, n_selected: int) -> ValueError:
     )
     return ValueError(
         f"Text {text.index}: {rule!r} selects {found}, but a prompt has one row. {advice} The "
-        f"text is {text.text!r:.200}."
+        f"text is {text.text!r:.200}.{roles_of(text.turns)}"
     )
+
+
+def roles_of(turns: Iterable[Message] | None) -> str:
+    """Return a sentence for messages with the roles of a conversation, if it is one."""
+    roles = list(dict.fromkeys(turn.role for turn in turns or ()))
+    return f" Its messages have the roles {roles}." if roles else ""
 
 
 def token_rows(
@@ -192,7 +198,7 @@ def token_rows(
     ValueError
         If a span does not contain any token, or two spans label a token differently.
     """
-    selected = (rule or where).select(text)
+    selected = (where if rule is None else rule).select(text)
     if spans is None:
         return [Row(np.array([place])) for place in np.flatnonzero(selected)]
     labels = _labels_of_tokens(text, spans)
@@ -237,10 +243,15 @@ def _in_text(text: EncodedText, span: Span) -> tuple[int, int]:
             )
         message = turns[span.message]
         of = f"message {span.message} of text {text.index}"
+        if not message.spans:
+            raise ValueError(
+                f"spans[{span.number}]: the chat template leaves out the content of {of}."
+            )
         if not message.is_verbatim or len(message.spans) != 1:
             raise ValueError(
                 f"spans[{span.number}]: the chat template changes the content of {of}, so its "
-                "characters cannot be found. Count characters in the text of the conversation."
+                "characters cannot be found. Remove white space at its ends, or count characters "
+                "in the whole text, which tokenizer.apply_chat_template returns."
             )
         first, end = message.spans[0]
         length = end - first
@@ -329,8 +340,10 @@ def with_labels(text: EncodedText, rows: list[Row], labels: Any) -> list[Row]:
     return [row._replace(label=own[row.places[0]]) for row in rows]
 
 
-def rows_in(texts: Iterable[EncodedText], limit: int, *, drop: bool) -> Iterator[EncodedText]:
-    """Yield the texts that do not exceed the limit of a model.
+def rows_in(
+    texts: Iterable[EncodedText], limit: int, *, drop: bool, n_new: int = 0
+) -> Iterator[EncodedText]:
+    """Yield the texts that do not exceed the limit of a model, together with `n_new` tokens.
 
     Raises
     ------
@@ -339,9 +352,15 @@ def rows_in(texts: Iterable[EncodedText], limit: int, *, drop: bool) -> Iterator
     """
     n_kept = 0
     for text in texts:
-        if text.n_tokens <= limit:
+        if text.n_tokens + n_new <= limit:
             n_kept += 1
             yield text
+        elif n_new and not drop:
+            raise ValueError(
+                f"Text {text.index} has {text.n_tokens} tokens, which together with "
+                f"max_new_tokens={n_new} exceed the limit of {limit}. Reduce max_new_tokens, or "
+                "shorten the text."
+            )
         elif not drop:
             raise ValueError(
                 f"Text {text.index} has {text.n_tokens} tokens, which exceeds the limit of "

@@ -10,6 +10,7 @@ from typing import Any
 from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._batching import pieces
+from ._conversations import is_conversation
 from ._limits import encode_words
 from ._locks import alone_with
 from ._padding import without_leaks
@@ -79,6 +80,12 @@ class WordMethods:
             would change the states, so only sentences of equal length share a batch.
         """
         self._check_parameters()
+        for index, sentence in enumerate(sentences if isinstance(sentences, list) else ()):
+            if is_conversation(sentence):
+                raise TypeError(
+                    f"Sentence {index} is a conversation. Use extract_tokens or extract_prompts, "
+                    "which apply the chat template."
+                )
         corpus = check_corpus(sentences)
         y = None if labels is None else check_word_labels(corpus, labels)
         if y is not None and self.include_special_tokens:

@@ -235,7 +235,8 @@ class EditedRuns:
         counts = edited.sum(dim=1)
         if not counts.all():
             text = run.texts[int(counts.argmin())].sentence_id
-            raise ValueError(f"where does not select any position of text {text}.")
+            rule = "where" if self._rule is None else repr(self._rule)
+            raise ValueError(f"Text {text}: {rule} does not select any position.")
         return mean_at(self.states, edited)
 
     @property

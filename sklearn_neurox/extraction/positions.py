@@ -207,6 +207,9 @@ class Where(ABC):
     def __invert__(self) -> Where:
         return _Not(self)
 
+    def __bool__(self) -> bool:
+        raise TypeError("A rule is neither true nor false. Combine rules by &, | and ~.")
+
 
 @dataclass(frozen=True, repr=False)
 class _All(Where):

@@ -17,6 +17,7 @@ class Message(NamedTuple):
     role: str
     spans: tuple[tuple[int, int], ...]  # empty if the template leaves the content out
     is_verbatim: bool = True  # whether the text contains the content as it was passed
+    is_empty: bool = False  # whether there is no content, as in a message that only calls a tool
 
 
 @dataclass(frozen=True, eq=False)
