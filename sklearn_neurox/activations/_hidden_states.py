@@ -191,6 +191,7 @@ def _words_of(
 ) -> NDArray[np.object_]:
     if words is None:
         return np.array([str(position) for position in positions], dtype=object)
+    words = list(words)
     _check_number(len(words), mask, "words")
     for text, (own, n_tokens) in enumerate(zip(words, mask.sum(axis=1), strict=True)):
         if isinstance(own, str) or len(own) != n_tokens:
@@ -208,8 +209,9 @@ def _labels_of(
     if labels is None:
         return None
     _check_number(len(labels), mask, "labels")
-    if not isinstance(labels[0], list | tuple | np.ndarray):
+    if not isinstance(next(iter(labels)), list | tuple | np.ndarray):
         return check_labels(labels, name="labels")[texts]
+    labels = list(labels)
     for text, (own, n_tokens) in enumerate(zip(labels, mask.sum(axis=1), strict=True)):
         if len(own) != n_tokens:
             raise ValueError(

@@ -60,8 +60,10 @@ class ChatTemplate:
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def apply(self, conversation: Conversation, index: int) -> tuple[str, tuple[Message, ...]]:
-        """Return the text of a conversation, and its messages.
+    def apply(
+        self, conversation: Conversation, index: int
+    ) -> tuple[str, tuple[Message, ...] | ValueError]:
+        """Return the text of a conversation, and its messages or why they cannot be found.
 
         Parameters
         ----------
@@ -72,10 +74,13 @@ class ChatTemplate:
         Raises
         ------
         ValueError
-            As in :meth:`render`, or if the place of a message is ambiguous.
+            As in :meth:`render`.
         """
         text = self.render(conversation, index)
-        return text, locate(partial(self.render, index=index), conversation, text, index)
+        try:
+            return text, locate(partial(self.render, index=index), conversation, text, index)
+        except ValueError as error:  # which matters only if a rule reads the messages
+            return text, error
 
     def check(self) -> None:
         """Raise a ValueError if there is no template."""
@@ -91,7 +96,7 @@ def is_conversation(text: Any) -> bool:
     return (
         isinstance(text, Sequence)
         and not isinstance(text, str | bytes)
-        and any(isinstance(message, Mapping) for message in text)
+        and any(isinstance(each, Mapping) and "input_ids" not in each for each in text)
     )
 
 
@@ -129,13 +134,11 @@ def check_conversation(conversation: Conversation, index: int) -> None:
 
 
 def contents_of(message: Mapping[str, Any]) -> list[str]:
-    """Return the texts of a message: its content, or those of the parts of its content."""
-    content = message.get("content")
-    if content is None:
-        return []
+    """Return the texts of a message that are not blank: its content, or those of its parts."""
+    content = message.get("content") or []
     if isinstance(content, str):
-        return [content]
-    return [part["text"] for part in content if isinstance(part.get("text"), str)]
+        return [content] if content.strip() else []
+    return [part["text"] for part in content if _has_text(part)]
 
 
 def locate(
@@ -169,38 +172,60 @@ def locate(
     contents = [content for message in conversation for content in contents_of(message)]
     marked = re.split(f"{stem}([0-9]+)z", render(_with_markers(conversation, stem)))
     markup, owners = marked[::2], [int(number) for number in marked[1::2]]
-    pattern = "(?s)" + re.escape(markup[0])
-    for owner, after in zip(owners, markup[1:], strict=True):
-        pattern += f"({'|'.join(map(re.escape, _variants(contents[owner])))}){re.escape(after)}"
-    found = re.fullmatch(pattern, text) or _by_markup(markup, text, index)
+    places = _by_contents(markup, [contents[owner] for owner in owners], text)
+    if places is None:
+        places = _by_markup(markup, text, index)
     spans: list[list[tuple[int, int]]] = [[] for _ in contents]
-    for group, owner in enumerate(owners, start=1):
-        spans[owner].append(found.span(group))
+    for place, owner in zip(places, owners, strict=True):
+        spans[owner].append(place)
     messages = []
-    place = 0
+    first = 0
     for message in conversation:
-        own = slice(place, place := place + len(contents_of(message)))
+        own = slice(first, first := first + len(contents_of(message)))
         parts = zip(contents[own], spans[own], strict=True)
         verbatim = all(len(at) == 1 and text[slice(*at[0])] == content for content, at in parts)
-        places = tuple(chain.from_iterable(spans[own]))
-        is_empty = not any(content.strip() for content in contents[own])
-        messages.append(Message(message["role"], places, verbatim, is_empty))
+        found = tuple(chain.from_iterable(spans[own]))
+        messages.append(Message(message["role"], found, verbatim, not contents[own]))
     return tuple(messages)
 
 
-def _by_markup(markup: list[str], text: str, index: int) -> re.Match[str]:
-    """Find contents that the template changes, such as an answer without its reasoning."""
-    both = [
-        re.fullmatch("(?s)" + f"(.*{lazy})".join(map(re.escape, markup)), text)
-        for lazy in ("?", "")
-    ]
-    if both[0] is None or both[1] is None or both[0].regs != both[1].regs:
+def _by_contents(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:
+    """Find contents that the template keeps, strips or quotes, or return None."""
+    if not text.startswith(markup[0]):
+        return None
+    places, end = [], len(markup[0])
+    for content, after in zip(contents, markup[1:], strict=True):
+        fitting = (each for each in _variants(content) if text.startswith(each + after, end))
+        found = next(fitting, None)
+        if found is None:
+            return None
+        places.append((end, end + len(found)))
+        end += len(found) + len(after)
+    return places if end == len(text) else None
+
+
+def _by_markup(markup: list[str], text: str, index: int) -> list[tuple[int, int]]:
+    """Find contents that the template changes, such as an answer without its reasoning.
+
+    Their places are known if the markup between them fits in a single way: its leftmost and its
+    rightmost places are the same.
+    """
+    starts, stops = [len(markup[0])], [len(text) - len(markup[-1])]
+    for piece in markup[1:-1]:
+        place = text.find(piece, starts[-1])
+        starts.append(place + len(piece) if place >= 0 else len(text) + 1)
+    for piece in markup[-2:0:-1]:
+        stops.append(text.rfind(piece, 0, max(stops[-1], 0)))
+    stops.reverse()
+    ends = [start - len(piece) for start, piece in zip(starts[1:], markup[1:-1], strict=True)]
+    fits = text.startswith(markup[0]) and text.endswith(markup[-1]) and starts[-1] <= stops[-1]
+    if not fits or ends != stops[:-1]:
         raise ValueError(
             f"Text {index}: the contents of the messages cannot be found in the result of the chat "
-            f"template, {text[:200]!r}, because the template changes them or contains them. Pass "
-            "the text as a string, and select tokens by where.span."
+            f"template, {text[:200]!r}, because the template changes them or contains them. Select "
+            "tokens by where.span, or by their places."
         )
-    return both[0]
+    return list(zip(starts, stops, strict=True))
 
 
 def _with_markers(conversation: Conversation, stem: str) -> list[dict[str, Any]]:
@@ -210,12 +235,13 @@ def _with_markers(conversation: Conversation, stem: str) -> list[dict[str, Any]]
     for message in conversation:
         content = message.get("content")
         if isinstance(content, str):
-            marked.append({**message, "content": f"{stem}{number}z"})
-            number += 1
+            is_blank = not content.strip()  # templates may leave out the markup of blank contents
+            marked.append(dict(message) if is_blank else {**message, "content": f"{stem}{number}z"})
+            number += not is_blank
             continue
         parts = []
         for part in content or []:
-            if isinstance(part.get("text"), str):
+            if _has_text(part):
                 part = {**part, "text": f"{stem}{number}z"}
                 number += 1
             parts.append(part)
@@ -228,6 +254,10 @@ def _variants(content: str) -> list[str]:
     quoted = json.dumps(content, ensure_ascii=False)[1:-1]
     variants = [content, content.strip(), content.lstrip(), content.rstrip(), quoted]
     return list(dict.fromkeys(variants))
+
+
+def _has_text(part: Mapping[str, Any]) -> bool:
+    return isinstance(part.get("text"), str) and bool(part["text"].strip())
 
 
 def _is_parts(content: Any) -> bool:

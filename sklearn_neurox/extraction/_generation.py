@@ -22,6 +22,8 @@ _RESERVED = (
     "input_ids", "inputs", "inputs_embeds", "attention_mask", "num_return_sequences", "streamer",
     "return_dict_in_generate", "output_hidden_states", "output_scores", "max_length",
 )  # fmt: skip
+# Arguments that may end an answer without an end token, after which there is padding in a batch.
+_ENDINGS = {"stopping_criteria", "stop_strings", "generation_config"}
 _OF_OTHER_METHODS = {"labels", "spans", "outside", "at", "edits"}
 
 
@@ -68,7 +70,8 @@ def generated_texts(
 ) -> tuple[list[str], list[EncodedText]]:
     """Generate an answer to each prompt.
 
-    Only prompts of equal length share a batch, so no prompt is padded.
+    Only prompts of equal length share a batch, so no prompt is padded. A prompt has a batch of its
+    own if its answer may end without an end token, so no answer is padded.
 
     Returns
     -------
@@ -79,11 +82,11 @@ def generated_texts(
     tokenizer, ends = encoder.tokenizer, _end_ids(model, arguments)
     pad_id = tokenizer.pad_token_id
     settings = {"pad_token_id": min(ends, default=0) if pad_id is None else pad_id, **arguments}
+    settings |= {"return_dict_in_generate": False, "num_return_sequences": 1}
     finished: dict[int, EncodedText] = {}
     answers: dict[int, str] = {}
-    by_length = sorted(prompts, key=lambda text: text.n_tokens)
-    for n_prompt, same in groupby(by_length, key=lambda text: text.n_tokens):
-        batch = list(same)
+    for batch in _batches(prompts, alone=not _ENDINGS.isdisjoint(arguments)):
+        n_prompt = batch[0].n_tokens
         ids = torch.as_tensor(np.stack([text.inputs["input_ids"] for text in batch])).long()
         with torch.inference_mode(), _evaluating(model):
             output = model.generate(
@@ -111,13 +114,21 @@ def _evaluating(model: Any) -> Iterator[None]:
         before.restore()
 
 
+def _batches(prompts: Sequence[EncodedText], *, alone: bool) -> Iterator[list[EncodedText]]:
+    """Yield prompts of equal length, or single prompts."""
+    by_length = sorted(prompts, key=lambda text: text.n_tokens)
+    for _, same in groupby(by_length, key=lambda text: text.n_tokens):
+        batch = list(same)
+        yield from ([text] for text in batch) if alone else [batch]
+
+
 def _end_ids(model: Any, arguments: Mapping[str, Any]) -> set[int]:
-    """Return the tokens that end an answer."""
-    config = arguments.get("generation_config") or model.generation_config
-    ends = arguments.get("eos_token_id", config.eos_token_id)
-    if ends is None:
-        return set()
-    return {int(end) for end in np.atleast_1d(np.asarray(ends))}
+    """Return the tokens that end an answer: those of the first source that has any."""
+    configs = (arguments.get("generation_config"), model.generation_config, model.config)
+    sources = [arguments.get("eos_token_id")]
+    sources += [getattr(config, "eos_token_id", None) for config in configs]
+    ends = next((each for each in sources if each is not None), ())
+    return {int(end) for end in np.atleast_1d(np.asarray(ends, dtype=int))}
 
 
 def _until_end(row: NDArray[np.int64], ends: set[int]) -> NDArray[np.int64]:
@@ -128,7 +139,7 @@ def _until_end(row: NDArray[np.int64], ends: set[int]) -> NDArray[np.int64]:
 
 def _continued(encoder: TextEncoder, prompt: EncodedText, new: NDArray[np.int64]) -> EncodedText:
     """Return a prompt followed by the tokens of its answer."""
-    answer, offsets = encoder.decoded(new, len(prompt.text))
+    answer, offsets = encoder.decoded(new, len(prompt.text), after=prompt.inputs["input_ids"])
     text = prompt.text + answer
     inputs = {
         name: np.append(ids, new if name == "input_ids" else np.zeros_like(new)).astype(np.int32)
@@ -137,7 +148,7 @@ def _continued(encoder: TextEncoder, prompt: EncodedText, new: NDArray[np.int64]
     known = prompt.known_offsets
     is_special = np.append(prompt.is_special, encoder.are_special(new))
     turns = prompt.turns
-    if turns is not None:
+    if isinstance(turns, tuple):
         own = offsets[~encoder.are_special(new)]
         spans = ((int(own[0, 0]), int(own[-1, 1])),) if len(own) else ()
         turns = (*turns, Message("assistant", spans))

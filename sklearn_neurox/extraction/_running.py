@@ -155,9 +155,12 @@ def digest_of(encoded: list[EncodedSentence]) -> str:
     """Return a digest of the sub-words of a corpus and of the rows that they belong to."""
     digest = hashlib.sha256()
     for sentence in encoded:
-        ids = np.asarray(sentence.inputs["input_ids"]).tolist()
-        pieces = () if sentence.pieces is None else (sentence.pieces,)
-        digest.update(repr((ids, sentence.row_ids, *pieces)).encode())
+        inputs = {name: np.asarray(ids).tolist() for name, ids in sentence.inputs.items()}
+        ids = inputs.pop("input_ids")
+        others = [other for other in sorted(inputs.items()) if any(other[1])]
+        if sentence.pieces is not None:
+            others.append(("pieces", sentence.pieces))
+        digest.update(repr((ids, sentence.row_ids, *others)).encode())
     return digest.hexdigest()
 
 

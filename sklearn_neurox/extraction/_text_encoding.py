@@ -15,9 +15,10 @@ from .._wording import count
 from ._conversations import ChatTemplate, check_conversation, contents_of, is_conversation
 from ._special_tokens import AmbiguousTokenError, SpecialTokens
 from ._subwords import NOT_INPUTS, subwords_of
-from .texts import EncodedText, Message
+from .texts import EncodedText, Message, fill_gaps
 
 _AT_ONCE = 1024  # texts that a tokenizer is called with
+_CONTEXT = 8  # tokens before a text that may change how its first token is decoded
 _INCOMPLETE = "\ufffd"  # in the text of tokens that contain only some bytes of a character
 
 _READ_OR_SPLIT = (
@@ -33,7 +34,7 @@ class _Prepared(NamedTuple):
     number: int  # of the text
     text: str
     options: tuple[tuple[str, bool], ...]  # of the call of the tokenizer
-    turns: tuple[Message, ...] | None
+    turns: tuple[Message, ...] | ValueError | None
 
 
 class TextEncoder:
@@ -94,7 +95,9 @@ class TextEncoder:
         """Return which token indices are those of special tokens."""
         return np.isin(ids, self._special_ids)
 
-    def decoded(self, ids: NDArray[np.integer], first: int = 0) -> tuple[str, NDArray[np.intp]]:
+    def decoded(
+        self, ids: NDArray[np.integer], first: int = 0, *, after: NDArray[np.integer] | None = None
+    ) -> tuple[str, NDArray[np.intp]]:
         """Return the text of tokens, and the characters of each token.
 
         The tokens are decoded one by one, each together with those before it that it depends on.
@@ -104,18 +107,23 @@ class TextEncoder:
         ids : ndarray of int of shape (n_tokens,)
         first : int, default=0
             Number of characters before the text.
+        after : ndarray of int, default=None
+            Tokens before the first one, which is decoded differently at the beginning of a text.
         """
-        text, known, read = "", 0, 0  # the tokens from `known` to `read` are part of the text
-        offsets = np.empty((len(ids), 2), dtype=np.intp)
+        before_all = ids[:0] if after is None else after[-_CONTEXT:]
+        every = np.concatenate([before_all, ids])
+        known, read = 0, len(before_all)  # the text of the tokens up to `read` is known
+        text, offsets = "", np.empty((len(ids), 2), dtype=np.intp)
         for place in range(len(ids)):
-            before, after = self._decode(ids[known:read]), self._decode(ids[known : place + 1])
-            is_part = after.endswith(_INCOMPLETE) and place < len(ids) - 1
-            new = "" if is_part else after[len(before) :]
+            end = len(before_all) + place + 1
+            before, now = self._decode(every[known:read]), self._decode(every[known:end])
+            is_part = now.endswith(_INCOMPLETE) and end < len(every)
+            new = "" if is_part else now[len(before) :]
             # Each part of a character that consists of several tokens has this character.
             offsets[place] = len(text), len(text) + (1 if is_part else len(new))
             text += new
             if new:
-                known, read = read, place + 1
+                known, read = read, end
         return text, np.minimum(offsets, len(text)) + first
 
     def _decode(self, ids: NDArray[np.integer]) -> str:
@@ -153,10 +161,12 @@ class TextEncoder:
             for content in contents_of(message):
                 self._options(content, f"Text {index}, message {number}")
         rendered, turns = self._template.apply(text, index)
-        if not rendered or not any(turn.spans or turn.is_empty for turn in turns):
+        if not rendered or (
+            isinstance(turns, tuple) and not any(turn.spans or turn.is_empty for turn in turns)
+        ):
             raise ValueError(
                 f"Text {index}: the result of the chat template, {rendered!r:.80}, does not "
-                f"contain any of the messages, whose roles are {[turn.role for turn in turns]}. "
+                f"contain any of the messages, whose roles are {[m['role'] for m in text]}. "
                 "Check the roles and chat_template."
             )
         # The template contains the special tokens, as in apply_chat_template.
@@ -240,6 +250,8 @@ class TextEncoder:
             )
         if offsets is not None and added.any():
             offsets[added] = offsets[added][:, :1]  # an added token does not have characters
+        if offsets is not None:
+            fill_gaps(offsets, ~added)
         is_special = added | self.are_special(ids)
         return EncodedText(
             each.number, each.text, arrays, self.tokenizer, is_special, offsets, each.turns
@@ -259,7 +271,7 @@ def _dropped_messages(text: EncodedText) -> list[str]:
     """Describe the messages whose contents are not in the text of a conversation."""
     return [
         f"message {number} of text {text.index}, with the role {turn.role!r}"
-        for number, turn in enumerate(text.turns or ())
+        for number, turn in enumerate(text.known_turns)
         if not turn.spans and not turn.is_empty
     ]
 

@@ -335,7 +335,7 @@ class TextMethods:
         turns: dict[str, Message] = {}
         for text in texts:
             rows.add(text, rows_of(text))
-            turns |= {turn.role: turn for turn in text.turns or ()}
+            turns |= {turn.role: turn for turn in text.known_turns}
         if not rows.sentences:
             what = (
                 "No token is in a span" if rule is None else f"{rule!r} does not select any token"

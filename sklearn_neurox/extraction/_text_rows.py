@@ -142,7 +142,13 @@ def prompt_row(text: EncodedText, at: At, among: Where | None) -> Row:
         if len(places) != 1:
             raise _wrong_number(text, at, len(places))
         return Row(places)
-    return Row(np.array([_called(at, text)]))
+    place = _called(at, text)
+    if not candidates[place]:
+        raise ValueError(
+            f"Text {text.index}: the function at returns {place}, the place of "
+            f"{text.words([place])[0]!r}, which {among!r} does not select."
+        )
+    return Row(np.array([place]))
 
 
 def _called(at: Callable[[EncodedText], int], text: EncodedText) -> int:
@@ -168,13 +174,13 @@ def _wrong_number(text: EncodedText, rule: Any, n_selected: int) -> ValueError:
     )
     return ValueError(
         f"Text {text.index}: {rule!r} selects {found}, but a prompt has one row. {advice} The "
-        f"text is {text.text!r:.200}.{roles_of(text.turns)}"
+        f"text is {text.text!r:.200}.{roles_of(text.known_turns)}"
     )
 
 
-def roles_of(turns: Iterable[Message] | None) -> str:
+def roles_of(turns: Iterable[Message]) -> str:
     """Return a sentence for messages with the roles of a conversation, if it is one."""
-    roles = list(dict.fromkeys(turn.role for turn in turns or ()))
+    roles = list(dict.fromkeys(turn.role for turn in turns))
     return f" Its messages have the roles {roles}." if roles else ""
 
 

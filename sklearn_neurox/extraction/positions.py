@@ -55,9 +55,8 @@ class Where(ABC):
     those of the assistant's messages. Rules are combined with ``&`` (tokens that both select),
     ``|`` (tokens that any of them selects) and ``~`` (all tokens that it does not select).
 
-    In :func:`intervene`, a running network receives token indices but no text. There, `first`,
-    `last` and `special` read the attention mask and the token indices, and all other rules raise
-    an error.
+    In :func:`intervene`, a running network receives no text. There, only `first`, `last` and
+    `special` are known, and all other rules raise an error.
 
     Examples
     --------
@@ -118,8 +117,10 @@ class Where(ABC):
         selected = np.zeros(attended.shape, dtype=bool)
         for row, mask in enumerate(attended):
             own = np.flatnonzero(mask)
-            known = isinstance(ids, torch.Tensor) and ids.shape[-1] == len(mask)
-            found = ids[row].cpu().numpy()[own] if known else None
+            found = None
+            if isinstance(ids, torch.Tensor) and ids.shape[-1] <= len(mask):
+                # With a cache of keys and values, only the last positions are passed.
+                found = np.append(np.full(len(mask) - ids.shape[-1], -1), ids[row].cpu())[own]
             selected[row, own] = self._mask(InputRow(row, len(own), repr(self), found, special_ids))
         return torch.from_numpy(selected)
 
@@ -160,12 +161,15 @@ class Where(ABC):
     def after(self, pattern: str | re.Pattern[str]) -> Where:
         """Select the tokens that begin after the end of the first occurrence of a text.
 
+        If the rule selects some tokens only, such as those of a role, the first occurrence is that
+        among these tokens.
+
         Parameters
         ----------
         pattern : str or re.Pattern
             As in :meth:`span`.
         """
-        return self._and(_After(_check_pattern(pattern)))
+        return _After(self, _check_pattern(pattern))
 
     def special(self) -> Where:
         """Select special tokens: those that the tokenizer adds, and those in a chat template."""
@@ -262,17 +266,20 @@ class _Span(Where):
 
 @dataclass(frozen=True, repr=False)
 class _After(Where):
+    of: Where
     pattern: str | re.Pattern[str]
 
     def _mask(self, text: Tokens) -> NDArray[np.bool_]:
-        mask = np.zeros(text.n_tokens, dtype=bool)
-        for _, stop in _occurrences(self.pattern, text.text)[:1]:
-            containing = np.flatnonzero(text.within(0, stop))
-            mask[containing[-1] + 1 if len(containing) else 0 :] = True
-        return mask
+        selected = self.of._mask(text).copy()
+        for start, stop in _occurrences(self.pattern, text.text):
+            if selected[text.within(start, stop)].all():
+                containing = np.flatnonzero(text.within(0, stop))
+                selected[: containing[-1] + 1 if len(containing) else 0] = False
+                return selected
+        return np.zeros(text.n_tokens, dtype=bool)
 
     def __repr__(self) -> str:
-        return f"where.after({self.pattern!r})"
+        return f"{_enclosed(self.of, before_dot=True)}.after({self.pattern!r})"
 
 
 @dataclass(frozen=True, repr=False)

@@ -39,8 +39,9 @@ class EncodedText:
     known_offsets : ndarray of int of shape (n_tokens, 2), default=None
         The first character of each token, and the character after its last one. They are equal for
         a token that the tokenizer adds. None if the tokenizer does not report them.
-    turns : tuple of Message, default=None
-        Messages of a conversation. None for any other text.
+    turns : tuple of Message or ValueError, default=None
+        Messages of a conversation, or why they cannot be found in the text. None for any other
+        text.
     n_prompt : int, default=None
         Number of tokens before those that the model has generated.
     """
@@ -51,7 +52,7 @@ class EncodedText:
     tokenizer: Any
     is_special: NDArray[np.bool_]
     known_offsets: NDArray[np.intp] | None = None
-    turns: tuple[Message, ...] | None = None
+    turns: tuple[Message, ...] | ValueError | None = None
     n_prompt: int | None = None
 
     @property
@@ -71,14 +72,21 @@ class EncodedText:
         Raises
         ------
         ValueError
-            If the text is not a conversation.
+            If the text is not a conversation, or the messages cannot be found in it.
         """
+        if isinstance(self.turns, ValueError):
+            raise self.turns
         if self.turns is None:
             raise ValueError(
                 f"Text {self.index} is not a conversation, so its tokens do not have roles and "
                 "turns. Pass a list of messages, such as [{'role': 'user', 'content': 'Hello'}]."
             )
         return self.turns
+
+    @property
+    def known_turns(self) -> tuple[Message, ...]:
+        """Messages of a conversation, as far as they are known."""
+        return self.turns if isinstance(self.turns, tuple) else ()
 
     @property
     def offsets(self) -> NDArray[np.intp]:
@@ -107,4 +115,26 @@ class EncodedText:
     def within(self, start: int, stop: int) -> NDArray[np.bool_]:
         """Return which tokens contain any of the characters from `start` to `stop`."""
         first, end = self.offsets.T
-        return (first < stop) & (end > start) & (first < end)
+        return (first < stop) & (end > start) & (first < end) & (start < stop)
+
+
+def fill_gaps(offsets: NDArray[np.intp], own: NDArray[np.bool_]) -> None:
+    """Give tokens of white space their characters, which some tokenizers cut off.
+
+    Parameters
+    ----------
+    offsets : ndarray of int of shape (n_tokens, 2)
+        Changed in place.
+    own : ndarray of bool of shape (n_tokens,)
+        Which tokens are part of the text.
+    """
+    empty = np.flatnonzero(own & (offsets[:, 0] == offsets[:, 1]))
+    if not len(empty):
+        return
+    wide = np.flatnonzero(own & (offsets[:, 0] < offsets[:, 1]))
+    for place in empty:
+        before, after = wide[wide < place], wide[wide > place]
+        start = offsets[before[-1], 1] if len(before) else 0
+        stop = offsets[after[0], 0] if len(after) else offsets[place, 1]
+        if start < stop:
+            offsets[place] = start, stop

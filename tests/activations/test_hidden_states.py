@@ -73,6 +73,15 @@ def test_layers_words_labels_and_pairs():
     np.testing.assert_array_equal(tokens.layer(0), STATES[0][[2, 0, 2], [3, 2, 3]])
 
 
+def test_labels_and_words_are_read_in_their_order():
+    """The index of a Series does not matter."""
+    pandas = pytest.importorskip("pandas")
+    for index in ([2, 1, 0], [7, 8, 9]):
+        labels = pandas.Series([["a"] * 4, ["b"] * 4, ["c"] * 4], index=index)
+        tokens = TokenActivations.from_hidden_states(STATES, labels=labels, words=labels)
+        assert tokens.y.tolist() == tokens.words.tolist() == ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+
+
 def test_they_agree_with_the_extractor(tiny_bert):
     model, tokenizer = tiny_bert
     texts = ["the house of the king", "a man"]

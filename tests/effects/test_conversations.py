@@ -5,7 +5,14 @@ import pytest
 import torch
 import transformers
 
-from sklearn_neurox import ActivationExtractor, SteeringVector, causal_effect, intervene, where
+from sklearn_neurox import (
+    ActivationExtractor,
+    SteeringVector,
+    causal_effect,
+    interchange_effect,
+    intervene,
+    where,
+)
 
 from ..extraction.small_templates import ASSISTANT, SYSTEM, USER, with_template
 from ..extraction.small_tokenizers import make_tokenizer
@@ -78,3 +85,14 @@ def test_rules_that_a_text_does_not_fit(chat):
             ActivationExtractor(model, tokenizer), ["one two", "three"], layer=1, edit=edit,
             where=where.role("user"), metrics="loss", placebos=(),
         )  # fmt: skip
+
+
+def test_interchanges_that_replace_nothing(chat):
+    model, tokenizer = chat
+    extractor = ActivationExtractor(model, tokenizer)
+    texts, sources = ["one two", "the house"], ["two one", "the king"]
+    for rule, text in ((where.span("zz"), 0), (where.span("two"), 1)):
+        with pytest.raises(ValueError, match=rf"Text {text}: where.span\(.*\) does not select any"):
+            interchange_effect(
+                extractor, texts, sources, layer=1, where=rule, alignment="start", metrics="kl"
+            )

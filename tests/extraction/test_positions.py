@@ -68,6 +68,11 @@ def places(rule, **changes):
         ((~where.special()).last(), [6]),
         (where.first() | where.last(), [0, 7]),
         (where.after("ab") & where.role("user"), [2, 3]),
+        (where.role("user").after("ab"), [2, 3]),
+        (where.role("assistant").after("e"), [5]),
+        (where.role("assistant").after("ab"), []),
+        (where.special().after(re.compile("<.>")), [7]),
+        (where.span(re.compile("x*")), []),
     ],
 )
 def test_rules(rule, expected):
@@ -122,6 +127,8 @@ def test_texts_without_messages_or_characters():
         (lambda: where.span(""), TypeError, "pattern must be a string that is not empty or a com"),
         (lambda: where.span(re.compile(b"a")), TypeError, "pattern must be a string"),
         (lambda: where & 3, TypeError, "unsupported operand"),
+        (lambda: where.first() and where.last(), TypeError, "Combine rules by &, | and ~"),
+        (lambda: not where.last(), TypeError, "Combine rules by &, | and ~"),
     ],
 )
 def test_arguments_that_are_not_valid(make, error, message):
@@ -159,6 +166,9 @@ def test_running_networks_do_not_receive_the_text():
         where.special()({"attention_mask": MASK})
     with pytest.raises(ValueError, match=r"require input_ids or an attention_mask of shape"):
         where.last()({"inputs_embeds": torch.zeros(2, 3, 4)})
+    step = {"input_ids": IDS[:, -1:], "attention_mask": torch.ones_like(MASK)}  # with a cache
+    assert where.special()(step, special_ids={7, 8})[:, -1].tolist() == [True, True, False]
+    assert (~where.special())(step, special_ids={7, 8})[:, -1].tolist() == [False, False, True]
     without_mask = where.last()({"input_ids": IDS})
     assert without_mask[:, -1].all()
     assert not without_mask[:, :-1].any()

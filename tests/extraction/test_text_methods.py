@@ -6,6 +6,9 @@ import torch
 import transformers
 
 from sklearn_neurox import ActivationExtractor, SteeringVector, TokenActivations, intervene, where
+from sklearn_neurox.extraction._conversations import ChatTemplate
+from sklearn_neurox.extraction._generation import _continued
+from sklearn_neurox.extraction._text_encoding import TextEncoder
 from sklearn_neurox.extraction.aggregation import AGGREGATIONS
 
 from .small_templates import ASSISTANT, SYSTEM, USER, conversations, with_template
@@ -240,6 +243,25 @@ def test_prompts_without_their_token(extractor, at, error, message):
         extractor.extract_prompts(["one two", "three"], at=at)
 
 
+def test_a_function_must_return_one_of_the_selected_tokens(extractor):
+    with pytest.raises(
+        ValueError, match=r"the function at returns 0, the place of .*role\('assist"
+    ):
+        extractor.extract_prompts(
+            [[USER, ASSISTANT]], at=lambda text: 0, where=where.role("assistant")
+        )
+
+
+def test_a_store_depends_on_all_inputs(zoo, tmp_path):
+    model, tokenizer = zoo("bert")
+    extractor = ActivationExtractor(model, tokenizer)
+    text = {"input_ids": tokenizer("the house")["input_ids"]}
+    types = np.arange(len(text["input_ids"])) % 2
+    extractor.extract_tokens([text], store=tmp_path / "a")
+    with pytest.raises(ValueError, match="subwords_sha256"):
+        extractor.extract_tokens([text | {"token_type_ids": types}], store=tmp_path / "a")
+
+
 def test_texts_beyond_the_limit(chat):
     extractor = ActivationExtractor(*chat, max_length=5)
     texts = ["one", "one two three four five six seven"]
@@ -354,6 +376,48 @@ def test_answers_end_at_the_end_token(chat, extractor):
     np.testing.assert_allclose(tokens.X, free.X[: len(tokens)], atol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["config", "criteria"])
+def test_answers_do_not_contain_padding(chat, how):
+    model, tokenizer = chat
+    extractor = ActivationExtractor(model, tokenizer, layers=[1])
+    prompts = [[5, 6], [7, 8], [9, 10], [11, 12]]
+    options = {"max_new_tokens": 6, "do_sample": False, "where": where.generated()}
+    free = model.generate(
+        torch.tensor(prompts[:1]), max_new_tokens=6, do_sample=False, pad_token_id=0,
+        attention_mask=torch.ones(1, 2, dtype=torch.long),
+    )[0, 2:].tolist()  # fmt: skip
+
+    def ends(input_ids, scores, **kwargs):
+        return torch.tensor([len(row) >= 4 and row[0] == 5 for row in input_ids])
+
+    if how == "config":
+        config = transformers.GenerationConfig(do_sample=False)
+        before = model.generation_config.eos_token_id
+        model.generation_config.eos_token_id = free[1]
+        try:
+            _, tokens = extractor.generate(prompts, generation_config=config, **options)
+        finally:
+            model.generation_config.eos_token_id = before
+    else:
+        criteria = transformers.StoppingCriteriaList([ends])
+        _, tokens = extractor.generate(prompts, stopping_criteria=criteria, **options)
+    assert (tokens.sentence_ids == 0).sum() <= 2
+    assert "<pad>" not in tokens.words
+    assert tokenizer.pad_token not in tokens.words
+
+
+def test_the_characters_of_answers_of_sentence_pieces(tokenizer_of):
+    """The first token of an answer keeps the space before it."""
+    tokenizer = tokenizer_of("llama")
+    prompt = tokenizer("the house")["input_ids"]
+    answer = tokenizer("the house of the king")["input_ids"][len(prompt) :]
+    encoder = TextEncoder(tokenizer, ChatTemplate(tokenizer))
+    (text,) = encoder.encode([prompt])
+    found = _continued(encoder, text, np.array(answer))
+    assert found.text == "the house of the king"
+    assert where.span("house of").select(found).sum() >= 2
+
+
 def test_models_that_cannot_generate(chat, tiny_bert):
     model, tokenizer = chat
     with pytest.raises(TypeError, match=r"generates text, .* got LlamaModel"):
@@ -363,6 +427,13 @@ def test_models_that_cannot_generate(chat, tiny_bert):
     for value, error in ((0, ValueError), (1.0, TypeError), (True, TypeError)):
         with pytest.raises(error, match="max_new_tokens must be"):
             ActivationExtractor(model, tokenizer).generate(["a"], max_new_tokens=value)
+    for name in ("labels", "spans", "at", "edits"):
+        with pytest.raises(TypeError, match=f"generate does not accept {name}"):
+            ActivationExtractor(model, tokenizer).generate(["a"], max_new_tokens=2, **{name: [1]})
+    with pytest.raises(
+        ValueError, match=r"tokens, which together with max_new_tokens=999 exceed th"
+    ):
+        ActivationExtractor(model, tokenizer).generate(["a"], max_new_tokens=999)
     with pytest.raises(ValueError, match="does not accept the argument 'num_return_sequences'"):
         ActivationExtractor(model, tokenizer).generate(
             ["a"], max_new_tokens=2, num_return_sequences=3

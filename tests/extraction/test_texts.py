@@ -1,6 +1,7 @@
 """Texts, conversations and token indices as tokens."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn_neurox import where
 from sklearn_neurox.extraction._conversations import ChatTemplate
 from sklearn_neurox.extraction._text_encoding import TextEncoder, check_texts_of_tokens
+from sklearn_neurox.extraction._text_rows import Span, token_rows
 
 from .small_templates import (
     AGAIN,
@@ -57,9 +59,11 @@ def test_the_tokens_of_a_conversation_are_those_of_apply_chat_template(
 ):
     tokenizer = with_template(tokenizer_of(kind), family)
     chats = conversations(system=FAMILIES[family][2])
-    for text, chat in zip(
-        encoder_of(tokenizer, add_generation_prompt=prompt).encode(chats), chats, strict=True
-    ):
+    encoder = encoder_of(tokenizer, add_generation_prompt=prompt)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The chat template of .* leaves out")  # Mistral
+        texts = list(encoder.encode(chats))
+    for text, chat in zip(texts, chats, strict=True):
         expected = tokenizer.apply_chat_template(chat, add_generation_prompt=prompt)
         assert text.inputs["input_ids"].tolist() == expected["input_ids"]
         assert text.text == tokenizer.apply_chat_template(
@@ -72,7 +76,9 @@ def test_messages_are_found_in_the_text(tokenizer_of, family):
     drops_reasoning = family in ("qwen 3", "deepseek")
     drops_system = family == "mistral"  # unless the last message is one of the user
     for chat in conversations(system=FAMILIES[family][2]):
-        (text,) = encoder_of(tokenizer).encode([chat])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The chat template of .* leaves out")
+            (text,) = encoder_of(tokenizer).encode([chat])
         reached = 0
         for message, given_message in zip(text.messages, chat, strict=True):
             assert message.role == given_message["role"]
@@ -316,8 +322,59 @@ def test_errors_of_templates_name_the_text_and_the_roles(tokenizer_of):
     with pytest.raises(ValueError, match="GPT2Tokenizer does not have a chat template"):
         list(encoder_of(tokenizer_of("gpt2")).encode([[USER]]))
     template = "{% for m in messages %}{{ m.content | upper }}{% endfor %}"
+    (text,) = encoder_of(tokenizer, template=template).encode([[USER, THINKING, AGAIN]])
+    assert where.last().select(text).sum() == 1  # the messages do not matter here
     with pytest.raises(ValueError, match="Text 0: the contents of the messages cannot be found"):
-        list(encoder_of(tokenizer, template=template).encode([[USER, THINKING, AGAIN]]))
+        where.role("user").select(text)
+
+
+def test_messages_that_the_template_leaves_out(tokenizer_of):
+    tokenizer = with_template(tokenizer_of("gpt2"), "zephyr")
+    typo = {"role": "asistant", "content": "In France."}
+    with pytest.warns(
+        UserWarning, match="1 message; the first is message 1 of text 1, with the ro"
+    ):
+        texts = list(encoder_of(tokenizer).encode([[USER], [USER, typo, USER]]))
+    with pytest.raises(
+        ValueError, match=r"spans\[3\]: the chat template leaves out the content of"
+    ):
+        token_rows(texts[1], None, [Span(3, 1, 0, 2, "a")], None)
+    with pytest.raises(ValueError, match=r"does not contain any of the messages, .*\['asistant'\]"):
+        list(encoder_of(tokenizer).encode([[typo]]))
+    with pytest.raises(ValueError, match="Check the roles and chat_template"):
+        list(encoder_of(tokenizer, template="chat_template.jinja").encode([[USER]]))
+
+
+def test_blank_contents(tokenizer_of):
+    tokenizer = with_template(tokenizer_of("gpt2"), "chatml")
+    for content in ("", " "):
+        chat = [USER, {**CALL, "content": content}, TOOL, {"role": "user", "content": content}]
+        (text,) = encoder_of(tokenizer).encode([chat])
+        ids = tokenizer.apply_chat_template(chat)["input_ids"]
+        assert text.inputs["input_ids"].tolist() == ids
+        assert [bool(turn.spans) for turn in text.messages] == [True, False, True, False]
+        assert not where.role("assistant").select(text).any()
+
+
+def test_long_conversations_whose_contents_are_changed(tokenizer_of):
+    """The time is linear in the number of messages: this one would otherwise take hours."""
+    tokenizer = with_template(tokenizer_of("gpt2"), "qwen 3")
+    chat = [USER, THINKING] * 100
+    (text,) = encoder_of(tokenizer).encode([chat])
+    assert len(text.messages) == 200
+    found = {text.text[slice(*turn.spans[0])] for turn in text.messages[1::2]}
+    assert found == {"Yes."}
+
+
+def test_white_space_has_its_characters(tokenizer_of):
+    """RoBERTa's tokenizer cuts spaces off the offsets of its tokens."""
+    text = "a    b  c "
+    (encoded,) = encoder_of(tokenizer_of("roberta")).encode([text])
+    everywhere = {c for first, end in encoded.offsets for c in range(first, end)}
+    assert set(range(1, 4)) <= everywhere
+    mask = where.span("    ").select(encoded)
+    assert mask.any()
+    assert not encoded.within(3, 3).any()  # an empty range contains nothing
 
 
 def test_messages_are_not_changed(tokenizer_of):
