@@ -91,7 +91,7 @@ def test_interchanges_that_replace_nothing(chat):
     model, tokenizer = chat
     extractor = ActivationExtractor(model, tokenizer)
     texts, sources = ["one two", "the house"], ["two one", "the king"]
-    for rule, text in ((where.span("zz"), 0), (where.span("two"), 1)):
+    for rule, text in ((where.span("zz"), "[01]"), (where.span("two"), "1")):
         with pytest.raises(ValueError, match=rf"Text {text}: where.span\(.*\) does not select any"):
             interchange_effect(
                 extractor, texts, sources, layer=1, where=rule, alignment="start", metrics="kl"
