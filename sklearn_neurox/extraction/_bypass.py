@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
-from .hook_points import first_tensor, replace_first
+from .hook_points import replace_first
 
 
 class Bypass:
@@ -28,7 +30,6 @@ class Bypass:
         self._outputs: dict[int, Any] = {}
         self._is_repeated = self.is_reached = False
         self._is_enabled = True
-        self._last: int | None = None
         self.mode: Literal["off", "record", "replay"] = "off"
 
     def reset(self) -> None:
@@ -48,6 +49,12 @@ class Bypass:
         """Number of blocks that are not computed again."""
         return len(self._outputs)
 
+    @property
+    def has_hooks(self) -> bool:
+        """Whether a block that is not computed again, or a module within it, has a hook."""
+        modules = (each for number in self._outputs for each in self._blocks[number].modules())
+        return any(map(_has_hooks, modules))
+
     def finish(self) -> None:
         """End a call that was recorded."""
         if self._is_repeated:  # a shared block may also run above the place
@@ -61,7 +68,7 @@ class Bypass:
     def forget(self) -> None:
         """Release the recorded outputs."""
         self._outputs.clear()
-        self._last, self._is_repeated = None, False
+        self._is_repeated = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -74,9 +81,8 @@ class Bypass:
     def _wrap(self, number: int, original: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **kwargs: Any) -> Any:
             if self.mode == "replay" and number in self._outputs:
-                output = self._outputs[number]
                 # Copied, because the next module may work in place.
-                return replace_first(output, Tensor.clone) if number == self._last else output
+                return replace_first(self._outputs[number], Tensor.clone)
             output = original(*args, **kwargs)
             if self.mode == "record":
                 self._record(number, output)
@@ -88,12 +94,61 @@ class Bypass:
         self._is_repeated |= number in self._outputs
         if self.is_reached or self._is_repeated or not self._is_enabled:
             return
+        # Each block keeps its own output, because heads may read the states of all blocks.
         self._outputs[number] = replace_first(output, Tensor.clone)
-        state = first_tensor(self._outputs[number])
-        # The states of the blocks before only reach blocks that are bypassed, so they are released.
-        for earlier in self._outputs:
-            self._outputs[earlier] = replace_first(self._outputs[earlier], lambda _: state)
-        self._last = number
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Return whether a module has hooks, except those with which transformers collects states.
+
+    What these collect is returned by the network, so it can be compared.
+    """
+    hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    return any(getattr(hook, "__module__", "") != _COLLECTORS for hook in hooks)
+
+
+_COLLECTORS = "transformers.utils.output_capturing"
+
+
+def same_tensors(found: Any, expected: Any, *, tolerance: float) -> bool:
+    """Return whether nested objects contain the same tensors.
+
+    Parameters
+    ----------
+    found, expected : objects
+        Sequences, mappings and objects with attributes are compared recursively. Anything else
+        that is not a tensor is not compared.
+    tolerance : float
+        Largest difference of floating point numbers, as a share of the largest one of their tensor.
+    """
+    if isinstance(expected, Tensor):
+        return isinstance(found, Tensor) and _close(found, expected, tolerance)
+    if type(found) is not type(expected):
+        return False
+    own, others = _parts(found), _parts(expected)
+    return own.keys() == others.keys() and all(
+        same_tensors(own[name], others[name], tolerance=tolerance) for name in others
+    )
+
+
+def _parts(value: Any) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list | tuple):
+        return dict(enumerate(value))
+    if isinstance(value, nn.Module | type | ModuleType) or callable(value):
+        return {}
+    return getattr(value, "__dict__", {})
+
+
+def _close(found: Tensor, expected: Tensor, tolerance: float) -> bool:
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return False
+    if not expected.is_floating_point():
+        return torch.equal(found, expected)
+    finite = expected[expected.isfinite()].abs()
+    atol = tolerance * float(finite.max()) if len(finite) else 0.0
+    return torch.allclose(found, expected, rtol=0, atol=atol, equal_nan=True)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Runs with many edits at one place equal full runs with each edit."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -175,7 +177,7 @@ def test_a_text_without_edited_positions(models, sentences):
     with EditedRuns(ActivationExtractor(model, tokenizer), layer=1, where=where) as runs:
         (batch,) = runs.batches(runs.encode(sentences))
         run = runs.start(batch)
-        with pytest.raises(ValueError, match="where does not select any position of text"):
+        with pytest.raises(ValueError, match="Text 2: where does not select any position"):
             runs.rows(run)
 
 
@@ -284,6 +286,98 @@ def make_with_side_channel(models):
 
     first.__class__, last.__class__ = First, Last
     return model, tokenizer
+
+
+def test_a_block_that_requires_what_a_block_below_leaves(models, sentences):
+    """As if it shared keys and values."""
+    model, tokenizer = models("bert")
+    model = transformers.BertModel(model.config).eval()
+    shared = {}
+    first, last = model.encoder.layer[0], model.encoder.layer[2]
+
+    class First(type(first)):
+        def forward(self, hidden_states, *args, **kwargs):
+            shared["states"] = hidden_states
+            return super().forward(hidden_states, *args, **kwargs)
+
+    class Last(type(last)):
+        def forward(self, hidden_states, *args, **kwargs):
+            return super().forward(hidden_states + shared.pop("states"), *args, **kwargs)
+
+    first.__class__, last.__class__ = First, Last
+    with EditedRuns(ActivationExtractor(model, tokenizer), layer=2) as runs:
+        (batch,) = runs.batches(runs.encode(sentences))
+        with pytest.warns(UserWarning, match="so they are computed for each edit"):
+            unedited = runs.start(batch)
+        found = runs.run(edits_by_name["steer"])
+    compare(full_run(model, unedited, {2: edits_by_name["steer"]}), found)
+
+
+class HeadOnAllStates(transformers.LlamaForCausalLM):
+    """A head that reads the states of all layers but the last one."""
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        weights = range(1, len(states))
+        mixed = sum(weight * state for weight, state in zip(weights, states[:-1], strict=True))
+        return transformers.modeling_outputs.CausalLMOutput(logits=self.lm_head(mixed))
+
+
+def test_a_head_that_reads_the_layers_below_the_edit(models, sentences):
+    model, tokenizer = models("llama with a head")
+    model = HeadOnAllStates(model.config).eval()
+    edit = edits_by_name["steer"]
+    with EditedRuns(ActivationExtractor(model, tokenizer), layer=2) as runs:
+        (batch,) = runs.batches(runs.encode(sentences))
+        unedited, found = runs.start(batch), runs.run(edit)
+        assert runs.n_bypassed == 2
+    compare(full_run(model, unedited, {}), unedited)
+    compare(full_run(model, unedited, {2: edit}), found)
+
+
+@pytest.mark.parametrize("option", ["output_hidden_states", "output_attentions"])
+def test_all_returned_states_are_those_of_a_full_run(models, sentences, option):
+    config = deepcopy(models("llama with a head")[0].config)
+    config._attn_implementation = "eager"
+    model = transformers.LlamaForCausalLM(config).eval()
+    setattr(model.config, option, True)
+    tokenizer, edit = models("llama with a head")[1], edits_by_name["steer"]
+    with EditedRuns(ActivationExtractor(model, tokenizer), layer=2) as runs:
+        (batch,) = runs.batches(runs.encode(sentences))
+        if option == "output_attentions":  # those of the blocks below are not computed again
+            with pytest.warns(UserWarning, match="so they are computed for each edit"):
+                runs.start(batch)
+        else:
+            runs.start(batch)
+        found = runs.run(edit)
+        assert runs.n_bypassed == (2 if option == "output_hidden_states" else 0)
+    name = option.removeprefix("output_")
+    expected = full_run(model, found, {2: edit})
+    assert len(found.outputs[name]) == len(expected[name]) >= 3
+    for one, other in zip(found.outputs[name], expected[name], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["layers.0", "layers.1.mlp"])
+def test_hooks_of_the_user_are_called_in_each_run(models, sentences, path):
+    model, tokenizer = models("llama with a head")
+    seen = []
+    hook = model.model.get_submodule(path).register_forward_hook(
+        lambda module, args, output: seen.append(output.clone())
+    )
+    with hook:
+        with EditedRuns(ActivationExtractor(model, tokenizer), layer=2) as runs:
+            (batch,) = runs.batches(runs.encode(sentences))
+            unedited = runs.start(batch)
+            seen.clear()
+            for edit in edits_by_name.values():
+                runs.run(edit)
+        assert len(seen) == len(edits_by_name)
+        full_run(model, unedited, {})
+    for output in seen[:-1]:
+        torch.testing.assert_close(output, seen[-1], rtol=1e-5, atol=1e-6)
 
 
 def test_texts_must_not_be_left_out(models):
