@@ -28,6 +28,7 @@ Placebos: TypeAlias = Sequence[str]
 # Neurons are matched within bins of this many neurons of similar displacement, or of fewer if there
 # would be less than four bins.
 _BIN, _MIN_BINS, _MIN_BIN = 20, 4, 4
+_SPARE = 2  # neurons to draw from for each one that is drawn
 # Largest singular value of a displacement that is considered rounding, relative to the first one.
 _ROUNDING = 1e-6
 _MAX_MOVED = 2048  # states whose displacement is analyzed
@@ -187,25 +188,54 @@ def matched_neurons(
 ) -> NDArray[np.intp]:
     """Draw neurons that are matched to others in number and size.
 
-    The neurons are sorted by size and divided into bins. As many neurons are drawn from each bin as
-    are chosen in it, and these are other neurons if there are enough.
+    The neurons are sorted by size and divided into bins. For those that are chosen in a bin, as
+    many are drawn from the other neurons in it. If there are too few for draws that differ, these
+    are drawn from the neighboring bins as well, so none of the chosen neurons is ever drawn.
 
     Parameters
     ----------
     sizes : ndarray of shape (n_neurons,)
         The quantity that is matched, such as the variance.
     chosen : ndarray of bool of shape (n_neurons,)
+        Less than half of the neurons.
     random : RandomState
 
     Returns
     -------
     ndarray of int of shape (n_chosen,)
+
+    Raises
+    ------
+    ValueError
+        If half of the neurons or more are chosen.
     """
+    n_chosen = int(chosen.sum())
+    if n_chosen and 2 * n_chosen >= len(chosen):
+        raise ValueError(
+            f"The placebo 'norm' ablates other neurons, but {n_chosen} of {len(chosen)} neurons "
+            "are ablated by the edit. Ablate less than half of them, or leave out this placebo."
+        )
     order = np.argsort(sizes, kind="stable")
-    drawn = []
     n_bins = max(len(order) // _BIN, min(_MIN_BINS, len(order) // _MIN_BIN), 1)
-    for part in np.array_split(order, n_bins):
-        taken, others = part[chosen[part]], part[~chosen[part]]
-        pool = others if len(others) >= len(taken) else part
-        drawn.append(random.choice(pool, size=len(taken), replace=False))
-    return np.sort(np.concatenate(drawn))
+    parts = np.array_split(order, n_bins)
+    counts = np.array([chosen[part].sum() for part in parts])
+    is_free = ~chosen
+    # Bins with enough neurons of their own come first, so that the others leave these to them.
+    is_short = [_SPARE * n > is_free[part].sum() for n, part in zip(counts, parts, strict=True)]
+    for number in np.argsort(is_short, kind="stable"):
+        pool = _pool(parts, number, is_free, _SPARE * counts[number])
+        is_free[random.choice(pool, size=counts[number], replace=False)] = False
+    return np.flatnonzero(~is_free & ~chosen)
+
+
+def _pool(
+    parts: Sequence[NDArray[np.intp]], number: int, is_free: NDArray[np.bool_], size: int
+) -> NDArray[np.intp]:
+    """Return the free neurons in a bin and, until there are enough, in the nearest others."""
+    pool = np.empty(0, dtype=np.intp)
+    for radius in range(len(parts)):
+        near = np.concatenate(parts[max(number - radius, 0) : number + radius + 1])
+        pool = near[is_free[near]]
+        if len(pool) >= size:
+            break
+    return pool

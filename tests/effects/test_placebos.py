@@ -127,9 +127,31 @@ def test_neurons_are_matched_in_number_and_size():
         assert (abs(counts[others] - expected) <= 5 * np.sqrt(expected)).all()
 
 
-def test_neurons_if_there_are_too_few_others():
-    chosen = np.ones(8, dtype=bool)
-    assert matched_neurons(np.arange(8.0), chosen, RandomState(0)).tolist() == list(range(8))
+@pytest.mark.parametrize(
+    ("chosen", "pool"),
+    [
+        (range(60, 80), range(20, 60)),  # a whole bin
+        (range(20, 40), [*range(20), *range(40, 60)]),
+        (range(68, 80), range(40, 68)),  # more than half of a bin
+        (range(20, 59), [*range(20), *range(59, 80)]),
+    ],
+)
+def test_neurons_come_from_the_nearest_bins(chosen, pool):
+    """Those that are ablated are never drawn, and draws differ."""
+    mask = np.isin(np.arange(80), chosen)
+    drawn = [matched_neurons(np.arange(80.0), mask, RandomState(seed)) for seed in range(200)]
+    for neurons in drawn:
+        assert len(set(neurons.tolist())) == len(chosen)
+        assert set(neurons.tolist()) <= set(pool)
+    assert set(np.concatenate(drawn).tolist()) == set(pool)
+    assert len({tuple(neurons) for neurons in drawn}) > 100
+
+
+@pytest.mark.parametrize("n_chosen", [4, 8])
+def test_too_few_other_neurons(n_chosen):
+    edit = NeuronAblator(range(n_chosen)).fit(STATES[:, :8])
+    with pytest.raises(ValueError, match=f"{n_chosen} of 8 neurons are ablated by the edit. Abl"):
+        list(Matching(edit, STATES[:, :8]).draw("norm", 1, RandomState(0)))
 
 
 def test_the_ablation_of_other_neurons_has_the_mode_of_the_edit():
