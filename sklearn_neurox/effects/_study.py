@@ -94,6 +94,12 @@ class Study:
         edit = make(labeled.labels)
         self.edits.append(edit)
         drawn = {"edit": [edit]}
+        if not len(states) and set(self.kinds) - {"control_task"}:
+            raise ValueError(
+                f"{self.runs.rule_name} does not select any position of the {len(train)} training "
+                f"texts of fold {fold}, so placebos cannot be matched to the edit. Use fewer folds "
+                "or texts in which it selects positions."
+            )
         matching = Matching(edit, states)
         for kind in self.kinds:
             if kind == "control_task":

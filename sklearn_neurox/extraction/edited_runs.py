@@ -235,9 +235,13 @@ class EditedRuns:
         counts = edited.sum(dim=1)
         if not counts.all():
             text = run.texts[int(counts.argmin())].sentence_id
-            rule = "where" if self._rule is None else repr(self._rule)
-            raise ValueError(f"Text {text}: {rule} does not select any position.")
+            raise ValueError(f"Text {text}: {self.rule_name} does not select any position.")
         return mean_at(self.states, edited)
+
+    @property
+    def rule_name(self) -> str:
+        """What selects the positions to edit, for messages."""
+        return "where" if self._rule is None else repr(self._rule)
 
     @property
     def n_bypassed(self) -> int:

@@ -7,6 +7,7 @@ import transformers
 
 from sklearn_neurox import (
     ActivationExtractor,
+    LeaceEraser,
     SteeringVector,
     causal_effect,
     interchange_effect,
@@ -75,6 +76,20 @@ def test_strings_and_token_indices_have_the_same_effects(chat):
     for metric in ("loss", "kl"):
         np.testing.assert_allclose(*(found.effects[metric] for found in by_form), atol=1e-6)
         np.testing.assert_allclose(*(found.draws(metric, "norm") for found in by_form), atol=1e-5)
+
+
+def test_a_rule_that_selects_nothing_in_training(chat):
+    model, tokenizer = chat
+    texts = [["one", "two"], ["two", "three"], ["king", "one"], ["king", "two"]]
+    options = dict(
+        layer=1, edit=LeaceEraser(), labels=[[0, 1]] * 4, cv=[([0, 1], [2, 3])],
+        where=where.span("king"), metrics="kl",
+    )  # fmt: skip
+    extractor = ActivationExtractor(model, tokenizer)
+    message = r"where.span\('king'\) does not select any position of the 2 training texts of fold 0"
+    with pytest.raises(ValueError, match=message):
+        causal_effect(extractor, texts, **options, placebos="norm")
+    assert causal_effect(extractor, texts, **options, placebos=()).effects["kl"].any()
 
 
 def test_rules_that_a_text_does_not_fit(chat):
