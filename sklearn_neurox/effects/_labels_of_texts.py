@@ -46,7 +46,14 @@ class LabeledTexts:
 
     def by_text(self, encoded: Sequence[Any]) -> LabelsByText | None:
         """Return the labels of the rows of encoded texts, which may be truncated."""
-        return None if self.labels is None else rows_of(self.labels, encoded)
+        return None if self.labels is None else self.rows_of(self.labels, encoded)
+
+    def rows_of(self, labels: LabelsByText, encoded: Sequence[Any]) -> LabelsByText:
+        """Return other labels of the same texts for the rows of encoded texts."""
+        own = [labels[text.sentence_id] for text in encoded]
+        if not self.has_words:  # the positions of texts are those of the tokens that are pooled
+            return own
+        return [each[text.positions] for each, text in zip(own, encoded, strict=True)]
 
     def splits(self, cv: Any, recipe: Recipe) -> list[Split]:
         """Return the training and test texts of each fold: all texts for a fixed edit.
@@ -138,11 +145,6 @@ class LabeledTexts:
             if len(pairs) == codes.max() + 1:
                 return codes.tolist()
         return [text if isinstance(text, str) else " ".join(map(str, text)) for text in self.texts]
-
-
-def rows_of(labels: LabelsByText, encoded: Sequence[Any]) -> LabelsByText:
-    """Return the labels of the rows of encoded texts, which may be truncated."""
-    return [labels[text.sentence_id][text.positions] for text in encoded]
 
 
 def read_labels(texts: Any, labels: Any, groups: ArrayLike | None, recipe: Recipe) -> LabeledTexts:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._validation import noting
 from ..extraction.edited_runs import EditedRuns
-from ._labels_of_texts import LabeledTexts, LabelsByText, Split, rows_of
+from ._labels_of_texts import LabeledTexts, LabelsByText, Split
 from ._measuring import Measurement, read_rows
 from ._outcome import Outcome
 from ._placebos import Matching
@@ -88,7 +88,7 @@ class Study:
         texts, place = [self.encoded[i] for i in train], self.runs.place.name
 
         def make(labels: LabelsByText | None) -> Any:
-            y = None if labels is None else np.concatenate(rows_of(labels, texts))
+            y = None if labels is None else np.concatenate(labeled.rows_of(labels, texts))
             return self.recipe.make(X, y, place)
 
         edit = make(labeled.labels)

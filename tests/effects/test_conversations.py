@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from sklearn.linear_model import RidgeClassifier
 
 from sklearn_neurox import (
     ActivationExtractor,
@@ -12,6 +13,7 @@ from sklearn_neurox import (
     causal_effect,
     interchange_effect,
     intervene,
+    probe_accuracy,
     where,
 )
 
@@ -76,6 +78,63 @@ def test_strings_and_token_indices_have_the_same_effects(chat):
     for metric in ("loss", "kl"):
         np.testing.assert_allclose(*(found.effects[metric] for found in by_form), atol=1e-6)
         np.testing.assert_allclose(*(found.draws(metric, "norm") for found in by_form), atol=1e-5)
+
+
+class TestLabels:
+    """One label for each text, whatever its form."""
+
+    options = dict(
+        layer=1, labels=[0, 1] * 4, cv=2, n_placebos=2, metrics="kl", random_state=0,
+        edit=LeaceEraser(),
+    )  # fmt: skip
+    texts = ["one two", "two house", "king one", "the king", "of the", "two", "house of", "one"]
+
+    @pytest.mark.parametrize("rule", [None, where.role("user"), where.last()], ids=str)
+    def test_conversations(self, chat, rule):
+        model, tokenizer = chat
+        extractor = ActivationExtractor(model, tokenizer, layers=[1])
+        chats = [[SYSTEM, {"role": "user", "content": text}] for text in self.texts]
+        found = causal_effect(extractor, chats, where=rule, **self.options)
+        assert (found.effects["kl"] > 0).all()
+        assert list(found.placebo_effects) == ["norm", "covariance", "control_task", "largest"]
+
+        # The edit is that of a fit on the means of the edited positions of the training texts, or
+        # on their pooled states.
+        selected = ~where.special() if rule is None else rule
+        rows = extractor.extract_tokens(chats, where=selected)
+        X = np.array([rows.X[rows.sentence_ids == i].mean(axis=0) for i in range(8)])
+        train, test = np.arange(4, 8), np.arange(4)
+        edit = LeaceEraser().fit(X[train], np.array(self.options["labels"])[train])
+        expected = causal_effect(
+            extractor, [chats[i] for i in test], layer=1, edit=edit, where=rule, metrics="kl",
+            placebos=(),
+        )  # fmt: skip
+        np.testing.assert_allclose(
+            found.effects["kl"][test], expected.effects["kl"], rtol=1e-3, atol=1e-6
+        )
+
+    def test_a_probe(self, chat):
+        model, tokenizer = chat
+        extractor = ActivationExtractor(model, tokenizer, layers=[2])
+        chats = [[{"role": "user", "content": text}] for text in self.texts]
+        X = extractor.extract_prompts(chats, at="mean").X
+        probe = RidgeClassifier().fit(X, self.options["labels"])
+        metric = probe_accuracy(probe, layer=2)
+        options = self.options | {"metrics": metric, "where": where.role("user")}
+        found = causal_effect(extractor, chats, **options)
+        np.testing.assert_array_equal(
+            found.unedited[metric.name], probe.predict(X) == self.options["labels"]
+        )
+
+    @pytest.mark.parametrize("pooling", ["mean", "last", where.last()], ids=str)
+    def test_token_indices_are_the_same_texts(self, chat, pooling):
+        model, tokenizer = chat
+        extractor = ActivationExtractor(model, tokenizer, pooling=pooling)
+        by_form = [
+            causal_effect(extractor, form, **self.options).effects["kl"]
+            for form in (self.texts, [tokenizer(text)["input_ids"] for text in self.texts])
+        ]
+        np.testing.assert_allclose(*by_form, atol=1e-6)
 
 
 def test_a_rule_that_selects_nothing_in_training(chat):
