@@ -91,8 +91,9 @@ def save_direction(
         If `edit` is of another type.
     ValueError
         If the model does not have the place, the edit has another width than the states, the probe
-        has several directions and `label` is not one of its classes, or weights of the model are
-        offloaded.
+        has several directions and `label` is not one of its classes, its directions are not those
+        of classes (as those of an SVC with more than two classes, which are those of pairs), or
+        weights of the model are offloaded.
 
     See Also
     --------
@@ -240,7 +241,20 @@ def _steering_of(probe: Any, label: Any) -> tuple[SteeringVector, Any]:
                 "of them."
             )
         return SteeringVector(rows[0]), label
-    row, label = _row_of(rows, list(np.asarray(classes)), label, type(probe).__name__)
+    name, n_classes = type(probe).__name__, len(classes)
+    # SVC and its relatives also have three rows for three classes, one for each pair of them.
+    if n_classes > 2 and hasattr(probe, "decision_function_shape"):
+        raise ValueError(
+            f"{name} with {n_classes} classes has one direction for each pair of classes, not for "
+            "each class. Pass a probe with one for each class, such as LinearSVC, or fit it on two "
+            "classes."
+        )
+    if len(rows) not in (1, n_classes):
+        raise ValueError(
+            f"{name} has {len(rows)} directions for {n_classes} classes. Pass a SteeringVector of "
+            "one of them."
+        )
+    row, label = _row_of(rows, list(np.asarray(classes)), label, name)
     return SteeringVector(row), label
 
 

@@ -8,6 +8,7 @@ import torch
 from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, NuSVC
 
 from sklearn_neurox import (
     DirectionProjector,
@@ -126,6 +127,27 @@ class TestProbes:
         for label in (None, "d"):
             with pytest.raises(ValueError, match=r"one of \['a', 'b', 'c'\], got"):
                 save_direction(probe, path, model=network, layer="0", label=label)
+
+    @pytest.mark.parametrize("kind", [SVC, NuSVC])
+    def test_directions_of_pairs_of_classes(self, network, path, kind):
+        """With three classes, there are as many pairs as classes."""
+        probe = kind(kernel="linear").fit(self.X, self.y)
+        with pytest.raises(
+            ValueError, match=f"{kind.__name__} with 3 classes has one direction for"
+        ):
+            save_direction(probe, path, model=network, layer="0", label="b")
+        assert not path.exists()
+        probe.fit(self.X, self.y == "b")
+        save_direction(probe, path, model=network, layer="0", label=True)
+        np.testing.assert_array_equal(load_direction(path).edit.direction, probe.coef_[0])
+        X = self.X[self.y == "b"].mean(axis=0) - self.X[self.y != "b"].mean(axis=0)
+        assert X @ probe.coef_[0] > 0
+
+    def test_another_number_of_directions_than_of_classes(self, network, path):
+        probe = RidgeClassifier().fit(self.X, self.y)
+        probe.coef_ = probe.coef_[:2]
+        with pytest.raises(ValueError, match="RidgeClassifier has 2 directions for 3 classes"):
+            save_direction(probe, path, model=network, layer="0", label="b")
 
     def test_regressions(self, network, path):
         probe = LinearRegression().fit(self.X, self.X[:, 0])
