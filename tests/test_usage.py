@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sklearn_neurox import CausalEffect
-from sklearn_neurox._cli.usage import conclude
+from sklearn_neurox import ActivationExtractor, CausalEffect
+from sklearn_neurox._cli import usage
+from sklearn_neurox._cli.usage import conclude, measure_usage
 
 
 def effect_of(**draws):
@@ -40,3 +41,35 @@ def test_a_conclusion_requires_all_placebos(draws, expected):
     assert text.startswith("Edit: the edit changes the sentence embedding by 0.400")
     assert expected in text
     assert ("does not show" in text) == any(each is HIGH for each in draws)
+
+
+SENTENCES = [["one", "two"], ["two", "one"], ["king", "two"], ["two", "three"]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "message"),
+    [
+        (["N", "N"], None, "The use of any label cannot be measured on 4 sentences"),
+        (["N", "V"], "X", "The use of the label 'X' cannot be measured"),
+    ],
+)
+def test_a_label_that_is_not_in_all_folds(tiny_bert, labels, label, message):
+    extractor = ActivationExtractor(*tiny_bert, layers=[1])
+    with pytest.raises(ValueError, match=message):
+        measure_usage(extractor, SENTENCES, [labels] * 4, layer=1, label=label)
+    with pytest.raises(ValueError, match="requires at least 2 sentences, got 1"):
+        measure_usage(extractor, SENTENCES[:1], [labels], layer=1)
+
+
+def test_the_most_frequent_label_that_can_be_measured(tiny_bert, monkeypatch):
+    """The most frequent one, N, is that of words of a single sentence."""
+    monkeypatch.setattr(usage, "causal_effect", lambda *args, labels, **options: labels)
+    extractor = ActivationExtractor(*tiny_bert, layers=[1])
+    sentences = [["one"] * 5, ["two"] * 2, ["two"] * 2]
+    labels = [["N", "N", "N", "N", "V"], ["V", "D"], ["D", "V"]]
+    found = measure_usage(extractor, sentences, labels, layer=1)
+    assert found.label == "V"
+    for is_label in found.effects.values():
+        assert is_label == [[each == found.label for each in own] for own in labels]
+    labels = [["V", "V", "V", "V", "V"], ["V", "N"], ["N", "V"]]
+    assert measure_usage(extractor, sentences, labels, layer=1).label == "V"

@@ -117,16 +117,31 @@ def measure_usage(
         A label for each word.
     layer : int
     label : object, default=None
-        The label that is distinguished from all others. If None, the most frequent one.
+        The label that is distinguished from all others. If None, the most frequent one that some
+        words of the training sentences of each fold have and others do not have.
     random_state : int, default=0
 
     Returns
     -------
     Usage
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sentences, or all or none of the words of the training sentences
+        of a fold have the label.
     """
     sentences, labels = sentences[:_N_SENTENCES], labels[:_N_SENTENCES]
-    values, counts = np.unique([each for own in labels for each in own], return_counts=True)
-    label = values[counts.argmax()].item() if label is None else label
+    if len(sentences) < 2:
+        raise ValueError(
+            "The use of a label is measured on sentences that are held out, which requires at "
+            f"least 2 sentences, got {len(sentences)}."
+        )
+    groups = np.arange(len(sentences))
+    cv = GroupKFold(min(_N_FOLDS, len(sentences)))
+    label = _label_in_each_fold(
+        labels, [train for train, _ in cv.split(groups, None, groups)], label
+    )
     is_label = [[each == label for each in own] for own in labels]
     edits: dict[str, dict[str, Any]] = {
         DIRECTION: {"edit": _mean_difference},
@@ -141,8 +156,8 @@ def measure_usage(
             sentences,
             layer=layer,
             labels=is_label,
-            groups=np.arange(len(sentences)),
-            cv=GroupKFold(min(_N_FOLDS, len(sentences))),
+            groups=groups,
+            cv=cv,
             where=~where.special(),
             metrics=METRIC,
             placebos=tuple(_PLACEBOS),
@@ -153,6 +168,26 @@ def measure_usage(
         for name, edit in edits.items()
     }
     return Usage(label, layer, len(sentences), effects)
+
+
+def _label_in_each_fold(
+    labels: Sequence[Sequence[Any]], folds: Sequence[NDArray[np.intp]], label: Any
+) -> Any:
+    """Return the most frequent label, or the given one, that occurs in training but not always."""
+    flat = np.array([each for own in labels for each in own])
+    owners = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
+    trains = [flat[np.isin(owners, fold)] for fold in folds]
+    values, counts = np.unique(flat, return_counts=True)
+    candidates = values[np.argsort(-counts, kind="stable")].tolist() if label is None else [label]
+    for each in candidates:
+        if all(0 < np.count_nonzero(train == each) < len(train) for train in trains):
+            return each
+    what = "any label" if label is None else f"the label {label!r}"
+    raise ValueError(
+        f"The use of {what} cannot be measured on {len(labels)} sentences: in the training "
+        f"sentences of one of {len(folds)} folds, all or none of the words have it. Use more "
+        "sentences or another label."
+    )
 
 
 def add_usage(page: AnalysisReport, usage: Usage) -> None:
