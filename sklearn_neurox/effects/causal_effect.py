@@ -125,7 +125,8 @@ def causal_effect(
 
         - "norm": random directions, as many as the edit changes but at most half of the number of
           neurons. Each state moves as far as under the edit. If neurons are ablated, other neurons
-          that are matched in number and in the size of their displacement;
+          that are matched in number and in the size of their displacement, which requires that
+          less than half of the neurons are ablated;
         - "covariance": the same for directions that are drawn from the covariance of the states;
         - "control_task": the same kind of edit made from random labels of word types, of texts, or
           of groups if the labels do not differ within groups. It is left out by default if the edit
@@ -163,7 +164,8 @@ def causal_effect(
 
     Notes
     -----
-    The layers below the edit are computed once for each batch, not once for each placebo.
+    The layers below the edit are computed once for each batch, not once for each placebo, unless
+    they have hooks or the network returns something else without them.
 
     References
     ----------

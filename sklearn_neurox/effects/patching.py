@@ -91,7 +91,8 @@ class PatchingMap:
         Raises
         ------
         ValueError
-            If the outcome on the sources is the same, or lengths of texts and sources differ.
+            If `metric` is "loss", which is that of other tokens on the sources; if the mean outcome
+            on the sources is the same; or if the lengths of texts and sources differ.
         """
         name = self._metric(metric)
         if name == "loss":
@@ -215,7 +216,8 @@ def patching_map(
 default=None
         As in :func:`interchange_effect`.
     metrics : str, callable, or sequence of them, default="output"
-        Outcomes, as in :func:`interchange_effect`.
+        Outcomes, as in :func:`interchange_effect`. There are no shares of "loss", because the loss
+        on a source is that of other tokens.
     tokenizer : tokenizer, str or path-like, default=None
         Tokenizer of a model that is not an extractor.
 
