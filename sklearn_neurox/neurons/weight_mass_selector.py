@@ -51,6 +51,7 @@ from .weight_mass import (
 
 # Weights can be compared if the standard deviations of the neurons are within this ratio.
 _COMPARABLE = 2.0
+_BITS = 38  # of a weight; the weights of equal neurons differ by the rounding of a solver
 
 
 class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-mass"):
@@ -238,7 +239,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
                 weight = check_sample_weight(weight, len(X))
             self.estimator_ = self._train(samples, y, call.task, fit_params)
         varies = neuron_std(X, weight) > 0
-        importance = self._importance(X, samples, weight) * varies
+        importance = _to_bits(self._importance(X, samples, weight)) * varies
         total = importance.sum(axis=1, keepdims=True)
         self.class_scores_ = importance / np.where(total > 0, total, 1.0)
         importance = self._of_target(importance)
@@ -336,3 +337,9 @@ def _warn_of_scales(std: NDArray[np.float64]) -> None:
             "Neurons of small scale have large weights. Standardize the neurons, or use "
             "scaled=True, the default."
         )
+
+
+def _to_bits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round weights to some bits, so that the rounding of a solver does not rank equal neurons."""
+    mantissa, exponent = np.frexp(weights)
+    return np.ldexp(np.round(np.ldexp(mantissa, _BITS)), exponent - _BITS)
