@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._wording import count
@@ -57,6 +58,12 @@ def check_texts(texts: Any) -> list[Sentence]:
         )
     check_list(texts)
     return list(texts)
+
+
+def is_sentence(text: Any) -> bool:
+    """Return whether a text is a string or a list of words."""
+    is_list = isinstance(text, Sequence | np.ndarray) and len(text) > 0
+    return isinstance(text, str) or (is_list and all(isinstance(word, str) for word in text))
 
 
 def check_list(sentences: Any) -> None:

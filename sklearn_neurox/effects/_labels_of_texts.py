@@ -13,9 +13,14 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._labels import check_labels
 from .._results import make_splits
-from ..datasets.sentences import Sentence, check_corpus, check_texts, check_word_labels
+from ..datasets.sentences import (
+    Sentence,
+    check_corpus,
+    check_texts,
+    check_word_labels,
+    is_sentence,
+)
 from ..evaluation.control import make_control_task
-from ..extraction._encoded_texts import is_sentence
 from ._recipes import Recipe
 
 # The labels of the rows of each text: one, or one per word.

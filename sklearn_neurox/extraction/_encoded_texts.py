@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..datasets.sentences import check_corpus, check_texts
+from ..datasets.sentences import check_corpus, check_texts, is_sentence
 from ._encoding import EncodedSentence, Encoder
 from ._limits import encode_texts, encode_words, limit_of
 from ._network import Network
@@ -74,12 +73,6 @@ def encode(
     check_ids(network.stack, tokenizer, encoded)
     warn_unknown(tokenizer, encoded)
     return encoded if mark is None else _marked(encoded, texts, extractor, tokenizer, mark)
-
-
-def is_sentence(text: Any) -> bool:
-    """Return whether a text is a string or a list of words."""
-    is_list = isinstance(text, Sequence | np.ndarray) and len(text) > 0
-    return isinstance(text, str) or (is_list and all(isinstance(word, str) for word in text))
 
 
 def _marked(
