@@ -16,7 +16,7 @@ COMMON = {
     "database": None,
     "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 }
-settings.register_profile("short", max_examples=100, derandomize=True, **COMMON)
+settings.register_profile("short", max_examples=40, derandomize=True, **COMMON)
 settings.register_profile("fuzz", max_examples=20_000, print_blob=True, **COMMON)
 settings.load_profile("short")
 
