@@ -231,6 +231,7 @@ def test_save_and_load(tiny_bert, corpus, tmp_path):
     assert loaded.neuron_names[0] == "layer_1_mlp_0"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_activations(tiny_bert, corpus, tmp_path, small_pieces):
     import tracemalloc
 
