@@ -31,8 +31,16 @@ class Recipe(ABC):
     """
 
     is_fixed = False
-    uses_labels = True
-    name: str
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the edit in results."""
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the edit depends on the labels."""
+        return True
 
     @abstractmethod
     def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
@@ -53,10 +61,14 @@ class FixedRecipe(Recipe):
 
     edit: Any
     is_fixed = True
-    uses_labels = False
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def uses_labels(self) -> bool:
+        """See :class:`Recipe`."""
+        return False
+
+    @property
+    def name(self) -> str:
         """See :class:`Recipe`."""
         return type(self.edit).__name__
 
@@ -72,12 +84,12 @@ class FittedRecipe(Recipe):
     edit: Any
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """See :class:`Recipe`."""
         return type(self.edit).__name__
 
     @property
-    def uses_labels(self) -> bool:  # type: ignore[override]
+    def uses_labels(self) -> bool:
         """See :class:`Recipe`."""
         return bool(get_tags(self.edit).target_tags.required)
 
@@ -93,7 +105,7 @@ class FunctionRecipe(Recipe):
     function: Callable[..., Any]
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """See :class:`Recipe`."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
@@ -110,7 +122,7 @@ class RankingRecipe(Recipe):
     ablator: Any
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """See :class:`Recipe`."""
         return f"{type(self.ablator).__name__} of {type(self.ranking).__name__}"
 

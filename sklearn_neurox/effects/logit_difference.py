@@ -46,7 +46,7 @@ class LogitDifference(Outcome):
             object.__setattr__(self, "name", f"logit_difference({', '.join(shown)})")
 
     @property
-    def of_texts(self) -> bool:  # type: ignore[override]
+    def of_texts(self) -> bool:  # type: ignore[override]  # depends on the tokens
         """Whether there is a token for each text."""
         return not all(isinstance(each, str | Integral) for each in (self.right, self.wrong))
 

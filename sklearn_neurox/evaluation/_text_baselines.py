@@ -62,7 +62,7 @@ def count_tokens(texts: Sequence[str]) -> tuple[csr_array, NDArray]:
 def text_features(name: str, texts: Sequence[str], counts: csr_array | None = None) -> Any:
     """Return the features that a baseline reads, one row for each text.
 
-    `counts`, from :func:`count_tokens`, are computed if they are None.
+    If `counts` is None, :func:`count_tokens` computes it.
     """
     if name == LENGTH:
         sizes = [[len(text), len(text.split())] for text in texts]

@@ -103,7 +103,7 @@ class LayerwiseScores:
         return self.layers[means.argmax()]
 
     def check_held_out(self) -> HeldOutPredictions:
-        """Return the held-out predictions, or raise a ValueError if there are none."""
+        """Return the held-out predictions. If they are missing, raise a ValueError."""
         if self.held_out is None:
             raise ValueError(
                 "There are no held-out predictions. Only results of layerwise_scores contain them."

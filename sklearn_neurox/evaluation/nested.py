@@ -143,7 +143,7 @@ class NestedScores:
         """
         held_out = self.held_out
         options = {"n_bootstraps": n_bootstraps, "confidence_level": confidence_level}
-        score = self.score(**options, random_state=random_state)  # type: ignore[arg-type]
+        score = self.score(**options, random_state=random_state)  # type: ignore[arg-type]  # of a dict
         grouped = held_out.groups is not None
         sizes = [count(held_out.n_groups, group)] * grouped + [count(held_out.n_samples, sample)]
         layers = ", ".join(f"{layer} in {n}" for layer, n in Counter(self.layers).most_common())

@@ -341,7 +341,7 @@ class TextMethods:
                 "No token is in a span" if rule is None else f"{rule!r} does not select any token"
             )
             raise ValueError(
-                f"{what} of any text (within the spans, if any).{roles_of(turns.values())}"
+                f"{what} of any text, or any that is in a span.{roles_of(turns.values())}"
             )
         check_ids(network.stack, tokenizer, rows.sentences)
         warn_unknown(tokenizer, rows.sentences)

@@ -48,7 +48,7 @@ class TransferScoresDisplay(ResultDisplay[TransferScores]):
     _finite = ("values",)
 
     @classmethod
-    def from_estimator(  # type: ignore[override]
+    def from_estimator(  # type: ignore[override]  # several data sets instead of X and y
         cls, estimator: Any, datasets: Any, *, ax: Axes | None = None, **kwargs: Any
     ) -> Self:
         """Compute the scores of an estimator and plot them.
