@@ -15,6 +15,8 @@ import pytest
 
 import sklearn_neurox
 
+from .sources import tree_of
+
 PACKAGE = Path(sklearn_neurox.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
@@ -38,7 +40,7 @@ def floor(package):
 def imports(path):
     """Yield (module, name) for each import from this package; a module is a tuple of its parts."""
     package = path.parts[:-1]
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    for node in ast.walk(tree_of(PACKAGE / path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = (*base, *(node.module.split(".") if node.module else ()))
@@ -102,7 +104,7 @@ def test_only_one_module_imports_skorch():
 
 
 def _packages(path):
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    for node in ast.walk(tree_of(PACKAGE / path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -147,7 +149,7 @@ def written(tree):
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_files_are_replaced_by_one_module(path):
     """Everything else passes the content to `_files`, so a failure leaves the old file."""
-    found = set(written(ast.parse((PACKAGE / path).read_text())))
+    found = set(written(tree_of(PACKAGE / path)))
     assert found <= WRITERS.get(path.as_posix(), set())
 
 
@@ -176,7 +178,7 @@ def test_writing_is_recognized(code, found):
 def test_files_and_functions_are_small(path):
     text = (PACKAGE / path).read_text()
     assert len(text.splitlines()) <= MAX_LINES
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(PACKAGE / path)):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             size = body[-1].end_lineno - body[0].lineno + 1 if body else 0

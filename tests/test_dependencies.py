@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sklearn_neurox
+
+from .sources import tree_of
 
 PACKAGE = Path(sklearn_neurox.__file__).parent
 ROOT = PACKAGE.parent
@@ -46,9 +49,8 @@ def is_third_party(module):
 
 def imported(path):
     """Yield what a module imports when it runs; type checkers alone see `if TYPE_CHECKING`."""
-    tree = ast.parse(path.read_text())
-    tree.body = [node for node in tree.body if not _is_for_type_checkers(node)]
-    for node in ast.walk(tree):
+    body = [node for node in tree_of(path).body if not _is_for_type_checkers(node)]
+    for node in chain.from_iterable(map(ast.walk, body)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -61,7 +63,7 @@ def _is_for_type_checkers(node):
 
 def optional(path):
     """Yield (module, extra) for the calls of ``import_optional`` that name a module."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_optional":
             extra = next(keyword.value for keyword in node.keywords if keyword.arg == "extra")
             if isinstance(node.args[0], ast.Constant):

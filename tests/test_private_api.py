@@ -17,6 +17,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
 import sklearn_neurox
 
+from .sources import tree_of
+
 PACKAGE = Path(sklearn_neurox.__file__).parent
 # Names as the package writes them: imported names, and attributes of imported modules.
 PRIVATE = {
@@ -73,7 +75,7 @@ def test_every_private_name_is_listed():
     used = {
         name
         for path in PACKAGE.rglob("*.py")
-        for name in private_names(ast.parse(path.read_text()))
+        for name in private_names(tree_of(path))
         if name.split(".")[0] not in sys.stdlib_module_names
     }
     assert used - PRIVATE == set()

@@ -56,7 +56,7 @@ def test_a_cut_hdf5_file(tmp_path):
     path = tmp_path / "acts.hdf5"
     write_activations(path, tokens_of(CORPUS))
     whole = path.read_bytes()
-    for length in range(0, len(whole), max(1, len(whole) // 50)):
+    for length in range(0, len(whole), max(1, len(whole) // 15)):
         path.write_bytes(whole[:length])
         with pytest.raises(
             ValueError, match=r"acts.hdf5 is truncated, damaged or not an HDF5 file"

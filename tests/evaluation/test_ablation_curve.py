@@ -84,6 +84,7 @@ def test_the_ranking_is_fitted_on_the_training_samples(classification):
     assert fair.scores["top"] != leaked.scores["top"]
 
 
+@pytest.mark.slow
 def test_parallel_is_serial(classification):
     curves = [curve_of(classification, fractions=[0.3], n_jobs=n) for n in (None, 2)]
     for keep in ("top", "random", "bottom"):

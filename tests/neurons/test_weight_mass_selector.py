@@ -32,7 +32,7 @@ class TestWeightMassSelector:
         return X * np.logspace(-2, 2, 12), np.array(["a", "b", "c"])[y]
 
     def select(self, data, estimator=None, **parameters):
-        estimator = estimator or LogisticRegression(C=10, max_iter=10_000)
+        estimator = estimator or LogisticRegression(C=10, solver="newton-cholesky")
         return WeightMassSelector(estimator, **parameters).fit(*data)
 
     def test_ranks_as_the_functions_do(self, data):
