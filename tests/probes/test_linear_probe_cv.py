@@ -103,7 +103,7 @@ def test_regressor_scores_as_grid_search(samples, params, n_outputs, n_neurons):
     X = np.c_[X, np.random.RandomState(1).normal(size=(150, n_neurons - 8))]
     y = y if n_outputs == 1 else np.c_[y, X[:, 0]]
     # Without penalty and with more neurons than samples there are many minimizers.
-    lambdas = GRID if n_neurons == 8 else GRID | {"lambda_l2": [0.03, 0.3]}
+    lambdas = GRID if n_neurons == 8 else {"lambda_l1": [0.0, 0.1], "lambda_l2": [0.5]}
     search, grid = both(
         LinearProbeRegressorCV, LinearProbeRegressor, params, 3, X, y, lambdas=lambdas
     )
