@@ -61,8 +61,12 @@ def compare(name, model, tokenizer, texts, layer, metric, repeats):
         draws = np.median(found.draws(metric, "norm"))
         return f"effect {found.means[metric].value:.6f}, median of the placebos {draws:.6f}"
 
-    n_tokens = sum(len(ids) for ids in tokenizer([" ".join(text) for text in texts])["input_ids"])
-    print(f"{name}, layer {layer} of {model.config.num_hidden_layers}, {n_tokens:,} tokens")
+    with EditedRuns(extractor, layer=layer) as runs:
+        n_tokens = sum(text.n_subwords for text in runs.encode(texts))
+    print(
+        f"{name}, layer {layer} of {model.config.num_hidden_layers}, {n_tokens:,} tokens; floor of "
+        f"an edited run: x {share_above(model, layer):.2f} of the products of a full forward"
+    )
     interleave(
         {
             "51 full forwards": lambda: described(full_forward),
@@ -75,6 +79,18 @@ def compare(name, model, tokenizer, texts, layer, metric, repeats):
     )
 
 
+def share_above(model, layer):
+    """Return the share of the weights of linear modules that is used at or above a layer."""
+
+    def size(modules):
+        return sum(each.weight.numel() for each in modules if isinstance(each, torch.nn.Linear))
+
+    base = getattr(model, "model", model)
+    blocks = base.layers if hasattr(base, "layers") else base.encoder.layer
+    below = size(module for block in blocks[:layer] for module in block.modules())
+    return 1 - below / size(model.modules())
+
+
 def main():
     repeats = command_line(__doc__).parse_args().repeats
     corpus = load_tagged_sentences()
@@ -84,12 +100,15 @@ def main():
     for layer in (3, 5):
         compare("MiniLM", model, tokenizer, texts, layer, "output", repeats)
     torch.manual_seed(0)
+    # The head has a fifth of the weights, as in Llama 3.2 1B.
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=256, intermediate_size=688, num_hidden_layers=8,
+        vocab_size=6144, hidden_size=256, intermediate_size=688, num_hidden_layers=8,
         num_attention_heads=4,
     )  # fmt: skip
     llama = LlamaForCausalLM(config).eval()
-    compare("Llama, 8 x 256", llama, tokenizer, texts[:12], 4, "kl", repeats)
+    rng = np.random.RandomState(0)
+    ids = [rng.randint(6144, size=size).tolist() for size in rng.randint(20, 60, size=12)]
+    compare("Llama, 8 x 256", llama, tokenizer, ids, 4, "kl", repeats)
 
 
 if __name__ == "__main__":
