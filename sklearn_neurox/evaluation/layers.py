@@ -20,9 +20,11 @@ from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
 from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
 from ._provenance import provenance_of
+from ._responses import Response
 from ._samples import check_activations
 from ._text_baselines import text_baseline, text_features
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
+from .decision_metrics import response_of
 from .held_out import join_folds
 from .layer_scores import LayerwiseScores
 from .scorers import Scorer, Scoring, metric_name
@@ -143,7 +145,8 @@ def layerwise_scores(
     metric = metric_name(estimator, scoring)
 
     # The fast scores are first, so that a scorer that does not suit the estimator fails early.
-    score = partial(_fold_results, splits=splits, scorer=scorer, with_decisions=metric == "roc_auc")
+    response = response_of(metric, y)
+    score = partial(_fold_results, splits=splits, scorer=scorer, response=response)
     constants = {"baseline": score(majority(estimator), activations[:, :1], y)}
     for name, words in controls.words.items():
         constants[name] = score(word_type_table(estimator), words, y)
@@ -158,7 +161,7 @@ def layerwise_scores(
     results = run_jobs(
         score_layers,
         [
-            (estimator, task.X, task.y, ends, split, scorer, metric == "roc_auc")
+            (estimator, task.X, task.y, ends, split, scorer, response_of(metric, task.y))
             for _, split, task in folds
         ],
         places=[f"in fold {fold}, for {task.place}" for fold, _, task in folds],
@@ -171,8 +174,13 @@ def layerwise_scores(
     )
     scores = {task.name: _scores_of(each) for task, each in others}
     scores |= {name: _scores_of(each)[0] for name, each in constants.items()}
-    held_out = {task.name: join_folds(each, splits, task.y, groups) for task, each in others}
-    held_out |= {name: join_folds(each, splits, y, groups) for name, each in constants.items()}
+    held_out = {
+        task.name: join_folds(each, splits, task.y, groups, response_of(metric, task.y))
+        for task, each in others
+    }
+    held_out |= {
+        name: join_folds(each, splits, y, groups, response) for name, each in constants.items()
+    }
     return LayerwiseScores(
         scores=_scores_of(main[1]),
         baseline_scores=scores.pop("baseline"),
@@ -181,7 +189,7 @@ def layerwise_scores(
         layers=tuple(columns),
         other_scores=scores,
         control_name=controls.task_name,
-        held_out=join_folds(main[1], splits, y, groups),
+        held_out=join_folds(main[1], splits, y, groups, response),
         other_held_out=held_out,
         provenance=provenance_of(estimator, cv),
     )
@@ -222,12 +230,12 @@ def _fold_results(
     *,
     splits: list[Split],
     scorer: Scorer,
-    with_decisions: bool,
+    response: Response | None,
 ) -> list[FoldResult]:
     """Score an estimator on all columns of X."""
     return [
         score_fitted(
-            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, with_decisions
+            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, response
         )
         for train, test in splits
     ]
