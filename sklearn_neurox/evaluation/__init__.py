@@ -5,7 +5,8 @@ from .audit import audit_corpus
 from .calibration import CalibrationBin, CalibrationCurve
 from .compare_scores import compare_scores
 from .comparison import PairDifference, ScoreComparison
-from .control import ControlTask, make_control_task
+from .conditional_codelength import ConditionalCodelength, conditional_codelength
+from .control import ControlTask, make_control_task, make_control_tasks
 from .corpus_audit import CorpusAudit, LeakExample, TokenLabel
 from .decision_metrics import recall_at_fpr
 from .description_length import Codelength, codelength
@@ -27,7 +28,8 @@ from .probe_report import probe_report
 from .probe_report_result import ProbeReport
 from .sampling import balanced_indices
 from .scorers import get_scorer
-from .selectivity import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
+from .selectivity import selectivity_curve, selectivity_score
+from .selectivity_result import Selectivity, SelectivityCurve
 from .threshold import tune_threshold
 from .transfer import transfer_scores
 from .transfer_result import TransferScores
@@ -37,6 +39,7 @@ __all__ = [
     "CalibrationBin",
     "CalibrationCurve",
     "Codelength",
+    "ConditionalCodelength",
     "ControlTask",
     "CorpusAudit",
     "ErasureReport",
@@ -60,10 +63,12 @@ __all__ = [
     "codelength",
     "compare_scores",
     "compute_score",
+    "conditional_codelength",
     "erasure_report",
     "get_scorer",
     "layerwise_scores",
     "make_control_task",
+    "make_control_tasks",
     "nested_layer_scores",
     "operating_point",
     "pearson",

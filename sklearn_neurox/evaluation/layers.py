@@ -26,7 +26,7 @@ from ._text_baselines import text_baseline, text_features
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
 from .decision_metrics import response_of
 from .held_out import join_folds
-from .layer_scores import LayerwiseScores
+from .layer_scores import LayerwiseScores, task_names
 from .scorers import Scorer, Scoring, metric_name
 
 
@@ -41,7 +41,7 @@ def layerwise_scores(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
-    control: ControlTask | Mapping[str, Any] | None = None,
+    control: ControlTask | Sequence[ControlTask] | Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> LayerwiseScores:
@@ -74,11 +74,12 @@ def layerwise_scores(
         ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
-    control : ControlTask, or dict of str to control, default=None
+    control : ControlTask, sequence of ControlTask, or dict of str to control, default=None
         Controls to score on the same folds, for comparison. A control is one of
 
-        - one :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
-          predicted from X;
+        - one :class:`ControlTask`, from :func:`make_control_task` on the same words, or several of
+          them, from :func:`make_control_tasks`: their labels are predicted from X, and the scores
+          on several tasks are averaged;
         - activations of shape (n_samples, n_neurons), such as those of the same network with
           random weights: the labels are predicted from them, layer by layer as from X;
         - the n_samples words: a table predicts for each word type its most frequent label, or its
@@ -140,8 +141,8 @@ def layerwise_scores(
     columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
     controls = read_controls(control, y, activations.shape[1], names)
     splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
-    if controls.task is not None:
-        warn_about_unseen_types(unseen_rates(controls.task.types, splits))
+    for each in controls.tasks[:1]:
+        warn_about_unseen_types(unseen_rates(each.types, splits))
     metric = metric_name(estimator, scoring)
 
     # The fast scores are first, so that a scorer that does not suit the estimator fails early.
@@ -173,6 +174,7 @@ def layerwise_scores(
         (task, results[i * len(splits) : (i + 1) * len(splits)]) for i, task in enumerate(tasks)
     )
     scores = {task.name: _scores_of(each) for task, each in others}
+    of_tasks = [scores.pop(name) for name in task_names(controls.task_name, len(controls.tasks))]
     scores |= {name: _scores_of(each)[0] for name, each in constants.items()}
     held_out = {
         task.name: join_folds(each, splits, task.y, groups, response_of(metric, task.y))
@@ -184,7 +186,8 @@ def layerwise_scores(
     return LayerwiseScores(
         scores=_scores_of(main[1]),
         baseline_scores=scores.pop("baseline"),
-        control_scores=None if controls.task is None else scores.pop(controls.task_name),
+        control_scores=np.mean(of_tasks, axis=0) if of_tasks else None,
+        control_task_scores=np.array(of_tasks) if of_tasks else None,
         metric=metric,
         layers=tuple(columns),
         other_scores=scores,
@@ -210,11 +213,14 @@ def _tasks(X: NDArray, y: NDArray, controls: Controls, order: NDArray[np.intp]) 
     for name, other in controls.activations.items():
         place = f"the activations of the control {name!r}"
         tasks.append(_Task(name, place, in_order(other, order), y))
-    if controls.task is not None:
-        is_named = controls.task_name != CONTROL_TASK
-        which = f" {controls.task_name!r}" if is_named else ""
-        place = f"the random labels of the control task{which}"
-        tasks.append(_Task(controls.task_name, place, X, controls.task.labels))
+    is_named = controls.task_name != CONTROL_TASK or len(controls.tasks) > 1
+    for name, control in zip(
+        task_names(controls.task_name, len(controls.tasks)), controls.tasks, strict=True
+    ):
+        which = f" {name!r}" if is_named else ""
+        tasks.append(
+            _Task(name, f"the random labels of the control task{which}", X, control.labels)
+        )
     return tasks
 
 
