@@ -25,6 +25,8 @@ from sklearn_neurox import (
     layerwise_scores,
     load_tagged_sentences,
     make_control_task,
+    operating_point,
+    probe_report,
     read_conllu,
 )
 
@@ -93,6 +95,30 @@ def rankings(tokens: TokenActivations) -> pd.DataFrame:
     return pd.DataFrame(scores, index=pd.Index(SIZES, name="n_neurons")).T
 
 
+def operating_points(tokens: TokenActivations, label: str = "INTJ", fpr: float = 0.001) -> None:
+    """Print scores of a rare label on layer 3, with and without a threshold for a rate."""
+    X, y, groups = tokens.layer(3), tokens.y, tokens.sentence_ids
+    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    train, test = next(GroupKFold(5).split(X, y, groups))
+    report = probe_report(
+        probe.fit(X[train], y[train]),
+        X[test],
+        y[test],
+        sentence_ids=groups[test],
+        metric=["roc_auc", "average_precision", "recall_at_fpr", "log_loss", "brier", "recall"],
+        pos_label=label,
+        fpr=fpr,
+        random_state=0,
+    )
+    print(report.summary().round(4).to_string())
+    print(report.methods(sample="word", group="sentence"))
+    print(report.calibration_curve(n_bins=5).to_frame().round(3).to_string())
+    options = {"pos_label": label, "fpr": fpr, "groups": groups, "random_state": 0}
+    point = operating_point(probe, X, y, **options)
+    print(point.to_frame().round(5).to_string())
+    print(point.methods(sample="word", group="sentence"), "\n")
+
+
 def _score(X, y, train, test) -> float:
     probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     return probe.fit(X[train], y[train]).score(X[test], y[test])
@@ -109,5 +135,6 @@ if __name__ == "__main__":
     untrained = ActivationExtractor(MODEL, random_weights=True, random_state=0, **options)
     print(tokens, "\n")
     print(layers(tokens, untrained.extract(sentences)).round(3).to_string(), "\n")
+    operating_points(tokens)
     warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
     print(rankings(tokens).round(2).to_string())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array
 from scipy.stats import norm
 from scipy.stats import t as student_t
 from sklearn.utils import check_random_state
@@ -91,19 +91,27 @@ def kinds_of_sentences(
     Sentences with the same cells are interchangeable, so fewer numbers must be drawn. Kinds are
     sorted by their content, so draws do not depend on the order of the samples.
     """
-    cells = np.unique(cells, return_inverse=True)[1]
+    if not np.bincount(cells).all():
+        cells = np.unique(cells, return_inverse=True)[1]
+    n_cells = int(cells.max()) + 1
     if sentences is None:
-        kinds, copies = [np.array([cell]) for cell in range(cells.max() + 1)], np.bincount(cells)
-    else:
-        codes = np.unique(sentences, return_inverse=True)[1]
-        order = np.lexsort([cells, codes])
-        grouped = np.split(cells[order], np.flatnonzero(np.diff(codes[order])) + 1)
-        found = Counter(tuple(sentence.tolist()) for sentence in grouped)
-        kinds = [np.array(kind) for kind in sorted(found)]
-        copies = np.array([found[kind] for kind in sorted(found)])
+        return np.bincount(cells), csr_array(eye_array(n_cells, format="csr"))
+    codes = np.unique(sentences, return_inverse=True)[1]
+    order = np.lexsort([cells, codes])
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    first = cells[order][starts]
+    if len(np.unique(first)) == len(first):  # all sentences differ, and are sorted by these cells
+        kind_of = np.argsort(np.argsort(first))[codes]
+        shape = (len(first), n_cells)
+        counts = csr_array((np.ones(len(cells)), (kind_of, cells)), shape=shape)
+        return np.ones(len(first), dtype=np.intp), counts
+    grouped = np.split(cells[order], starts[1:])
+    found = Counter(tuple(sentence.tolist()) for sentence in grouped)
+    kinds = [np.array(kind) for kind in sorted(found)]
+    copies = np.array([found[kind] for kind in sorted(found)])
     rows = np.repeat(np.arange(len(kinds)), [len(kind) for kind in kinds])
     entries = (np.ones(len(rows)), (rows, np.concatenate(kinds)))
-    return copies, csr_array(entries, shape=(len(kinds), cells.max() + 1))
+    return copies, csr_array(entries, shape=(len(kinds), n_cells))
 
 
 def draw_weights(

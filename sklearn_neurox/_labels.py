@@ -315,7 +315,7 @@ def find_codes(labels: NDArray, classes: ArrayLike, *, name: str) -> NDArray[np.
     return np.array([code_of[label] for label in listed], dtype=np.intp)[inverse]
 
 
-def check_target(target: Any, classes: ArrayLike) -> int:
+def check_target(target: Any, classes: ArrayLike, *, name: str = "target") -> int:
     """Return the index of the class `target`.
 
     Raises
@@ -325,7 +325,7 @@ def check_target(target: Any, classes: ArrayLike) -> int:
     """
     labels = np.asarray(classes).tolist()
     if np.ndim(target):
-        raise ValueError(f"target must be a single class of {labels}, got {target!r}.")
+        raise ValueError(f"{name} must be a single class of {labels}, got {target!r}.")
     # True is not the class 1, although Python compares them as equal.
     places = [
         place
@@ -333,7 +333,7 @@ def check_target(target: Any, classes: ArrayLike) -> int:
         if kind_of(label) == kind_of(target) and label == target
     ]
     if not places:
-        raise ValueError(f"target must be one of the classes {labels}, got {target!r}.")
+        raise ValueError(f"{name} must be one of the classes {labels}, got {target!r}.")
     return places[0]
 
 

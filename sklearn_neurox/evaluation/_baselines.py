@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from .._validation import check_matrix, check_words
 from ._layer_columns import neuron_names
 from ._text_baselines import TEXT_BASELINES, check_texts
-from .control import ControlTask
+from .control import ControlTask, are_tasks, check_tasks
 
 # Name of a control task that is passed without a name.
 CONTROL_TASK = "control task"
@@ -30,7 +30,7 @@ class Controls(NamedTuple):
     """Controls, grouped by kind."""
 
     task_name: str
-    task: ControlTask | None
+    tasks: tuple[ControlTask, ...]
     activations: dict[str, NDArray]
     words: dict[str, NDArray]
     texts: dict[str, list[str]]
@@ -52,24 +52,24 @@ def read_controls(control: Any, y: NDArray, n_neurons: int, names: list[str] | N
     -------
     Controls
     """
-    if control is None or isinstance(control, ControlTask):
+    if control is None or are_tasks(control):
         control = {} if control is None else {CONTROL_TASK: control}
     if not isinstance(control, Mapping):
         raise TypeError(
-            "control must be a ControlTask, or a dict of names to control tasks, activations, "
-            f"words or texts, got {type(control).__name__}."
+            "control must be a ControlTask, a list of them, or a dict of names to control tasks, "
+            f"activations, words or texts, got {type(control).__name__}."
         )
-    controls = Controls(CONTROL_TASK, None, {}, {}, {})
+    controls = Controls(CONTROL_TASK, (), {}, {}, {})
     for name, each in control.items():
         _check_name(name)
-        if isinstance(each, ControlTask):
-            if controls.task is not None:
+        if are_tasks(each):
+            if controls.tasks:
                 raise ValueError(
-                    "control can contain only one control task. Call layerwise_scores once for "
-                    "each control task, and average the scores."
+                    "control can contain one name of control tasks, got "
+                    f"{controls.task_name!r} and {name!r}. Pass several control tasks as a list."
                 )
-            _check_length(name, len(each.labels), len(y))
-            controls = controls._replace(task=each, task_name=name)
+            tasks = check_tasks(each, len(y), name=f"The control {name!r}")
+            controls = controls._replace(tasks=tasks, task_name=name)
         elif name in TEXT_BASELINES:
             controls.texts[name] = check_texts(each, name=f"control[{name!r}]")
             _check_length(name, len(controls.texts[name]), len(y), "texts")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .._labels import check_same_kind
 from ._comparison_statistics import MIN_GROUPS
 from ._fold_metrics import KINDS, Curve, FoldMetric, fold_metric
+from .decision_metrics import read_metric
 from .held_out import HeldOutPredictions
 
 _ALIASES = {"R²": "r2"}
@@ -42,7 +43,7 @@ def check_metric(name: str) -> str:
         If there is no such metric.
     """
     name = _ALIASES.get(name, name)
-    if name not in KINDS or name == "mean":
+    if read_metric(name)[0] not in KINDS or name == "mean":
         known = ", ".join(each for each in KINDS if each != "mean")
         hint = " Pass metric, because scoring is a callable." if name == "score" else ""
         raise ValueError(f"metric must be one of {known}, got {name!r}.{hint}")
@@ -75,13 +76,14 @@ def make_comparable(metric: str, held_out: Sequence[HeldOutPredictions]) -> Comp
         raise ValueError(
             f"A bootstrap requires at least {MIN_GROUPS} {noun}, but there are {n_groups}."
         )
-    kind = KINDS[metric]
+    name, fpr = read_metric(metric)
+    kind = KINDS[name]
     if kind == "labels":
         curves, n_classes, positive = _encode_labels(metric, held_out)
         found = fold_metric(metric, n_classes, positive)
     else:
-        curves = _numbers(metric, held_out) if kind == "numbers" else _decisions(held_out)
-        found = fold_metric(metric)
+        curves = _numbers(metric, held_out) if kind == "numbers" else _decisions(name, held_out)
+        found = fold_metric(name, fpr=fpr)
     return Comparable(found, curves, first.folds, groups)
 
 
@@ -127,16 +129,20 @@ def _numbers(metric: str, held_out: Sequence[HeldOutPredictions]) -> list[Curve]
     ]
 
 
-def _decisions(held_out: Sequence[HeldOutPredictions]) -> list[Curve]:
+def _decisions(metric: str, held_out: Sequence[HeldOutPredictions]) -> list[Curve]:
+    is_loss = KINDS[metric] == "probabilities"
     curves = []
     for each in held_out:
-        classes = np.unique(each.y)
-        if each.decisions is None:
+        if each.decisions is None or (is_loss and not each.are_probabilities):
             raise ValueError(
-                "'roc_auc' requires decision values. They are kept if the scores are computed with "
-                "scoring='roc_auc'."
+                f"{metric!r} requires {'probabilities' if is_loss else 'decision values'}. They "
+                f"are kept if the scores are computed with scoring={metric!r}."
             )
-        codes = (each.y == classes[-1]).astype(np.intp)
+        classes = each.known_classes
+        if each.decisions.ndim == 2:  # of two classes, of which y may contain one
+            codes = (each.y == classes[-1]).astype(np.intp)
+        else:
+            codes = np.searchsorted(classes, each.y)
         curves += [Curve(codes, decisions) for decisions in each.decisions]
     return curves
 

@@ -6,58 +6,25 @@ each group. The others, which depend on ranks, are computed from the weights of 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
+from ._fold_metric import Curve, FoldMetric
+from ._fold_ranks import RankedFoldMetric
+from ._probability_losses import LOSSES, losses
+from ._ranked_metrics import DEFAULT_FPR, RANKED_METRICS
 from ._resampled_metrics import label_metric, many_of_moments, many_spearman, moment_features
 
 # Number of cells of the matrix (resamples x groups) that is in memory at a time.
 _AT_ONCE = 2**20
-# Up to this number of pairs of groups for each sample, counts of pairs are faster than ranks.
-_PAIRS_PER_SAMPLE = 32
-
-
-class Curve(NamedTuple):
-    """Targets and predictions of all held-out samples, as codes of labels or as numbers."""
-
-    y: NDArray
-    predicted: NDArray
-
-
-class FoldMetric(ABC):
-    """A metric of the predictions on one fold, for many resamples or permutations at once."""
-
-    kind: str  # "labels", "numbers" or "decisions"
-
-    @abstractmethod
-    def prepare(self, curves: Sequence[Curve], groups: csr_array) -> Any:
-        """Compute what does not depend on the resample.
-
-        Parameters
-        ----------
-        curves : sequence of Curve
-            Held-out samples of one fold.
-        groups : csr_array of shape (n_groups, n_samples)
-            1 for the samples of each group.
-        """
-
-    @abstractmethod
-    def of_weights(self, weights: NDArray, prepared: Any) -> NDArray:
-        """Return the metric of resamples, (n_resamples, n_curves).
-
-        `weights`, (n_resamples, n_groups), says how often each group occurs in each resample.
-        """
-
-    @abstractmethod
-    def of_permutations(self, y: NDArray, predicted: NDArray) -> NDArray:
-        """Return the metric of the same predictions for each row of `y`, (n_permutations,)."""
 
 
 class _OfSums(FoldMetric):
@@ -185,65 +152,8 @@ class _Spearman(FoldMetric):
         return np.divide(t @ p, bottom, out=np.zeros(len(t)), where=bottom > 0)
 
 
-class _Auc(FoldMetric):
-    """The area under the ROC curve: the share of pairs of both classes that are ranked correctly.
-
-    The number of such pairs is a quadratic form of how often the groups occur.
-    """
-
-    kind = "decisions"
-
-    def prepare(self, curves: Sequence[Curve], groups: csr_array) -> list[Any]:
-        codes = groups.T.tocsr().indices
-        return [_rank_pairs(curve.y == 1, curve.predicted, codes, groups) for curve in curves]
-
-    def of_weights(self, weights: NDArray, prepared: list[Any]) -> NDArray:
-        values = []
-        for pairs, n_positive, n_negative in prepared:
-            if isinstance(pairs, np.ndarray):
-                correct = np.einsum("ij,ij->i", weights @ pairs, weights)
-            else:
-                correct = pairs(weights)
-            n_pairs = (weights @ n_positive) * (weights @ n_negative)
-            undefined = np.full(len(n_pairs), np.nan)  # a single class
-            values.append(np.divide(correct, n_pairs, out=undefined, where=n_pairs > 0))
-        return np.column_stack(values)
-
-    def of_permutations(self, y: NDArray, predicted: NDArray) -> NDArray:
-        positive = y == 1
-        n_up = positive.sum(axis=1)
-        pairs = n_up * (y.shape[1] - n_up)
-        top = positive @ rankdata(predicted) - n_up * (n_up + 1) / 2
-        return np.divide(top, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-
-
-def _rank_pairs(
-    positive: NDArray[np.bool_], decisions: NDArray, codes: NDArray, groups: csr_array
-) -> tuple[Any, NDArray, NDArray]:
-    """Return what counts the correctly ranked pairs, and the samples of both classes by group.
-
-    It is the number of pairs between two groups, (n_groups, n_groups), or a function of the weights
-    if this matrix would be larger than the weights of the samples.
-    """
-    order = np.argsort(decisions, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(decisions[order]) != 0])
-    n_groups, n = groups.shape
-    sizes = groups @ positive.astype(float), groups @ (~positive).astype(float)
-    if n_groups**2 > _PAIRS_PER_SAMPLE * n:
-        of_sorted, up = codes[order], positive[order][:, np.newaxis]
-
-        def count_pairs(weights: NDArray) -> NDArray:
-            of_samples = weights.T[of_sorted]  # rows are contiguous
-            down = np.add.reduceat(of_samples * ~up, starts)
-            above = np.add.reduceat(of_samples * up, starts)
-            return np.einsum("ij,ij->j", above, np.cumsum(down, axis=0) - down / 2)
-
-        return count_pairs, *sizes
-    by_value = csr_array((np.ones(n), (np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, n])),
-                                       order)), shape=(len(starts), n))  # fmt: skip
-    down = (by_value @ (groups.multiply(~positive)).T).toarray()
-    below = np.cumsum(down, axis=0) - down / 2  # ties count half
-    return (by_value @ groups.multiply(positive).T).T @ below, *sizes
+def _negative_loss(loss: str, y: NDArray, probabilities: NDArray) -> NDArray:
+    return -losses(loss, y, probabilities)
 
 
 _LABEL_METRICS = (
@@ -264,20 +174,30 @@ _METRICS: dict[str, FoldMetric] = {
     "r2": _Moments("r2"),
     "pearson": _Moments("pearson"),
     "spearman": _Spearman(),
-    "roc_auc": _Auc(),
+    **{
+        scorer: _Mean(partial(_negative_loss, loss), "probabilities")
+        for loss, scorer in LOSSES.items()
+    },
 }
 # The metrics that can be compared, and what they compare.
 KINDS = {
     **dict.fromkeys(_LABEL_METRICS, "labels"),
     **{name: metric.kind for name, metric in _METRICS.items()},
+    **dict.fromkeys(RANKED_METRICS, RankedFoldMetric.kind),
 }
 
 
-def fold_metric(name: str, n_classes: int = 0, positive: int | None = None) -> FoldMetric:
-    """Return a metric of KINDS. `positive` is the code of the positive class of F1."""
+def fold_metric(
+    name: str, n_classes: int = 0, positive: int | None = None, fpr: float = DEFAULT_FPR
+) -> FoldMetric:
+    """Return a metric of KINDS.
+
+    `positive` is the code of the positive class of F1, and `fpr` the largest false positive rate of
+    "recall_at_fpr".
+    """
     if name in _LABEL_METRICS:
         return _LabelMetric(name, n_classes, positive)
-    return _METRICS[name]
+    return RankedFoldMetric(name, fpr) if name in RANKED_METRICS else _METRICS[name]
 
 
 class Folds:

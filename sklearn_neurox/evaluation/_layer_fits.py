@@ -13,13 +13,14 @@ from .._results import predictions_of
 from .._validation import own_copy
 from ..probes.layers import fit_layers, is_bankable
 from ._folds import Split, ignore_unseen_labels
+from ._responses import Response
 from .scorers import Scorer
 
 
 class FoldResult(NamedTuple):
     """Scores and predictions of one fold, one for each layer.
 
-    `decisions` are the values of binary classifiers that rank the samples, or None.
+    `decisions` are decision values or probabilities, as described by a :class:`Response`, or None.
     """
 
     scores: list[float]
@@ -41,41 +42,41 @@ def score_layers(
     ends: NDArray[np.intp],
     split: Split,
     scorer: Scorer,
-    with_decisions: bool = False,
+    response: Response | None = None,
 ) -> FoldResult:
     """Fit an estimator on each layer of the training samples, and score it on the test samples."""
     train, test = split
     fitted = fit_each_layer(estimator, X[train], y[train], ends)
     layers = [layer[test] for layer in np.split(X, ends, axis=1)]
-    return score_fitted(fitted, layers, y[test], scorer, with_decisions)
+    return score_fitted(fitted, layers, y[test], scorer, response)
 
 
 def score_fitted(
-    fitted: list[Any], layers: list[NDArray], y: NDArray, scorer: Scorer, with_decisions: bool
+    fitted: list[Any],
+    layers: list[NDArray],
+    y: NDArray,
+    scorer: Scorer,
+    response: Response | None,
 ) -> FoldResult:
     """Score fitted estimators, each on its layer, and return their predictions as well."""
     with ignore_unseen_labels():
         scores = [
             scorer(each, own_copy(layer), y) for each, layer in zip(fitted, layers, strict=True)
         ]
-    return predict_fitted(fitted, layers, with_decisions)._replace(scores=scores)
+    return predict_fitted(fitted, layers, response)._replace(scores=scores)
 
 
-def predict_fitted(fitted: list[Any], layers: list[NDArray], with_decisions: bool) -> FoldResult:
+def predict_fitted(
+    fitted: list[Any], layers: list[NDArray], response: Response | None
+) -> FoldResult:
     """Return the predictions of fitted estimators, each for its layer, without scores."""
     pairs = list(zip(fitted, layers, strict=True))
     with ignore_unseen_labels():
         predictions = [
             predictions_of(each, own_copy(layer), layer.shape[0]) for each, layer in pairs
         ]
-    decisions = [_decisions(each, layer) for each, layer in pairs] if with_decisions else None
+    decisions = None if response is None else [response.of(*pair) for pair in pairs]
     return FoldResult([], predictions, decisions)
-
-
-def _decisions(estimator: Any, X: NDArray) -> NDArray[np.float64]:
-    if hasattr(estimator, "decision_function"):
-        return np.asarray(estimator.decision_function(X), dtype=np.float64)
-    return np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1]
 
 
 def fit_each_layer(estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp]) -> list[Any]:

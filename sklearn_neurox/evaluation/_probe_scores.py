@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,17 +12,49 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r
 
 from .._bootstrap import Resampling, Score
 from .._labels import find_codes
-from .._results import check_probabilities, classes_of, predictions_of
+from .._results import classes_of, predictions_of
 from .._validation import own_copy
-from ._resampled_metrics import label_metric, number_metrics
+from ._decision_scores import DECISION_METRICS, Decisions, score_decisions, undefined
+from ._probability_losses import LOSSES
+from ._ranked_metrics import RANKED_METRICS, mean_over_classes
+from ._resampled_metrics import (
+    ERROR_METRICS,
+    RATE_METRICS,
+    label_metric,
+    many_of_moments,
+    moment_features,
+    number_metrics,
+)
+from ._responses import decisions_of, probabilities_of
 from .metrics import compute_score
 
 # Below this number of sentences, a class has no interval: it would be too narrow.
 _MIN_SENTENCES = 5
 _AVERAGED = {"f1_macro": "macro", "f1_weighted": "weighted"}
 BINARY_METRICS = ("f1", "accuracy_and_f1")
-CLASSIFIER_METRICS = ("accuracy", *BINARY_METRICS, "matthews_corrcoef", *_AVERAGED)
-REGRESSOR_METRICS = ("r2", "pearson", "spearman")
+LABEL_METRICS = ("accuracy", *BINARY_METRICS, "matthews_corrcoef", *_AVERAGED)
+CLASSIFIER_METRICS = (*LABEL_METRICS, *RATE_METRICS, *DECISION_METRICS)
+REGRESSOR_METRICS = ("r2", "pearson", "spearman", *ERROR_METRICS)
+
+
+class Settings(NamedTuple):
+    """What to compute.
+
+    Parameters
+    ----------
+    metrics : tuple of str
+        The first one is the main metric.
+    positive : int or None
+        The positive class. If None, the second of two classes, or each of more classes.
+    fpr : float
+        Largest false positive rate of "recall_at_fpr".
+    resampling : Resampling
+    """
+
+    metrics: tuple[str, ...]
+    positive: int | None
+    fpr: float
+    resampling: Resampling
 
 
 class ClassScore(NamedTuple):
@@ -46,8 +77,7 @@ def score_labels(
     X: Any,
     y: NDArray,
     sentences: NDArray | None,
-    metric: str,
-    resampling: Resampling,
+    settings: Settings,
     parts: Sequence[NDArray[np.intp]],
 ) -> tuple[list[Score | None], dict[str, Any]]:
     """Score a classifier.
@@ -63,29 +93,102 @@ def score_labels(
     true = find_codes(y, classes, name="y")
     predictions = predictions_of(estimator, own_copy(X), len(y))
     predicted = find_codes(predictions, classes, name="predict(X)")
-    names = list(dict.fromkeys([metric, "accuracy"]))
+    resampling = settings.resampling
+    names = tuple(dict.fromkeys([*settings.metrics, "accuracy"]))
+    given = _respond(estimator, X, true, classes, names, settings)
 
-    def score(rows: NDArray[np.intp], names: list[str]) -> tuple[dict[str, Score], Any]:
+    def score(rows: NDArray[np.intp], names: Sequence[str]) -> tuple[dict[str, Score], Any]:
         cells = true[rows] * len(classes) + predicted[rows]
-        sums = class_sums(cells, _take(sentences, rows), len(classes), resampling)
-        return {
-            name: resampling.score(
+        some = _take(sentences, rows)
+        sums = class_sums(cells, some, len(classes), resampling)
+        of_labels = {
+            name: _score_rate(name, true[rows], predicted[rows], sums, len(classes), settings)
+            if name in RATE_METRICS
+            else resampling.score(
                 _value(name, y[rows], predictions[rows]), resampled_scores(name, sums, classes)
             )
             for name in names
-        }, sums
+            if name not in DECISION_METRICS
+        }
+        others = [name for name in names if name in DECISION_METRICS]
+        of_decisions = score_decisions(others, given.take(rows), some, resampling) if others else {}
+        found = of_labels | of_decisions
+        return {name: found[name] for name in names}, sums
 
     scores, sums = score(np.arange(len(y)), names)
-    on_parts = [score(rows, [metric])[0][metric] if len(rows) else None for rows in parts]
+    main = settings.metrics[:1]
+    on_parts = [
+        score(rows, main)[0][main[0]] if _is_defined(main[0], true[rows], settings) else None
+        for rows in parts
+    ]
     support = np.bincount(true, minlength=len(classes))
+    every = np.arange(len(y))
+    of_classes = given.probabilities
     return on_parts, {
         "scores": scores,
         "predictions": predictions,
-        "probabilities": _probabilities(estimator, X, predicted, len(classes)),
+        "probabilities": None if of_classes is None else of_classes[every, predicted],
+        "class_probabilities": of_classes,
+        "decisions": given.decisions,
         "per_class": _class_scores(true, predicted, classes, sentences, sums, resampling),
         "confusion_matrix": confusion_matrix(true, predicted, labels=np.arange(len(classes))),
         "majority": (classes.tolist()[support.argmax()], float(support.max() / len(y))),
     }
+
+
+def _respond(
+    estimator: Any,
+    X: Any,
+    true: NDArray[np.intp],
+    classes: NDArray,
+    names: Sequence[str],
+    settings: Settings,
+) -> Decisions:
+    """Return the decision values and probabilities of a classifier, as far as they are needed."""
+    ranks = any(name in RANKED_METRICS for name in names)
+    has_probabilities = hasattr(estimator, "predict_proba")
+    needs_them = any(name in LOSSES for name in names)
+    decisions = decisions_of(estimator, X, classes) if ranks else None
+    probabilities = None
+    if has_probabilities or needs_them:
+        probabilities = probabilities_of(estimator, X, classes)
+    return Decisions(true, decisions, probabilities, settings.positive, settings.fpr)
+
+
+def _is_defined(name: str, true: NDArray[np.intp], settings: Settings) -> bool:
+    """Return whether a metric is defined for a part of the samples."""
+    if name not in (*RANKED_METRICS, *RATE_METRICS):
+        return len(true) > 0
+    if settings.positive is None:
+        return len(np.unique(true)) > 1
+    return 0 < (true == settings.positive).sum() < len(true)
+
+
+def _score_rate(
+    name: str,
+    true: NDArray[np.intp],
+    predicted: NDArray[np.intp],
+    sums: list[NDArray] | None,
+    n_classes: int,
+    settings: Settings,
+) -> Score:
+    """Score the labels of the positive class, or of each class."""
+    positive = settings.positive
+    if positive is None and n_classes == 2:
+        positive = 1
+
+    def rate(correct: NDArray, of_true: NDArray, of_predicted: NDArray) -> NDArray:
+        each = label_metric(name, correct, of_true, of_predicted)
+        return mean_over_classes(each) if positive is None else each[:, positive]
+
+    counts = [
+        np.bincount(codes, minlength=n_classes)[np.newaxis].astype(float)
+        for codes in (true[true == predicted], true, predicted)
+    ]
+    value = float(rate(*counts)[0])
+    if np.isnan(value):
+        raise ValueError(undefined(name, len(true)))
+    return settings.resampling.score(value, None if sums is None else rate(*sums))
 
 
 def class_sums(
@@ -161,24 +264,12 @@ def _n_sentences(rows: NDArray[np.bool_], sentences: NDArray | None) -> int:
     return int(rows.sum()) if sentences is None else len(np.unique(sentences[rows]))
 
 
-def _probabilities(
-    estimator: Any, X: Any, predicted: NDArray[np.intp], n_classes: int
-) -> NDArray[np.float64] | None:
-    if not hasattr(estimator, "predict_proba"):
-        return None
-    found = estimator.predict_proba(own_copy(X))
-    return check_probabilities(found, len(predicted), n_classes)[
-        np.arange(len(predicted)), predicted
-    ]
-
-
 def score_numbers(
     estimator: Any,
     X: Any,
     y: NDArray,
     sentences: NDArray | None,
-    metric: str,
-    resampling: Resampling,
+    settings: Settings,
     parts: Sequence[NDArray[np.intp]],
 ) -> tuple[list[Score | None], dict[str, Any]]:
     """Score a regressor, as :func:`score_labels` does for a classifier."""
@@ -190,17 +281,33 @@ def score_numbers(
     def score(rows: NDArray[np.intp], metrics: Sequence[str]) -> dict[str, Score]:
         kinds, cells = np.unique(pairs[rows], axis=0, return_inverse=True)
         cells = cells.ravel()  # NumPy 2.0 returns a column
-        drawn = resampling.draw(cells, _take(sentences, rows), number_metrics(metrics, *kinds.T))
+        drawn = settings.resampling.draw(
+            cells, _take(sentences, rows), number_metrics(metrics, *kinds.T)
+        )
         scores = {}
         for column, metric in enumerate(metrics):
-            value = r2_score if metric == "r2" else partial(compute_score, metric=metric)
             of_resamples = None if drawn is None else drawn[:, column]
-            scores[metric] = resampling.score(value(y[rows], predictions[rows]), of_resamples)
+            value = _number_value(metric, y[rows], predictions[rows])
+            scores[metric] = settings.resampling.score(value, of_resamples)
         return scores
 
-    on_parts = [score(rows, [metric])[metric] if len(rows) > 1 else None for rows in parts]
-    scores = score(np.arange(len(y)), REGRESSOR_METRICS)
-    return on_parts, {"scores": scores, "predictions": predictions}
+    main = settings.metrics[0]
+    on_parts = [score(rows, [main])[main] if len(rows) > 1 else None for rows in parts]
+    names = dict.fromkeys([*settings.metrics, *REGRESSOR_METRICS])
+    return on_parts, {
+        "scores": score(np.arange(len(y)), list(names)),
+        "predictions": predictions,
+        "majority": (float(y.mean()), float(y.std())),
+    }
+
+
+def _number_value(metric: str, y: NDArray, predictions: NDArray) -> float:
+    if metric == "r2":
+        return r2_score(y, predictions)
+    if metric in ERROR_METRICS:
+        moments = moment_features(y, predictions).sum(axis=0, keepdims=True)
+        return float(many_of_moments(metric, moments)[0])
+    return compute_score(y, predictions, metric)
 
 
 def _take(values: NDArray | None, rows: NDArray[np.intp]) -> NDArray | None:

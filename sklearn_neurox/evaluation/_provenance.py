@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,13 +15,15 @@ _PACKAGES = ("sklearn-neurox", "scikit-learn", "numpy", "scipy", "torch")
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that determine a score."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # run from its folder, without an installation
-            versions[package] = "unknown"
-    return versions | {"python": platform.python_version()}
+    return {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()}
+
+
+@cache  # reading the metadata of a package takes milliseconds
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # run from its folder, without an installation
+        return "unknown"
 
 
 @dataclass(frozen=True)

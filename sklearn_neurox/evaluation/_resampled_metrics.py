@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 
 # Relative to its terms, a smaller sum of squares is considered a rounding error.
 _ROUNDING = 1e-12
+# Rates of the predicted labels of one class.
+RATE_METRICS = ("recall", "precision", "false_positive_rate")
+# Errors of numbers: of their size, of their mean, and of their scale.
+ERROR_METRICS = ("rmse", "mae", "bias", "slope")
 
 
 def label_metric(metric: str, correct: NDArray, true: NDArray, predicted: NDArray) -> NDArray:
     """Compute a metric of many resamples from their counts per class, (n_resamples, n_classes).
 
     The counts are those of the samples of each class that are `correct`, `true` and `predicted`.
-    "f1" is that of each class, NaN if the class is neither in the labels nor in the predictions.
+    "f1" and the rates are those of each class. They are NaN if undefined: "f1" if the class is
+    neither in the labels nor in the predictions, and a rate if there are no samples to divide by,
+    except that the precision of a class that is never predicted is 0.
     """
     n = true.sum(axis=1)
     if metric == "accuracy":
@@ -24,6 +30,12 @@ def label_metric(metric: str, correct: NDArray, true: NDArray, predicted: NDArra
         covariance = correct.sum(axis=1) * n - (true * predicted).sum(axis=1)
         variances = [n**2 - (counts**2).sum(axis=1) for counts in (true, predicted)]
         return _ratio(covariance, np.sqrt(variances[0] * variances[1]), 0.0)
+    if metric == "recall":
+        return _ratio(correct, true, np.nan)
+    if metric == "precision":
+        return np.where((predicted == 0) & (true > 0), 0.0, _ratio(correct, predicted, np.nan))
+    if metric == "false_positive_rate":
+        return _ratio(predicted - correct, n[:, np.newaxis] - true, np.nan)
     by_class = _ratio(2 * correct, true + predicted, np.nan)
     if metric == "f1_macro":
         return np.nanmean(by_class, axis=1)
@@ -54,22 +66,28 @@ def number_metrics(
 
 def moment_features(t: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the terms of each sample whose sums :func:`many_of_moments` reads."""
-    errors = (t - p) ** 2
+    errors = p - t
     t, p = t - t.mean(), p - p.mean()  # centered, because sums of squares are then more accurate
-    return np.column_stack([np.ones_like(t), t, p, t * t, p * p, t * p, errors])
+    of_errors = [errors**2, errors, np.abs(errors)]
+    return np.column_stack([np.ones_like(t), t, p, t * t, p * p, t * p, *of_errors])
 
 
 def many_of_moments(metric: str, moments: NDArray) -> NDArray:
-    """Compute "pearson" or "r2" of many resamples.
+    """Compute "pearson", "r2" or a metric of ERROR_METRICS of many resamples.
 
     The columns of `moments` are the sums of 1, t, p, tt, pp, tp for targets t and predictions p,
-    and of the squared errors.
+    and of the squared errors, the errors p - t, and their absolute values.
     """
-    n, t, p, tt, pp, tp, errors = moments.T
+    n, t, p, tt, pp, tp, errors, difference, absolute = moments.T
+    if metric in ("rmse", "mae", "bias"):
+        means = {"rmse": np.sqrt(errors / n), "mae": absolute / n, "bias": difference / n}
+        return means[metric]
     variance_t, variance_p = _centered_squares(tt, t, n), _centered_squares(pp, p, n)
     if metric == "pearson":
         bottom = np.sqrt(variance_t * variance_p)
         return np.clip(_ratio(tp - t * p / n, bottom, 0.0), -1, 1)
+    if metric == "slope":  # of a regression of the targets on the predictions
+        return _ratio(tp - t * p / n, variance_p, 0.0)
     # 1 - R2 of constant targets, as in sklearn.metrics.r2_score.
     of_constant = np.where(errors == 0, 0.0, 1.0)
     return 1 - np.divide(errors, variance_t, out=of_constant, where=variance_t > 0)

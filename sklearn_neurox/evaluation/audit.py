@@ -28,6 +28,7 @@ from ._layer_fits import FoldResult, score_fitted
 from ._leaks import Leaks, find_copies, find_leaks
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS, resample_scores
 from ._provenance import installed_versions
+from ._responses import Response
 from ._text_baselines import (
     LENGTH,
     SINGLE_TOKEN,
@@ -38,6 +39,7 @@ from ._text_baselines import (
     text_features,
 )
 from .corpus_audit import CorpusAudit, LeakExample, TokenLabel
+from .decision_metrics import response_of
 from .held_out import HeldOutPredictions, join_folds
 from .scorers import check_scorer
 
@@ -207,8 +209,9 @@ def _score_baselines(
     features["majority"] = np.zeros((len(y), 1))
     estimators["majority"] = majority(estimators[TF_IDF])
     order = ("majority", *names)
+    response = response_of(metric, y)
     jobs = [
-        (estimators[name], features[name], y, split, metric) for name in order for split in splits
+        (estimators[name], features[name], y, split, response) for name in order for split in splits
     ]
     places = [
         f"in fold {i}, for the baseline {name!r}" for name in order for i in range(len(splits))
@@ -217,16 +220,20 @@ def _score_baselines(
         _fit_baseline, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="baselines"
     )
     return {
-        name: join_folds(results[i * len(splits) : (i + 1) * len(splits)], splits, y, groups)
+        name: join_folds(
+            results[i * len(splits) : (i + 1) * len(splits)], splits, y, groups, response
+        )
         for i, name in enumerate(order)
     }
 
 
-def _fit_baseline(estimator: Any, X: Any, y: NDArray, split: Split, metric: str) -> FoldResult:
+def _fit_baseline(
+    estimator: Any, X: Any, y: NDArray, split: Split, response: Response | None
+) -> FoldResult:
     train, test = split
     fitted = clone(estimator).fit(X[train], y[train])
     scorer = check_scorer(fitted, None)
-    return score_fitted([fitted], [X[test]], y[test], scorer, metric == "roc_auc")
+    return score_fitted([fitted], [X[test]], y[test], scorer, response)
 
 
 def _scores(

@@ -9,14 +9,24 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
-from .._labels import check_labels, check_numbers
+from .._labels import check_labels, check_numbers, find_codes
 from .._validation import validate_params
 from ._comparable import check_metric, same_rows
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS, make_comparison
+from ._probability_losses import LOSSES
+from ._ranked_metrics import problems_of
 from .comparison import ScoreComparison
+from .decision_metrics import DecisionScorer, as_problem, place_of, response_of
 from .held_out import HeldOutPredictions
 from .layers import LayerwiseScores
-from .probe_report import ProbeReport
+from .probe_report_result import ProbeReport
+
+# Metrics of reports that are losses, and the metrics that are compared instead: greater is better.
+_OF_LOSSES = {
+    **LOSSES,
+    "rmse": "neg_root_mean_squared_error",
+    "mae": "neg_mean_absolute_error",
+}
 
 
 @validate_params(BOOTSTRAP_CONSTRAINTS | {"groups": ["array-like", None], "metric": [str, None]})
@@ -54,8 +64,10 @@ def compare_scores(
     metric : str, default=None
         "accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted",
         "accuracy_and_f1", "matthews_corrcoef", "r2", "pearson", "spearman", "roc_auc",
+        "average_precision", "recall_at_fpr", "neg_log_loss", "neg_brier_score",
         "neg_mean_squared_error", "neg_root_mean_squared_error" or "neg_mean_absolute_error". By
         default, that of the results, accuracy for labels, and "r2" for floating-point numbers.
+        Losses of reports, such as "log_loss" and "rmse", are compared as their negative values.
     names : tuple of two str, default=("a", "b")
         Names of a and b.
     n_bootstraps : int, default=10_000
@@ -117,6 +129,9 @@ def compare_scores(
             raise ValueError("y must not be passed, because reports contain their labels.")
         metric = _common_metric(a, b, metric)
         y, groups = _common_labels(a, b, groups)
+        if response_of(metric, y) is not None:
+            both = [_decisions_of(each, metric, groups) for each in (a, b)]
+            return make_comparison(names, both, metric=metric, pairs=[(0, 1)], **options)
         predicted: tuple[Any, Any] = (a.predictions, b.predictions)
     else:
         _check_kinds(a, b)
@@ -176,7 +191,41 @@ def _compare_layers(
 def _common_metric(a: ProbeReport, b: ProbeReport, metric: str | None) -> str:
     if metric is None and a.metric != b.metric:
         raise ValueError(f"The reports have different metrics, {a.metric!r} and {b.metric!r}.")
-    return metric or a.metric
+    metric = metric or a.metric
+    metric = check_metric(_OF_LOSSES.get(metric, metric))
+    if metric != "recall_at_fpr":
+        return metric
+    if a.fpr != b.fpr:
+        raise ValueError(f"The reports have different values of fpr, {a.fpr:g} and {b.fpr:g}.")
+    return DecisionScorer(metric, a.fpr).name
+
+
+def _decisions_of(report: ProbeReport, metric: str, groups: Any) -> HeldOutPredictions:
+    """Return the decision values or probabilities of a report as a single fold."""
+    classes = np.array(report.classes)
+    codes = find_codes(report.labels, classes, name="labels")
+    positive = place_of(report.pos_label, classes)
+    values: NDArray | None = report.decisions
+    is_loss = metric in LOSSES.values()
+    if is_loss and report.class_probabilities is not None:
+        codes, values = as_problem(codes, report.class_probabilities, positive)
+    elif is_loss or values is None:
+        needs = "probabilities" if is_loss else f"decision values: pass metric={metric!r}"
+        raise ValueError(f"A comparison of {metric!r} requires reports with {needs}.")
+    elif positive is not None:
+        ((is_positive, values),) = problems_of(codes, values, positive)
+        codes = is_positive.astype(np.intp)
+    n = len(codes)
+    return HeldOutPredictions(
+        codes,
+        np.arange(n),
+        np.zeros(n, dtype=np.intp),
+        report.predictions[np.newaxis],
+        values[np.newaxis],
+        None if groups is None else check_labels(groups, name="groups"),
+        classes=np.arange(2 if values.ndim == 1 else values.shape[1]),
+        are_probabilities=is_loss,
+    )
 
 
 def _common_labels(a: ProbeReport, b: ProbeReport, groups: Any) -> tuple[NDArray, Any]:
@@ -206,14 +255,31 @@ def _read_predictions(
     else:
         labels = check_labels(y, name="y")
         metric = check_metric(metric or ("r2" if labels.dtype.kind == "f" else "accuracy"))
-        arrays = [check_labels(each, name=name) for each, name in zip(predicted, "ab", strict=True)]
+        is_decision = response_of(metric, labels) is not None
+        check = check_numbers if is_decision else check_labels
+        arrays = [check(each, name=name) for each, name in zip(predicted, "ab", strict=True)]
+        if is_decision and len(np.unique(labels)) > 2:
+            raise ValueError(
+                f"{metric!r} of arrays requires 2 classes, but y contains "
+                f"{len(np.unique(labels))}. Pass results of layerwise_scores or reports."
+            )
     units = None if groups is None else check_labels(groups, name="groups")
     check_consistent_length(*arrays, labels, units)
     rows, folds = np.arange(len(labels)), np.zeros(len(labels), dtype=np.intp)
-    is_decision = metric == "roc_auc"
+    response = response_of(metric, labels)
+    if response is not None and response.kind == "probabilities":
+        for each, name in zip(arrays, "ab", strict=True):
+            if each.min() < 0 or each.max() > 1:
+                raise ValueError(f"{metric!r} requires probabilities, but {name} is not in [0, 1].")
     one, other = (
         HeldOutPredictions(
-            labels, rows, folds, each[np.newaxis], each[np.newaxis] if is_decision else None, units
+            labels,
+            rows,
+            folds,
+            each[np.newaxis],
+            None if response is None else each[np.newaxis],
+            units,
+            are_probabilities=response is not None and response.kind == "probabilities",
         )
         for each in arrays
     )

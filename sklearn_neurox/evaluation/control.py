@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from numbers import Integral, Number
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ from .._warnings import warn
 # score is the chance level, and the selectivity is the score above chance.
 _TOO_MANY_UNSEEN = 0.9
 _MANY_LABELS = 10
+Context: TypeAlias = Literal["previous", "next"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,13 +35,17 @@ class ControlTask:
     types : ndarray of int of shape (n_words,)
         Word type of each word, as its position in `mapping`.
     mapping : dict
-        Control label of each word type.
+        Control label of each word type. With a `context`, the keys are pairs of a word type and of
+        the class of the other word, 0 or 1.
     classes : ndarray of shape (n_labels,)
         The labels to draw from.
     probabilities : ndarray of shape (n_labels,)
         Probabilities of the labels.
     seed : int
-        Seed for the labels of word types that are not in `mapping`.
+        Seed for the labels of word types that are not in `mapping`, and for the classes of other
+        words.
+    context : {"previous", "next"} or None
+        The other word on which the label of a word depends.
 
     Examples
     --------
@@ -58,22 +63,30 @@ class ControlTask:
     classes: NDArray
     probabilities: NDArray[np.float64]
     seed: int
+    context: Context | None = None
 
     def __repr__(self) -> str:
         n_labels = len(np.unique(self.labels))
+        types = "word types" if self.context is None else f"word types by {self.context} word"
         return (
-            f"{type(self).__name__}({len(self.labels):,} words, {len(self.mapping):,} word types, "
+            f"{type(self).__name__}({len(self.labels):,} words, {len(self.mapping):,} {types}, "
             f"{n_labels} labels)"
         )
 
     def transform(
-        self, words: Iterable[Hashable], *, on_unseen: Literal["error", "draw"] = "error"
+        self,
+        words: Iterable[Hashable],
+        *,
+        sentence_ids: ArrayLike | None = None,
+        on_unseen: Literal["error", "draw"] = "error",
     ) -> NDArray:
         """Return the control labels of other words.
 
         Parameters
         ----------
         words : iterable of n_words words
+        sentence_ids : array-like of shape (n_words,), default=None
+            Sentence of each word, which a task with a `context` requires.
         on_unseen : {"error", "draw"}, default="error"
             What to do with word types that are not in `mapping`. "draw" draws their labels from
             the same distribution; the label of a type depends only on the type and the seed.
@@ -85,11 +98,12 @@ class ControlTask:
         Raises
         ------
         ValueError
-            If a word type does not have a label, or `on_unseen` is unknown.
+            If a word type does not have a label, `on_unseen` is unknown, or `sentence_ids` are
+            missing.
         """
         if on_unseen not in ("error", "draw"):
             raise ValueError(f"on_unseen must be 'error' or 'draw', got {on_unseen!r}.")
-        words = check_words(words, name="words")
+        words = _keys(check_words(words, name="words"), self.context, sentence_ids, self.seed)
         drawn: dict[Hashable, object] = {}
         for position, word in enumerate(words):
             if word in self.mapping or word in drawn:
@@ -105,14 +119,43 @@ class ControlTask:
         return np.array([labels[word] for word in words], dtype=self.labels.dtype)
 
     def _draw(self, word: Hashable) -> object:
-        # A hash of the seed and the word makes the label independent of the other words.
-        digest = blake2b(
-            f"{self.seed} {_spelled(word)}".encode("utf-8", "surrogatepass"), digest_size=8
-        )
-        share = int.from_bytes(digest.digest(), "big") / 2**64
+        share = _share(self.seed, word)
         place = np.searchsorted(self.probabilities.cumsum(), share, side="right")
         # The probabilities may sum to slightly less than 1.
         return self.classes.tolist()[min(place, len(self.classes) - 1)]
+
+
+def _share(seed: int, word: Hashable) -> float:
+    """Return a pseudo-random number in [0, 1) that depends only on the seed and the word."""
+    digest = blake2b(f"{seed} {_spelled(word)}".encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big") / 2**64
+
+
+def _keys(
+    words: list[Any], context: Context | None, sentence_ids: ArrayLike | None, seed: int
+) -> list[Any]:
+    """Return what the label of each word depends on: its type, and the class of another word."""
+    if context is None:
+        return words
+    if sentence_ids is None:
+        raise ValueError(
+            f"context={context!r} requires sentence_ids, because words of other sentences are not "
+            "the context of a word."
+        )
+    ids = check_labels(sentence_ids, name="sentence_ids")
+    check_consistent_length(words, ids)
+    step = 1 if context == "next" else -1
+    classes: dict[Hashable, int] = {}
+    keys = []
+    for i, word in enumerate(words):
+        j = i + step
+        is_inside = 0 <= j < len(words) and ids[j] == ids[i]
+        # The class of the end of a sentence is that of an empty tuple, which is not a word.
+        other = words[j] if is_inside else ()
+        if other not in classes:
+            classes[other] = int(_share(seed, ("context", other)) >= 0.5)
+        keys.append((word, classes[other]))
+    return keys
 
 
 def _spelled(word: Hashable) -> str:
@@ -128,6 +171,8 @@ def _spelled(word: Hashable) -> str:
     {
         "n_labels": [Interval(Integral, 2, None, closed="left"), None],
         "distribution": [StrOptions({"empirical", "uniform"})],
+        "context": [StrOptions({"previous", "next"}), None],
+        "sentence_ids": ["array-like", None],
         "random_state": ["random_state"],
     }
 )
@@ -137,6 +182,8 @@ def make_control_task(
     *,
     n_labels: int | None = None,
     distribution: Literal["empirical", "uniform"] = "empirical",
+    context: Context | None = None,
+    sentence_ids: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> ControlTask:
     """Make a control task [1]_, in which each word type has a random label.
@@ -144,6 +191,12 @@ def make_control_task(
     A probe can solve it only by memorizing word types. The accuracy on the real task minus the
     accuracy on the control task, its *selectivity*, measures what the activations encode beyond
     the identity of the word. Training and test words must share word types.
+
+    With a `context`, each word type has two random labels, and a random class of the previous or of
+    the next word decides which of them applies. The label of a word then changes if the words of a
+    sentence are put in another order. A probe that reads only the identity of the word cannot solve
+    this task. A high score shows that the activations also identify the neighboring word, and that
+    the probe has the capacity to memorize both.
 
     Parameters
     ----------
@@ -155,6 +208,12 @@ def make_control_task(
         Number of labels to draw from, the most frequent ones in y. If None, draw from all labels.
     distribution : {"empirical", "uniform"}, default="empirical"
         Whether to draw labels with their frequency in y, or with equal probability.
+    context : {"previous", "next"}, default=None
+        Whether the label of a word also depends on the previous or on the next word of its
+        sentence, or on the end of the sentence.
+    sentence_ids : array-like of shape (n_words,), default=None
+        Sentence of each word. The words of a sentence must be complete, in order and next to each
+        other. Required if there is a `context`.
     random_state : int, RandomState instance or None, default=None
         Controls the random labels. Pass an int for reproducible output across multiple function
         calls.
@@ -169,7 +228,8 @@ def make_control_task(
     ------
     ValueError
         If lengths differ, there are no words, `distribution` is unknown, `n_labels` is not
-        between 2 and the number of labels, or all word types happen to draw the same label.
+        between 2 and the number of labels, all word types happen to draw the same label, or there
+        is a `context` without `sentence_ids`.
 
     Warns
     -----
@@ -191,11 +251,17 @@ def make_control_task(
     ControlTask(5 words, 4 word types, 2 labels)
     >>> bool(task.labels[0] == task.labels[3])
     True
+    >>> make_control_task(words, tags, context="next", sentence_ids=[0] * 5, random_state=2)
+    ControlTask(5 words, ... word types by next word, ... labels)
     """
     words = check_words(words, name="words")
     y = check_labels(y, name="y")
     check_consistent_length(words, y)
     classes, counts = _classes(y, n_labels)
+    generator = check_random_state(random_state)
+    # Without a context, the seed is drawn after the labels, which need no seed.
+    seed = None if context is None else generator.randint(2**31 - 1)
+    words = _keys(words, context, sentence_ids, seed or 0)
     places: dict[Hashable, int] = {}
     types = np.array([places.setdefault(word, len(places)) for word in words])
     if y.dtype.kind == "U" and len(np.unique(y)) > max(len(places), _MANY_LABELS):
@@ -205,7 +271,6 @@ def make_control_task(
         )
     weights = counts if distribution == "empirical" else np.ones(len(classes))
     probabilities = weights / weights.sum()
-    generator = check_random_state(random_state)
     drawn = generator.choice(classes, size=len(places), p=probabilities)
     if (drawn == drawn[0]).all():
         raise ValueError(
@@ -213,8 +278,85 @@ def make_control_task(
             "nothing to learn. Use more words, another random_state, or distribution='uniform'."
         )
     mapping = dict(zip(places, drawn.tolist(), strict=True))
-    seed = generator.randint(2**31 - 1)
-    return ControlTask(drawn[types], types, mapping, classes, probabilities, seed)
+    seed = generator.randint(2**31 - 1) if seed is None else seed
+    return ControlTask(drawn[types], types, mapping, classes, probabilities, seed, context)
+
+
+@validate_params({"n_tasks": [Interval(Integral, 1, None, closed="left")]})
+def make_control_tasks(
+    words: Sequence[Hashable],
+    y: ArrayLike,
+    *,
+    n_tasks: int = 5,
+    random_state: int | np.random.RandomState | None = None,
+    **options: Any,
+) -> tuple[ControlTask, ...]:
+    """Make several control tasks on the same words.
+
+    The score of a probe depends on the labels that were drawn. The spread of the scores on several
+    control tasks shows how much.
+
+    Parameters
+    ----------
+    words, y
+        As in :func:`make_control_task`.
+    n_tasks : int, default=5
+        Number of control tasks.
+    random_state : int, RandomState instance or None, default=None
+        Controls the random labels. The first task is that of :func:`make_control_task` with the
+        same int.
+    **options
+        Other parameters of :func:`make_control_task`.
+
+    Returns
+    -------
+    tuple of ControlTask
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`make_control_task`.
+
+    Examples
+    --------
+    >>> from sklearn_neurox import make_control_tasks
+    >>> words = ["the", "cat", "saw", "the", "dog"]
+    >>> tags = ["DET", "NOUN", "VERB", "DET", "NOUN"]
+    >>> [task.mapping["the"] for task in make_control_tasks(words, tags, random_state=1)]
+    ['NOUN', ...]
+    """
+    generator = check_random_state(random_state)
+    return tuple(
+        make_control_task(words, y, random_state=generator, **options) for _ in range(n_tasks)
+    )
+
+
+def check_tasks(tasks: Any, n_samples: int, *, name: str) -> tuple[ControlTask, ...]:
+    """Return one or several control tasks as a tuple.
+
+    Raises
+    ------
+    TypeError
+        If there is something else than control tasks.
+    ValueError
+        If there are no tasks, or they are of another number of words.
+    """
+    listed = (tasks,) if isinstance(tasks, ControlTask) else tuple(tasks)
+    if not listed:
+        raise ValueError(f"{name} is empty: expected at least one control task.")
+    for task in listed:
+        if not isinstance(task, ControlTask):
+            raise TypeError(f"{name} must contain control tasks, got {type(task).__name__}.")
+        if len(task.labels) != n_samples:
+            raise ValueError(f"{name} has {len(task.labels)} words, but X has {n_samples} samples.")
+    return listed
+
+
+def are_tasks(value: Any) -> bool:
+    """Return whether a value is a control task, or a list or tuple that begins with one."""
+    if isinstance(value, list | tuple):
+        return bool(value) and isinstance(value[0], ControlTask)
+    return isinstance(value, ControlTask)
 
 
 def _classes(y: NDArray, n_labels: int | None) -> tuple[NDArray, NDArray[np.intp]]:

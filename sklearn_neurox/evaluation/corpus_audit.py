@@ -18,7 +18,7 @@ from ._fold_metrics import Folds
 from ._provenance import name_versions
 from .comparison import format_score
 from .held_out import HeldOutPredictions
-from .layer_scores import LayerwiseScores
+from .layer_scores import LayerwiseScores, task_names
 
 _WIDTH = 100  # characters of a text that are shown
 
@@ -200,12 +200,16 @@ class CorpusAudit:
         others = {name: each.select(clean) for name, each in result.other_held_out.items()}
         metric = check_metric(result.metric)
         scores = {name: _fold_scores(metric, each) for name, each in others.items()}
-        has_task = result.control_scores is not None
+        n_tasks = 0 if result.control_scores is None else 1
+        if result.control_task_scores is not None:
+            n_tasks = len(result.control_task_scores)
+        of_tasks = [scores[name] for name in task_names(result.control_name, n_tasks)]
         return replace(
             result,
             scores=_fold_scores(metric, kept),
             baseline_scores=scores["baseline"][0],
-            control_scores=scores[result.control_name] if has_task else None,
+            control_scores=np.mean(of_tasks, axis=0) if of_tasks else None,
+            control_task_scores=np.array(of_tasks) if of_tasks else None,
             other_scores={
                 name: scores[name] if np.ndim(old) == 2 else scores[name][0]
                 for name, old in result.other_scores.items()

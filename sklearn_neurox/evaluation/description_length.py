@@ -40,6 +40,8 @@ class Codelength:
         Fraction of the samples at which each block ends.
     n_classes : int
         Number of classes, which determines the uniform code.
+    sample_bits : ndarray of shape (n_samples,) or None
+        Bits of each label, in the order of y.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Codelength:
     sizes: NDArray[np.intp]
     fractions: NDArray[np.float64]
     n_classes: int
+    sample_bits: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         return (
@@ -194,7 +197,7 @@ def codelength(
         "number of samples"
         for train, _ in blocks
     ]
-    bits = run_jobs(
+    later = run_jobs(
         _block_bits,
         jobs,
         places=places,
@@ -203,11 +206,15 @@ def codelength(
         name="codelength",
         unit="block",
     )
+    each = [np.full(ends[0], np.log2(len(classes))), *later]
+    sample_bits = np.empty(len(y))
+    sample_bits[order] = np.concatenate(each)
     return Codelength(
-        block_bits=np.array([ends[0] * np.log2(len(classes)), *bits]),
+        block_bits=np.array([bits.sum() for bits in each]),
         sizes=np.diff(ends, prepend=0),
         fractions=shares,
         n_classes=len(classes),
+        sample_bits=sample_bits,
     )
 
 
@@ -257,12 +264,12 @@ def _block_bits(
     codes: NDArray[np.intp],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
-) -> float:
-    """Return the bits of the labels of the test samples, given the training samples."""
+) -> NDArray[np.float64]:
+    """Return the bits of the label of each test sample, given the training samples."""
     if not len(test):
-        return 0.0
+        return np.empty(0)
     probabilities = _label_probabilities(estimator, X, y, classes, train, test)
-    return float(-np.log2(probabilities[np.arange(len(test)), codes[test]]).sum())
+    return -np.log2(probabilities[np.arange(len(test)), codes[test]])
 
 
 def _label_probabilities(

@@ -25,7 +25,8 @@ from .._validation import check_matrix, validate_params
 from .._warnings import silenced
 from .._wording import count
 from ..probes import LinearProbeClassifier, LinearProbeRegressor
-from .probe_report import ProbeReport, probe_report
+from .probe_report import probe_report
+from .probe_report_result import ProbeReport
 
 _TOLERANCE = 1e-6
 

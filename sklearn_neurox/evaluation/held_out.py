@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from .._optional import import_optional
 from .._wording import count
 from ._folds import Split
 from ._layer_fits import FoldResult
+from ._responses import Response
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,10 +32,15 @@ class HeldOutPredictions:
         Fold whose probes predicted the sample.
     predictions : ndarray of shape (n_layers, n_held_out)
         Predicted labels or numbers. Predictions that do not depend on the layer have one row.
-    decisions : ndarray of shape (n_layers, n_held_out) or None
-        Decision values or probabilities of the second class, if the scores were computed from them.
+    decisions : ndarray of shape (n_layers, n_held_out[, n_classes]) or None
+        Decision values or probabilities of the second of two classes, or of each of more classes,
+        if the scores were computed from them.
     groups : ndarray of shape (n_held_out,) or None
         Group of each held-out sample.
+    classes : ndarray of shape (n_classes,) or None
+        Sorted classes of `decisions`. If None, those of `y`.
+    are_probabilities : bool, default=False
+        Whether `decisions` are probabilities.
     """
 
     y: NDArray
@@ -43,6 +49,8 @@ class HeldOutPredictions:
     predictions: NDArray
     decisions: NDArray[np.float64] | None = None
     groups: NDArray | None = None
+    classes: NDArray | None = None
+    are_probabilities: bool = False
 
     def __repr__(self) -> str:
         n_layers, n_held_out = self.predictions.shape
@@ -67,6 +75,11 @@ class HeldOutPredictions:
         """Number of groups, or of samples if there are no groups."""
         return self.n_samples if self.groups is None else len(np.unique(self.groups))
 
+    @property
+    def known_classes(self) -> NDArray:
+        """Sorted classes of the decision values."""
+        return np.unique(self.y) if self.classes is None else self.classes
+
     def select(self, mask: NDArray[np.bool_]) -> HeldOutPredictions:
         """Return some of the held-out samples, with folds numbered from 0.
 
@@ -79,13 +92,15 @@ class HeldOutPredictions:
         -------
         HeldOutPredictions
         """
-        return HeldOutPredictions(
+        return replace(
+            self,
             y=self.y[mask],
             rows=self.rows[mask],
             folds=np.unique(self.folds[mask], return_inverse=True)[1],
             predictions=self.predictions[:, mask],
             decisions=None if self.decisions is None else self.decisions[:, mask],
             groups=None if self.groups is None else self.groups[mask],
+            classes=self.classes if self.decisions is None else self.known_classes,
         )
 
     def to_frame(self) -> Any:
@@ -102,19 +117,24 @@ class HeldOutPredictions:
 
 
 def join_folds(
-    results: Sequence[FoldResult], splits: Sequence[Split], y: NDArray, groups: NDArray | None
+    results: Sequence[FoldResult],
+    splits: Sequence[Split],
+    y: NDArray,
+    groups: NDArray | None,
+    response: Response | None = None,
 ) -> HeldOutPredictions:
     """Concatenate the predictions of all folds."""
     rows = np.concatenate([test for _, test in splits])
     lengths = [len(test) for _, test in splits]
-    has_decisions = results[0].decisions is not None
     return HeldOutPredictions(
         y=y[rows],
         rows=rows,
         folds=np.repeat(np.arange(len(splits)), lengths),
         predictions=np.hstack([np.array(each.predictions) for each in results]),
-        decisions=np.hstack([np.array(each.decisions) for each in results])
-        if has_decisions
-        else None,
+        decisions=None
+        if response is None
+        else np.concatenate([np.array(each.decisions) for each in results], axis=1),
         groups=None if groups is None else groups[rows],
+        classes=None if response is None else response.classes,
+        are_probabilities=response is not None and response.kind == "probabilities",
     )

@@ -36,7 +36,8 @@ class LayerwiseScores:
     baseline_scores : ndarray of shape (n_folds,)
         Test score without activations: the most frequent label, or the mean, is predicted.
     control_scores : ndarray of shape (n_layers, n_folds) or None
-        Test score of the estimator on the labels of the control task.
+        Test score of the estimator on the labels of the control task, or the mean over several
+        control tasks.
     metric : str, default="score"
         Name of the metric.
     layers : tuple of n_layers int or str, default=None
@@ -52,6 +53,8 @@ class LayerwiseScores:
         Those of the controls by name, and of the baseline, whose name is "baseline".
     provenance : Provenance or None
         The estimator, the argument `cv`, and the versions of the packages.
+    control_task_scores : ndarray of shape (n_tasks, n_layers, n_folds) or None
+        Test scores on each control task.
     """
 
     scores: NDArray[np.float64]
@@ -64,6 +67,7 @@ class LayerwiseScores:
     held_out: HeldOutPredictions | None = None
     other_held_out: Mapping[str, HeldOutPredictions] = field(default_factory=dict)
     provenance: Provenance | None = None
+    control_task_scores: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.layers is None:
@@ -82,6 +86,17 @@ class LayerwiseScores:
                 "There are no control scores. Call layerwise_scores with a control task as control."
             )
         return self.scores - self.control_scores
+
+    @property
+    def control_std(self) -> NDArray[np.float64]:
+        """Standard deviation, over the control tasks, of their mean scores, of shape (n_layers,).
+
+        It is NaN with a single control task.
+        """
+        scores = self.control_task_scores
+        if scores is None or len(scores) < 2:
+            return np.full(len(self.scores), np.nan)
+        return scores.mean(axis=2).std(axis=0, ddof=1)
 
     @property
     def gain(self) -> NDArray[np.float64]:
@@ -183,6 +198,9 @@ class LayerwiseScores:
             scores = self.baseline_scores
         elif name in self.other_scores:
             scores = self.other_scores[name]
+        elif self.control_task_scores is not None:
+            names = task_names(self.control_name, len(self.control_task_scores))
+            scores = self.control_task_scores[names.index(name)]
         else:
             assert self.control_scores is not None
             scores = self.control_scores
@@ -312,7 +330,8 @@ class LayerwiseScores:
         """Return one row per layer: means over the folds, and the standard deviation of the score.
 
         The column of the control task is "control", or its name if it has another name than
-        "control task".
+        "control task". With several control tasks, it is their mean, and "control std" is the
+        standard deviation of their means.
 
         Returns
         -------
@@ -323,8 +342,15 @@ class LayerwiseScores:
         if self.control_scores is not None:
             is_named = self.control_name != CONTROL_TASK
             columns[self.control_name if is_named else "control"] = self.control_scores.mean(axis=1)
+            if self.control_task_scores is not None and len(self.control_task_scores) > 1:
+                columns["control std"] = self.control_std
             columns["selectivity"] = self.selectivity.mean(axis=1)
         columns["gain"] = self.gain.mean(axis=1)
         for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
             columns[name] = np.full(len(self.scores), scores.mean(axis=-1))
         return pandas.DataFrame(columns, index=pandas.Index(self.layers, name="layer"))
+
+
+def task_names(name: str, n_tasks: int) -> list[str]:
+    """Return the names of the held-out predictions of control tasks."""
+    return [name] * n_tasks if n_tasks < 2 else [f"{name} {i + 1}" for i in range(n_tasks)]

@@ -20,11 +20,13 @@ from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
 from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
 from ._provenance import provenance_of
+from ._responses import Response
 from ._samples import check_activations
 from ._text_baselines import text_baseline, text_features
 from .control import ControlTask, unseen_rates, warn_about_unseen_types
+from .decision_metrics import response_of
 from .held_out import join_folds
-from .layer_scores import LayerwiseScores
+from .layer_scores import LayerwiseScores, task_names
 from .scorers import Scorer, Scoring, metric_name
 
 
@@ -39,7 +41,7 @@ def layerwise_scores(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
-    control: ControlTask | Mapping[str, Any] | None = None,
+    control: ControlTask | Sequence[ControlTask] | Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> LayerwiseScores:
@@ -72,11 +74,12 @@ def layerwise_scores(
         ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
-    control : ControlTask, or dict of str to control, default=None
+    control : ControlTask, sequence of ControlTask, or dict of str to control, default=None
         Controls to score on the same folds, for comparison. A control is one of
 
-        - one :class:`ControlTask`, from :func:`make_control_task` on the same words: its labels are
-          predicted from X;
+        - one :class:`ControlTask`, from :func:`make_control_task` on the same words, or several of
+          them, from :func:`make_control_tasks`: their labels are predicted from X, and the scores
+          on several tasks are averaged;
         - activations of shape (n_samples, n_neurons), such as those of the same network with
           random weights: the labels are predicted from them, layer by layer as from X;
         - the n_samples words: a table predicts for each word type its most frequent label, or its
@@ -138,12 +141,13 @@ def layerwise_scores(
     columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
     controls = read_controls(control, y, activations.shape[1], names)
     splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
-    if controls.task is not None:
-        warn_about_unseen_types(unseen_rates(controls.task.types, splits))
+    for each in controls.tasks[:1]:
+        warn_about_unseen_types(unseen_rates(each.types, splits))
     metric = metric_name(estimator, scoring)
 
     # The fast scores are first, so that a scorer that does not suit the estimator fails early.
-    score = partial(_fold_results, splits=splits, scorer=scorer, with_decisions=metric == "roc_auc")
+    response = response_of(metric, y)
+    score = partial(_fold_results, splits=splits, scorer=scorer, response=response)
     constants = {"baseline": score(majority(estimator), activations[:, :1], y)}
     for name, words in controls.words.items():
         constants[name] = score(word_type_table(estimator), words, y)
@@ -158,7 +162,7 @@ def layerwise_scores(
     results = run_jobs(
         score_layers,
         [
-            (estimator, task.X, task.y, ends, split, scorer, metric == "roc_auc")
+            (estimator, task.X, task.y, ends, split, scorer, response_of(metric, task.y))
             for _, split, task in folds
         ],
         places=[f"in fold {fold}, for {task.place}" for fold, _, task in folds],
@@ -170,18 +174,25 @@ def layerwise_scores(
         (task, results[i * len(splits) : (i + 1) * len(splits)]) for i, task in enumerate(tasks)
     )
     scores = {task.name: _scores_of(each) for task, each in others}
+    of_tasks = [scores.pop(name) for name in task_names(controls.task_name, len(controls.tasks))]
     scores |= {name: _scores_of(each)[0] for name, each in constants.items()}
-    held_out = {task.name: join_folds(each, splits, task.y, groups) for task, each in others}
-    held_out |= {name: join_folds(each, splits, y, groups) for name, each in constants.items()}
+    held_out = {
+        task.name: join_folds(each, splits, task.y, groups, response_of(metric, task.y))
+        for task, each in others
+    }
+    held_out |= {
+        name: join_folds(each, splits, y, groups, response) for name, each in constants.items()
+    }
     return LayerwiseScores(
         scores=_scores_of(main[1]),
         baseline_scores=scores.pop("baseline"),
-        control_scores=None if controls.task is None else scores.pop(controls.task_name),
+        control_scores=np.mean(of_tasks, axis=0) if of_tasks else None,
+        control_task_scores=np.array(of_tasks) if of_tasks else None,
         metric=metric,
         layers=tuple(columns),
         other_scores=scores,
         control_name=controls.task_name,
-        held_out=join_folds(main[1], splits, y, groups),
+        held_out=join_folds(main[1], splits, y, groups, response),
         other_held_out=held_out,
         provenance=provenance_of(estimator, cv),
     )
@@ -202,11 +213,14 @@ def _tasks(X: NDArray, y: NDArray, controls: Controls, order: NDArray[np.intp]) 
     for name, other in controls.activations.items():
         place = f"the activations of the control {name!r}"
         tasks.append(_Task(name, place, in_order(other, order), y))
-    if controls.task is not None:
-        is_named = controls.task_name != CONTROL_TASK
-        which = f" {controls.task_name!r}" if is_named else ""
-        place = f"the random labels of the control task{which}"
-        tasks.append(_Task(controls.task_name, place, X, controls.task.labels))
+    is_named = controls.task_name != CONTROL_TASK or len(controls.tasks) > 1
+    for name, control in zip(
+        task_names(controls.task_name, len(controls.tasks)), controls.tasks, strict=True
+    ):
+        which = f" {name!r}" if is_named else ""
+        tasks.append(
+            _Task(name, f"the random labels of the control task{which}", X, control.labels)
+        )
     return tasks
 
 
@@ -222,12 +236,12 @@ def _fold_results(
     *,
     splits: list[Split],
     scorer: Scorer,
-    with_decisions: bool,
+    response: Response | None,
 ) -> list[FoldResult]:
     """Score an estimator on all columns of X."""
     return [
         score_fitted(
-            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, with_decisions
+            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, response
         )
         for train, test in splits
     ]

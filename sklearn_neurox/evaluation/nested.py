@@ -29,8 +29,10 @@ from ._layer_columns import columns_by_layer, neuron_names
 from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
 from ._make_comparison import resample_scores
 from ._provenance import Provenance, name_versions, provenance_of
+from ._responses import Response
 from ._samples import check_activations
 from .comparison import format_score
+from .decision_metrics import response_of
 from .held_out import HeldOutPredictions, join_folds
 from .scorers import Scorer, Scoring, metric_name
 
@@ -247,8 +249,9 @@ def nested_layer_scores(
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
     activations = in_order(activations, order)
     metric = metric_name(estimator, scoring)
+    response = response_of(metric, y)
     jobs = [
-        (candidates, activations, y, groups, ends, split, inner_cv, scorer, metric == "roc_auc")
+        (candidates, activations, y, groups, ends, split, inner_cv, scorer, response)
         for split in splits
     ]
     places = [f"in outer fold {fold}" for fold in range(len(splits))]
@@ -259,7 +262,7 @@ def nested_layer_scores(
         layers=tuple(names[layer] for layer, _, _, _ in results),
         params=tuple(candidates[candidate][0] for _, candidate, _, _ in results),
         inner_scores=np.array([score for _, _, score, _ in results]),
-        held_out=join_folds([found for *_, found in results], splits, y, groups),
+        held_out=join_folds([found for *_, found in results], splits, y, groups, response),
         metric=metric,
         provenance=provenance_of(estimator, cv),
     )
@@ -274,7 +277,7 @@ def _nested(
     split: Split,
     inner_cv: Any,
     scorer: Scorer,
-    with_decisions: bool,
+    response: Response | None,
 ) -> tuple[int, int, float, FoldResult]:
     """Choose a layer and a candidate on the training samples, and score the choice.
 
@@ -309,7 +312,5 @@ def _nested(
     candidate, layer = np.unravel_index(np.nanargmax(means), means.shape)
     part, held_out = (np.split(each, ends, axis=1)[layer] for each in (X_train, X[test]))
     fitted = clone(candidates[candidate][1]).fit(part, y_train)
-    found = score_fitted(
-        [fitted], [np.ascontiguousarray(held_out)], y[test], scorer, with_decisions
-    )
+    found = score_fitted([fitted], [np.ascontiguousarray(held_out)], y[test], scorer, response)
     return int(layer), int(candidate), float(means[candidate, layer]), found

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,190 +14,30 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._bootstrap import Resampling, Score
+from .._bootstrap import Resampling, Score, as_seed
 from .._device import as_numpy
-from .._html import element, escape, format_value, table
-from .._labels import check_labels, check_numbers
-from .._optional import import_optional
+from .._labels import check_labels, check_numbers, check_target
 from .._results import classes_of
 from .._validation import check_not_estimator, check_not_tokens, check_words, validate_params
 from ._probe_scores import (
     BINARY_METRICS,
     CLASSIFIER_METRICS,
     REGRESSOR_METRICS,
-    ClassScore,
+    Settings,
     score_labels,
     score_numbers,
 )
+from ._provenance import provenance_of
+from ._ranked_metrics import DEFAULT_FPR
+from .decision_metrics import check_fpr
+from .probe_report_result import PartScore, ProbeReport
 
-_N_SHOWN = 20  # classes or mistakes in a table of a notebook, or classes in a message
-
-
-class PartScore(NamedTuple):
-    """Score on a part of the words; None if it is empty (for numbers, fewer than two words)."""
-
-    n_words: int
-    n_types: int
-    score: Score | None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ProbeReport:
-    """Scores, predictions and mistakes of a probe, as returned by :func:`probe_report`.
-
-    Parameters
-    ----------
-    metric : str
-        Name of the main metric, which is the metric of `score`.
-    scores : dict of str to Score
-        Scores with their intervals: `metric` and the accuracy for a classifier, and for a regressor
-        "r2", "pearson" and "spearman".
-    confidence : float
-        Confidence level of all intervals.
-    labels : ndarray of shape (n_samples,)
-        True labels or numbers.
-    predictions : ndarray of shape (n_samples,)
-        Predicted labels or numbers.
-    probabilities : ndarray of shape (n_samples,) or None
-        Probabilities of the predicted labels, if the probe has ``predict_proba``.
-    words, sentence_ids : list, ndarray of shape (n_samples,), or None
-        Word and sentence of each sample, if they were passed.
-    per_class : tuple of ClassScore
-        Scores of all classes of the probe, in the order of its ``classes_``.
-    confusion_matrix : ndarray of int of shape (n_classes, n_classes) or None
-        Number of samples by true class (row) and predicted class (column).
-    majority : tuple of (label, float) or None
-        The most frequent label in y, and the accuracy of always predicting it.
-    seen, unseen : PartScore or None
-        Scores on words whose type occurs in the training words, and on all others.
-    """
-
-    metric: str
-    scores: dict[str, Score]
-    confidence: float
-    labels: NDArray
-    predictions: NDArray
-    probabilities: NDArray | None = None
-    words: list | None = None
-    sentence_ids: NDArray | None = None
-    per_class: tuple[ClassScore, ...] = ()
-    confusion_matrix: NDArray[np.intp] | None = None
-    majority: tuple[Any, float] | None = None
-    seen: PartScore | None = None
-    unseen: PartScore | None = None
-
-    @property
-    def score(self) -> Score:
-        """The score of `metric`, with its interval."""
-        return self.scores[self.metric]
-
-    def __repr__(self) -> str:
-        return f"ProbeReport({len(self.labels):,} samples, {self.metric} {self.score})"
-
-    def mistakes(self, n_pairs: int = 10) -> list[tuple[Any, Any, int]]:
-        """Return the most frequent mistakes of a classifier.
-
-        Parameters
-        ----------
-        n_pairs : int, default=10
-            Maximum number of pairs of a label and a prediction.
-
-        Returns
-        -------
-        list of (label, prediction, n_samples)
-            Pairs of a label and a prediction, ordered by decreasing frequency.
-
-        Raises
-        ------
-        ValueError
-            If the probe is a regressor.
-        """
-        if self.confusion_matrix is None:
-            raise ValueError(
-                "mistakes requires the report of a classifier, but this is the report of a "
-                "regressor."
-            )
-        labels = [each.label for each in self.per_class]
-        wrong = self.confusion_matrix - np.diag(np.diag(self.confusion_matrix))
-        cells = np.argsort(-wrong, axis=None, kind="stable")[:n_pairs].tolist()
-        pairs = [divmod(cell, len(labels)) for cell in cells]
-        return [(labels[i], labels[j], int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
-
-    def _columns(self) -> dict[str, Any]:
-        columns = {
-            "word": self.words,
-            "sentence_id": self.sentence_ids,
-            "label": self.labels,
-            "prediction": self.predictions,
-            "probability": self.probabilities,
-        }
-        return {name: values for name, values in columns.items() if values is not None}
-
-    def to_frame(self) -> Any:
-        """Return one row per sample, in the order of X.
-
-        The columns are word, sentence_id, label, prediction and the probability of the predicted
-        label. Columns without values are left out.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        return pandas.DataFrame(self._columns())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Convert the report to dicts, lists, numbers and strings, which can be stored as JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return _plain(
-            {
-                "metric": self.metric,
-                "confidence": self.confidence,
-                "scores": self.scores,
-                "per_class": self.per_class,
-                "confusion_matrix": self.confusion_matrix,
-                "majority": self.majority,
-                "seen": self.seen,
-                "unseen": self.unseen,
-                "predictions": self._columns(),
-            }
-        )
-
-    def _repr_html_(self) -> str:
-        tables = [_table(f"{self!r}", ["", "score"], self._summary_rows())]
-        if self.per_class:
-            head = list(ClassScore._fields)
-            frequent = sorted(self.per_class, key=lambda each: -each.support)[:_N_SHOWN]
-            caption = f"{len(frequent)} of {len(self.per_class)} classes"
-            tables += [_table(caption, head, frequent), self._html_mistakes()]
-        return "".join(tables)
-
-    def _summary_rows(self) -> list[tuple[str, Any]]:
-        rows: list[tuple[str, Any]] = list(self.scores.items())
-        if self.majority is not None:
-            rows.append((f"accuracy of always predicting {self.majority[0]!r}", self.majority[1]))
-        for name, part in (("seen", self.seen), ("unseen", self.unseen)):
-            if part is not None:
-                about = f"{part.n_words:,} words of {part.n_types:,} {name} types"
-                rows.append((about, part.score))
-        return rows
-
-    def _html_mistakes(self) -> str:
-        matrix, labels = self.confusion_matrix, [each.label for each in self.per_class]
-        assert matrix is not None
-        if len(labels) <= _N_SHOWN:
-            rows = [(label, *row) for label, row in zip(labels, matrix, strict=True)]
-            return _table("Label (row) and prediction (column)", ["", *labels], rows)
-        head = ["label", "prediction", "samples"]
-        return _table("Most frequent mistakes", head, self.mistakes(_N_SHOWN))
+_N_SHOWN = 20  # classes in a message
 
 
 @validate_params(
     {
+        "metric": [str, list, tuple, None],
         "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
         "confidence": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
@@ -212,7 +51,9 @@ def probe_report(
     words: Sequence[Hashable] | None = None,
     sentence_ids: ArrayLike | None = None,
     train_words: Iterable[Hashable] | None = None,
-    metric: str | None = None,
+    metric: str | Sequence[str] | None = None,
+    pos_label: Any = None,
+    fpr: float = DEFAULT_FPR,
     n_bootstraps: int = 1000,
     confidence: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
@@ -236,10 +77,24 @@ def probe_report(
     train_words : iterable of words, default=None
         The training words. Words of a type that occurs among them are scored separately from all
         others. Types are distinguished by their spelling, including case. Requires `words`.
-    metric : str, default=None
-        For a classifier "accuracy" (the default), "matthews_corrcoef", "f1_macro",
-        "f1_weighted", or, if its two classes include the label 1, "f1" or "accuracy_and_f1".
-        For a regressor "r2" (the default), "pearson" or "spearman".
+    metric : str, or sequence of str, default=None
+        The metric, or several metrics, of which the first is the main one.
+
+        - For a classifier "accuracy" (the default), "matthews_corrcoef", "f1_macro", "f1_weighted",
+          or, if its two classes include the label 1, "f1" or "accuracy_and_f1".
+        - Metrics of the positive class: "recall", "precision" and "false_positive_rate" of the
+          predicted labels; "roc_auc", "average_precision" and "recall_at_fpr" of the decision
+          values or probabilities; "log_loss" and "brier" of the probabilities. Without a positive
+          class, "log_loss" and "brier" are those of all classes, and the others are averaged over
+          the problems of one class versus all others that are defined.
+        - For a regressor "r2" (the default), "pearson", "spearman", "rmse", "mae", "bias", the mean
+          error, or "slope", the slope of a regression of the targets on the predictions, which is 1
+          if they are calibrated. All of them are computed.
+    pos_label : label, default=None
+        The positive class. If None, the second of two classes, and no class of more classes.
+    fpr : float in [0, 1), default=0.01
+        Largest false positive rate of "recall_at_fpr", the recall of the best threshold on these
+        samples. See :func:`recall_at_fpr`.
     n_bootstraps : int, default=1000
         Number of resamples.
     confidence : float in (0, 1), default=0.95
@@ -285,7 +140,8 @@ def probe_report(
     >>> report.per_class[8].support, round(report.per_class[8].recall, 2)
     (55, 0.71)
     """
-    metric = _check_estimator(estimator, metric)
+    metrics = _check_estimator(estimator, metric)
+    positive = _check_positive(estimator, pos_label)
     words = None if words is None else check_words(words, name="words")
     if train_words is not None and words is None:
         raise ValueError("train_words requires words. Pass the word of each sample as well.")
@@ -298,20 +154,26 @@ def probe_report(
     check_not_estimator(X, name="X")
     X = as_numpy(X, name="X")
     check_consistent_length(X, labels, words, sentence_ids)
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    resampling = Resampling(int(n_bootstraps), float(confidence), seed)
+    seed = as_seed(random_state)
+    drawn = check_random_state(seed).randint(2**31 - 1)
+    resampling = Resampling(int(n_bootstraps), float(confidence), drawn)
+    settings = Settings(metrics, positive, check_fpr(fpr), resampling)
     score = score_labels if is_classifier(estimator) else score_numbers
-    parts, found = score(
-        estimator, X, labels, sentence_ids, metric, resampling, _split(words, types)
-    )
+    rows = _split(words, types)
+    parts, found = score(estimator, X, labels, sentence_ids, settings, rows)
     return ProbeReport(
-        metric=metric,
+        metric=metrics[0],
         confidence=float(confidence),
+        pos_label=pos_label,
+        fpr=settings.fpr,
+        resampling=resampling,
+        random_state=seed,
+        provenance=provenance_of(estimator, None),
         labels=labels.copy(),  # copied, so that later changes to y do not change the report
         words=words,
         sentence_ids=sentence_ids,
         **found,
-        **_part_scores(words, types, parts),
+        **_part_scores(words, types, sentence_ids, rows, parts),
     )
 
 
@@ -324,19 +186,35 @@ def _split(words: list[Any] | None, types: set[Any] | None) -> tuple[NDArray[np.
 
 
 def _part_scores(
-    words: list[Any] | None, types: set[Any] | None, scores: list[Score | None]
+    words: list[Any] | None,
+    types: set[Any] | None,
+    sentences: NDArray | None,
+    rows: tuple[NDArray[np.intp], ...],
+    scores: list[Score | None],
 ) -> dict[str, Any]:
     if words is None or types is None:
         return {}
-    parts = [[word for word in words if (word in types) is seen] for seen in (True, False)]
-    return {
-        name: PartScore(len(part), len(set(part)), score)
-        for name, part, score in zip(("seen", "unseen"), parts, scores, strict=True)
-    }
+    found: dict[str, Any] = {}
+    sizes = []
+    for name, part, score in zip(("seen", "unseen"), rows, scores, strict=True):
+        n_types = len({words[row] for row in part.tolist()})
+        n_groups = len(part) if sentences is None else len(np.unique(sentences[part]))
+        found[name] = PartScore(len(part), n_types, score)
+        sizes.append(n_groups)
+    return found | {"n_groups_of_parts": tuple(sizes)}
 
 
-def _check_estimator(estimator: Any, metric: str | None) -> str:
-    """Check that an estimator is fitted and suits the metric, and return the metric."""
+def _check_positive(estimator: Any, pos_label: Any) -> int | None:
+    """Return the index of the positive class, or None."""
+    if pos_label is None:
+        return None
+    if not is_classifier(estimator):
+        raise ValueError(f"pos_label of a regressor must be None, got {pos_label!r}.")
+    return check_target(pos_label, classes_of(estimator), name="pos_label")
+
+
+def _check_estimator(estimator: Any, metric: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Check that an estimator is fitted and suits the metrics, and return the metrics."""
     name = type(estimator).__name__
     if getattr(estimator, "refit", True) is False:
         raise ValueError(f"This {name} has refit=False, so it does not contain a fitted estimator.")
@@ -352,39 +230,17 @@ def _check_estimator(estimator: Any, metric: str | None) -> str:
             "Call fit with the training samples first."
         ) from error
     known = CLASSIFIER_METRICS if is_classifier(estimator) else REGRESSOR_METRICS
-    metric = known[0] if metric is None else metric
     kind = "classifier" if is_classifier(estimator) else "regressor"
-    if metric not in known:
-        raise ValueError(f"metric of a {kind} must be one of {', '.join(known)}, got {metric!r}.")
+    metrics = [known[0] if metric is None else metric] if isinstance(metric, str | None) else metric
+    if not metrics:
+        raise ValueError("metric is empty: expected at least one metric.")
     classes = classes_of(estimator).tolist() if kind == "classifier" else []
-    if metric in BINARY_METRICS and (len(classes) != 2 or 1 not in classes):
-        raise ValueError(
-            f"{metric!r} requires 2 classes, of which the positive one is 1, but {name} has the "
-            f"classes {classes[:_N_SHOWN]}. Use 'f1_macro' or 'f1_weighted' for other classes."
-        )
-    return metric
-
-
-def _plain(value: Any) -> Any:
-    """Convert a value to types that JSON supports."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return _plain(value.tolist()) if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _table(caption: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    heads = [element("th", _text(value), scope="col") for value in head]
-    return table(heads, [map(_row, rows)], caption=caption)
-
-
-def _row(values: Sequence[Any]) -> list[str]:
-    first, *rest = map(_text, values)
-    return [element("th", first, scope="row"), *(element("td", value) for value in rest)]
-
-
-def _text(value: Any) -> str:
-    return escape(format_value(value))
+    for each in metrics:
+        if each not in known:
+            raise ValueError(f"metric of a {kind} must be one of {', '.join(known)}, got {each!r}.")
+        if each in BINARY_METRICS and (len(classes) != 2 or 1 not in classes):
+            raise ValueError(
+                f"{each!r} requires 2 classes, of which the positive one is 1, but {name} has the "
+                f"classes {classes[:_N_SHOWN]}. Use 'f1_macro' or 'f1_weighted' for other classes."
+            )
+    return tuple(dict.fromkeys(metrics))

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from .._labels import check_same_kind
 from .._results import check_score, predictions_of
+from .decision_metrics import ALIASES, SCORERS, DecisionScorer, decision_scorer
 from .metrics import METRICS, check_options
 
 Scorer: TypeAlias = Callable[[Any, Any, Any], float]
@@ -29,9 +30,14 @@ def get_scorer(name: str, **options: Any) -> Any:
     ----------
     name : str
         A metric of :func:`compute_score`, or any name in ``sklearn.metrics.get_scorer_names()``.
+        "roc_auc", "average_precision", "recall_at_fpr" (see :func:`recall_at_fpr`),
+        "neg_log_loss" and "neg_brier_score", or "log_loss" and "brier" for the same scorers, score
+        classifiers of two or more classes. Those of ranks are averaged over the problems of one
+        class versus all others. Folds may lack some of the classes.
     **options
-        Options of the metric, as in :func:`compute_score`. The scorers of scikit-learn do not have
-        options.
+        Options of the metric, as in :func:`compute_score`; `fpr` of "recall_at_fpr", and
+        `pos_label` of the metrics of decision values and probabilities, which are then those of
+        this class versus all others. The scorers of scikit-learn do not have options.
 
     Returns
     -------
@@ -54,14 +60,18 @@ def get_scorer(name: str, **options: Any) -> Any:
     >>> X, y = load_diabetes(return_X_y=True)
     >>> cross_val_score(Ridge(), X, y, scoring=get_scorer("spearman"), cv=3).round(2)
     array([0.59, 0.71, 0.71])
+    >>> scorer = get_scorer("recall_at_fpr", fpr=0.05)
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {type(name).__name__}.")
+    of_decisions = decision_scorer(name, options)
+    if of_decisions is not None:
+        return of_decisions
     if name in METRICS:
         check_options(name, options)
         return make_scorer(METRICS[name], **options)
     if name not in get_scorer_names():
-        close = get_close_matches(name, [*METRICS, *get_scorer_names()])
+        close = get_close_matches(name, [*METRICS, *SCORERS, *get_scorer_names()])
         meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(
             f"Unknown scorer {name!r}.{meant} The metrics of NeuroX are {', '.join(METRICS)}; "
@@ -86,8 +96,8 @@ def check_scorer(estimator: Any, scoring: Any) -> Scorer:
             f"estimator must be a classifier or a regressor, but {type(estimator).__name__} does "
             "not have the method predict."
         )
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        scoring = get_scorer(scoring)  # a metric of NeuroX, or an error that lists the names
+    if isinstance(scoring, str) and scoring not in set(get_scorer_names()) - set(SCORERS):
+        scoring = get_scorer(scoring)  # a metric of the package, or an error that lists the names
     return _CheckedScorer(check_scoring(estimator, scoring))
 
 
@@ -120,7 +130,9 @@ def metric_name(estimator: Any, scoring: Scoring) -> str:
         scoring = getattr(last_step(estimator), "scoring", None)  # of a search
     if scoring is None:
         return "accuracy" if is_classifier(estimator) else "R²"
-    return scoring if isinstance(scoring, str) else "score"
+    if isinstance(scoring, DecisionScorer):
+        return scoring.name
+    return ALIASES.get(scoring, scoring) if isinstance(scoring, str) else "score"
 
 
 def last_step(estimator: Any) -> Any:

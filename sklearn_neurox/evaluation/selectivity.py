@@ -3,126 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import Interval
 
-from .._optional import import_optional
 from .._validation import check_words, validate_params
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
 from ._jobs import run_jobs
 from ._samples import check_samples, take_samples
-from .control import make_control_task, unseen_rates, warn_about_unseen_types
+from .control import (
+    ControlTask,
+    check_tasks,
+    make_control_tasks,
+    unseen_rates,
+    warn_about_unseen_types,
+)
 from .scorers import Scorer, Scoring, metric_name
+from .selectivity_result import Selectivity, SelectivityCurve
+
+_CONSTRAINTS = CV_CONSTRAINTS | {
+    "control": [ControlTask, list, tuple, None],
+    "n_controls": [Interval(Integral, 1, None, closed="left")],
+}
 
 
-class _TaskAndControl:
-    """Scores on a task and on its control task."""
-
-    task: NDArray[np.float64]
-    control: NDArray[np.float64]
-
-    @property
-    def selectivity(self) -> NDArray[np.float64]:
-        """Task score minus control score, of the shape of both."""
-        return self.task - self.control
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Selectivity(_TaskAndControl):
-    """Scores on a task and on its control task, as returned by :func:`selectivity_score`.
-
-    Parameters
-    ----------
-    task : ndarray of shape (n_folds,)
-        Test scores on the labels.
-    control : ndarray of shape (n_folds,)
-        Test scores on random labels, one for each word type.
-    oov_rate : ndarray of shape (n_folds,)
-        Share of the test words whose type does not occur in training (out of vocabulary).
-    metric : str, default="score"
-        Name of the metric.
-    """
-
-    task: NDArray[np.float64]
-    control: NDArray[np.float64]
-    oov_rate: NDArray[np.float64]
-    metric: str = "score"
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({len(self.task)} folds, mean {self.metric}: task "
-            f"{self.task.mean():.3f}, control {self.control.mean():.3f}, selectivity "
-            f"{self.selectivity.mean():.3f}; {self.oov_rate.mean():.1%} of test words unseen)"
-        )
-
-    def to_frame(self) -> Any:
-        """Return one row per fold: both scores, their difference, and the share of unseen words.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        names = ("task", "control", "selectivity", "oov_rate")
-        columns = {name: getattr(self, name) for name in names}
-        return pandas.DataFrame(columns).rename_axis("fold")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SelectivityCurve(_TaskAndControl):
-    """Selectivity for several values of a parameter, as returned by :func:`selectivity_curve`.
-
-    Parameters
-    ----------
-    param_name : str
-        Name of the parameter.
-    param_range : tuple of n_values values
-        Values of the parameter.
-    task : ndarray of shape (n_values, n_folds)
-        Test scores on the labels.
-    control : ndarray of shape (n_values, n_folds)
-        Test scores on random labels, one for each word type.
-    oov_rate : ndarray of shape (n_folds,)
-        Share of the test words whose type does not occur in training (out of vocabulary).
-    metric : str, default="score"
-        Name of the metric.
-    """
-
-    param_name: str
-    param_range: tuple[Any, ...]
-    task: NDArray[np.float64]
-    control: NDArray[np.float64]
-    oov_rate: NDArray[np.float64]
-    metric: str = "score"
-
-    def __repr__(self) -> str:
-        n_values, n_folds = self.task.shape
-        means = ", ".join(f"{mean:.3f}" for mean in self.selectivity.mean(axis=1))
-        return (
-            f"{type(self).__name__}({n_values} values of {self.param_name}, {n_folds} folds, mean "
-            f"selectivity in {self.metric}: {means})"
-        )
-
-    def to_frame(self) -> Any:
-        """Return one row per value of the parameter: means over the folds.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        names = ("task", "control", "selectivity")
-        columns = {name: getattr(self, name).mean(axis=1) for name in names}
-        index = pandas.Index(self.param_range, name=self.param_name, tupleize_cols=False)
-        return pandas.DataFrame(columns, index=index)
-
-
-@validate_params(CV_CONSTRAINTS)
+@validate_params(_CONSTRAINTS)
 def selectivity_score(
     estimator: Any,
     X: Any,
@@ -132,6 +42,8 @@ def selectivity_score(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
+    control: ControlTask | Sequence[ControlTask] | None = None,
+    n_controls: int = 1,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -160,6 +72,11 @@ def selectivity_score(
         ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
+    control : ControlTask, or sequence of ControlTask, default=None
+        Control tasks on the same words, for example with a `context`. If None, they are drawn.
+    n_controls : int, default=1
+        Number of control tasks to draw. With several of them, the control score is their mean, and
+        ``control_std`` is their spread.
     random_state : int, RandomState instance or None, default=None
         Controls the random labels. Pass an int for reproducible output across multiple function
         calls.
@@ -208,13 +125,20 @@ def selectivity_score(
     Selectivity(5 folds, mean accuracy: task 1.000, control 1.000, selectivity 0.000; 0.0% of test
     words unseen)
     """
-    task, control, oov_rate = _score_both_tasks(
-        [estimator], X, y, words, cv, groups, scoring, random_state, n_jobs, verbose
+    tasks = _Tasks(control, int(n_controls), random_state)
+    task, of_controls, oov_rate = _score_tasks(
+        [estimator], X, y, words, cv, groups, scoring, tasks, n_jobs, verbose
     )
-    return Selectivity(task[0], control[0], oov_rate, metric_name(estimator, scoring))
+    return Selectivity(
+        task[0],
+        of_controls[:, 0].mean(axis=0),
+        oov_rate,
+        metric_name(estimator, scoring),
+        of_controls[:, 0],
+    )
 
 
-@validate_params(CV_CONSTRAINTS | {"param_name": [str]})
+@validate_params(_CONSTRAINTS | {"param_name": [str]})
 def selectivity_curve(
     estimator: Any,
     X: Any,
@@ -226,6 +150,8 @@ def selectivity_curve(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
+    control: ControlTask | Sequence[ControlTask] | None = None,
+    n_controls: int = 1,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -245,7 +171,7 @@ def selectivity_curve(
         A parameter of the estimator; in a Pipeline, for example ``"probe__lambda_l2"``.
     param_range : sequence of n_values values
         Values of the parameter.
-    cv, groups, scoring, random_state, n_jobs, verbose
+    cv, groups, scoring, control, n_controls, random_state, n_jobs, verbose
         As in :func:`selectivity_score`.
 
     Returns
@@ -294,14 +220,35 @@ def selectivity_curve(
     if not values:
         raise ValueError("param_range is empty: expected at least one value.")
     candidates = [clone(estimator).set_params(**{param_name: value}) for value in values]
-    task, control, oov_rate = _score_both_tasks(
-        candidates, X, y, words, cv, groups, scoring, random_state, n_jobs, verbose
+    tasks = _Tasks(control, int(n_controls), random_state)
+    task, of_controls, oov_rate = _score_tasks(
+        candidates, X, y, words, cv, groups, scoring, tasks, n_jobs, verbose
     )
-    metric = metric_name(estimator, scoring)
-    return SelectivityCurve(param_name, tuple(values), task, control, oov_rate, metric)
+    return SelectivityCurve(
+        param_name,
+        tuple(values),
+        task,
+        of_controls.mean(axis=0),
+        oov_rate,
+        metric_name(estimator, scoring),
+        of_controls,
+    )
 
 
-def _score_both_tasks(
+class _Tasks(NamedTuple):
+    """Control tasks of the user, or how many of them to draw."""
+
+    given: ControlTask | Sequence[ControlTask] | None
+    n_controls: int
+    random_state: int | np.random.RandomState | None
+
+    def make(self, words: list[Any], y: NDArray) -> tuple[ControlTask, ...]:
+        if self.given is not None:
+            return check_tasks(self.given, len(y), name="control")
+        return make_control_tasks(words, y, n_tasks=self.n_controls, random_state=self.random_state)
+
+
+def _score_tasks(
     candidates: list[Any],
     X: Any,
     y: ArrayLike,
@@ -309,37 +256,44 @@ def _score_both_tasks(
     cv: Any,
     groups: ArrayLike | None,
     scoring: Scoring,
-    random_state: int | np.random.RandomState | None,
+    tasks: _Tasks,
     n_jobs: int | None,
     verbose: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return task and control scores, (n_candidates, n_folds), and the share of unseen words."""
+    """Return the scores on the task and on the control tasks, and the share of unseen words.
+
+    Returns
+    -------
+    task : ndarray of shape (n_candidates, n_folds)
+    control : ndarray of shape (n_controls, n_candidates, n_folds)
+    oov_rate : ndarray of shape (n_folds,)
+    """
     words = check_words(words, name="words")
     X, y, groups = check_samples(X, y, groups)
     check_consistent_length(y, words)
     check_not_frozen(candidates[0], by="selectivity")
     splits, scorer = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
-    control = make_control_task(words, y, random_state=random_state)
-    oov_rate = unseen_rates(control.types, splits)
+    controls = tasks.make(words, y)
+    oov_rate = np.mean([unseen_rates(each.types, splits) for each in controls], axis=0)
     warn_about_unseen_types(oov_rate)
 
     jobs = [
         (candidate, X, labels, split, scorer)
         for candidate in candidates
-        for labels in (y, control.labels)
+        for labels in (y, *(each.labels for each in controls))
         for split in splits
     ]
     places = [
         f"in fold {fold}, for {labels}"
         for _ in candidates
-        for labels in ("the labels", "the random labels of the control task")
+        for labels in ("the labels", *("the random labels of the control task" for _ in controls))
         for fold in range(len(splits))
     ]
     results = run_jobs(
         _fold_score, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="selectivity"
     )
-    scores = np.array(results, dtype=float).reshape(len(candidates), 2, len(splits))
-    return scores[:, 0], scores[:, 1], oov_rate
+    scores = np.array(results, dtype=float).reshape(len(candidates), 1 + len(controls), len(splits))
+    return scores[:, 0], np.moveaxis(scores[:, 1:], 1, 0), oov_rate
 
 
 def _fold_score(estimator: Any, X: Any, y: NDArray, split: Split, scorer: Scorer) -> float:

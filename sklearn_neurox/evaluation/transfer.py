@@ -26,8 +26,10 @@ from ._layer_fits import FoldResult, predict_fitted
 from ._leaks import find_copies, find_leaks
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS, resample_scores
 from ._provenance import provenance_of
+from ._responses import Response
 from ._samples import check_activations
 from ._text_baselines import check_texts
+from .decision_metrics import response_of
 from .held_out import HeldOutPredictions
 from .transfer_result import ALL_OTHERS, TransferScores, check_is_mapping
 
@@ -151,9 +153,10 @@ def transfer_scores(
         _check_labels(sets)
     seed = as_seed(random_state)
     sources = (*names, ALL_OTHERS) if leave_one_out else names
-    results = _fit_all(estimator, sets, cv, metric == "roc_auc", leave_one_out, n_jobs, verbose)
+    response = response_of(metric, np.concatenate([each.y for each in sets.values()]))
+    results = _fit_all(estimator, sets, cv, response, leave_one_out, n_jobs, verbose)
     held_out = {
-        name: _join(sets[name], [results[source, name].found for source in sources])
+        name: _join(sets[name], [results[source, name].found for source in sources], response)
         for name in names
     }
     options = (int(n_bootstraps), float(confidence_level), seed)
@@ -253,20 +256,18 @@ def _fit_all(
     estimator: Any,
     sets: dict[str, _DataSet],
     cv: Any,
-    with_decisions: bool,
+    response: Response | None,
     leave_one_out: bool,
     n_jobs: int | None,
     verbose: int,
 ) -> dict[tuple[str, str], _Found]:
     names = list(sets)
-    jobs: list[tuple[Any, ...]] = [
-        (estimator, sets, [name], names, cv, with_decisions) for name in names
-    ]
+    jobs: list[tuple[Any, ...]] = [(estimator, sets, [name], names, cv, response) for name in names]
     places = [f"for the training set {name!r}" for name in names]
     if leave_one_out:
         for name in names:
             others = [each for each in names if each != name]
-            jobs.append((estimator, sets, others, [name], cv, with_decisions))
+            jobs.append((estimator, sets, others, [name], cv, response))
             places.append(f"for all data sets except for {name!r}")
     results = run_jobs(
         _fit_source,
@@ -294,7 +295,7 @@ def _fit_source(
     sources: list[str],
     targets: list[str],
     cv: Any,
-    with_decisions: bool,
+    response: Response | None,
 ) -> dict[str, _Found]:
     """Train on some data sets and predict others, or the same one by cross-validation."""
     X = np.concatenate([sets[name].X for name in sources])
@@ -303,15 +304,17 @@ def _fit_source(
     results = {}
     for name in targets:
         if name not in sources:
-            found = predict_fitted([fitted], [sets[name].X], with_decisions)
+            found = predict_fitted([fitted], [sets[name].X], response)
             results[name] = _Found(found, None)
         else:
-            found = _cross_validate(estimator, sets[name], cv, with_decisions)
+            found = _cross_validate(estimator, sets[name], cv, response)
             results[name] = _Found(found, read_directions(fitted, X.shape[1]))
     return results
 
 
-def _cross_validate(estimator: Any, data: _DataSet, cv: Any, with_decisions: bool) -> FoldResult:
+def _cross_validate(
+    estimator: Any, data: _DataSet, cv: Any, response: Response | None
+) -> FoldResult:
     """Return the predictions on each sample by the probe of the fold that tests it."""
     splits = make_splits(
         data.X, data.y, cv=cv, classifier=is_classifier(estimator), groups=data.groups
@@ -324,18 +327,20 @@ def _cross_validate(estimator: Any, data: _DataSet, cv: Any, with_decisions: boo
         )
     each = [
         predict_fitted(
-            [clone(estimator).fit(data.X[train], data.y[train])], [data.X[test]], with_decisions
+            [clone(estimator).fit(data.X[train], data.y[train])], [data.X[test]], response
         )
         for train, test in splits
     ]
     order = np.argsort(tested)
     decisions = None
-    if with_decisions:
+    if response is not None:
         decisions = [np.concatenate([one.decisions[0] for one in each if one.decisions])[order]]
     return FoldResult([], [np.concatenate([one.predictions[0] for one in each])[order]], decisions)
 
 
-def _join(data: _DataSet, results: list[FoldResult]) -> HeldOutPredictions:
+def _join(
+    data: _DataSet, results: list[FoldResult], response: Response | None
+) -> HeldOutPredictions:
     """Return the predictions of all training sets on one data set."""
     n = len(data.y)
     decisions = [each.decisions[0] for each in results if each.decisions is not None]
@@ -346,6 +351,8 @@ def _join(data: _DataSet, results: list[FoldResult]) -> HeldOutPredictions:
         predictions=np.array([each.predictions[0] for each in results]),
         decisions=np.array(decisions) if decisions else None,
         groups=data.groups,
+        classes=None if response is None else response.classes,
+        are_probabilities=response is not None and response.kind == "probabilities",
     )
 
 

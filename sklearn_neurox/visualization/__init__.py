@@ -2,6 +2,7 @@
 
 from .ablation_curve_display import AblationCurveDisplay
 from .analysis_report import AnalysisReport
+from .calibration_curve_display import CalibrationCurveDisplay
 from .causal_effect_display import CausalEffectDisplay
 from .codelength_display import CodelengthDisplay
 from .dendrogram_display import DendrogramDisplay
@@ -13,6 +14,7 @@ from .probe_report_display import ProbeReportDisplay
 from .ranking_overlap_display import RankingOverlapDisplay
 from .redundancy_display import RedundancyDisplay
 from .regularization_path_display import RegularizationPathDisplay
+from .roc_display import RocDisplay
 from .score_comparison_display import ScoreComparisonDisplay
 from .selectivity_displays import SelectivityCurveDisplay, SelectivityDisplay
 from .text import visualize_activations
@@ -23,6 +25,7 @@ from .transformers_visualizer import TransformersVisualizer
 __all__ = [
     "AblationCurveDisplay",
     "AnalysisReport",
+    "CalibrationCurveDisplay",
     "CausalEffectDisplay",
     "CodelengthDisplay",
     "DendrogramDisplay",
@@ -34,6 +37,7 @@ __all__ = [
     "RankingOverlapDisplay",
     "RedundancyDisplay",
     "RegularizationPathDisplay",
+    "RocDisplay",
     "ScoreComparisonDisplay",
     "SelectivityCurveDisplay",
     "SelectivityDisplay",

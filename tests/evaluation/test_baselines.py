@@ -101,7 +101,7 @@ def test_a_split_without_shared_word_types_warns(classification, groups):
 @pytest.mark.parametrize(
     ("control", "error", "message"),
     [
-        ("task", TypeError, "control must be a ControlTask, or a dict of names .* got str"),
+        ("task", TypeError, "control must be a ControlTask, a list of them, or a dict .* got str"),
         ({1: list("ab")}, TypeError, "names of controls must be strings, got 1"),
         ({"layer": list("ab")}, ValueError, "'layer' is a column of the results"),
         ({"gain": list("ab")}, ValueError, "'gain' is a column of the results"),
@@ -120,10 +120,12 @@ def test_errors(classification, control, error, message):
         layerwise_scores(PROBE, *classification, n_layers=3, control=control)
 
 
-def test_one_control_task(classification):
+def test_one_name_of_control_tasks(classification):
     task = make_control_task(range(150), classification[1], random_state=0)
-    with pytest.raises(ValueError, match="control can contain only one control task"):
+    with pytest.raises(ValueError, match="one name of control tasks, got 'a' and 'b'"):
         layerwise_scores(PROBE, *classification, n_layers=3, control={"a": task, "b": task})
+    with pytest.raises(TypeError, match="must contain control tasks, got int"):
+        layerwise_scores(PROBE, *classification, n_layers=3, control=[task, 3])
 
 
 def test_labels_of_a_control_task_are_not_words(classification, untouched):
@@ -138,7 +140,7 @@ def test_labels_of_a_control_task_are_not_words(classification, untouched):
 
 def test_control_is_a_task(classification):
     X, y = classification
-    with pytest.raises(TypeError, match=r"control must be a ControlTask, or a dict .* got ndarray"):
+    with pytest.raises(TypeError, match=r"control must be a ControlTask, a list .* got ndarray"):
         layerwise_scores(PROBE, X, y, n_layers=3, control=y)
 
 

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_neurox import make_control_task
+from sklearn_neurox import make_control_task, make_control_tasks
 
 
 def test_a_word_type_has_one_label(corpus):
@@ -163,3 +166,95 @@ def test_labels_of_several_kinds_are_an_error(odd):
 def test_a_label_that_is_nan_is_an_error(labels):
     with pytest.raises(ValueError, match=r"y must not contain NaN or infinity: y\[1\] = nan"):
         make_control_task(range(15), labels * 5)
+
+
+def sentences(n=600, length=8, n_types=30):
+    rng = np.random.RandomState(0)
+    words = rng.randint(n_types, size=(n, length))
+    return words, np.repeat(np.arange(n), length)
+
+
+class TestContext:
+    def test_a_label_depends_on_the_word_and_the_class_of_its_neighbor(self):
+        words, ids = sentences()
+        task = make_control_task(
+            words.ravel(), range(words.size), context="previous", sentence_ids=ids, random_state=0
+        )
+        labels = task.labels.reshape(words.shape)
+        before = np.column_stack([np.full(len(words), 30), words[:, :-1]])  # 30 is the beginning
+        is_same = {}
+        for word in range(30):
+            found = {}
+            for other, label in zip(before[words == word], labels[words == word], strict=True):
+                found.setdefault(int(other), set()).add(int(label))
+            assert all(len(each) == 1 for each in found.values())
+            assert len(set.union(*found.values())) == 2  # one for each class of the previous word
+            for other, each in found.items():
+                is_same.setdefault(other, set()).add(each == found[30])
+        # The classes of the previous words are the same for all words.
+        assert len(is_same) == 31
+        assert all(len(each) == 1 for each in is_same.values())
+
+    @pytest.mark.parametrize("context", ["previous", "next"])
+    def test_words_in_another_order_have_other_labels(self, context):
+        words, ids = sentences()
+        task = make_control_task(
+            words.ravel(), range(words.size), context=context, sentence_ids=ids, random_state=0
+        )
+        reverse = task.transform(
+            words[:, ::-1].ravel(), sentence_ids=ids, on_unseen="draw"
+        ).reshape(words.shape)[:, ::-1]
+        share = (reverse == task.labels.reshape(words.shape)).mean()
+        assert 0.35 < share < 0.65  # of two labels, at random
+        plain = make_control_task(words.ravel(), range(words.size), random_state=0)
+        np.testing.assert_array_equal(plain.transform(words.ravel()), plain.labels)
+
+    def test_the_identity_of_the_word_does_not_suffice(self):
+        words, ids = sentences()
+        y = np.arange(words.size) % 2
+        task = make_control_task(
+            words.ravel(), y, context="previous", sentence_ids=ids, random_state=0
+        )
+        plain = make_control_task(words.ravel(), y, random_state=0)
+        table = make_pipeline(OneHotEncoder(), MultinomialNB())
+        train = ids < 400
+        scores = [
+            table.fit(words.ravel()[train, None], labels[train]).score(
+                words.ravel()[~train, None], labels[~train]
+            )
+            for labels in (plain.labels, task.labels)
+        ]
+        assert scores[0] == 1
+        # Of the words with two different labels, half, it knows the more frequent one.
+        assert scores[1] < 0.85
+        pairs = np.column_stack([words.ravel(), np.roll(words.ravel(), 1)])
+        pairs[::8, 1] = 30  # the beginning of a sentence
+        both = (pairs[:, 0] * 31 + pairs[:, 1])[:, None]
+        table = make_pipeline(OneHotEncoder(handle_unknown="ignore"), MultinomialNB(alpha=1e-10))
+        assert (
+            table.fit(both[train], task.labels[train]).score(both[~train], task.labels[~train])
+            > 0.97
+        )
+
+    def test_transform_repeats_the_labels(self):
+        words, ids = sentences(n=50)
+        task = make_control_task(
+            words.ravel(), range(words.size), context="next", sentence_ids=ids, random_state=0
+        )
+        np.testing.assert_array_equal(task.transform(words.ravel(), sentence_ids=ids), task.labels)
+        assert "word types by next word" in repr(task)
+        with pytest.raises(ValueError, match="context='next' requires sentence_ids"):
+            task.transform(words.ravel())
+        with pytest.raises(ValueError, match="context='next' requires sentence_ids"):
+            make_control_task(words.ravel(), range(words.size), context="next")
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            make_control_task(words.ravel(), range(words.size), context="next", sentence_ids=[0])
+
+
+def test_several_tasks():
+    words, y = [*"abcdefgh"] * 5, range(40)
+    tasks = make_control_tasks(words, y, n_tasks=3, random_state=4)
+    assert len({tuple(task.labels) for task in tasks}) == 3
+    assert tasks[0].mapping == make_control_task(words, y, random_state=4).mapping
+    few = make_control_tasks(words, y, n_tasks=2, n_labels=2, random_state=0)
+    assert [len(set(task.labels)) for task in few] == [2, 2]

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
-from sklearn_neurox import accuracy_and_f1
+from sklearn_neurox import accuracy_and_f1, recall_at_fpr
 from sklearn_neurox._bootstrap import (
     draw_weights,
     expanded_interval,
@@ -30,6 +30,10 @@ REFERENCES = {
     "neg_root_mean_squared_error": lambda y, p: -sklearn.metrics.root_mean_squared_error(y, p),
     "neg_mean_absolute_error": lambda y, p: -sklearn.metrics.mean_absolute_error(y, p),
     "mean": lambda y, p: p.mean(),
+    "average_precision": sklearn.metrics.average_precision_score,
+    "recall_at_fpr": lambda y, p: recall_at_fpr(y, p, fpr=0.2),
+    "neg_log_loss": lambda y, p: -sklearn.metrics.log_loss(y, p),
+    "neg_brier_score": lambda y, p: -sklearn.metrics.brier_score_loss(y, p),
 }
 
 
@@ -37,12 +41,14 @@ def curves_for(kind, rng, n=240, n_curves=3):
     if kind == "labels":
         y = rng.randint(2, size=n)
         return [Curve(y, np.where(rng.uniform(size=n) < 0.3, 1 - y, y)) for _ in range(n_curves)]
+    if kind == "probabilities":
+        return [Curve(rng.randint(2, size=n), rng.uniform(size=n)) for _ in range(n_curves)]
     y = rng.randint(2, size=n) if kind == "decisions" else rng.normal(size=n).round(1)
     return [Curve(y, (y + rng.normal(size=n)).round(1)) for _ in range(n_curves)]  # with ties
 
 
 def metric_for(name):
-    return fold_metric(name, n_classes=2, positive=1)
+    return fold_metric(name, n_classes=2, positive=1, fpr=0.2)
 
 
 def test_every_metric_has_a_reference():

@@ -19,6 +19,7 @@ from sklearn_neurox import (
     WeightMassSelector,
     layerwise_scores,
     make_control_task,
+    make_control_tasks,
 )
 
 PROBE = LinearProbeClassifier(max_epochs=5, learning_rate=0.05, random_state=0, device="cpu")
@@ -341,6 +342,27 @@ class TestFrames:
         assert calls == [n_layers] * 3
         layerwise_scores(PROBE, frame.iloc[:, 1:], y, cv=3)
         assert calls == [n_layers] * 3  # a column is missing: one layer after the other
+
+
+def test_several_control_tasks_are_averaged(classification, groups):
+    X, y = classification
+    tasks = make_control_tasks(np.arange(len(y)) % 20, y, n_tasks=3, random_state=0)
+    result = layerwise_scores(PROBE, X, y, n_layers=2, cv=3, groups=groups, control=tasks)
+    each = [
+        layerwise_scores(PROBE, X, y, n_layers=2, cv=3, groups=groups, control=task)
+        for task in tasks
+    ]
+    expected = np.array([one.control_scores for one in each])
+    np.testing.assert_array_equal(result.control_task_scores, expected)
+    np.testing.assert_allclose(result.control_scores, expected.mean(axis=0))
+    frame = result.to_frame()
+    std = expected.mean(axis=2).std(axis=0, ddof=1)
+    np.testing.assert_allclose(frame["control std"], std)
+    np.testing.assert_allclose(frame["control"], expected.mean(axis=(0, 2)))
+    assert np.isnan(each[0].control_std).all()
+    assert "control std" not in each[0].to_frame()
+    comparison = result.compare(against="control task 2", n_bootstraps=200, random_state=0)
+    assert comparison.scores[2].value == pytest.approx(expected[1, 0].mean())
 
 
 def test_a_control_task_keeps_its_name():

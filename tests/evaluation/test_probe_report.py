@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import linregress
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
@@ -14,19 +15,21 @@ from sklearn.metrics import (
     classification_report,
     confusion_matrix,
     f1_score,
+    mean_absolute_error,
     r2_score,
+    root_mean_squared_error,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox._bootstrap import Resampling, draw_weights, kinds_of_sentences
 from sklearn_neurox.evaluation._probe_scores import (
-    CLASSIFIER_METRICS,
+    LABEL_METRICS,
     REGRESSOR_METRICS,
     class_sums,
     resampled_scores,
 )
-from sklearn_neurox.evaluation._resampled_metrics import number_metrics
+from sklearn_neurox.evaluation._resampled_metrics import ERROR_METRICS, number_metrics
 from sklearn_neurox.evaluation.metrics import compute_score
 from sklearn_neurox.evaluation.probe_report import probe_report
 
@@ -115,10 +118,23 @@ def each_and_all(metric, y, predictions, sentences):
 def plain(metric):
     if metric in ("f1_macro", "f1_weighted"):
         return lambda y, p: f1_score(y, p, average=metric[3:])
-    return r2_score if metric == "r2" else lambda y, p: compute_score(y, p, metric)
+    return OF_NUMBERS.get(metric, lambda y, p: compute_score(y, p, metric))
 
 
-@pytest.mark.parametrize("metric", CLASSIFIER_METRICS)
+def slope(y, p):
+    return 0.0 if np.ptp(p) == 0 else linregress(p, y).slope
+
+
+OF_NUMBERS = {
+    "r2": r2_score,
+    "rmse": root_mean_squared_error,
+    "mae": mean_absolute_error,
+    "bias": lambda y, p: (p - y).mean(),
+    "slope": slope,
+}
+
+
+@pytest.mark.parametrize("metric", LABEL_METRICS)
 def test_resamples_have_the_score_that_scikit_learn_gives_them(metric):
     probe, X, y = labels(classes=(0, 1), n=120)
     sentences = np.arange(120) // 4
@@ -319,13 +335,31 @@ def test_many_classes_are_shown_by_their_mistakes():
 
 def test_a_constant_target():
     report = probe_report(FirstColumnRegressor().fit(), [[1.0], [2.0]], [3, 3], random_state=0)
-    assert report.scores == dict.fromkeys(REGRESSOR_METRICS, (0.0, 0.0, 0.0))
+    of_errors = {
+        name: score.value for name, score in report.scores.items() if name in ERROR_METRICS
+    }
+    assert of_errors == {"rmse": pytest.approx(2.5**0.5), "mae": 1.5, "bias": -1.5, "slope": 0}
+    correlations = [name for name in REGRESSOR_METRICS if name not in ERROR_METRICS]
+    assert {name: report.scores[name] for name in correlations} == dict.fromkeys(
+        correlations, (0.0, 0.0, 0.0)
+    )
     json.dumps(report.to_dict())
     assert "r2" in report._repr_html_()
     far = numbers()[2] + 1e9
     assert probe_report(FirstColumnRegressor().fit(), far[:, None], far).score.low == pytest.approx(
         1
     )
+
+
+def test_the_largest_errors_and_the_baseline_of_numbers():
+    report = probe_report(FirstColumnRegressor().fit(), [[1.0], [5.0], [3.5]], [1, 2, 3])
+    assert report.largest_errors(2) == [(1, 2.0, 5.0), (2, 3.0, 3.5)]
+    assert report.majority == (2.0, pytest.approx((2 / 3) ** 0.5))
+    assert "rmse of always predicting 2" in report._repr_html_()
+    assert "Largest errors" in report._repr_html_()
+    probe, X, y = labels()
+    with pytest.raises(ValueError, match=r"requires the report of a regressor.* Use mistakes"):
+        probe_report(probe, X, y, n_bootstraps=2).largest_errors()
 
 
 def test_equal_samples_and_sentences_have_equal_intervals():

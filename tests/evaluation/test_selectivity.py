@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_neurox import (
     LinearProbeClassifier,
     make_control_task,
+    make_control_tasks,
     selectivity_curve,
     selectivity_score,
 )
@@ -141,6 +142,32 @@ def test_random_state_controls_the_labels_and_n_jobs_does_not_matter(language, m
     np.testing.assert_array_equal(results[0].control, results[1].control)
     np.testing.assert_array_equal(results[0].task, results[2].task)
     assert (results[0].control != results[2].control).any()
+
+
+def test_several_control_tasks(language, meaning):
+    words, y, groups = language
+    tasks = make_control_tasks(words, y, n_tasks=3, random_state=5)
+    options = dict(groups=groups, cv=3)
+    each = [
+        selectivity_score(PROBE, meaning, y, words, control=task, **options).control
+        for task in tasks
+    ]
+    drawn = selectivity_score(PROBE, meaning, y, words, n_controls=3, random_state=5, **options)
+    given = selectivity_score(PROBE, meaning, y, words, control=tasks, **options)
+    for result in (drawn, given):
+        np.testing.assert_array_equal(result.control_scores, each)
+        np.testing.assert_allclose(result.control, np.mean(each, axis=0))
+        assert result.control_std == pytest.approx(np.mean(each, axis=1).std(ddof=1))
+        assert f" ± {result.control_std:.3f} of 3 control tasks" in repr(result)
+        assert "control_std" in result.to_frame()
+    curve = selectivity_curve(
+        PROBE, meaning, y, words, param_name="C", param_range=[10, 1], control=tasks, **options
+    )
+    np.testing.assert_array_equal(curve.control_scores[:, 0], each)
+    assert curve.control_std[0] == pytest.approx(drawn.control_std)
+    assert "control_std" in curve.to_frame()
+    with pytest.raises(ValueError, match="control has 900 words, but X has 30 samples"):
+        selectivity_score(PROBE, meaning[:30], y[:30], words[:30], control=tasks)
 
 
 def test_repr_frame_and_progress(language, meaning, capfd):

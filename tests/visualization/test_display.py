@@ -148,6 +148,19 @@ def dendrogram_display(X, y, **style):
     return snx.DendrogramDisplay.from_estimator(clustering, **style)
 
 
+def roc_display(X, y, **style):
+    result = probe_report(
+        RidgeClassifier().fit(X, y == 1), X, y == 1, metric=["roc_auc", "recall_at_fpr"],
+        n_bootstraps=20, random_state=0,
+    )  # fmt: skip
+    return snx.RocDisplay.from_result(result, **style)
+
+
+def calibration_display(X, y, **style):
+    curve = report(X, y).calibration_curve(1, n_bins=3)
+    return snx.CalibrationCurveDisplay.from_result(curve, **style)
+
+
 def comparison_display(X, y, **style):
     result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, cv=3)
     comparison = result.compare(n_bootstraps=200, random_state=0)
@@ -172,6 +185,10 @@ def patching_display(X, y, **style):
         range(6), range(12), [""] * 12, values, whole, {"kl": np.ones(1)}, {"kl": np.ones(1)}
     )
     return snx.PatchingDisplay.from_result(result, **style)
+
+
+def labeled(name):
+    return lambda ax: [line for line in ax.get_lines() if line.get_label().startswith(name)]
 
 
 def points(ax):
@@ -208,6 +225,11 @@ STYLED = [
     (path_display, "errorbar_kw", LINE, curves),
     (redundancy_display, "line_kw", LINE, lines),
     (redundancy_display_of_layers, "line_kw", LINE, lines),
+    (roc_display, "line_kw", LINE, labeled("AUC")),
+    (roc_display, "level_kw", LINE, labeled("_diagonal")),
+    (roc_display, "cut_kw", LINE, labeled("_fpr")),
+    (calibration_display, "errorbar_kw", LINE, curves),
+    (calibration_display, "level_kw", LINE, labeled("Calibrated")),
     (comparison_display, "errorbar_kw", LINE, curves),
     (transfer_display, "im_kw", {"cmap": "Greys"}, images),
     (transfer_display, "text_kw", TEXT, texts),
@@ -252,7 +274,10 @@ def test_every_display_is_in_the_file_that_its_name_suggests(name):
 
 def test_every_display_passes_style_on(classification):
     makers = {make for make, *_ in STYLED}
-    displays = {make: type(make(*classification)).__name__ for make in makers}
+    displays = {}
+    for make in makers:
+        displays[make] = type(make(*classification)).__name__
+        pyplot.close("all")
     tested = {(displays[make], name) for make, name, *_ in STYLED}
     for display in DISPLAYS:
         plot = inspect.signature(getattr(snx, display).plot).parameters.values()
