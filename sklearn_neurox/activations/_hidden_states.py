@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._device import as_numpy
 from .._labels import check_labels
+from .bfloat16 import Array, Bfloat16Array, as_activations, concatenate, is_floating
 from .columns import Layer, check_layers
 
 _ROWS = ("all", "last", "first")
@@ -47,7 +48,7 @@ class FromHiddenStates:
         states : mapping, sequence or array
             For each layer, an array or tensor of shape (n_texts, n_positions, width): a mapping of
             layers to arrays, a sequence of arrays that are numbered from 0, or one array of shape
-            (n_layers, n_texts, n_positions, width). bfloat16 is converted to float32.
+            (n_layers, n_texts, n_positions, width). bfloat16 is kept, and X is float32.
         attention_mask : array-like of shape (n_texts, n_positions), default=None
             1 for tokens and 0 for padding on either side. If None, there is no padding.
         layers : sequence of int or str, default=None
@@ -93,7 +94,7 @@ class FromHiddenStates:
         places = _places_of(rows, mask)
         positions = (np.cumsum(mask, axis=1) - 1)[places]
         tokens = cls(
-            X=np.hstack([np.ascontiguousarray(array[places]) for array in arrays]),
+            X=concatenate([array[places] for array in arrays], axis=1),
             words=_words_of(words, mask, places.texts, positions),
             sentence_ids=places.texts,
             positions=positions,
@@ -104,7 +105,7 @@ class FromHiddenStates:
         return tokens
 
 
-def _arrays_of(states: Any, layers: Any) -> tuple[list[NDArray], tuple[Layer, ...]]:
+def _arrays_of(states: Any, layers: Any) -> tuple[list[Array], tuple[Layer, ...]]:
     """Return an array of three dimensions for each layer."""
     if isinstance(states, Mapping):
         names = check_layers(list(states) if layers is None else layers)
@@ -114,17 +115,18 @@ def _arrays_of(states: Any, layers: Any) -> tuple[list[NDArray], tuple[Layer, ..
         values = [states[name] for name in names]
     else:
         if not isinstance(states, Sequence):
-            states = as_numpy(states, name="states")
+            states = as_activations(states, name="states")
         values = list(states)
         names = check_layers(list(range(len(values))) if layers is None else layers)
         if len(names) != len(values):
             raise ValueError(f"Got states of {len(values)} layers, but {len(names)} layers.")
     if not values:
         raise ValueError("states must contain at least one layer.")
-    arrays: list[NDArray] = []
+    arrays: list[Array] = []
     for name, value in zip(names, values, strict=True):
-        array = np.asarray(as_numpy(value, name=f"Layer {name}"))
-        if array.ndim != 3 or array.dtype.kind != "f" or not array.size:
+        array = as_activations(value, name=f"Layer {name}")
+        array = array if isinstance(array, Bfloat16Array) else np.asarray(array)
+        if array.ndim != 3 or not is_floating(array) or not array.size:
             raise ValueError(
                 f"Layer {name} must contain floating-point numbers of shape (n_texts, n_positions, "
                 f"width), got {array.dtype} of shape {array.shape}."
