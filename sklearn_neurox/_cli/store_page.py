@@ -29,7 +29,7 @@ from .sections import (
     new_axes,
 )
 from .study import RankedNeurons, Study
-from .usage import add_usage, by_sentence, measure_usage
+from .usage import add_usage, by_sentence, measure_usage, sentences_of
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_CLUSTERED = 4096  # neurons; their distances take 16 bytes per pair
@@ -91,7 +91,7 @@ def _add_usage(
     page: AnalysisReport, study: Study, extractor: ActivationExtractor, layer: int | str
 ) -> None:
     tokens, seed = study.tokens, study.settings.random_state
-    sentences, labels = (by_sentence(tokens, column) for column in (tokens.words, tokens.y))
+    sentences, labels = sentences_of(tokens), by_sentence(tokens, tokens.y)
     usage = measure_usage(extractor, sentences, labels, layer=int(layer), random_state=seed)
     add_usage(page, usage)
 
