@@ -161,6 +161,7 @@ def _add_extract(subparsers: Any) -> None:
     extract.set_defaults(run=commands.extract, usage=extract.format_usage)
     _add_input_and_output(extract)
     _add_token_options(extract)
+    _add_reading_options(extract)
     _add_extraction_options(extract)
 
 
@@ -226,25 +227,8 @@ def _add_input_and_output(command: argparse.ArgumentParser) -> None:
     add("--drop-label", metavar="LABEL", help="leave out the rows of words with this label")
 
 
-def _add_extraction_options(command: argparse.ArgumentParser) -> None:
+def _add_reading_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add(
-        "--layers",
-        default="all",
-        help="'all' or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
-    )
-    add(
-        "--modules",
-        metavar="PART",
-        help="extract a part of each layer: attention_heads, mlp, or the path of a module within "
-        "a block",
-    )
-    add(
-        "--aggregation",
-        metavar="NAME",
-        default="last",
-        help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
-    ).choices = Choices("extraction.aggregation", "AGGREGATIONS")
     add(
         "--on-truncate",
         choices=("error", "warn", "drop"),
@@ -269,6 +253,27 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         default=False,
         help="put a space before each sentence, for tokenizers that distinguish the first word",
     )
+
+
+def _add_extraction_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--layers",
+        default="all",
+        help="'all' or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
+    )
+    add(
+        "--modules",
+        metavar="PART",
+        help="extract a part of each layer: attention_heads, mlp, or the path of a module within "
+        "a block",
+    )
+    add(
+        "--aggregation",
+        metavar="NAME",
+        default="last",
+        help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
+    ).choices = Choices("extraction.aggregation", "AGGREGATIONS")
     add(
         "--dtype",
         metavar="NAME",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._device import as_numpy
 from .._labels import check_labels
+from .._validation import noting
+from ._batches_of_states import StatesOfBatch, batches_of, is_file, read_safetensors
 from .bfloat16 import Array, Bfloat16Array, as_activations, concatenate, is_floating
 from .columns import Layer, check_layers
 
@@ -48,7 +50,11 @@ class FromHiddenStates:
         states : mapping, sequence or array
             For each layer, an array or tensor of shape (n_texts, n_positions, width): a mapping of
             layers to arrays, a sequence of arrays that are numbered from 0, or one array of shape
-            (n_layers, n_texts, n_positions, width). bfloat16 is kept, and X is float32.
+            (n_layers, n_texts, n_positions, width). bfloat16 is kept, and X is float32. Also the
+            path of a ``.safetensors`` file of these arrays (with the ``attention_mask``, if there
+            is one), or an iterator or a torch ``DataLoader`` of batches, each of which is one of
+            these, a pair of one of these and its mask, or a mapping with ``hidden_states`` and
+            ``attention_mask``.
         attention_mask : array-like of shape (n_texts, n_positions), default=None
             1 for tokens and 0 for padding on either side. If None, there is no padding.
         layers : sequence of int or str, default=None
@@ -88,9 +94,17 @@ class FromHiddenStates:
         array([[0., 1., 0., 0.],
                [8., 9., 0., 0.]])
         """
-        arrays, layers = _arrays_of(states, layers)
-        shape = arrays[0].shape[:2]
-        mask = _check_mask(attention_mask, shape)
+        if is_file(states):
+            states, stored_mask = read_safetensors(states)
+            attention_mask = stored_mask if attention_mask is None else attention_mask
+        batches = batches_of(states)
+        if batches is None:
+            arrays, layers = _arrays_of(states, layers)
+            mask = _check_mask(attention_mask, arrays[0].shape[:2])
+        else:
+            if attention_mask is not None:
+                raise ValueError("The batches contain their masks, so attention_mask must be None.")
+            arrays, layers, mask = _joined_batches(batches, layers)
         places = _places_of(rows, mask)
         positions = (np.cumsum(mask, axis=1) - 1)[places]
         tokens = cls(
@@ -138,6 +152,43 @@ def _arrays_of(states: Any, layers: Any) -> tuple[list[Array], tuple[Layer, ...]
             )
         arrays.append(array)
     return arrays, names
+
+
+def _joined_batches(
+    batches: Iterator[StatesOfBatch], layers: Any
+) -> tuple[list[Array], tuple[Layer, ...], NDArray[np.bool_]]:
+    """Return the states of all batches as one text of one position per token, and their mask."""
+    parts: list[list[Array]] = []
+    masks: list[NDArray[np.bool_]] = []
+    names: tuple[Layer, ...] | None = None
+    for number, batch in enumerate(batches):
+        with noting(f"in batch {number}"):
+            arrays, found = _arrays_of(batch.states, layers)
+            mask = _check_mask(batch.attention_mask, arrays[0].shape[:2])
+        if names not in (None, found):
+            raise ValueError(
+                f"Batch {number} has the layers {found}, but those before have {names}."
+            )
+        names = found
+        parts.append(arrays)
+        masks.append(mask)
+    if names is None:
+        raise ValueError("states must contain at least one batch.")
+    longest = max(mask.shape[1] for mask in masks)
+    joined = [
+        concatenate([_padded(arrays[layer], longest) for arrays in parts])
+        for layer in range(len(names))
+    ]
+    return joined, names, np.concatenate([_padded(mask, longest) for mask in masks])
+
+
+def _padded(array: Any, length: int) -> Any:
+    """Append positions, which are masked, on the right."""
+    values = array.bits if isinstance(array, Bfloat16Array) else array
+    added = [(0, 0)] * values.ndim
+    added[1] = (0, length - values.shape[1])
+    wide = np.pad(values, added)
+    return Bfloat16Array(wide) if isinstance(array, Bfloat16Array) else wide
 
 
 def _check_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
