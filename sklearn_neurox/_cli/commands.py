@@ -9,7 +9,7 @@ import math
 from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .._files import replace_file
 from .._optional import import_optional
@@ -34,45 +34,10 @@ def demo(args: Namespace) -> None:
 
 
 def extract(args: Namespace) -> None:
-    """Extract the activations of a corpus into a store."""
-    # .conll is also the suffix of other formats, for which the reader raises an error.
-    is_conllu = Path(args.corpus).suffix.lower() in {".conllu", ".conll"}
-    if is_conllu and args.labels:
-        raise ValueError(
-            "--labels cannot be used with a .conllu file, which contains its labels. Use --column "
-            "to select a column of labels."
-        )
-    if args.column and not is_conllu:
-        raise ValueError(
-            f"--column={args.column} requires a .conllu file, but the corpus is {args.corpus}. Use "
-            "--labels for a file with one label per word."
-        )
-    layers = _layers(args.layers)
-    from ..datasets import read_conllu, read_parallel, read_sentences
-    from ..extraction import ActivationExtractor
+    """Extract the activations of a corpus into a store or a file of NeuroX."""
+    from .extracting import extract as extract_corpus
 
-    extractor = ActivationExtractor(
-        args.model,
-        layers=layers,
-        modules=args.modules,
-        aggregation=args.aggregation,
-        on_truncate=args.on_truncate,
-        split_special_tokens=args.split_special_tokens,
-        add_prefix_space=args.add_prefix_space,
-        batch_tokens=args.batch_tokens,
-        dtype=args.dtype,
-        device=args.device,
-        verbose=1,
-    ).fit()  # validates the options before the corpus, which may be large, is read
-    labels = None
-    if is_conllu:
-        sentences, labels = read_conllu(args.corpus, column=args.column or "upos")
-    elif args.labels:
-        sentences, labels = read_parallel(args.corpus, args.labels)
-    else:
-        sentences = read_sentences(args.corpus)
-    tokens = extractor.extract(sentences, labels, store=args.out)
-    print(tokens)
+    print(extract_corpus(args))
     _print_saved(args.out)
 
 
@@ -195,17 +160,6 @@ def _check_folds(n_folds: int, tokens: TokenActivations) -> None:
             f"--cv must be from 2 to the number of sentences, {n_sentences}, because a fold "
             f"consists of whole sentences, got {n_folds}."
         )
-
-
-def _layers(text: str) -> Literal["all"] | list[int]:
-    """Convert the value of --layers: "all", or numbers separated by commas."""
-    if text == "all":
-        return "all"
-    numbers = text.split(",")
-    # int() would also accept "1_2" and " 3".
-    if not all(number.isascii() and number.isdigit() for number in numbers):
-        raise ValueError(f"--layers must be 'all' or numbers such as 0,3,6, got {text!r}.")
-    return [int(number) for number in numbers]
 
 
 def _save(frame: Any, path: str | None) -> None:

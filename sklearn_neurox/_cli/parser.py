@@ -153,13 +153,42 @@ def _add_extract(subparsers: Any) -> None:
         "extract",
         help="extract the activations of a corpus into a store on disk",
         description=(
-            "Run a transformers model over a corpus and write one row of activations per word to "
-            "a store, which is a folder. Repeat an interrupted command to resume it."
+            "Run a transformers model over a corpus and write one row of activations per word, "
+            "token or prompt to a store, which is a folder. Repeat an interrupted command to "
+            "resume it."
         ),
     )
     extract.set_defaults(run=commands.extract, usage=extract.format_usage)
     _add_input_and_output(extract)
+    _add_token_options(extract)
+    _add_reading_options(extract)
     _add_extraction_options(extract)
+
+
+def _add_token_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--unit",
+        choices=("word", "token", "prompt"),
+        help="what a row is (default: prompt for a .jsonl file, and word otherwise)",
+    )
+    add(
+        "--at",
+        metavar="RULE",
+        help="token that is the row of a prompt: last, first, mean, an index, or a rule "
+        "(default: last)",
+    )
+    add(
+        "--where",
+        metavar="RULE",
+        help="tokens that have a row, or among which --at selects: role:NAME, turn:N, span:REGEX, "
+        "after:REGEX, special, first:N or last:N, joined with '&', and negated by '~'",
+    )
+    add(
+        "--add-generation-prompt",
+        action="store_true",
+        help="append the markup to conversations that begins an answer",
+    )
 
 
 def _add_input_and_output(command: argparse.ArgumentParser) -> None:
@@ -173,12 +202,57 @@ def _add_input_and_output(command: argparse.ArgumentParser) -> None:
     add(
         "corpus",
         metavar="CORPUS",
-        help="a CoNLL-U file (.conllu, .conll), or a text file with one sentence per line and "
-        "words separated by spaces",
+        help="a CoNLL-U file (.conllu, .conll), a file of texts or conversations with one JSON "
+        "object per line (.jsonl), or a text file with one sentence per line and words separated "
+        "by spaces",
     )
-    add("--out", metavar="STORE", required=True, help="folder for the activations")
+    add(
+        "--out",
+        metavar="STORE",
+        required=True,
+        help="folder for the activations, or a file of NeuroX (.hdf5, .json)",
+    )
+    add(
+        "--append",
+        action="store_true",
+        help="append the rows to STORE if it is finished",
+    )
     add("--labels", metavar="FILE", help="labels of a text file, in the same layout as its words")
-    add("--column", metavar="NAME", help="column of a .conllu file with labels (default: upos)")
+    add(
+        "--column",
+        metavar="NAME",
+        help="column of a .conllu file with labels, or a feature such as feats:Number (default: "
+        "upos)",
+    )
+    add("--drop-label", metavar="LABEL", help="leave out the rows of words with this label")
+
+
+def _add_reading_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--on-truncate",
+        choices=("error", "warn", "drop"),
+        default="error",
+        help="what to do with sentences that are too long for the model (default: %(default)s)",
+    )
+    add(
+        "--on-empty-word",
+        choices=("error", "drop"),
+        default="error",
+        help="what to do with words that the tokenizer drops (default: %(default)s)",
+    )
+    add(
+        "--split-special-tokens",
+        action=argparse.BooleanOptionalAction,
+        help="split special tokens in the corpus, such as [MASK], like ordinary text, or read them "
+        "as special tokens (default: report them as an error)",
+    )
+    add(
+        "--add-prefix-space",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="put a space before each sentence, for tokenizers that distinguish the first word",
+    )
 
 
 def _add_extraction_options(command: argparse.ArgumentParser) -> None:
@@ -201,24 +275,6 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
     ).choices = Choices("extraction.aggregation", "AGGREGATIONS")
     add(
-        "--on-truncate",
-        choices=("error", "warn", "drop"),
-        default="error",
-        help="what to do with sentences that are too long for the model (default: %(default)s)",
-    )
-    add(
-        "--split-special-tokens",
-        action=argparse.BooleanOptionalAction,
-        help="split special tokens in the corpus, such as [MASK], like ordinary text, or read them "
-        "as special tokens (default: report them as an error)",
-    )
-    add(
-        "--add-prefix-space",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="put a space before each sentence, for tokenizers that distinguish the first word",
-    )
-    add(
         "--dtype",
         metavar="NAME",
         default="float32",
@@ -231,6 +287,12 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
         default=2048,
         help="number of sub-words per batch (default: %(default)s)",
     )
+    add(
+        "--random-weights",
+        action="store_true",
+        help="use the model as it was before training, with random weights",
+    )
+    _add_random_state(command)
     add(
         "--device",
         default="auto",

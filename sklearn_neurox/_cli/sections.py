@@ -24,6 +24,7 @@ from ..visualization import (
     NeuronsPerClassDisplay,
     ProbeReportDisplay,
 )
+from .nouns import WORDS, Nouns, nouns_of
 from .study import WORD_TYPES, RankedNeurons
 
 _PACKAGES = ("sklearn-neurox", "scikit-learn", "skorch", "torch", "numpy")
@@ -71,25 +72,26 @@ def add_layers(page: AnalysisReport, scores: LayerwiseScores) -> None:
     )
 
 
-def add_labels(page: AnalysisReport, report: ProbeReport, setup: str) -> None:
+def add_labels(page: AnalysisReport, report: ProbeReport, setup: str, nouns: Nouns = WORDS) -> None:
     """Show which labels a probe predicts correctly, after a description of the test."""
+    row, text = nouns
     page.add_section(
         "Which labels are predicted correctly?",
         f"{setup} The intervals ({report.confidence:.0%}) were obtained by resampling whole "
-        "sentences.",
+        f"{text}s.",
     )
     rows: list[list[Any]] = [["all", len(report.labels), str(report.score)]]
     for name, part in (("seen", report.seen), ("not seen", report.unseen)):
         if part is not None and part.score is not None:
-            rows.append([f"word types {name} in training", part.n_words, str(part.score)])
-    page.add_table(["test words", "number", "accuracy"], rows)
+            rows.append([f"{row} types {name} in training", part.n_words, str(part.score)])
+    page.add_table([f"test {row}s", "number", "accuracy"], rows)
     page.add_figure(
         ProbeReportDisplay(report).plot(ax=new_axes(1.4 + 0.28 * len(report.per_class))),
-        "F1 of each label, with the most frequent label first. A label without test words has no "
-        "point, and a label in fewer than five sentences has no interval.",
+        f"F1 of each label, with the most frequent label first. A label without test {row}s has no "
+        f"point, and a label in fewer than five {text}s has no interval.",
     )
     page.add_table(
-        ["label", "predicted as", "words"],
+        ["label", "predicted as", f"{row}s"],
         [[str(label), str(predicted), n] for label, predicted, n in report.mistakes()],
         "The most frequent errors",
     )
@@ -103,8 +105,8 @@ def add_ranking(page: AnalysisReport, ranked: RankedNeurons, where: str) -> None
         "How many neurons does it take?",
         f"New probes were trained on subsets of the neurons of {where}: the first neurons of a "
         "ranking, the last ones, and neurons drawn at random. The ranking uses the weights of a "
-        "sparse probe. It was computed on the training words of each fold and did not depend on "
-        "the test words.",
+        "sparse probe. It was computed on the training part of each fold and did not depend on "
+        "the test part.",
     )
     page.add_figure(
         AblationCurveDisplay(ranked.curve).plot(ax=new_axes()),
@@ -150,6 +152,7 @@ def add_detectors(
     dict of label to Detector
         The best detector of each label.
     """
+    row = nouns_of(tokens).row
     best: dict[Any, Detector] = {}
     rows = []
     for label, scores, signs in zip(
@@ -175,13 +178,15 @@ def add_detectors(
         "Which neurons detect which label?",
         "The three neurons whose activations detect each label best, by average precision. A "
         "minus sign marks a neuron whose activations are low on the label. The table gives the "
-        "average precision of the first neuron and the words on which this neuron is furthest "
+        f"average precision of the first neuron and the {row}s on which this neuron is furthest "
         "from its mean in the direction of the label. The average precision is optimistic, "
-        "because the neurons were chosen on the same words. The chance level is the average "
+        f"because the neurons were chosen on the same {row}s. The chance level is the average "
         "precision of a neuron that is unrelated to the label. It is equal to the share of the "
         f"label. {_explain_name(tokens.neurons, columns[0])}",
     )
-    header = ["label", "words", "neurons", "average precision", "chance level", "top words"]
+    header = [
+        "label", f"{row}s", "neurons", "average precision", "chance level", f"top {row}s",
+    ]  # fmt: skip
     page.add_table(header, rows)
     return best
 

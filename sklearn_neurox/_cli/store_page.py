@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._wording import count
 from ..activations import TokenActivations
 from ..evaluation import Codelength
 from ..extraction import ActivationExtractor
@@ -19,6 +20,7 @@ from ..visualization import (
     NeuronGrid,
     RedundancyDisplay,
 )
+from .nouns import Nouns, nouns_of
 from .sections import (
     Detector,
     add_detectors,
@@ -29,7 +31,7 @@ from .sections import (
     new_axes,
 )
 from .study import RankedNeurons, Study
-from .usage import add_usage, by_sentence, measure_usage
+from .usage import add_usage, by_sentence, measure_usage, sentences_of
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_CLUSTERED = 4096  # neurons; their distances take 16 bytes per pair
@@ -59,11 +61,14 @@ def make_page(
     AnalysisReport
     """
     tokens = study.tokens
-    n_sentences = len(np.unique(tokens.sentence_ids))
+    nouns = nouns_of(tokens)
+    rows = count(len(tokens), nouns.row)
+    if nouns.row != nouns.text:
+        rows += f" in {count(len(np.unique(tokens.sentence_ids)), nouns.text)}"
     n_layers = "one layer" if tokens.n_layers == 1 else f"{tokens.n_layers} layers"
     page = AnalysisReport(
         f"What {name} encodes, and where",
-        f"An analysis of {len(tokens):,} words in {n_sentences:,} sentences with "
+        f"An analysis of {rows} with "
         f"{len(np.unique(tokens.y))} labels, and of {tokens.X.shape[1]:,} neurons in {n_layers}.",
     )
     _announce("1/5 Score a probe on each layer and on its controls")
@@ -73,7 +78,7 @@ def make_page(
     _announce(f"2/5 Test a probe on layer {best}")
     _add_labels(page, study, best)
     _announce("3/5 Measure the code length, and train probes on some of the neurons")
-    _add_codelength(page, study.encode_labels(best), best)
+    _add_codelength(page, study.encode_labels(best), best, nouns)
     ranked = study.rank_neurons(_FRACTIONS, best)
     add_ranking(page, ranked, f"layer {best}")
     _announce("4/5 Find the neurons that detect each label")
@@ -91,32 +96,38 @@ def _add_usage(
     page: AnalysisReport, study: Study, extractor: ActivationExtractor, layer: int | str
 ) -> None:
     tokens, seed = study.tokens, study.settings.random_state
-    sentences, labels = (by_sentence(tokens, column) for column in (tokens.words, tokens.y))
+    sentences, labels = sentences_of(tokens), by_sentence(tokens, tokens.y)
     usage = measure_usage(extractor, sentences, labels, layer=int(layer), random_state=seed)
     add_usage(page, usage)
 
 
 def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:
     report, n_left_out = study.report_labels(layer)
+    nouns = nouns_of(study.tokens)
+    of = "prompts" if nouns.row == nouns.text else f"{nouns.row}s of {nouns.text}s"
     setup = (
-        f"A probe on layer {layer} was tested on {len(report.labels):,} words of sentences that "
+        f"A probe on layer {layer} was tested on {len(report.labels):,} {of} that "
         "were held out from training, although not from the choice of the layer."
     )
     if n_left_out:
-        setup += f" Words whose labels did not occur in training ({n_left_out:,}) were left out."
-    add_labels(page, report, setup)
+        setup += (
+            f" {nouns.row.capitalize()}s whose labels did not occur in training ({n_left_out:,}) "
+            "were left out."
+        )
+    add_labels(page, report, setup, nouns)
 
 
 def _add_codelength(
-    page: AnalysisReport, codes: Mapping[str, Codelength], layer: int | str
+    page: AnalysisReport, codes: Mapping[str, Codelength], layer: int | str, nouns: Nouns
 ) -> None:
     labels, control = codes["labels"], codes["control task"]
+    row = nouns.row
     page.add_card(f"{labels.compression:.1f}×", "compression relative to the uniform code")
     page.add_section(
         "How easily are the labels learned?",
         "The labels are encoded in blocks of increasing size, each with the probabilities that a "
-        "probe trained on all previous words assigns to them (online code length). The fewer "
-        "words the probe requires to learn the labels, the fewer bits are needed.",
+        f"probe trained on all previous {row}s assigns to them (online code length). The fewer "
+        f"{row}s the probe requires to learn the labels, the fewer bits are needed.",
     )
     page.add_figure(
         CodelengthDisplay(codes).plot(ax=new_axes()),
@@ -174,7 +185,11 @@ def _add_provenance(
     parameters = description["parameters"].items()
     extraction = {name: value for name, value in parameters if value is not None}
     extraction |= {"layers": list(study.tokens.layers), "dtype": description["dtype"]}
-    extraction |= {"words": description["n_words"], "sentences": description["n_sentences"]}
+    nouns = nouns_of(study.tokens)
+    extraction |= {
+        f"{nouns.text}s": description["n_sentences"],
+        f"{nouns.row}s": description["n_words"],
+    }
     add_provenance(page, extraction, asdict(study.settings) | {"ranking": ranked.probe})
 
 

@@ -33,6 +33,7 @@ from ..evaluation import (
 from ..evaluation.metrics import LABEL_METRICS, METRICS, NUMBER_METRICS
 from ..neurons import AveragePrecisionSelector, WeightMassSelector
 from ..probes import LinearProbeClassifier
+from .nouns import types_of
 
 WORD_TYPES = "word types"  # name of a control in the tables and figures
 _MAX_ABLATION_FOLDS = 3
@@ -116,7 +117,7 @@ class Study:
 
     def make_control(self) -> ControlTask:
         """Create a control task for the words."""
-        words = self.tokens.words.tolist()
+        words = types_of(self.tokens)
         return make_control_task(words, self.tokens.y, random_state=self.settings.random_state)
 
     def score_layers(self, scoring: str | Callable[..., float] | None = None) -> LayerwiseScores:
@@ -129,7 +130,7 @@ class Study:
             cv=self.settings.n_folds,
             groups=self.tokens.sentence_ids,
             scoring=scoring,
-            control={"control task": self.make_control(), WORD_TYPES: self.tokens.words.tolist()},
+            control={"control task": self.make_control(), WORD_TYPES: types_of(self.tokens)},
             verbose=1,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from ..activations import TokenActivations
+from ..datasets import SpacedSentence
 from ..effects import CausalEffect, causal_effect
 from ..extraction import ActivationExtractor, where
 from ..interventions import DirectionProjector, NeuronAblator
@@ -58,6 +60,18 @@ def by_sentence(tokens: TokenActivations, column: NDArray) -> list[list[Any]]:
     return [part.tolist() for part in np.split(column, starts)]
 
 
+def sentences_of(tokens: TokenActivations) -> list[list[str]]:
+    """Return the sentences of activations, with the spaces of their texts if these are known."""
+    sentences = by_sentence(tokens, tokens.words)
+    if tokens.offsets is None:
+        return sentences
+    starts = by_sentence(tokens, tokens.offsets)
+    return [
+        SpacedSentence(words, [" " * (start - end) for (_, end), (start, _) in pairwise(offsets)])
+        for words, offsets in zip(sentences, starts, strict=True)
+    ]
+
+
 def extractor_of(
     model: str, tokens: TokenActivations, parameters: Mapping[str, Any]
 ) -> ActivationExtractor:
@@ -77,15 +91,22 @@ def extractor_of(
     ValueError
         If the store does not contain hidden states, or those of another model.
     """
-    if parameters.get("modules") is not None or tokens.offsets is not None:
+    kind = parameters.get("rows", "word")
+    if parameters.get("modules") is not None or kind != "word":
         raise ValueError(
             "--model requires a store of the hidden states of words, but this store contains "
-            f"{parameters.get('modules') or 'tokens'}. Leave out --model."
+            f"{parameters.get('modules') or f'{kind}s'}. Leave out --model."
+        )
+    counted = np.concatenate([np.arange(len(words)) for words in by_sentence(tokens, tokens.words)])
+    if not np.array_equal(tokens.positions, counted):
+        raise ValueError(
+            "--model requires a store of whole sentences, but some words of this store do not have "
+            "a row. Leave out --model."
         )
     options = ("aggregation", "split_special_tokens", "add_prefix_space")
     known = {name: parameters[name] for name in options if name in parameters}
     extractor = ActivationExtractor(model, layers=[int(layer) for layer in tokens.layers], **known)
-    (words, *_) = by_sentence(tokens, tokens.words)
+    (words, *_) = sentences_of(tokens)
     again, stored = extractor.extract([words]).X, tokens.X[: len(words)]
     if again.shape != stored.shape or not np.allclose(
         again, stored, rtol=_ROUNDING, atol=_ROUNDING

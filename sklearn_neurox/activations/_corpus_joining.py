@@ -55,14 +55,24 @@ def join_corpus(
     UserWarning
         If rows are all zero, or if the words are not those of a corpus and none was passed.
     """
-    starts = np.flatnonzero(np.asarray(tokens.positions) == 0)
+    starts = np.append(0, np.flatnonzero(np.diff(tokens.sentence_ids)) + 1)
     numbers = np.asarray(tokens.sentence_ids)[starts].tolist()
     stored = [part.tolist() for part in np.split(tokens.words, starts[1:])]
-    if corpus is not None:
+    positions = [part.tolist() for part in np.split(tokens.positions, starts[1:])]
+    is_whole = all(each == list(range(len(each))) for each in positions)
+    if corpus is not None and not is_whole:
+        rows = _rows_of_selection(path, tokens, corpus)
+        words = np.fromiter((w for sentence in corpus for w in sentence), object)[rows]
+        tokens = replace(tokens, words=words, y=None if y is None else y[rows])
+    elif corpus is not None:
         _check_same(path, dict(zip(numbers, stored, strict=True)), corpus)
         words = np.fromiter((w for sentence in corpus for w in sentence), object, len(tokens))
         tokens = replace(tokens, words=words, y=y)
     else:
+        if labels is not None and not is_whole:
+            raise ValueError(
+                f"{path} contains only some words of its sentences, so labels need sentences."
+            )
         if labels is not None:
             if hasattr(labels, "__len__"):
                 _check_numbers(path, numbers, len(labels), "labels")
@@ -70,6 +80,24 @@ def join_corpus(
         _warn_of_words(path, tokens)
     _warn_of_zeros(path, tokens)
     return tokens
+
+
+def _rows_of_selection(path: Path, tokens: TokenActivations, corpus: Corpus) -> NDArray[np.intp]:
+    """Return the index of each row among all words of the corpus, for a file with positions."""
+    starts = np.cumsum([0, *map(len, corpus)])
+    rows = []
+    for number, position, token in zip(
+        tokens.sentence_ids.tolist(), tokens.positions.tolist(), tokens.words, strict=True
+    ):
+        words = corpus[number] if number < len(corpus) else []
+        if not 0 <= position < len(words) or not is_same_word(token, words[position]):
+            found = f"is {words[position]!r:.80}" if 0 <= position < len(words) else "is missing"
+            raise ValueError(
+                f"{path}, sentence {number}: word {position} {found} in sentences, but "
+                f"{token!r:.80} in the file. Pass the corpus that the file was extracted from."
+            )
+        rows.append(starts[number] + position)
+    return np.array(rows, dtype=np.intp)
 
 
 def _check_numbers(path: Path, numbers: list[int], n_expected: int, name: str) -> None:

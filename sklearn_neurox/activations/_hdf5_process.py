@@ -69,6 +69,9 @@ def _describe(file: Any, name: str, h5py: Any) -> dict[str, Any]:
     if creation.get_external_count() or kind == h5py.h5d.VIRTUAL:
         return {"text": "dataset whose values are in other files"}
     is_chunked = kind == h5py.h5d.CHUNKED
+    positions = None
+    if "positions" in member.attrs and member.attrs.get_id("positions").shape is not None:
+        positions = np.ravel(member.attrs["positions"]).tolist()
     return {
         "text": str(member),
         "shape": member.shape,
@@ -77,6 +80,7 @@ def _describe(file: Any, name: str, h5py: Any) -> dict[str, Any]:
         "chunks": member.chunks,
         "n_chunks": member.id.get_num_chunks() if is_chunked else None,
         "n_filters": creation.get_nfilters(),
+        "positions": positions,
     }
 
 

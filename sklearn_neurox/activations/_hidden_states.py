@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._device import as_numpy
 from .._labels import check_labels
+from .._validation import noting
+from ._batches_of_states import StatesOfBatch, batches_of, is_file, read_safetensors
+from .bfloat16 import Array, Bfloat16Array, as_activations, concatenate, is_floating
 from .columns import Layer, check_layers
 
 _ROWS = ("all", "last", "first")
@@ -47,7 +50,11 @@ class FromHiddenStates:
         states : mapping, sequence or array
             For each layer, an array or tensor of shape (n_texts, n_positions, width): a mapping of
             layers to arrays, a sequence of arrays that are numbered from 0, or one array of shape
-            (n_layers, n_texts, n_positions, width). bfloat16 is converted to float32.
+            (n_layers, n_texts, n_positions, width). bfloat16 is kept, and X is float32. Also the
+            path of a ``.safetensors`` file of these arrays (with the ``attention_mask``, if there
+            is one), or an iterator or a torch ``DataLoader`` of batches, each of which is one of
+            these, a pair of one of these and its mask, or a mapping with ``hidden_states`` and
+            ``attention_mask``.
         attention_mask : array-like of shape (n_texts, n_positions), default=None
             1 for tokens and 0 for padding on either side. If None, there is no padding.
         layers : sequence of int or str, default=None
@@ -87,13 +94,21 @@ class FromHiddenStates:
         array([[0., 1., 0., 0.],
                [8., 9., 0., 0.]])
         """
-        arrays, layers = _arrays_of(states, layers)
-        shape = arrays[0].shape[:2]
-        mask = _check_mask(attention_mask, shape)
+        if is_file(states):
+            states, stored_mask = read_safetensors(states)
+            attention_mask = stored_mask if attention_mask is None else attention_mask
+        batches = batches_of(states)
+        if batches is None:
+            arrays, layers = _arrays_of(states, layers)
+            mask = _check_mask(attention_mask, arrays[0].shape[:2])
+        else:
+            if attention_mask is not None:
+                raise ValueError("The batches contain their masks, so attention_mask must be None.")
+            arrays, layers, mask = _joined_batches(batches, layers)
         places = _places_of(rows, mask)
         positions = (np.cumsum(mask, axis=1) - 1)[places]
         tokens = cls(
-            X=np.hstack([np.ascontiguousarray(array[places]) for array in arrays]),
+            X=concatenate([array[places] for array in arrays], axis=1),
             words=_words_of(words, mask, places.texts, positions),
             sentence_ids=places.texts,
             positions=positions,
@@ -104,7 +119,7 @@ class FromHiddenStates:
         return tokens
 
 
-def _arrays_of(states: Any, layers: Any) -> tuple[list[NDArray], tuple[Layer, ...]]:
+def _arrays_of(states: Any, layers: Any) -> tuple[list[Array], tuple[Layer, ...]]:
     """Return an array of three dimensions for each layer."""
     if isinstance(states, Mapping):
         names = check_layers(list(states) if layers is None else layers)
@@ -114,17 +129,18 @@ def _arrays_of(states: Any, layers: Any) -> tuple[list[NDArray], tuple[Layer, ..
         values = [states[name] for name in names]
     else:
         if not isinstance(states, Sequence):
-            states = as_numpy(states, name="states")
+            states = as_activations(states, name="states")
         values = list(states)
         names = check_layers(list(range(len(values))) if layers is None else layers)
         if len(names) != len(values):
             raise ValueError(f"Got states of {len(values)} layers, but {len(names)} layers.")
     if not values:
         raise ValueError("states must contain at least one layer.")
-    arrays: list[NDArray] = []
+    arrays: list[Array] = []
     for name, value in zip(names, values, strict=True):
-        array = np.asarray(as_numpy(value, name=f"Layer {name}"))
-        if array.ndim != 3 or array.dtype.kind != "f" or not array.size:
+        array = as_activations(value, name=f"Layer {name}")
+        array = array if isinstance(array, Bfloat16Array) else np.asarray(array)
+        if array.ndim != 3 or not is_floating(array) or not array.size:
             raise ValueError(
                 f"Layer {name} must contain floating-point numbers of shape (n_texts, n_positions, "
                 f"width), got {array.dtype} of shape {array.shape}."
@@ -136,6 +152,43 @@ def _arrays_of(states: Any, layers: Any) -> tuple[list[NDArray], tuple[Layer, ..
             )
         arrays.append(array)
     return arrays, names
+
+
+def _joined_batches(
+    batches: Iterator[StatesOfBatch], layers: Any
+) -> tuple[list[Array], tuple[Layer, ...], NDArray[np.bool_]]:
+    """Return the states of all batches as one text of one position per token, and their mask."""
+    parts: list[list[Array]] = []
+    masks: list[NDArray[np.bool_]] = []
+    names: tuple[Layer, ...] | None = None
+    for number, batch in enumerate(batches):
+        with noting(f"in batch {number}"):
+            arrays, found = _arrays_of(batch.states, layers)
+            mask = _check_mask(batch.attention_mask, arrays[0].shape[:2])
+        if names not in (None, found):
+            raise ValueError(
+                f"Batch {number} has the layers {found}, but those before have {names}."
+            )
+        names = found
+        parts.append(arrays)
+        masks.append(mask)
+    if names is None:
+        raise ValueError("states must contain at least one batch.")
+    longest = max(mask.shape[1] for mask in masks)
+    joined = [
+        concatenate([_padded(arrays[layer], longest) for arrays in parts])
+        for layer in range(len(names))
+    ]
+    return joined, names, np.concatenate([_padded(mask, longest) for mask in masks])
+
+
+def _padded(array: Any, length: int) -> Any:
+    """Append positions, which are masked, on the right."""
+    values = array.bits if isinstance(array, Bfloat16Array) else array
+    added = [(0, 0)] * values.ndim
+    added[1] = (0, length - values.shape[1])
+    wide = np.pad(values, added)
+    return Bfloat16Array(wide) if isinstance(array, Bfloat16Array) else wide
 
 
 def _check_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -33,10 +33,12 @@ class FileSentence(NamedTuple):
     words: list[str]
     layers: tuple[int, ...]
     values: Any  # (n_layers, n_words, width), or (n_words, width) of one layer; possibly on disk
+    positions: list[int] | None = None  # of the words, unless they are numbered from 0
 
 
 # An .hdf5 file has a dataset (n_layers, n_words, width) for each sentence, named by its number, and
-# `sentence_to_index`, a JSON object that maps the texts of the sentences to these numbers.
+# `sentence_to_index`, a JSON object that maps the texts of the sentences to these numbers. If only
+# some words have a row, the dataset has the attribute `positions`.
 
 
 def read_hdf5(file: Hdf5File) -> list[FileSentence]:
@@ -70,7 +72,8 @@ def read_hdf5(file: Hdf5File) -> list[FileSentence]:
             raise ValueError(f"{place}: expected at least one layer, got shape {values.shape}.")
         _check_width(values.shape[-1], place)
         words = _split_key(key, values.shape[-2], texts, place)
-        sentences.append(FileSentence(int(name), words, layers, values))
+        positions = _check_positions(file.members[name].get("positions"), len(words), place)
+        sentences.append(FileSentence(int(name), words, layers, values, positions))
     return sentences
 
 
@@ -123,7 +126,9 @@ def write_hdf5(path: Path, sentences: Iterator[FileSentence]) -> None:
     try:
         with h5py.File(path, "w") as file:
             for s in sentences:
-                file.create_dataset(str(s.number), data=s.values)
+                dataset = file.create_dataset(str(s.number), data=s.values)
+                if s.positions is not None:  # NeuroX does not read them
+                    dataset.attrs["positions"] = s.positions
                 file.attrs["layers"] = s.layers
                 key = text = " ".join(s.words)
                 while key in keys:  # NeuroX counts repeated sentences from 2
@@ -185,7 +190,23 @@ def _json_sentence(content: Any) -> FileSentence:
             f"layers {first}"
         )
     _check_width(array.shape[-1], "the sentence")
-    return FileSentence(number, words, first or (), array)
+    positions = _check_positions(content.get("positions"), len(words), "the sentence")
+    return FileSentence(number, words, first or (), array, positions)
+
+
+def _check_positions(positions: Any, n_words: int, place: str) -> list[int] | None:
+    """Check the positions of words, which files of NeuroX do not contain."""
+    if positions is None:
+        return None
+    if (
+        not isinstance(positions, list)
+        or len(positions) != n_words
+        or not all(type(each) is int and -1 <= each < 2**31 for each in positions)
+    ):
+        raise ValueError(
+            f"{place}: expected a position of each of the {n_words} words, got {positions!r:.60}."
+        )
+    return positions
 
 
 def _is_number(value: object) -> bool:
@@ -214,4 +235,7 @@ def write_json(path: Path, sentences: Iterator[FileSentence]) -> None:
                 }
                 for word, rows in zip(s.words, s.values.swapaxes(0, 1), strict=True)
             ]
-            file.write(json.dumps({"linex_index": s.number, "features": features}) + "\n")
+            content = {"linex_index": s.number, "features": features}
+            if s.positions is not None:  # NeuroX does not read them
+                content["positions"] = s.positions
+            file.write(json.dumps(content) + "\n")

@@ -58,6 +58,7 @@ def read_file(
         X,
         [s.words for s in sentences],
         sentence_ids=[s.number for s in sentences],
+        positions=[s.positions or list(range(len(s.words))) for s in sentences],
         layers=[layers[place] for place in chosen],
     )
 
@@ -155,7 +156,11 @@ def read_layer_files(
     first = next(iter(parts.values()))
     for layer, part in parts.items():
         same = part.X.shape == first.X.shape and part.X.dtype == first.X.dtype
-        columns = [(part.words, first.words), (part.sentence_ids, first.sentence_ids)]
+        columns = [
+            (part.words, first.words),
+            (part.sentence_ids, first.sentence_ids),
+            (part.positions, first.positions),
+        ]
         if part.n_layers > 1 or not same or not all(np.array_equal(a, b) for a, b in columns):
             raise ValueError(
                 f"{files[layer]}: {part} is not a single layer with the words, width and dtype of "

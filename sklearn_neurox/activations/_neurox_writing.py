@@ -26,8 +26,8 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
     TypeError
         If sentence numbers are not integers, or words are not strings.
     ValueError
-        If there are no words, sentences are not in ascending order, words are missing, or the file
-        would split a word that contains a space; or if a word is empty or contains tabs, line
+        If there are no words, sentences are not in ascending order, or the file would split a word
+        that contains a space; or if a word is empty or contains tabs, line
         breaks, null characters or lone surrogates.
     """
     if not len(tokens):
@@ -45,12 +45,6 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
             "sentence with a higher number. Sentences in a file must be in ascending order. Sort "
             "the rows first."
         )
-    wrong = tokens.positions != np.arange(len(ids)) - np.repeat(starts, ends - starts)
-    if np.any(wrong):
-        raise ValueError(
-            f"Sentence {ids[np.argmax(wrong)]} does not have the positions 0, 1, 2, ..., and the "
-            "file cannot store other positions. Write whole sentences."
-        )
     for number, position, word in zip(ids, tokens.positions, tokens.words, strict=True):
         if not isinstance(word, str):
             raise TypeError(f"Sentence {number}: expected words to be strings, got {word!r}.")
@@ -66,7 +60,7 @@ def sentence_slices(tokens: TokenActivations, *, splits: bool) -> list[slice]:
 def check_values(tokens: TokenActivations, slices: Sequence[slice], dtype: str | None) -> None:
     """Check that values can be converted before any file is written. The error names a sentence."""
     for rows in slices:
-        cast(tokens.X[rows], dtype, f"Sentence {tokens.sentence_ids[rows.start]}")
+        cast(tokens[rows].X, dtype, f"Sentence {tokens.sentence_ids[rows.start]}")
 
 
 def sentences_of(
@@ -76,12 +70,16 @@ def sentences_of(
     dtype: str | None,
 ) -> Iterator[FileSentence]:
     """Yield the sentences to write."""
-    width = tokens.X.shape[1] // tokens.n_layers
+    width = len(tokens.neurons) // tokens.n_layers
     places = [tokens.layers.index(layer) for layer in layers]
     for part in slices:
         number = int(tokens.sentence_ids[part.start])
         words = [str(word) for word in tokens.words[part]]
-        values = tokens.X[part].reshape(len(words), tokens.n_layers, width)
+        values = tokens[part].X.reshape(len(words), tokens.n_layers, width)
         values = values[:, places].swapaxes(0, 1)
         values = cast(values, dtype, f"Sentence {number}")
-        yield FileSentence(number, words, tuple(map(int, layers)), values)
+        positions = tokens.positions[part].tolist()
+        whole = positions == list(range(len(words)))
+        yield FileSentence(
+            number, words, tuple(map(int, layers)), values, None if whole else positions
+        )

@@ -10,31 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from .._device import as_numpy
 from .._labels import check_labels
 from .._wording import count
 from ..datasets.sentences import check_corpus, check_list, check_word_labels
+from .bfloat16 import Array, Bfloat16Array, as_activations, concatenate, is_floating
 
 # White space other than spaces, null characters and lone surrogates.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATOR = re.compile("[\\x00\\t-\\r\\x1c-\\x1f\\x85\\ud800-\\udfff]")
 
 
-def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> NDArray:
+def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -> Array:
     """Stack the activations of sentences, whose numbers of words are `lengths`."""
-    if isinstance(arrays, Tensor | np.ma.MaskedArray):
-        arrays = as_numpy(arrays, name="The array")
-    if isinstance(arrays, np.ndarray) and arrays.ndim == 2:
+    if isinstance(arrays, Tensor | np.ma.MaskedArray | np.ndarray):
+        arrays = as_activations(arrays, name="The array")
+    if isinstance(arrays, np.ndarray | Bfloat16Array) and arrays.ndim == 2:
         if len(arrays) != sum(lengths):
             raise ValueError(
                 f"The sentences have {count(sum(lengths), 'word')}, but the activations have "
                 f"{count(len(arrays), 'row')}."
             )
         return _check_floating(arrays, "The array")
-    parts = [
-        _check_floating(np.asarray(as_numpy(part, name=f"Sentence {i}")), f"Sentence {i}")
-        for i, part in enumerate(arrays)
-    ]
+    parts = [_as_part(part, f"Sentence {i}") for i, part in enumerate(arrays)]
     if len(parts) != len(lengths):
         raise ValueError(
             f"Got {count(len(lengths), 'sentence')}, but {count(len(parts), 'array')}."
@@ -50,7 +47,7 @@ def stack_sentences(arrays: Sequence[ArrayLike] | NDArray, lengths: list[int]) -
                 f"Sentence {i} has activations of dtype {part.dtype}, but those of sentence 0 are "
                 f"of dtype {parts[0].dtype}."
             )
-    return np.concatenate(parts)
+    return concatenate(parts)
 
 
 def labels_of_words(labels: Any, corpus: list[list[str]]) -> NDArray | None:
@@ -74,8 +71,13 @@ def check_optional_labels(y: Any) -> NDArray | None:
     return check_labels(y, name="y")
 
 
-def _check_floating(array: NDArray, name: str) -> NDArray:
-    if array.dtype.kind != "f":
+def _as_part(part: Any, name: str) -> Array:
+    array = as_activations(part, name=name)
+    return _check_floating(array if isinstance(array, Bfloat16Array) else np.asarray(array), name)
+
+
+def _check_floating(array: Array, name: str) -> Array:
+    if not is_floating(array):
         raise TypeError(f"{name} must contain floating-point activations, got dtype {array.dtype}.")
     return array
 
@@ -108,7 +110,7 @@ def check_stored_words(words: Any, *, are_tokens: bool) -> list[list[str]]:
         empty or contains a lone surrogate.
     """
     if not are_tokens:
-        corpus = check_corpus(words)
+        corpus = check_corpus(words, with_spaces=True)
         for i, sentence in enumerate(corpus):
             for position, word in enumerate(sentence):
                 check_stored_word(word, i, position)
@@ -143,13 +145,16 @@ def check_stored_word(word: str, sentence: int, position: int) -> None:
         )
 
 
-def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.int64]:
+def check_sentence_ids(
+    sentence_ids: ArrayLike, n_sentences: int, *, are_distinct: bool = True
+) -> NDArray[np.int64]:
     """Check the numbers of the sentences.
 
     Raises
     ------
     ValueError
-        If they are not distinct non-negative integers, one for each sentence.
+        If they are not non-negative integers, one for each sentence, or not distinct although they
+        should be.
     """
     ids = np.asarray(sentence_ids)
     if ids.dtype.kind not in "iu" or ids.shape != (n_sentences,):
@@ -163,7 +168,7 @@ def check_sentence_ids(sentence_ids: ArrayLike, n_sentences: int) -> NDArray[np.
             f"sentence_ids must not be negative, but sentence_ids[{place}] = {ids[place]}."
         )
     distinct, counts = np.unique(ids, return_counts=True)
-    if (counts > 1).any():
+    if are_distinct and (counts > 1).any():
         raise ValueError(
             "sentence_ids must be different for each sentence, but "
             f"{distinct[counts > 1][0]} is repeated."

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .._indices import check_indices
 from .store import StoreWriter
 
 
@@ -18,18 +17,20 @@ def save_tokens(tokens: Any, path: str | PathLike) -> None:
     change = np.flatnonzero(np.diff(tokens.sentence_ids)) + 1
     words = [part.tolist() for part in np.split(tokens.words, change)]
     counted = np.concatenate([np.arange(len(part)) for part in words])
-    whole = tokens.offsets is None and np.array_equal(tokens.positions, counted)
+    ids = tokens.sentence_ids[np.concatenate([[0], change])]
+    # Other rows are stored with their positions, and a sentence may then have several runs of rows.
+    is_whole = len(set(ids.tolist())) == len(ids) and np.array_equal(tokens.positions, counted)
     writer = StoreWriter(
         path,
-        layers=check_indices(tokens.layers, None, what="layer").tolist(),
-        width=tokens.X.shape[1] // tokens.n_layers,
-        dtype=tokens.X.dtype.name,
+        layers=tokens.layers,
+        width=len(tokens.neurons) // tokens.n_layers,
+        dtype=tokens.dtype,
         words=words,
-        sentence_ids=tokens.sentence_ids[np.concatenate([[0], change])],
+        sentence_ids=ids,
         labels=tokens.y,
-        parameters={"unit": tokens.unit},
-        positions=None if whole else tokens.positions,
+        parameters=dict(tokens.provenance or {}) | {"unit": tokens.unit},
+        positions=None if is_whole and tokens.offsets is None else tokens.positions,
         offsets=tokens.offsets,
     )
     with writer:
-        writer.append(tokens.X, n_sentences=len(words))
+        writer.append(tokens._rows, n_sentences=len(words))

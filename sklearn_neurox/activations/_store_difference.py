@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from itertools import zip_longest
 from typing import Any
 
@@ -27,9 +28,8 @@ def first_difference(
     y : ndarray of shape (n_words,) or None
         Labels of the new store.
     """
-    for key in ("layers", "width", "dtype"):
-        if stored[key] != new[key]:
-            return _differ(key, stored[key], new[key])
+    if difference := differing_entry(stored, new, ("layers", "width", "dtype"), None):
+        return difference
     files = stored["files"], new["files"]
     if files[0][WORDS] != files[1][WORDS]:
         words = folder.read_file(stored, WORDS)
@@ -44,6 +44,32 @@ def first_difference(
     if files[0].get(LABELS) != files[1].get(LABELS):
         return _differing_label(folder, stored, corpus, y)
     return _differing_parameter(stored["parameters"], new["parameters"])
+
+
+def differing_entry(
+    stored: Json, new: Json, keys: Collection[str], varying: Collection[str] | None
+) -> str | None:
+    """Describe the first entry of a description that differs, or return None.
+
+    Parameters
+    ----------
+    stored, new : dict
+        Descriptions, or parts of them.
+    keys : collection of str
+        Entries to compare.
+    varying : collection of str or None
+        If not None, parameters are compared too, except these.
+    """
+    for key in keys:
+        if stored[key] != new[key]:
+            return _differ(key, stored[key], new[key])
+    if varying is None:
+        return None
+    parameters = (
+        {name: value for name, value in side["parameters"].items() if name not in varying}
+        for side in (stored, new)
+    )
+    return _differing_parameter(*parameters)
 
 
 def _differ(what: str, stored: Any, new: Any) -> str:

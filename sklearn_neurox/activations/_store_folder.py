@@ -31,6 +31,7 @@ from ._store_format import (
     WORDS,
     Json,
     check_description,
+    file_name,
     from_npy,
     header,
     layout,
@@ -201,6 +202,14 @@ class StoreFolder:
             if sum(map(len, contents[WORDS][: progress["n_sentences"]])) != progress["n_words"]:
                 del contents[PROGRESS]
                 damage[PROGRESS] = f"{PROGRESS}: its word count does not match {WORDS}."
+        if ROWS in contents and PROGRESS in contents:
+            n_rows = contents[PROGRESS]["n_words"]
+            if contents[ROWS] < n_rows:  # of a store that has grown
+                damage[ROWS] = (
+                    f"{ROWS}: it has {contents[ROWS]:,} rows instead of the {n_rows:,} rows that "
+                    "were written."
+                )
+                del contents[ROWS]
         if damage:
             intact = ", ".join([STORE, *contents])
             raise ValueError(
@@ -259,29 +268,42 @@ class StoreFolder:
 
     def _read_checked(self, store: Json, name: str, size: int | None = None) -> bytes:
         """Read a file of a known checksum and, if it is described, of a known size."""
-        raw = _read(self / name, size)
+        raw = _read(self / file_name(store, name), size)
         if hashlib.sha256(raw).hexdigest() != store["files"][name]:
             raise ValueError(f"the checksum of its {len(raw):,} bytes does not match {STORE}.")
         return raw
 
-    def _check_size_of_rows(self, store: Json) -> None:
-        """Check the size and the header of X, but not its values."""
+    def _check_size_of_rows(self, store: Json) -> int:
+        """Check the size and the header of X, but not its values, and return its number of rows.
+
+        A store that has just grown may still have the size or the header of the store before.
+        """
         dtype, shape = layout(store)
         row = shape[1] * dtype.itemsize
-        expected = HEADER_SIZE + shape[0] * row
+        before = (store.get("grown_from") or {}).get("n_words", shape[0])
+        expected, least = (HEADER_SIZE + n_rows * row for n_rows in (shape[0], before))
         path = self / ROWS
         if not path.is_file():
             raise ValueError("it is missing.")
         size = path.stat().st_size
-        if size != expected:
+        if not least <= size <= expected:
             n_rows = max(0, min(size, expected) - HEADER_SIZE) // row
             raise ValueError(
                 f"it has {size:,} bytes instead of {expected:,}: at most the first {n_rows:,} of "
                 f"{shape[0]:,} rows are intact."
             )
         with open(path, "rb") as file:
-            if file.read(HEADER_SIZE) != header(dtype, shape):
-                raise ValueError(f"its header does not describe {dtype} of shape {shape}.")
+            found = file.read(HEADER_SIZE)
+        if found not in (header(dtype, shape), header(dtype, (before, shape[1]))):
+            raise ValueError(f"its header does not describe {dtype} of shape {shape}.")
+        return (size - HEADER_SIZE) // row
+
+    def remove_older(self, store: Json) -> None:
+        """Remove the files of a store before it has grown, which are not used anymore."""
+        generation = store.get("generation", 0)
+        for name in (WORDS, IDS, LABELS, PLACES):
+            for older in range(generation):
+                (self / file_name({"generation": older}, name)).unlink(missing_ok=True)
 
 
 def _is_leftover(name: str) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._labels import check_labels
-from .dtypes import DTYPES
+from .dtypes import DTYPES, stored_dtype
 
 FORMAT, SCHEMA = "sklearn_neurox store of activations", 1
 LOCK, STORE, PROGRESS, ROWS = ".sklearn_neurox.lock", "store.json", "progress.json", "X.npy"
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 def layout(store: Json) -> tuple[np.dtype, tuple[int, int]]:
     """Return the dtype and the shape of X."""
     shape = (store["n_words"], len(store["layers"]) * store["width"])
-    return np.dtype(store["dtype"]).newbyteorder("<"), shape
+    return stored_dtype(store["dtype"]).newbyteorder("<"), shape
 
 
 def header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -150,7 +150,14 @@ def parse_progress(raw: bytes, store: Json) -> dict[str, int]:
     """
     progress = read_sealed_json(raw, "the journal of a store")
     counts: dict[str, Any] = {key: progress.get(key) for key in ("n_sentences", "n_words", "crc32")}
-    if not all(map(_is_count, counts.values())) or progress.get("store") != store["sha256"]:
+    # A store that has just grown still has the journal of the complete store before.
+    before = store.get("grown_from") or {}
+    is_older = progress.get("store") == before.get("sha256", "")
+    if (
+        not all(map(_is_count, counts.values()))
+        or (progress.get("store") != store["sha256"] and not is_older)
+        or (is_older and any(counts[key] != before[key] for key in ("n_sentences", "n_words")))
+    ):
         raise ValueError("it is not the journal of this store.")
     if counts["n_sentences"] > store["n_sentences"] or counts["n_words"] > store["n_words"]:
         raise ValueError("it counts more sentences or words than the store has.")
@@ -166,9 +173,14 @@ def check_description(store: Json) -> None:
         If a value is out of range, or values contradict each other.
     """
     layers, width, dtype = (store.get(key) for key in ("layers", "width", "dtype"))
-    if not isinstance(layers, list) or not layers or not all(map(_is_count, layers)):
+    if (
+        not isinstance(layers, list)
+        or not layers
+        or not (all(map(_is_count, layers)) or all(type(layer) is str for layer in layers))
+    ):
         raise ValueError(
-            f"layers must be a list of at least one non-negative integer, got {str(layers)[:80]}."
+            "layers must be a list of at least one non-negative integer, or of paths of modules, "
+            f"got {str(layers)[:80]}."
         )
     if len(set(layers)) < len(layers):
         raise ValueError(f"layers must be distinct, got {str(layers)[:80]}.")
@@ -188,9 +200,42 @@ def check_description(store: Json) -> None:
     dtype, shape = layout(store)
     if (size := math.prod(shape) * dtype.itemsize) > _LARGEST:
         raise ValueError(f"its {n_words:,} rows of {shape[1]:,} numbers would have {size:,} bytes.")
+    _check_growth(store)
     unit = store["parameters"].get("unit", "neuron")
     if not isinstance(unit, str) or not unit:
         raise ValueError(f"the parameter 'unit' must be a string that is not empty, got {unit!r}.")
+
+
+def _check_growth(store: Json) -> None:
+    """Check what a store says about its content before it has grown."""
+    before, generation = store.get("grown_from"), store.get("generation", 0)
+    if before is None and generation == 0:
+        return
+    if not (
+        _is_count(generation)
+        and generation > 0
+        and isinstance(before, dict)
+        and before.keys() == {"sha256", "n_sentences", "n_words", "varying"}
+        and isinstance(before["sha256"], str)
+        and isinstance(before["varying"], dict)
+        and all(_is_count(before[name]) for name in ("n_sentences", "n_words"))
+        and 0 < before["n_sentences"] <= before["n_words"]
+        and before["n_sentences"] < store["n_sentences"]
+        and before["n_words"] < store["n_words"]
+    ):
+        raise ValueError("what it says about its growth is not valid.")
+
+
+def file_name(store: Json, name: str) -> str:
+    """Return the name of a file, which is another one after a store has grown.
+
+    A growing store keeps its old files until its description refers to the new ones.
+    """
+    generation = store.get("generation", 0)
+    if not generation or name not in (WORDS, IDS, LABELS, PLACES):
+        return name
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}.{generation}.{suffix}"
 
 
 def _has_files_of_labels(store: Json) -> bool:

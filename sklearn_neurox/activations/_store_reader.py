@@ -10,18 +10,21 @@ from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
 from ._store_format import HEADER_SIZE, IDS, LABELS, PLACES, PROGRESS, ROWS, WORDS, layout
+from .bfloat16 import Array, Bfloat16Array
+from .columns import Layer
+from .dtypes import BFLOAT16
 
 
 class StoredActivations(NamedTuple):
     """What is read from a store."""
 
-    X: NDArray  # a read-only memory map
+    X: Array  # a read-only memory map
     words: list[list[str]]  # of each sentence
     sentence_ids: NDArray[np.intp]  # of each sentence
     labels: NDArray | None  # of each word
     positions: NDArray[np.intp] | None  # of each word, unless they are numbered from 0
     offsets: NDArray[np.intp] | None  # of each word
-    layers: tuple[int, ...]
+    layers: tuple[Layer, ...]
     parameters: dict[str, Any]
 
 
@@ -44,11 +47,12 @@ def read_store(
     if verify:
         folder.verify_rows(store, progress)
     dtype, shape = layout(store)
+    shape = files[ROWS], shape[1]  # fewer rows if the store has just grown
     X = np.memmap(folder / ROWS, dtype, mode="r", offset=HEADER_SIZE, shape=shape)
     places = files[PLACES][:n_words].astype(np.intp) if PLACES in files else None
     known = places is not None and (places[:, 1] >= 0).all()
     return StoredActivations(
-        X=X[:n_words],
+        X=Bfloat16Array(X[:n_words]) if store["dtype"] == BFLOAT16 else X[:n_words],
         words=files[WORDS][:n_done],
         sentence_ids=files[IDS][:n_done].astype(np.intp),
         labels=files[LABELS][:n_words].copy() if LABELS in files else None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._files import replacing
@@ -18,7 +19,8 @@ from ._corpus_joining import check_pair, join_corpus
 from ._neurox_files import write_hdf5, write_json
 from ._neurox_reading import layer_files, layer_path, read_file, read_layer_files
 from ._neurox_writing import check_values, sentence_slices, sentences_of
-from .dtypes import DTYPES, native_name
+from .bfloat16 import Bfloat16Array
+from .dtypes import BFLOAT16, DTYPES, NUMPY_DTYPES
 from .tokens import TokenActivations
 
 _REFUSED = {
@@ -75,10 +77,10 @@ def read_activations(
     n_layers : int, default=None
         Number of layers, if the file stores them side by side as a single layer of n_layers * width
         values; they are then numbered from 0. If None, use the layers of the file.
-    dtype : {"float16", "float32", "float64"}, default=None
-        Dtype of X. If None, use the dtype of an .hdf5 file. A .json file has no dtype: in that
-        case, None means float32, as in the loader of NeuroX, and "float64" keeps all decimals of
-        the file.
+    dtype : {"float16", "float32", "float64", "bfloat16"}, default=None
+        Dtype of the activations, to which they are rounded. If None, use the dtype of an .hdf5
+        file. A .json file has no dtype: in that case, None means float32, as in the loader of
+        NeuroX, and "float64" keeps all decimals of the file.
     decompose_layers : bool, default=False
         Whether to read one file per layer. For the path ``name.hdf5``, the files
         ``name-layer0.hdf5``, ``name-layer1.hdf5``, ... are read, which are written with
@@ -145,24 +147,26 @@ def read_activations(
             "n_layers must be None if decompose_layers=True, because each file contains one "
             f"layer, got {n_layers}."
         )
+    wide = "float32" if dtype == BFLOAT16 else dtype
     try:
         if decompose_layers:
-            tokens = read_layer_files(path, wanted, dtype)
+            tokens = read_layer_files(path, wanted, wide)
         else:
-            tokens = read_file(path, wanted, n_layers, dtype)
+            tokens = read_file(path, wanted, n_layers, wide)
     except MemoryError as error:
         raise ValueError(
             f"{path}: the activations do not fit in memory ({error}). Pass fewer layers or a "
             "narrower dtype, or write the layers to separate files."
         ) from error
-    return join_corpus(tokens, path, corpus, y, labels)
+    tokens = join_corpus(tokens, path, corpus, y, labels)
+    return replace(tokens, X=_rounded(tokens.X, path)) if dtype == BFLOAT16 else tokens
 
 
 @validate_params(
     {
         "path": [str, os.PathLike],
         "tokens": "no_validation",  # the message of scikit-learn would contain the whole array
-        "dtype": [StrOptions(set(DTYPES)), None],
+        "dtype": [StrOptions(set(NUMPY_DTYPES)), None],
         "decompose_layers": ["boolean"],
         "overwrite": ["boolean"],
     },
@@ -188,9 +192,11 @@ def write_activations(
         A path with the suffix ``.hdf5`` or ``.json``. The file is written either completely or not
         at all.
     tokens : TokenActivations
-        Whole sentences in ascending order, each with the positions 0, 1, 2, ...
+        Rows of any words and layers, with the sentences in ascending order. If only some words of
+        a sentence have a row, the file contains their positions, which NeuroX does not read.
     dtype : {"float16", "float32", "float64"}, default=None
-        Dtype to convert X to. If None, keep the dtype of X.
+        Dtype to convert X to. If None, keep the dtype of X. Activations of bfloat16, which these
+        formats do not have, are written as float32, which is exact.
     decompose_layers : bool, default=False
         Whether to write one file per layer. For the path ``name.hdf5``, layer 4 is written to
         ``name-layer4.hdf5``.
@@ -203,8 +209,8 @@ def write_activations(
         If a parameter is of the wrong type, X is not float16, float32 or float64, or a word is
         not a string.
     ValueError
-        If the suffix is unknown; if there are no words; if sentences or positions are not as
-        described above, because the file cannot store them; if a word is empty or contains tabs,
+        If the suffix is unknown; if there are no words; if sentences are not in ascending order,
+        because the file cannot store another order; if a word is empty or contains tabs,
         line breaks, null characters or lone surrogates, or a space, at which an .hdf5 file would be
         split; or if a finite value exceeds the range of `dtype`.
     FileExistsError
@@ -239,8 +245,8 @@ def write_activations(
         raise TypeError(f"tokens must be TokenActivations, got {type(tokens).__name__}{shape}.")
     numbers = check_indices(tokens.layers, None, what="layer").tolist()
     slices = sentence_slices(tokens, splits=path.suffix == ".hdf5")
-    if native_name(np.asarray(tokens.X).dtype) not in DTYPES:
-        raise TypeError(f"X must be of dtype {', '.join(DTYPES)}, got {tokens.X.dtype}.")
+    if tokens.dtype not in DTYPES:
+        raise TypeError(f"X must be of dtype {', '.join(DTYPES)}, got {tokens.dtype}.")
     check_values(tokens, slices, dtype)
     targets: dict[Path, tuple[int, ...]] = {path: tuple(numbers)}
     if decompose_layers:
@@ -250,6 +256,13 @@ def write_activations(
     with replacing(targets) as unfinished:
         for file, layers in zip(unfinished, targets.values(), strict=True):
             write(file, sentences_of(tokens, slices, layers, dtype))
+
+
+def _rounded(X: NDArray, path: Path) -> Any:
+    try:
+        return Bfloat16Array.from_rounding(X)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _check_path(path: str | os.PathLike[str], suffixes: set[str], suffix: str) -> Path:

@@ -13,7 +13,9 @@
 All but the last two are plain files that NumPy and any JSON reader can open. Nothing that has been
 written is ever moved: rows are written to X and synced to disk, and only then is the journal
 replaced, in one step. Rows beyond the count in the journal were left by a crash and are
-overwritten.
+overwritten. If sentences are appended to a finished store, X is extended, and the files of words,
+labels and places are written under new names, such as ``words.1.json``, before the description
+refers to them.
 
 **Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one of 13 layers of
 768 neurons, float16, for 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and
@@ -38,50 +40,38 @@ times for appending 30 rows.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
-import math
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from operator import index
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._indices import check_indices
 from .._wording import count
-from ._rows import check_sentence_ids, check_stored_words
+from ._store_content import StoreContent, grown
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
     FORMAT,
     HEADER_SIZE,
-    IDS,
-    LABELS,
-    PLACES,
     PROGRESS,
     ROWS,
     SCHEMA,
     STORE,
-    WORDS,
     Json,
-    check_description,
-    check_json,
-    check_places,
-    check_stored_labels,
-    header,
+    file_name,
     layout,
     seal,
-    to_npy,
 )
-
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from ._store_rows import extend_rows, write_empty
+from .bfloat16 import bits_of
+from .columns import Layer
+from .dtypes import BFLOAT16
 
 
 class StoreWriter:
@@ -92,16 +82,18 @@ class StoreWriter:
     path : str or path-like
         Folder of the store. It is created if it does not exist, and may be empty. If it contains a
         store that was created with the same arguments, writing resumes where it stopped.
-    layers : sequence of int
-        Layers in a row, in the order of its columns. Layer 0 consists of the embeddings.
+    layers : sequence of int or str
+        Layers in a row, in the order of its columns. Layer 0 consists of the embeddings. In a
+        network that is not a stack of blocks, layers are paths of modules.
     width : int
         Number of neurons in a layer.
-    dtype : {"float16", "float32", "float64"}
-        Dtype of X.
+    dtype : {"float16", "float32", "float64", "bfloat16"}
+        Dtype of X. The bits of bfloat16, which NumPy does not have, are stored as uint16.
     words : sequence of sequences of str
         The words of each sentence to store, in the order of the corpus.
     sentence_ids : array-like of int of shape (n_sentences,)
-        Number of each of these sentences in the corpus.
+        Number of each of these sentences in the corpus. If `positions` is passed, a number may be
+        repeated, because the rows of a text need not be adjacent.
     labels : array-like of shape (n_words,), default=None
         Labels of the words: all strings, all booleans or all numbers. Strings are read back as a
         NumPy array of strings.
@@ -115,13 +107,21 @@ class StoreWriter:
         First character of each row in its text, and the character after its last one.
     n_sentences : int, default=None
         Expected number of sentences in `words`. If None, it is not checked.
+    append : bool, default=False
+        Whether to append the sentences to a store that is finished. `sentence_ids` are then
+        counted from the highest number of a sentence in the store. If appending was interrupted,
+        the same arguments resume it.
+    varying : collection of str, default=()
+        Names of `parameters` that may differ if sentences are appended, such as digests of the
+        words. The store contains a digest of all their values.
 
     Attributes
     ----------
     path : Path
         Absolute path of the folder.
     n_sentences, n_words : int
-        Numbers of sentences and words in the whole corpus.
+        Numbers of sentences and words in the whole corpus, including those of a store to which
+        sentences are appended.
     n_done, n_words_done : int
         Numbers of sentences and words that are safely in the store. The next sentence to append
         is sentence ``n_done``.
@@ -133,7 +133,8 @@ class StoreWriter:
     ValueError
         If an argument is out of range or sizes do not match; if `path` contains something else, a
         damaged store, or a store of other words, layers or parameters (the message names the first
-        difference); or if another writer has the store open.
+        difference; with `append`, words and labels may differ); or if another writer has the store
+        open.
     FileNotFoundError
         If the parent folder of `path` does not exist.
     OSError
@@ -181,7 +182,7 @@ class StoreWriter:
         self,
         path: str | os.PathLike[str],
         *,
-        layers: Sequence[int],
+        layers: Sequence[Layer],
         width: int,
         dtype: str,
         words: Sequence[Sequence[str]],
@@ -191,69 +192,91 @@ class StoreWriter:
         positions: ArrayLike | None = None,
         offsets: ArrayLike | None = None,
         n_sentences: int | None = None,
+        append: bool = False,
+        varying: Collection[str] = (),
     ):
-        corpus = check_stored_words(words, are_tokens=positions is not None)
-        if n_sentences is not None and n_sentences != len(corpus):
+        content = StoreContent.check(
+            layers=layers, width=width, dtype=dtype, words=words, sentence_ids=sentence_ids,
+            labels=labels, parameters=parameters, positions=positions, offsets=offsets,
+        )  # fmt: skip
+        if n_sentences is not None and n_sentences != len(content.words):
             raise ValueError(
-                f"n_sentences={n_sentences}, but words contains {count(len(corpus), 'sentence')}."
+                f"n_sentences={n_sentences}, but words contains "
+                f"{count(len(content.words), 'sentence')}."
             )
         self._folder = StoreFolder(path)
         self.path = self._folder.path
-        self.n_sentences, self.n_words = len(corpus), sum(map(len, corpus))
-        self._ends = np.cumsum([0, *map(len, corpus)])
-        y = None if labels is None else check_stored_labels(labels, self.n_words)
-        places = check_places(positions, offsets, [len(sentence) for sentence in corpus])
-        files = {
-            WORDS: json.dumps(corpus, separators=(",", ":")).encode(),
-            IDS: to_npy(check_sentence_ids(sentence_ids, self.n_sentences)),
-        } | ({} if y is None else {LABELS: to_npy(y)})
-        if places is not None:
-            files[PLACES] = to_npy(places.ravel())
-        description = {
-            "layers": check_indices(layers, None, what="layer").tolist(),
-            "width": index(width),
-            "dtype": np.dtype(dtype).name,
-            "n_sentences": self.n_sentences,
-            "n_words": self.n_words,
-            "labels": None if y is None else y.dtype.str,
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-            "parameters": check_json(dict(parameters or {}), "parameters"),
-        }
-        check_description(description)
-        self._dtype, self._shape = layout(description)
         self._folder.prepare()
         with ExitStack() as opened:
             opened.enter_context(self._folder.locked())
-            self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
+            exists = (self._folder / STORE).exists()
+            if append and exists:
+                content = grown(self._folder, content, varying)
+            self._set_content(content)
+            files = content.files()
+            description = content.description(files)
+            self._dtype, self._shape = layout(description)
+            self._is_bfloat16 = description["dtype"] == BFLOAT16
             with self._keeping():
                 self._folder.remove_leftovers()
-                if not (self._folder / STORE).exists():
+                if not exists:
                     self._begin(description, files)
-            self._resume(description, corpus, y)
+                elif content.growth:
+                    self._grow(description, files)
+            self._resume(description, content)
             self._file = opened.enter_context(open(self._folder / ROWS, "r+b", buffering=0))
             self._opened = opened.pop_all()
 
+    def _set_content(self, content: StoreContent) -> None:
+        self.n_sentences, self.n_words = len(content.words), sum(content.lengths)
+        self._ends = np.cumsum([0, *content.lengths])
+        self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
+
     def _begin(self, description: Json, files: dict[str, bytes]) -> None:
         """Write all files except X. The description is written last, so X always has one."""
-        version = import_module(__package__.partition(".")[0]).__version__
-        store = seal({"format": FORMAT, "schema": SCHEMA, "version": version} | description)
-        self._sealed_by = json.loads(store)["sha256"]
-        for name, content in files.items():
-            self._folder.write(name, content)
+        self._write_files(description, files)
         self._write_progress(self._progress)
-        self._folder.write(STORE, store)
+        self._write_description(description)
 
-    def _resume(self, description: Json, corpus: list[list[str]], y: NDArray | None) -> None:
+    def _grow(self, description: Json, files: dict[str, bytes]) -> None:
+        """Write the files of a store with more sentences, unless this has already been done.
+
+        The old files remain until the description refers to the new ones, and the old journal is
+        valid until the first rows are appended.
+        """
+        store = self._folder.read_description()
+        if store.get("generation", 0) < description["generation"]:
+            self._write_files(description, files)
+            self._write_description(description)
+
+    def _write_files(self, description: Json, files: dict[str, bytes]) -> None:
+        version = import_module(__package__.partition(".")[0]).__version__
+        store = {"format": FORMAT, "schema": SCHEMA, "version": version} | description
+        self._sealed = seal(store)
+        self._sealed_by = json.loads(self._sealed)["sha256"]
+        for name, content in files.items():
+            self._folder.write(file_name(description, name), content)
+
+    def _write_description(self, description: Json) -> None:
+        self._folder.write(STORE, self._sealed)
+
+    def _resume(self, description: Json, content: StoreContent) -> None:
         """Check that the store on disk matches the arguments, and read its progress."""
         folder = self._folder
         store = folder.read_description()
-        if difference := first_difference(folder, store, description, corpus, y):
+        difference = first_difference(folder, store, description, content.words, content.labels)
+        if difference:
             raise ValueError(f"{self.path} contains another store: {difference}.")
         self._sealed_by = store["sha256"]
         if not (folder / ROWS).exists() and not folder.read_file(store, PROGRESS)["n_sentences"]:
             with self._keeping():
-                folder.write(ROWS, self._write_empty)
+                folder.write(ROWS, lambda file: write_empty(file, self._dtype, self._shape))
         self._progress = folder.read_files(store)[PROGRESS]
+        if content.growth:
+            with self._keeping():
+                extend_rows(folder / ROWS, self._dtype, self._shape)
+                self._write_progress(self._progress)
+                folder.remove_older(store)
 
     def __enter__(self) -> Self:
         return self
@@ -276,13 +299,14 @@ class StoreWriter:
         """Number of words that are safely in the store."""
         return self._progress["n_words"]
 
-    def append(self, X: NDArray, n_sentences: int | None = None) -> None:
+    def append(self, X: Any, n_sentences: int | None = None) -> None:
         """Append the rows of the next sentences, which are on disk when the method returns.
 
         Parameters
         ----------
         X : ndarray of shape (n_words, n_layers * width)
-            Activations of the words of one or more whole sentences, of the dtype of the store.
+            Activations of the words of one or more whole sentences, of the dtype of the store. In
+            a store of bfloat16, a tensor of bfloat16, or an array of float32, which is rounded.
         n_sentences : int, default=None
             Expected number of sentences in `X`. If None, it is not checked.
 
@@ -298,6 +322,8 @@ class StoreWriter:
         """
         if self._file.closed:
             raise ValueError(f"The writer of {self.path} is closed.")
+        if self._is_bfloat16:
+            X = bits_of(X)
         n_done = self._check_rows(X, n_sentences)
         # As bytes, because memoryview does not support float16; a view if X is contiguous.
         rows: Any = np.ascontiguousarray(X, dtype=self._dtype).reshape(-1).view(np.uint8)
@@ -343,18 +369,6 @@ class StoreWriter:
 
     def _write_progress(self, progress: dict[str, int]) -> None:
         self._folder.write(PROGRESS, seal({"store": self._sealed_by} | progress))
-
-    def _write_empty(self, file: BinaryIO) -> None:
-        """Write X without rows, and reserve space for them to detect a full disk early."""
-        size = HEADER_SIZE + math.prod(self._shape) * self._dtype.itemsize
-        file.write(header(self._dtype, self._shape))
-        file.flush()
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except (AttributeError, OSError) as error:  # not supported by every system or file system
-            if getattr(error, "errno", None) in _DISK_IS_FULL:
-                raise
-            file.truncate(size)
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:

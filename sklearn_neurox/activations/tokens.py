@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from .._optional import import_optional
 from .._wording import count
 from ..datasets.sentences import Sentence, check_corpus
 from ._hidden_states import FromHiddenStates
+from ._packing import columns_of_sentences
 from ._rows import (
     check_optional_labels,
     check_rows,
@@ -23,13 +22,14 @@ from ._rows import (
     labels_of_words,
     stack_sentences,
 )
-from ._saving import save_tokens
-from ._store_reader import describe_store, read_store
+from ._stored_tokens import StoredTokens
+from .bfloat16 import Array, Bfloat16Array, concatenate, name_of_dtype, to_numpy
 from .columns import Layer, Neurons, check_layers
+from .texts import TextActivations, rows_by_text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TokenActivations(FromHiddenStates):
+class TokenActivations(StoredTokens, FromHiddenStates):
     """Activations of a network on the words of a corpus: one row per word.
 
     Use ``tokens[rows]`` to select words, and ``tokens.select(layers=...)`` to select layers.
@@ -54,8 +54,15 @@ class TokenActivations(FromHiddenStates):
     offsets : ndarray of int of shape (n_words, 2), default=None
         First character of each word or token in its text, and the character after its last one.
 
+    provenance : mapping, default=None
+        How the activations were computed, such as the model, a digest of its weights, and the
+        parameters of the extraction. Selections keep it, and :meth:`save` stores it.
+
     Attributes
     ----------
+    dtype : str
+        Dtype of the activations. That of X, unless they are bfloat16, which NumPy does not have: X
+        is then float32.
     neurons : Neurons
         Layer, kind and index of each column of X.
     neuron_names : ndarray of str of shape (n_neurons,)
@@ -85,17 +92,18 @@ class TokenActivations(FromHiddenStates):
     y: Any = None
     unit: str = "neuron"
     offsets: NDArray[np.intp] | None = None
+    provenance: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "y", check_optional_labels(self.y))
         for name in ("words", "sentence_ids", "positions", "y", "offsets"):
             column = getattr(self, name)
-            if column is not None and len(column) != len(self.X):
-                raise ValueError(f"X has {len(self.X)} rows, but {name} has {len(column)}.")
+            if column is not None and len(column) != len(self):
+                raise ValueError(f"X has {len(self)} rows, but {name} has {len(column)}.")
         object.__setattr__(self, "layers", check_layers(self.layers))
-        if self.X.shape[1] % len(self.layers):
+        if self._rows.shape[1] % len(self.layers):
             raise ValueError(
-                f"X has {self.X.shape[1]} neurons, which cannot be divided into "
+                f"X has {self._rows.shape[1]} neurons, which cannot be divided into "
                 f"{len(self.layers)} layers of equal width."
             )
         len(self.neurons)  # raises if the unit is not valid
@@ -157,7 +165,7 @@ class TokenActivations(FromHiddenStates):
         return pack_sentences(X, corpus, layers=layers, sentence_ids=ids, y=y, unit=unit)
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self._rows)
 
     def __getitem__(self, rows: slice | ArrayLike) -> TokenActivations:
         """Select words.
@@ -180,7 +188,7 @@ class TokenActivations(FromHiddenStates):
         place = rows if isinstance(rows, slice) else check_rows(rows, len(self))
         return replace(
             self,
-            X=self.X[place],
+            X=self._rows[place],
             words=self.words[place],
             sentence_ids=self.sentence_ids[place],
             positions=self.positions[place],
@@ -191,15 +199,27 @@ class TokenActivations(FromHiddenStates):
     __iter__ = None  # not a sequence: iterate over `words` or `X` instead
 
     def __repr__(self) -> str:
-        n_words, n_neurons = self.X.shape
+        n_words, n_neurons = self._rows.shape
         n_sentences = len(np.unique(self.sentence_ids))
-        row, text = ("word", "sentence") if self.offsets is None else ("token", "text")
+        kind = "word" if self.offsets is None else "token"
+        row = (self.provenance or {}).get("rows", kind)
+        text = "sentence" if row == "word" else "text"
         return (
             f"{type(self).__name__}({count(n_words, row)} in "
             f"{count(n_sentences, text)}, {count(n_neurons, 'neuron')} in "
-            f"{count(self.n_layers, 'layer')}, {self.X.dtype}"
+            f"{count(self.n_layers, 'layer')}, {self.dtype}"
             f"{', with labels' if self.y is not None else ''})"
         )
+
+    @property
+    def _rows(self) -> Any:
+        """The activations in their own dtype: X, or a Bfloat16Array."""
+        return vars(self)["rows"]
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype of the activations, such as "bfloat16"."""
+        return name_of_dtype(self._rows)
 
     @property
     def n_layers(self) -> int:
@@ -209,7 +229,7 @@ class TokenActivations(FromHiddenStates):
     @cached_property
     def neurons(self) -> Neurons:
         """Layer, kind and index of each column of X."""
-        return Neurons(self.layers, self.X.shape[1] // self.n_layers, self.unit)
+        return Neurons(self.layers, self._rows.shape[1] // self.n_layers, self.unit)
 
     @property
     def neuron_names(self) -> NDArray[np.object_]:
@@ -227,14 +247,14 @@ class TokenActivations(FromHiddenStates):
         Returns
         -------
         ndarray of shape (n_words, n_neurons / n_layers)
-            A view of X.
+            A view of X. If the activations are bfloat16, an array of float32.
 
         Raises
         ------
         ValueError
             If X does not contain the layer.
         """
-        return self.X[:, self.neurons.columns(layer)]
+        return to_numpy(self._rows[:, self.neurons.columns(layer)])
 
     def select(self, *, layers: Sequence[Layer]) -> TokenActivations:
         """Select layers.
@@ -255,86 +275,35 @@ class TokenActivations(FromHiddenStates):
             If X does not contain a layer, or a layer is repeated.
         """
         chosen = check_layers(layers)
-        return replace(self, X=np.hstack([self.layer(layer) for layer in chosen]), layers=chosen)
+        parts = [self._rows[:, self.neurons.columns(layer)] for layer in chosen]
+        X: Any = concatenate(parts, axis=1)
+        return replace(self, X=X, layers=chosen)
 
-    def save(self, path: str | PathLike) -> None:
-        """Write the activations to a folder, which :meth:`load` opens as a memory map.
+    def by_text(self) -> TextActivations:
+        """Return the activations as a sequence of arrays, one per text or sentence.
 
-        Parameters
-        ----------
-        path : str or path-like
-            A new or empty folder.
-
-        Raises
-        ------
-        ValueError
-            If the folder contains something else, the rows of a sentence are not adjacent, or a
-            layer is not a number.
-        """
-        save_tokens(self, path)
-
-    @classmethod
-    def load(
-        cls, path: str | PathLike, *, verify: bool = False, partial: bool = False
-    ) -> TokenActivations:
-        """Open a store: its words in memory, and its activations as a memory map.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A folder written by :meth:`save`, :meth:`ActivationExtractor.extract` or
-            :class:`StoreWriter`.
-        verify : bool, default=False
-            Whether to read all rows and verify their checksum. Everything else is always verified.
-        partial : bool, default=False
-            Whether to load the sentences that are already written if the store is unfinished.
+        scikit-learn's splitters and searches index this sequence by text.
 
         Returns
         -------
-        TokenActivations
-            X is a read-only ``np.memmap``, which does not use memory until it is read.
+        TextActivations
+            A sequence of n_texts arrays of shape (n_rows_of_the_text, n_neurons), in the order in
+            which the texts first occur. It has the attributes ``text_ids`` and ``y``.
 
-        Raises
-        ------
-        FileNotFoundError
-            If the folder does not exist.
-        ValueError
-            If it is not a store, has another schema, is unfinished (unless `partial` is True), or
-            is damaged. The message says which files are intact.
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.model_selection import train_test_split
+        >>> from sklearn_neurox import TokenActivations
+        >>> tokens = TokenActivations.from_sentences(np.zeros((6, 2)), ["to be", "or", "not to be"])
+        >>> texts = tokens.by_text()
+        >>> [X.shape for X in texts]
+        [(2, 2), (1, 2), (3, 2)]
+        >>> train, test = train_test_split(texts, test_size=1, random_state=0)
+        >>> len(train), len(test)
+        (2, 1)
         """
-        stored = read_store(path, verify=verify, partial=partial)
-        return pack_sentences(
-            stored.X,
-            stored.words,
-            sentence_ids=stored.sentence_ids,
-            positions=stored.positions,
-            offsets=stored.offsets,
-            layers=stored.layers,
-            y=stored.labels,
-            unit=stored.parameters.get("unit", "neuron"),
-        )
-
-    @classmethod
-    def describe(cls, path: str | PathLike) -> dict[str, Any]:
-        """Describe a store without loading its words and activations.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The folder of the store.
-
-        Returns
-        -------
-        dict
-            ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
-            ``n_words_done`` and the ``parameters`` that the store was written with.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If there is no such store, or its ``store.json`` or ``progress.json`` is damaged.
-        """
-        return describe_store(path)
+        return TextActivations(self, rows_by_text(self.sentence_ids))
 
     def to_frame(self) -> Any:
         """Return the activations as a DataFrame, whose column names are kept by scikit-learn.
@@ -353,7 +322,7 @@ class TokenActivations(FromHiddenStates):
 
 
 def pack_sentences(
-    X: NDArray,
+    X: Any,
     words: Sequence[Sequence[str]],
     *,
     layers: Sequence[Layer],
@@ -362,28 +331,35 @@ def pack_sentences(
     y: NDArray | None = None,
     unit: str = "neuron",
     offsets: NDArray[np.intp] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> TokenActivations:
     """Build token activations from rows and words that are already checked.
 
     `words`, `sentence_ids` and `positions` have one entry per sentence, unless `positions` is an
     array. If `sentence_ids` or `positions` is None, they are numbered from 0.
     """
-    ids = np.arange(len(words)) if sentence_ids is None else np.asarray(sentence_ids, dtype=np.intp)
-    lengths = np.array([len(sentence) for sentence in words], dtype=np.intp)
-    n_words = int(lengths.sum())
-    if positions is None:
-        flat = np.arange(n_words) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    elif isinstance(positions, np.ndarray):
-        flat = positions
-    else:
-        flat = np.fromiter(chain.from_iterable(positions), dtype=np.intp, count=n_words)
     return TokenActivations(
         X=X,
-        words=np.fromiter(chain.from_iterable(words), dtype=object, count=n_words),
-        sentence_ids=np.repeat(ids, lengths),
-        positions=flat,
+        **columns_of_sentences(words, sentence_ids, positions),
         layers=check_layers(layers),
         y=y,
         unit=unit,
         offsets=offsets,
+        provenance=provenance,
     )
+
+
+def _read(tokens: TokenActivations) -> NDArray:
+    columns = vars(tokens)
+    if isinstance(columns["rows"], Bfloat16Array) and "wide" not in columns:
+        columns["wide"] = columns["rows"].to_float32()
+    return columns.get("wide", columns["rows"])
+
+
+def _write(tokens: TokenActivations, rows: Array) -> None:
+    vars(tokens)["rows"] = rows
+
+
+# X of bfloat16 is converted when it is read. The property is added after the class has become a
+# dataclass, because a value in the body of the class would be a default value.
+TokenActivations.X = property(_read, _write, doc="Activations.")  # type: ignore[assignment]

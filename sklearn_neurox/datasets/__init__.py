@@ -3,8 +3,11 @@
 from ._tagged_sentences import load_tagged_sentences
 from .annotation import annotate, binarize_labels, numeric_labels
 from .corpora import read_conllu, read_labeled_sentences, read_parallel, read_sentences
+from .spacing import SpacedSentence
+from .texts import read_texts
 
 __all__ = [
+    "SpacedSentence",
     "annotate",
     "binarize_labels",
     "load_tagged_sentences",
@@ -13,4 +16,5 @@ __all__ = [
     "read_labeled_sentences",
     "read_parallel",
     "read_sentences",
+    "read_texts",
 ]

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import NamedTuple
 
 from ._text_files import read_lines
+from .spacing import SpacedSentence
 
 CONLLU_COLUMNS = (
     "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
 )  # fmt: skip
+MISSING = "_"  # marks a missing value
+# Columns that consist of features.
+FEATURES = ("feats", "misc")
 # Columns that may contain spaces between their first and last character.
 _WITH_SPACES = ("form", "lemma", "misc")
 # A word, a range of words that form a token, and an empty node.
@@ -22,6 +27,15 @@ _ID = re.compile(
 )
 
 
+class MultiWordToken(NamedTuple):
+    """A token of the text that consists of several words, such as "don't"."""
+
+    first: int  # numbers of words, counted from 1
+    last: int
+    form: str
+    misc: str
+
+
 @dataclass
 class ConlluSentence:
     """A sentence of a CoNLL-U file: its ``# key = value`` comments and the columns of its words."""
@@ -29,6 +43,7 @@ class ConlluSentence:
     comments: dict[str, str] = field(default_factory=dict)
     rows: list[dict[str, str]] = field(default_factory=list)
     n_announced: int = 0  # number of words according to the ranges of multi-word tokens
+    ranges: list[MultiWordToken] = field(default_factory=list)
 
     def add(self, line: str, place: str) -> None:
         """Add a line of columns.
@@ -62,6 +77,29 @@ class ConlluSentence:
             )
         elif first:
             self.n_announced = int(last)
+            self.ranges.append(MultiWordToken(int(first), int(last), row["form"], row["misc"]))
+
+    def words(self) -> SpacedSentence:
+        """Return the words, with the spaces of the text.
+
+        There is no space after a token with ``SpaceAfter=No``. The words of a multi-word token are
+        not separated if they are its parts, like "do" and "n't", and separated by spaces otherwise,
+        like "de" and "le" for "du".
+        """
+        separators = ["" if _is_glued(row["misc"]) else " " for row in self.rows]
+        for token in self.ranges:
+            forms = [row["form"] for row in self.rows[token.first - 1 : token.last]]
+            inner = "" if "".join(forms) == token.form else " "
+            separators[token.first - 1 : token.last - 1] = [inner] * (token.last - token.first)
+            separators[token.last - 1] = "" if _is_glued(token.misc) else " "
+        return SpacedSentence([row["form"] for row in self.rows], separators[:-1])
+
+    def labels(self, column: str) -> list[str]:
+        """Return a column, or one feature of a column such as "feats:Number", of all words."""
+        name, _, key = column.partition(":")
+        if not key:
+            return [row[name] for row in self.rows]
+        return [_features(row[name]).get(key, MISSING) for row in self.rows]
 
     def check_end(self, place: str) -> None:
         """Check that the sentence contains all words of its last multi-word token.
@@ -76,6 +114,17 @@ class ConlluSentence:
                 f"{place}: the sentence ends after word {len(self.rows)}, but a multi-word token "
                 f"ends with word {self.n_announced}."
             )
+
+
+def _is_glued(misc: str) -> bool:
+    """Return whether no space follows a token."""
+    return _features(misc).get("SpaceAfter") == "No"
+
+
+def _features(value: str) -> dict[str, str]:
+    """Return the features in a column such as ``Case=Nom|Number=Sing``."""
+    pairs = (feature.split("=", 1) for feature in value.split("|") if "=" in feature)
+    return dict(pairs)
 
 
 def iter_conllu(path: str | PathLike) -> Iterator[ConlluSentence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from os import PathLike
 
-from ._conllu import CONLLU_COLUMNS, iter_conllu
+from ._conllu import CONLLU_COLUMNS, FEATURES, MISSING, iter_conllu
 from ._text_files import read_lines
 
 # Number of errors in a file that an error message lists.
@@ -23,39 +23,54 @@ def read_conllu(
         A UTF-8 file of Universal Dependencies.
     column : str, default="upos"
         Column of the labels, one of "id", "form", "lemma", "upos", "xpos", "feats", "head",
-        "deprel", "deps" and "misc".
+        "deprel", "deps" and "misc", or one of the features in a column, such as "feats:Number".
 
     Returns
     -------
-    sentences : list of list of str
-        The words (the column form), unchanged. Multi-word tokens are represented by their
-        syntactic words, and empty nodes are left out. Universal Dependencies allows spaces within
-        a few forms ("100 000", Vietnamese), for which
-        :class:`~sklearn_neurox.ActivationExtractor` raises an error.
+    sentences : list of SpacedSentence
+        The words (the column form), unchanged, with the spaces of the text (``SpaceAfter=No``).
+        Multi-word tokens are represented by their syntactic words, and empty nodes are left out.
+        Universal Dependencies allows spaces within words ("100 000", Vietnamese).
     labels : list of list of str
-        The labels, in the same shape. In this format, "_" marks a missing label.
+        The labels, in the same shape. In this format, "_" marks a missing label. Pass
+        ``drop_label="_"`` to :meth:`ActivationExtractor.extract` to leave out the rows of these
+        words.
 
     Raises
     ------
     ValueError
-        If `column` is unknown, the file is not valid UTF-8, a line does not follow the format (for
-        example, a column is empty, or words are missing), or there are no sentences. The message
-        contains the number of the line and the name of the column.
+        If `column` is unknown, no word has the feature, the file is not valid UTF-8, a line does
+        not follow the format (for example, a column is empty, or words are missing), or there are
+        no sentences. The message contains the number of the line and the name of the column.
 
     Examples
     --------
     >>> from sklearn_neurox import read_conllu
     >>> sentences, tags = read_conllu("en_ewt-ud-dev.conllu")  # doctest: +SKIP
+    >>> _, numbers = read_conllu("en_ewt-ud-dev.conllu", "feats:Number")  # doctest: +SKIP
     """
-    if column not in CONLLU_COLUMNS:
-        raise ValueError(f"column must be one of {CONLLU_COLUMNS}, got {column!r}.")
-    sentences, labels = [], []
+    _check_column(column)
+    sentences: list[list[str]] = []
+    labels = []
     for sentence in iter_conllu(path):
-        sentences.append([row["form"] for row in sentence.rows])
-        labels.append([row[column] for row in sentence.rows])
+        sentences.append(sentence.words())
+        labels.append(sentence.labels(column))
     if not sentences:
         raise ValueError(f"{path} does not contain any sentences.")
+    if ":" in column and all(label == MISSING for each in labels for label in each):
+        raise ValueError(f"{path}: no word has the feature {column!r}.")
     return sentences, labels
+
+
+def _check_column(column: str) -> None:
+    name, colon, key = column.partition(":")
+    if colon and name in FEATURES and key:
+        return
+    if colon or column not in CONLLU_COLUMNS:
+        raise ValueError(
+            f"column must be one of {CONLLU_COLUMNS}, or a feature such as 'feats:Number' or "
+            f"'misc:Gloss', got {column!r}."
+        )
 
 
 def read_sentences(path: str | PathLike) -> list[list[str]]:

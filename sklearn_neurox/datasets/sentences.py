@@ -11,21 +11,27 @@ from numpy.typing import NDArray
 
 from .._wording import count
 from ._label_cells import LabelCells, to_plain
+from .spacing import SpacedSentence
 
 Sentence: TypeAlias = Sequence[str] | str
 
+_N_SHOWN = 5  # words with white space in an error message
 
-def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
+
+def check_corpus(sentences: Sequence[Sentence], *, with_spaces: bool = False) -> list[list[str]]:
     """Split the sentences of a corpus into words, and check them.
 
     Parameters
     ----------
     sentences : sequence of str, or of sequences of str
         Each is a list of words, or a string to split on single spaces.
+    with_spaces : bool, default=False
+        Whether the words of a list may contain spaces, as those of a SpacedSentence always may.
 
     Returns
     -------
     list of list of str
+        Each SpacedSentence is returned as it is.
 
     Raises
     ------
@@ -34,12 +40,16 @@ def check_corpus(sentences: Sequence[Sentence]) -> list[list[str]]:
         only once), or a word is not a string.
     ValueError
         If there are no sentences, a sentence does not have words, or a word is empty or contains
-        white space or a lone surrogate.
+        white space or a lone surrogate. The message lists several such words.
     """
     check_list(sentences)
-    corpus = [check_sentence(sentence, i) for i, sentence in enumerate(sentences)]
+    faults: list[str] = []
+    corpus = [
+        _split(sentence, i, faults, with_spaces=with_spaces) for i, sentence in enumerate(sentences)
+    ]
     if not corpus:
         raise ValueError("The corpus is empty: expected at least one sentence.")
+    _raise_faults(faults)
     return corpus
 
 
@@ -104,30 +114,70 @@ def check_sentence(sentence: Sentence, index: int) -> list[str]:
     ValueError
         If it does not have words, or a word is empty or contains white space or a lone surrogate.
     """
+    faults: list[str] = []
+    words = _split(sentence, index, faults)
+    _raise_faults(faults)
+    return words
+
+
+def _split(
+    sentence: Sentence, index: int, faults: list[str], *, with_spaces: bool = False
+) -> list[str]:
+    """Split a sentence into words, and append what is wrong with them to a list."""
     if not isinstance(sentence, str) and not _is_list(sentence):
         raise TypeError(
             f"Sentence {index}: expected a string or a list of words, got {_describe(sentence)}."
         )
-    words = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
+    words: list[str] = sentence.split(" ") if isinstance(sentence, str) else list(sentence)
     if not words or words == [""]:
         raise ValueError(f"Sentence {index} is empty.")
+    if isinstance(sentence, SpacedSentence):
+        words, with_spaces = sentence, True
+        _check_separators(sentence, index)
     for position, word in enumerate(words):
         if not isinstance(word, str):
             raise TypeError(
                 f"Sentence {index}, word {position}: expected a string, got "
                 f"{type(word).__name__} {word!r}."
             )
-        if fault := find_fault(word):
-            raise ValueError(
+        if fault := find_fault(word, with_spaces=with_spaces):
+            advice = ""
+            if fault == "white space" and not find_fault(word, with_spaces=True):
+                advice = " Pass a SpacedSentence if words contain spaces."
+            faults.append(
                 f"Sentence {index}, word {position}: expected a word without {fault}, got "
-                f"{str(word)!r} in {' '.join(map(str, words))[:80]!r}."
+                f"{str(word)!r} in {' '.join(map(str, words))[:80]!r}.{advice}"
             )
     return words
 
 
-def find_fault(word: str) -> str | None:
-    """Describe what a word of a corpus must not contain but this string does, or return None."""
-    if word.split() != [word]:
+def _check_separators(sentence: SpacedSentence, index: int) -> None:
+    try:
+        sentence.check()
+    except ValueError as error:
+        raise ValueError(f"Sentence {index}: {error}") from None
+
+
+def _raise_faults(faults: list[str]) -> None:
+    if len(faults) == 1:
+        raise ValueError(faults[0])
+    if faults:
+        shown = "\n".join(f"  {fault}" for fault in faults[:_N_SHOWN])
+        more = f"; the first {_N_SHOWN} are" if len(faults) > _N_SHOWN else ""
+        raise ValueError(f"{len(faults)} words of the corpus are not valid{more}:\n{shown}")
+
+
+def find_fault(word: str, *, with_spaces: bool = False) -> str | None:
+    """Describe what a word of a corpus must not contain but this string does, or return None.
+
+    Parameters
+    ----------
+    word : str
+    with_spaces : bool, default=False
+        Whether single spaces within the word are valid, including no-break spaces.
+    """
+    parts = word.replace("\xa0", " ").split(" ") if with_spaces else [word]
+    if any(part.split() != [part] for part in parts):
         return "white space"
     # The halves of a pair of UTF-16, which are left over from a wrong conversion.
     return "lone surrogates" if re.search("[\ud800-\udfff]", word) else None

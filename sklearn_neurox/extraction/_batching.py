@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ._encoding import EncodedSentence
+from ._encoded_sentence import EncodedSentence
 
 _WORDS = 8192  # extracted before they are written to a store
 _WORTH_A_FORWARD = 512  # sub-words
@@ -12,7 +12,7 @@ _SIMILAR = 0.85  # of the length of the longest sentence of a batch
 
 
 def batches(
-    encoded: list[EncodedSentence], batch_tokens: int, *, padding: bool = True
+    encoded: Sequence[EncodedSentence], batch_tokens: int, *, padding: bool = True
 ) -> Iterator[list[int]]:
     """Yield batches of indices of sentences of similar length, or of equal length if not padded.
 
@@ -34,7 +34,7 @@ def batches(
     yield batch
 
 
-def pieces(encoded: list[EncodedSentence]) -> Iterator[slice]:
+def pieces(encoded: Sequence[EncodedSentence]) -> Iterator[slice]:
     """Yield runs of sentences of a few thousand words each."""
     first = n_words = 0
     for i, sentence in enumerate(encoded):

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ..datasets.sentences import check_corpus, check_texts, is_sentence
-from ._encoding import EncodedSentence, Encoder
+from ..datasets.spacing import text_of
+from ._encoded_sentence import EncodedSentence
+from ._encoding import Encoder
 from ._limits import encode_texts, encode_words, limit_of
 from ._network import Network
 from ._padding import without_leaks
@@ -65,7 +67,7 @@ def encode(
         rows = Rows()
         for text in rows_in(text_encoder_of(extractor, tokenizer).encode(texts), limit, drop=False):
             rows.add(text, [prompt_row(text, at, None)])
-        encoded = rows.sentences
+        encoded = list(rows.sentences)
     else:
         encoded = encode_texts(
             encoder, list(texts), limit=limit, on_truncate=on_truncate, pooling=extractor.pooling
@@ -85,9 +87,7 @@ def _marked(
     """Mark the tokens that a rule selects."""
     prefix = " " if extractor.add_prefix_space else ""
     strings = [
-        (prefix + (text if isinstance(text, str) else " ".join(text)))
-        if is_sentence(text)
-        else text
+        (prefix + (text if isinstance(text, str) else text_of(text))) if is_sentence(text) else text
         for text in texts
     ]
     marked = []

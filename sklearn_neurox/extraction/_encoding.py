@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from ..datasets.sentences import Sentence, check_sentence
+from ..datasets.spacing import SpacedSentence, text_of
+from ._encoded_sentence import (
+    DroppedWord,
+    EncodedSentence,
+    Owners,
+    SharedWords,
+    missing_words,
+    sentence_of,
+)
 from ._special_tokens import AmbiguousTokenError, SpecialTokens
 from ._subwords import (
     AlignmentError,
@@ -17,6 +25,7 @@ from ._subwords import (
     word_at,
     word_ids_of_fast,
     word_ids_of_slow,
+    words_of_subwords,
 )
 
 _SPLIT_IT = "Set split_special_tokens=True to split it into sub-words like ordinary text."
@@ -26,50 +35,11 @@ _OTHER_SUBWORDS = (
 )
 
 
-class EncodedSentence(NamedTuple):
-    """A tokenized sentence, and the row of X that each of its pieces belongs to.
-
-    A piece is a sub-word. By default, every sub-word is a piece once.
-    """
-
-    sentence_id: int
-    words: list[str]  # one per row
-    positions: list[int]  # of each row in the sentence, or -1 for a special token
-    inputs: dict[str, Any]  # lists or arrays of input_ids, and token_type_ids if the model has them
-    row_ids: list[int | None]  # one per piece
-    pieces: list[int] | None = None  # the sub-word of each piece
-    marked: Any = None  # an array: whether a rule for tokens selects each sub-word
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return len(self.words)
-
-    @property
-    def n_subwords(self) -> int:
-        """Number of sub-words, including special tokens."""
-        return len(self.inputs["input_ids"])
-
-    def select(self, places: Iterable[int]) -> EncodedSentence:
-        """Return the sentence with some of its sub-words only, and with their rows."""
-        places = list(places)
-        rows = [self.row_ids[place] for place in places]
-        kept = sorted({row for row in rows if row is not None})
-        numbers: dict[int | None, int | None] = {row: number for number, row in enumerate(kept)}
-        return EncodedSentence(
-            self.sentence_id,
-            [self.words[row] for row in kept],
-            [self.positions[row] for row in kept],
-            {name: [ids[place] for place in places] for name, ids in self.inputs.items()},
-            [numbers.get(row) for row in rows],
-        )
-
-
 class Encoder:
     """A tokenizer that also determines which sub-words belong to which row of X.
 
     The sub-words are those that the tokenizer returns for the text of a sentence: for a list of
-    words, its words separated by single spaces.
+    words, its words separated by single spaces, unless it is a SpacedSentence.
 
     Parameters
     ----------
@@ -92,7 +62,12 @@ class Encoder:
         self._prefix = " " if add_prefix_space else ""
 
     def words(
-        self, words: list[str], index: int, *, special_tokens: bool = False
+        self,
+        words: list[str],
+        index: int,
+        *,
+        special_tokens: bool = False,
+        dropped: list[DroppedWord] | None = None,
     ) -> EncodedSentence:
         """Tokenize the words of a sentence, with one row per word.
 
@@ -103,6 +78,9 @@ class Encoder:
             Index of the sentence in the corpus.
         special_tokens : bool, default=False
             Whether to also create a row for each special token that the tokenizer adds.
+        dropped : list, default=None
+            List to which words are appended that the tokenizer drops and that do not have a row. If
+            None, they are an error.
 
         Returns
         -------
@@ -114,31 +92,18 @@ class Encoder:
             If the tokenizer drops a word, the sub-words of a word cannot be found, or a word
             contains a special token that can be read in two ways.
         """
-        text = self._prefix + " ".join(words)
+        text = self._prefix + text_of(words)
         options = self._options(text, index, words, one_row_per_word=True)
         subwords = self._subwords(text, index, options)
-        word_ids = self._word_ids(text, words, index, subwords, options)
-        if dropped := _dropped(words, word_ids):
-            raise ValueError(
-                f"Sentence {index}, word {dropped[0]}: the tokenizer drops {dropped[1]!r}, so it "
-                "does not have an activation. Remove the word from the sentence, or replace it."
-            )
-        if not special_tokens:
-            return EncodedSentence(index, words, list(range(len(words))), subwords.inputs, word_ids)
-        names = self.tokenizer.convert_ids_to_tokens(subwords.ids)
-        rows: list[tuple[str, int]] = []
-        row_ids: list[int | None] = []
-        previous: int | None = None
-        for name, word, added in zip(names, word_ids, subwords.added, strict=True):
-            if word is None and not added:
-                row_ids.append(None)  # the space between two words, in a character-level model
-                continue
-            if added or word != previous:
-                rows.append((name, -1) if word is None else (words[word], word))
-            row_ids.append(len(rows) - 1)
-            previous = word
-        texts, positions = (list(column) for column in zip(*rows, strict=True))
-        return EncodedSentence(index, texts, positions, subwords.inputs, row_ids)
+        owners = self._owners(text, words, index, subwords, options)
+        missing = missing_words(words, owners)
+        found = [DroppedWord(index, position, words[position]) for position in missing]
+        if found and dropped is None:
+            raise ValueError(found[0].message())
+        if dropped is not None:
+            dropped += found
+        names = self.tokenizer.convert_ids_to_tokens(subwords.ids) if special_tokens else None
+        return sentence_of(words, index, subwords, owners, missing, names)
 
     def text(
         self, sentence: Sentence, index: int, *, pooling: str, limit: int | None = None
@@ -171,7 +136,7 @@ class Encoder:
             can be read in two ways.
         """
         words = None if isinstance(sentence, str) else check_sentence(sentence, index)
-        text = self._prefix + (str(sentence) if words is None else " ".join(words))
+        text = self._prefix + (str(sentence) if words is None else text_of(words))
         subwords = self._subwords(text, index, self._options(text, index, words))
         added = np.array(subwords.added, dtype=bool)
         own = np.flatnonzero(~added)
@@ -254,12 +219,12 @@ class Encoder:
         if subwords is None:
             return f"{reading}{self._name} {_OTHER_SUBWORDS}"
         try:
-            dropped = _dropped(words, self._align(text, words, subwords, options))
+            missing = missing_words(words, self._align(text, words, subwords, options))
         except AlignmentError as error:
             if self._token_of(error, subwords, options):
                 return "As the special token, it would include a space between words."
             return f"{reading}{self._name} {error}"
-        return f"{reading}the tokenizer drops {dropped[1]!r}." if dropped else ""
+        return f"{reading}the tokenizer drops {words[missing[0]]!r}." if missing else ""
 
     def _place(self, text: str, index: int, words: list[str] | None, start: int) -> str:
         """Return where a character of a text is, for the error messages."""
@@ -273,10 +238,10 @@ class Encoder:
             raise ValueError(f"Sentence {index}: {self._name} {_OTHER_SUBWORDS}")
         return subwords
 
-    def _word_ids(
+    def _owners(
         self, text: str, words: list[str], index: int, subwords: Subwords, options: dict[str, bool]
-    ) -> list[int | None]:
-        """Return the word of each sub-word."""
+    ) -> Owners:
+        """Return the words of each sub-word."""
         try:
             return self._align(text, words, subwords, options)
         except AlignmentError as error:
@@ -299,10 +264,16 @@ class Encoder:
 
     def _align(
         self, text: str, words: list[str], subwords: Subwords, options: dict[str, bool]
-    ) -> list[int | None]:
-        if self.tokenizer.is_fast:
+    ) -> Owners:
+        """Return the word of each sub-word, or all of its words if they are not separated."""
+        if not self.tokenizer.is_fast:
+            return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
+        try:
             return word_ids_of_fast(self.tokenizer, text, words, subwords)
-        return word_ids_of_slow(self.tokenizer, text, words, subwords, options)
+        except AlignmentError as error:
+            if error.cause is None or not isinstance(words, SpacedSentence):
+                raise
+            return SharedWords(words_of_subwords(text, words, subwords))
 
 
 class Pieces(NamedTuple):
@@ -315,12 +286,6 @@ class Pieces(NamedTuple):
         """Return the states of the pieces, given those of a batch."""
         flat = states.flatten(0, 1)
         return flat if self.places is None else flat[self.places.to(flat.device)]
-
-
-def _dropped(words: list[str], word_ids: list[int | None]) -> tuple[int, str] | None:
-    """Return the position of the first word without sub-words, and the word, or None."""
-    missing = set(range(len(words))) - set(word_ids)
-    return (min(missing), words[min(missing)]) if missing else None
 
 
 def pad(

@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._warnings import warn
+from .._wording import count
 from ..datasets.sentences import Sentence
-from ._encoding import EncodedSentence, Encoder
+from ._encoded_sentence import DroppedWord, EncodedSentence
+from ._encoding import Encoder
 from ._loading import n_positions
+
+_N_SHOWN = 5  # dropped words in a message
 
 
 def limit_of(model: Any, tokenizer: Any, max_length: int | None) -> int:
@@ -38,6 +42,7 @@ def encode_words(
     limit: int,
     on_truncate: str,
     special_tokens: bool,
+    on_empty_word: str = "error",
 ) -> list[EncodedSentence]:
     """Tokenize all sentences, with one row per word.
 
@@ -51,6 +56,8 @@ def encode_words(
         As in ``ActivationExtractor``.
     special_tokens : bool
         Whether to also create rows for special tokens.
+    on_empty_word : {"error", "drop"}, default="error"
+        As in ``ActivationExtractor``.
 
     Returns
     -------
@@ -60,10 +67,20 @@ def encode_words(
     Raises
     ------
     ValueError
-        If a sentence exceeds the limit and `on_truncate` is "error", or no sentence is left. Also
-        in the cases of :meth:`Encoder.words`.
+        If a sentence exceeds the limit and `on_truncate` is "error", the tokenizer drops words and
+        `on_empty_word` is "error", or no sentence is left. Also in the cases of
+        :meth:`Encoder.words`.
     """
-    encoded = [encoder.words(w, i, special_tokens=special_tokens) for i, w in enumerate(corpus)]
+    dropped: list[DroppedWord] = []
+    encoded = [
+        encoder.words(words, i, special_tokens=special_tokens, dropped=dropped)
+        for i, words in enumerate(corpus)
+    ]
+    if dropped:
+        _report_dropped(dropped, on_empty_word)
+        encoded = [sentence for sentence in encoded if max(sentence.positions, default=-1) >= 0]
+        if not encoded:
+            raise ValueError("The tokenizer drops all words of the corpus. No word is left.")
     long = [s for s in encoded if s.n_subwords > limit]
     if not long:
         return encoded
@@ -73,7 +90,8 @@ def encode_words(
         f"{worst.sentence_id} has {worst.n_subwords}"
     )
     if on_truncate == "error":
-        lost = len(_ends_within(worst, limit))
+        own = sorted(position for position in worst.positions if position >= 0)
+        lost = own[len(_ends_within(worst, limit))]
         raise ValueError(
             f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is beyond the "
             "limit. Split the sentence, or set on_truncate to 'warn' or 'drop'."
@@ -87,6 +105,23 @@ def encode_words(
     if not kept:
         raise ValueError(f"{message}. No sentence is left.")
     return kept
+
+
+def _report_dropped(dropped: list[DroppedWord], on_empty_word: str) -> None:
+    """Raise an error or warn about all words that the tokenizer drops."""
+    if on_empty_word == "error" and len(dropped) == 1:
+        raise ValueError(dropped[0].message())
+    n_sentences = len({each.sentence for each in dropped})
+    message = (
+        f"The tokenizer drops {count(len(dropped), 'word')} in {count(n_sentences, 'sentence')}, "
+        f"such as {', '.join(map(str, dropped[:_N_SHOWN]))}"
+    )
+    if on_empty_word == "error":
+        raise ValueError(
+            f"{message}. They do not have activations. Remove or replace them, or set "
+            "on_empty_word='drop' to leave out their rows."
+        )
+    warn(f"{message}. They do not have a row in X.")
 
 
 def encode_texts(
@@ -146,7 +181,8 @@ def _first_words(sentence: EncodedSentence, limit: int) -> EncodedSentence:
 def _ends(sentence: EncodedSentence) -> NDArray[np.intp]:
     """Return the index after the last sub-word of each word."""
     ends: dict[int, int] = {}
-    for place, row in enumerate(sentence.row_ids):
+    pieces = range(sentence.n_subwords) if sentence.pieces is None else sentence.pieces
+    for place, row in zip(pieces, sentence.row_ids, strict=True):
         if row is not None and sentence.positions[row] >= 0:
             ends[sentence.positions[row]] = place + 1
     return np.array([ends[position] for position in sorted(ends)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from .._warnings import warn
 from ._batching import batches
-from ._encoding import EncodedSentence
+from ._encoded_sentence import EncodedSentence
 from ._running import Run
 
 # Largest change of a state by rounding, as a fraction of its norm. Models of 24 layers were seen to
@@ -24,7 +24,7 @@ _ROUNDING = {
 }
 
 
-def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slice]) -> Run:
+def without_leaks(run: Run, encoded: Sequence[EncodedSentence], parts: Iterable[slice]) -> Run:
     """Turn padding off if it would change the states of the sentences.
 
     FNet mixes all positions and does not use the attention mask; convolutions reach beyond the end
@@ -35,7 +35,7 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
     Parameters
     ----------
     run : Run
-    encoded : list of EncodedSentence
+    encoded : sequence of EncodedSentence
     parts : iterable of slice
         The parts of `encoded` that are extracted one after the other.
 
@@ -58,7 +58,7 @@ def without_leaks(run: Run, encoded: list[EncodedSentence], parts: Iterable[slic
 
 
 def _examples(
-    run: Run, encoded: list[EncodedSentence], parts: Iterable[slice]
+    run: Run, encoded: Sequence[EncodedSentence], parts: Iterable[slice]
 ) -> list[tuple[EncodedSentence, int]]:
     """Return the sentences to check, and the length of their batches.
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ._module_inputs import Batch
+
 Shape = tuple[int, ...]
 
 
-def check_recurrence(module: nn.Module, inputs: Tensor, run: Callable[[Tensor], object]) -> None:
+def check_recurrence(module: nn.Module, inputs: Batch, run: Callable[[Batch], object]) -> None:
     """Raise an error if a recurrent layer would mix the inputs of a batch.
 
     A layer with ``batch_first=False`` treats the first axis of its input as positions. Whether this
@@ -23,7 +25,7 @@ def check_recurrence(module: nn.Module, inputs: Tensor, run: Callable[[Tensor], 
     Parameters
     ----------
     module : torch.nn.Module
-    inputs : Tensor of shape (n_inputs, ...)
+    inputs : Batch
     run : callable
         Feeds inputs to the module.
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from .._device import full_precision
+from ..activations.bfloat16 import Array, Bfloat16Array
+from ..activations.dtypes import stored_dtype
 from ..activations.tokens import TokenActivations, pack_sentences
 from ._batching import batches
-from ._encoding import EncodedSentence, Pieces, pad
+from ._encoded_sentence import EncodedSentence
+from ._encoding import Pieces, pad
 from ._network import Network
 from ._states import LayerStates
 from .aggregation import AGGREGATIONS, spans
@@ -84,18 +87,18 @@ class Run:
         with torch.inference_mode(), full_precision(), narrow, running as states_of:
             yield forward
 
-    def rows(self, encoded: list[EncodedSentence], *, quiet: bool = False) -> NDArray:
+    def rows(self, encoded: Sequence[EncodedSentence], *, quiet: bool = False) -> Array:
         """Run the model over sentences.
 
         Parameters
         ----------
-        encoded : list of EncodedSentence
+        encoded : sequence of EncodedSentence
         quiet : bool, default=False
             Whether to hide the progress bar even if `verbose` is positive.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_layers * width)
+        ndarray or Bfloat16Array of shape (n_rows, n_layers * width)
             Rows in the order of the sentences, regardless of the batches.
 
         Raises
@@ -105,7 +108,8 @@ class Run:
             different widths.
         """
         starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
-        X = np.empty((0, 0), dtype=self.dtype)
+        stored = stored_dtype(self.dtype)
+        X = np.empty((0, 0), dtype=stored)
         progress = tqdm(
             total=sum(sentence.n_subwords for sentence in encoded),
             unit="sub-word",
@@ -118,17 +122,24 @@ class Run:
                 states, pieces = forward(sentences)
                 _check_widths(states, self.layers)
                 if not X.size:
-                    X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=self.dtype)
+                    X = np.empty((starts[-1], sum(s.shape[-1] for s in states)), dtype=stored)
                 rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in batch])
                 column = 0
                 for block in self._aggregated(states, pieces):
                     _check_finite(block, sentences)
-                    X[rows, column : column + block.shape[1]] = block.numpy()
+                    X[rows, column : column + block.shape[1]] = _values(block)
                     column += block.shape[1]
                 progress.update(sum(sentence.n_subwords for sentence in sentences))
-        return X
+        return X if stored.name == self.dtype else Bfloat16Array(X)
 
-    def tokens(self, encoded: list[EncodedSentence], y: NDArray | None) -> TokenActivations:
+    def tokens(
+        self,
+        encoded: Sequence[EncodedSentence],
+        y: NDArray | None,
+        *,
+        offsets: NDArray | None,
+        provenance: dict[str, Any],
+    ) -> TokenActivations:
         """Run the model over sentences and return the rows with their words and labels."""
         return pack_sentences(
             self.rows(encoded),
@@ -138,6 +149,8 @@ class Run:
             layers=self.layers,
             y=y,
             unit=unit_of(self.modules),
+            offsets=offsets,
+            provenance=provenance,
         )
 
     def _aggregated(self, states: list[torch.Tensor], pieces: Pieces) -> Iterator[torch.Tensor]:
@@ -151,7 +164,7 @@ class Run:
             yield rows.to(getattr(torch, self.dtype)).cpu()
 
 
-def digest_of(encoded: list[EncodedSentence]) -> str:
+def digest_of(encoded: Sequence[EncodedSentence]) -> str:
     """Return a digest of the sub-words of a corpus and of the rows that they belong to."""
     digest = hashlib.sha256()
     for sentence in encoded:
@@ -164,10 +177,15 @@ def digest_of(encoded: list[EncodedSentence]) -> str:
     return digest.hexdigest()
 
 
-def word_indices(corpus: list[list[str]], encoded: list[EncodedSentence]) -> NDArray[np.intp]:
+def word_indices(corpus: list[list[str]], encoded: Sequence[EncodedSentence]) -> NDArray[np.intp]:
     """Return the index of the word of each row among all words of the corpus."""
     starts = np.cumsum([0] + [len(words) for words in corpus])
     return np.concatenate([starts[s.sentence_id] + s.positions for s in encoded])
+
+
+def _values(rows: torch.Tensor) -> NDArray:
+    """Return the values of rows, or the bits of bfloat16."""
+    return Bfloat16Array.from_tensor(rows).bits if rows.dtype == torch.bfloat16 else rows.numpy()
 
 
 def _check_widths(states: list[torch.Tensor], layers: Sequence[int]) -> None:

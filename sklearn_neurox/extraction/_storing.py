@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -13,10 +13,26 @@ from torch import nn
 
 from .._files import resolve
 from ..activations.store import StoreWriter
-from ._encoding import EncodedSentence
+from ._encoded_sentence import EncodedSentence
 from ._loading import fingerprint
 from ._running import Run, digest_of
 from .hook_points import is_edited, unit_of
+
+# Weights in bytes whose digest is computed for activations in memory, which takes about a second.
+_MAX_HASHED = 2**30
+
+
+def check_optional_store(path: Any, parameters: Mapping[str, Any], *, append: bool) -> Path | None:
+    """Check a store as :func:`check_store` does, unless it is None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Also if there is no store to append to.
+    """
+    if path is None and append:
+        raise ValueError("append=True appends rows to a store, so it needs store.")
+    return None if path is None else check_store(path, parameters)
 
 
 def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
@@ -67,13 +83,14 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
 def write_store(
     path: str | PathLike,
     run: Run,
-    encoded: list[EncodedSentence],
+    encoded: Sequence[EncodedSentence],
     parts: list[slice],
     *,
     labels: NDArray | None,
     parameters: dict[str, Any],
     are_tokens: bool = False,
     offsets: NDArray | None = None,
+    append: bool = False,
 ) -> None:
     """Write activations to a store part by part, and skip the parts that it already contains.
 
@@ -81,7 +98,7 @@ def write_store(
     ----------
     path : str or path-like
     run : Run
-    encoded : list of EncodedSentence
+    encoded : sequence of EncodedSentence
     parts : list of slice
         Parts of `encoded`, in order. They must not depend on where a run was interrupted, because
         rounding depends on the batches.
@@ -92,6 +109,8 @@ def write_store(
         Whether the rows may be other tokens than the words of sentences.
     offsets : ndarray of int of shape (n_rows, 2), default=None
         Characters of each row in its text.
+    append : bool, default=False
+        Whether to append the sentences to a finished store.
     """
     first_row = run.rows(encoded[:1], quiet=True)
     writer = StoreWriter(
@@ -105,16 +124,26 @@ def write_store(
         parameters=parameters,
         positions=[p for s in encoded for p in s.positions] if are_tokens else None,
         offsets=offsets,
+        append=append,
+        varying=["subwords_sha256"],
     )
     with writer:
+        n_before = writer.n_sentences - len(encoded)  # of a store to which sentences are appended
         for part in parts:
-            if part.start >= writer.n_done:
+            if n_before + part.start >= writer.n_done:
                 sentences = encoded[part]
                 writer.append(run.rows(sentences), n_sentences=len(sentences))
 
 
 def provenance(
-    parameters: Mapping[str, Any], run: Run, tokenizer: Any, encoded: list[EncodedSentence]
+    parameters: Mapping[str, Any],
+    run: Run,
+    tokenizer: Any,
+    encoded: Sequence[EncodedSentence],
+    *,
+    rows: str,
+    stored: bool,
+    edited: bool = False,
 ) -> dict[str, Any]:
     """Describe what the activations depend on, including every weight and sub-word.
 
@@ -124,7 +153,14 @@ def provenance(
         Parameters of the extractor.
     run : Run
     tokenizer : tokenizer
-    encoded : list of EncodedSentence
+    encoded : iterable of EncodedSentence
+    rows : {"word", "token", "prompt"}
+        What a row is.
+    stored : bool
+        Whether the activations are written to a store. Otherwise, the digest of large or offloaded
+        weights is None.
+    edited : bool, default=False
+        Whether the states of the model are edited while it runs.
     """
     stack = run.network.stack
     names = (
@@ -137,11 +173,24 @@ def provenance(
             "model": getattr(stack, "name_or_path", ""),
             "revision": getattr(stack.config, "_commit_hash", None),
             "model_class": type(stack).__name__,
-            "weights_sha256": fingerprint(run.network.runner),
+            "weights_sha256": _digest_of_weights(run.network.runner, needed=stored),
             "tokenizer_class": type(tokenizer).__name__,
             "subwords_sha256": digest_of(encoded),
             "unit": unit_of(run.modules),
+            "rows": rows,
         }
         | {name: parameters[name] for name in names}
         | {name: parameters[name] for name in of_chats if parameters[name]}
+        | ({"on_empty_word": "drop"} if parameters["on_empty_word"] == "drop" else {})
+        | ({"edited": True} if edited or is_edited(stack) else {})
     )
+
+
+def _digest_of_weights(model: nn.Module, *, needed: bool) -> str | None:
+    weights = model.state_dict().values()
+    if not needed and (
+        any(weight.is_meta for weight in weights)
+        or sum(weight.nbytes for weight in weights) > _MAX_HASHED
+    ):
+        return None
+    return fingerprint(model)

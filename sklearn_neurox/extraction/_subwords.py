@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ..datasets.spacing import separators_of, text_of
+
 # Outputs of tokenizers that are not inputs of models. The attention mask is built with the batch.
 NOT_INPUTS = ("attention_mask", "offset_mapping", "special_tokens_mask")
 
@@ -73,7 +75,7 @@ def word_ids_of_fast(
     ----------
     tokenizer : tokenizer
     text : str
-        The words, separated by single spaces, after an optional space.
+        The text of the words, after an optional space.
     words : list of str
     subwords : Subwords
         The last ones that the tokenizer returned, whose settings it still has.
@@ -118,10 +120,7 @@ def _by_complete_offsets(owners: list[int | None], subwords: Subwords) -> list[i
 
 def _by_offsets(text: str, owners: list[int | None], subwords: Subwords) -> list[int | None]:
     """Return the word of each sub-word from its offsets."""
-    if _leaves_out(owners, subwords):
-        raise AlignmentError(
-            "leaves out characters of the text, so sub-words cannot be assigned to words."
-        )
+    _check_complete(owners, subwords)
     word_ids: list[int | None] = []
     places = zip(subwords.encoding.offsets, subwords.added, strict=True)
     for place, ((start, end), added) in enumerate(places):
@@ -133,6 +132,41 @@ def _by_offsets(text: str, owners: list[int | None], subwords: Subwords) -> list
             )
         word_ids.append(own.pop() if own else None)
     return _with_lone_pieces(word_ids, subwords)
+
+
+def words_of_subwords(text: str, words: list[str], subwords: Subwords) -> list[set[int]]:
+    """Return the words of which each sub-word of a fast tokenizer contains a character.
+
+    It is for words that are not separated by spaces, such as "is" and "n't", because a sub-word may
+    contain parts of both.
+
+    Parameters
+    ----------
+    text : str
+        The text of the words, after an optional space.
+    words : list of str
+    subwords : Subwords
+
+    Returns
+    -------
+    list of set of int
+
+    Raises
+    ------
+    AlignmentError
+        If offsets are wrong because characters were dropped.
+    """
+    owners = _owners(text, words)
+    _check_complete(owners, subwords)
+    places = zip(subwords.encoding.offsets, subwords.added, strict=True)
+    return [set() if added else _words_of(owners[start:end]) for (start, end), added in places]
+
+
+def _check_complete(owners: list[int | None], subwords: Subwords) -> None:
+    if _leaves_out(owners, subwords):
+        raise AlignmentError(
+            "leaves out characters of the text, so sub-words cannot be assigned to words."
+        )
 
 
 def _leaves_out(owners: list[int | None], subwords: Subwords) -> bool:
@@ -174,7 +208,7 @@ def word_ids_of_slow(
     ----------
     tokenizer : tokenizer
     text : str
-        The words, separated by single spaces, after an optional space.
+        The text of the words, after an optional space.
     words : list of str
     subwords : Subwords
     options : mapping
@@ -192,8 +226,9 @@ def word_ids_of_slow(
     space = tokenizer.tokenize(" ", **options)
     pieces: list[str] = []
     owners: list[int | None] = []
+    separators = ("" if text == text_of(words) else " ", *separators_of(words))
     for number, word in enumerate(words):
-        follows = number > 0 or text.startswith(" ")
+        follows = separators[number] == " "
         own = tokenizer.tokenize(f" {word}" if follows else word, **options)
         n_spaces = len(space) if follows and space and own[: len(space)] == space else 0
         owners += [None] * n_spaces + [number] * (len(own) - n_spaces)
@@ -232,7 +267,7 @@ def _token_with_a_space(
     else:
         return None
     word = next((owner for owner in owners[place:] if owner is not None), len(words) - 1)
-    return Cause(subwords.added.index(False) + place, word, " ".join(words[word:]))
+    return Cause(subwords.added.index(False) + place, word, text_of(words[word:]))
 
 
 class Cause(NamedTuple):
@@ -252,12 +287,17 @@ class AlignmentError(Exception):
 
 
 def _owners(text: str, words: list[str]) -> list[int | None]:
-    """Return the word of each character, or None for a space."""
-    owners: list[int | None] = [None] * (len(text) - len(" ".join(words)))
+    """Return the word of each character, or None for a space, also within a word."""
+    separators = separators_of(words)
+    n_before = len(text) - sum(map(len, words)) - sum(map(len, separators))
+    owners: list[int | None] = [None] * n_before
     for number, word in enumerate(words):
         if number:
-            owners.append(None)
-        owners += [number] * len(word)
+            owners += [None] * len(separators[number - 1])
+        if " " in word or "\xa0" in word:
+            owners += [None if character.isspace() else number for character in word]
+        else:
+            owners += [number] * len(word)
     return owners
 
 

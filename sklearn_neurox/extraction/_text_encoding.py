@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._warnings import warn
 from .._wording import count
+from ..datasets.texts import is_table
 from ._conversations import ChatTemplate, check_conversation, contents_of, is_conversation
 from ._special_tokens import AmbiguousTokenError, SpecialTokens
 from ._subwords import NOT_INPUTS, subwords_of
@@ -318,6 +319,11 @@ def check_texts_of_tokens(texts: Any) -> list[Any]:
     """
     if isinstance(texts, Mapping) and "input_ids" in texts:
         return _rows_of_inputs(texts)
+    if is_table(texts):
+        raise TypeError(
+            f"Expected a list of texts, got a {type(texts).__name__}. Pass one of its columns, or "
+            "use read_texts, which also reads labels and spans."
+        )
     advice = "Expected a list of strings, conversations or lists of token indices"
     if isinstance(texts, str | Mapping | Set) or is_conversation(texts):
         what = "conversation" if is_conversation(texts) else type(texts).__name__

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from ..activations.tokens import TokenActivations, pack_sentences
+from ..activations.tokens import TokenActivations
 from ._batching import pieces
 from ._generation import check_generation, generated_texts
 from ._limits import limit_of
 from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import Run
-from ._storing import check_store, provenance, write_store
+from ._spooling import Spool
+from ._storing import check_optional_store, provenance, write_store
 from ._text_encoding import check_texts_of_tokens, text_encoder_of
+from ._text_labels import check_spans, check_text_labels, counted
 from ._text_rows import (
     At,
     Row,
     Rows,
     check_at,
-    check_spans,
-    check_text_labels,
     check_where,
     prompt_row,
     roles_of,
@@ -30,7 +30,7 @@ from ._text_rows import (
     with_labels,
 )
 from ._vocabulary import check_ids, warn_unknown
-from .hook_points import unit_of
+from ._word_methods import listed
 from .positions import Where
 from .state_edits import Edits, check_optional_edits, edited_during
 from .texts import EncodedText, Message
@@ -55,13 +55,14 @@ class TextMethods:
 
     def extract_tokens(
         self,
-        texts: Sequence[Any],
-        labels: Sequence[Any] | None = None,
+        texts: Iterable[Any],
+        labels: Iterable[Any] | None = None,
         *,
         spans: Iterable[tuple] | None = None,
         outside: Any = None,
         where: Where | None = None,
         store: str | PathLike | None = None,
+        append: bool = False,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over texts and return one row per token.
@@ -76,9 +77,10 @@ class TextMethods:
 
         Parameters
         ----------
-        texts : sequence of texts, or mapping
+        texts : sequence of texts, mapping, or iterable of texts if `store` is given
             A mapping, such as the result of a tokenizer, contains ``input_ids`` of several texts,
-            and the ``attention_mask`` if they are padded.
+            and the ``attention_mask`` if they are padded. With `store`, the texts of an iterator
+            are read one at a time, and their tokens are kept in a temporary file.
         labels : sequence, default=None
             A label for each text, which all of its tokens get, or for each text a list with one
             label per token.
@@ -93,6 +95,8 @@ class TextMethods:
             None, these are all tokens, including special tokens.
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`.
+        append : bool, default=False
+            Whether to append the rows to a finished `store`, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -124,35 +128,40 @@ class TextMethods:
         """
         self._check_text_parameters()
         check_where(where)
-        texts = check_texts_of_tokens(texts)
         if labels is not None and spans is not None:
             raise ValueError("labels and spans cannot be used together. Pass one of them.")
         if outside is not None and spans is None:
             raise ValueError("outside is the label of tokens outside of spans, so it needs spans.")
-        known = None if spans is None else check_spans(spans, len(texts))
-        y = None if labels is None else check_text_labels(labels, len(texts))
+        texts, n_texts = _check_texts(texts, store)
+        known = None if spans is None else check_spans(spans, n_texts)
+        y = None if labels is None else check_text_labels(listed(labels), n_texts)
+        if n_texts is None:
+            texts = counted(texts, y, known)
 
         def rows_of(text: EncodedText) -> list[Row]:
-            rows = token_rows(text, where, None if known is None else known[text.index], outside)
+            rows = token_rows(
+                text, where, None if known is None else known.get(text.index, []), outside
+            )
             return rows if y is None else with_labels(text, rows, y)
 
-        return self._extract(texts, rows_of, store, edits, by_token=True, rule=where)
+        return self._extract(texts, rows_of, store, append, edits, by_token=True, rule=where)
 
     def extract_prompts(
         self,
-        prompts: Sequence[Any],
-        labels: Sequence[Any] | None = None,
+        prompts: Iterable[Any],
+        labels: Iterable[Any] | None = None,
         *,
         at: At | Mapping[str, At] = "last",
         where: Where | None = None,
         store: str | PathLike | None = None,
+        append: bool = False,
         edits: Edits | None = None,
     ) -> Any:
         """Run the model over prompts and return one row per prompt.
 
         Parameters
         ----------
-        prompts : sequence of texts, or mapping
+        prompts : sequence of texts, mapping, or iterable of texts if `store` is given
             As `texts` in :meth:`extract_tokens`.
         labels : array-like of shape (n_prompts,), default=None
             A label for each prompt.
@@ -168,6 +177,8 @@ class TextMethods:
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`. Not possible if `at`
             is a dict.
+        append : bool, default=False
+            Whether to append the rows to a finished `store`, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -196,20 +207,22 @@ class TextMethods:
         self._check_text_parameters()
         check_at(at)
         check_where(where)
-        prompts = check_texts_of_tokens(prompts)
+        prompts, n_prompts = _check_texts(prompts, store)
         named = at if isinstance(at, Mapping) else {"": at}
         if isinstance(at, Mapping) and store is not None:
             raise ValueError(
                 "store cannot be used with a dict of several tokens. Call extract_prompts once for "
                 "each of them."
             )
-        y = None if labels is None else check_text_labels(labels, len(prompts))
+        y = None if labels is None else check_text_labels(listed(labels), n_prompts)
+        if n_prompts is None:
+            prompts = counted(prompts, y, None)
 
         def rows_of(text: EncodedText) -> list[Row]:
             rows = [prompt_row(text, each, where) for each in named.values()]
             return rows if y is None else with_labels(text, rows, y)
 
-        tokens = self._extract(prompts, rows_of, store, edits, by_token=False)
+        tokens = self._extract(prompts, rows_of, store, append, edits, by_token=False)
         if not isinstance(at, Mapping):
             return tokens
         return {name: tokens[place :: len(named)] for place, name in enumerate(named)}
@@ -260,6 +273,7 @@ class TextMethods:
         self._check_text_parameters()
         check_where(where)
         check_generation(self.model, max_new_tokens, generation_kwargs)
+        store = check_optional_store(store, self.get_params(deep=False), append=False)
         texts = check_texts_of_tokens(prompts)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
@@ -292,9 +306,10 @@ class TextMethods:
 
     def _extract(
         self,
-        texts: Sequence[Any],
+        texts: Iterable[Any],
         rows_of: RowsOf,
-        store: str | PathLike | None,
+        store: Any,
+        append: bool,
         edits: Edits | None,
         *,
         by_token: bool,
@@ -302,8 +317,7 @@ class TextMethods:
     ) -> TokenActivations:
         """Tokenize texts, and run the model over them."""
         edits = check_optional_edits(edits, store)
-        if store is not None:
-            check_store(store, self.get_params(deep=False))
+        store = check_optional_store(store, self.get_params(deep=False), append=append)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
             limit = limit_of(network, tokenizer, self.max_length)
@@ -314,8 +328,10 @@ class TextMethods:
             )
             with edited_during(network.runner, edits):
                 return self._extract_encoded(
-                    network, tokenizer, encoded, rows_of, store, by_token=by_token, rule=rule
-                )
+                    network, tokenizer, encoded, rows_of, store,
+                    by_token=by_token, rule=rule, append=append, edited=edits is not None,
+                    spooled=isinstance(texts, Iterator),
+                )  # fmt: skip
 
     def _extract_encoded(
         self,
@@ -327,11 +343,14 @@ class TextMethods:
         *,
         by_token: bool,
         rule: Where | None,
+        append: bool = False,
+        edited: bool = False,
+        spooled: bool = False,
     ) -> TokenActivations:
         """Run the model over encoded texts, and return the rows that are selected."""
         # The mean of a single state is this state.
         run = self._run(network, tokenizer, "first" if by_token else "mean")
-        rows = Rows()
+        rows = Rows(Spool()) if spooled else Rows()
         turns: dict[str, Message] = {}
         for text in texts:
             rows.add(text, rows_of(text))
@@ -347,20 +366,23 @@ class TextMethods:
         warn_unknown(tokenizer, rows.sentences)
         parts = [slice(None)] if store is None else list(pieces(rows.sentences))
         run = without_leaks(run, rows.sentences, parts)
+        about = provenance(
+            self.get_params(deep=False), run, tokenizer, rows.sentences,
+            rows="token" if by_token else "prompt", stored=store is not None, edited=edited,
+        )  # fmt: skip
+        offsets, y = rows.all_offsets(), rows.y()
         if store is None:
-            return pack_sentences(
-                run.rows(rows.sentences),
-                [sentence.words for sentence in rows.sentences],
-                sentence_ids=[sentence.sentence_id for sentence in rows.sentences],
-                positions=[sentence.positions for sentence in rows.sentences],
-                layers=run.layers,
-                y=rows.y(),
-                unit=unit_of(self.modules),
-                offsets=rows.all_offsets(),
-            )
-        about = provenance(self.get_params(deep=False), run, tokenizer, rows.sentences)
+            return run.tokens(rows.sentences, y, offsets=offsets, provenance=about)
         write_store(
             store, run, rows.sentences, parts,
-            labels=rows.y(), parameters=about, are_tokens=True, offsets=rows.all_offsets(),
+            labels=y, parameters=about, are_tokens=True, offsets=offsets, append=append,
         )  # fmt: skip
         return TokenActivations.load(store)
+
+
+def _check_texts(texts: Any, store: Any) -> tuple[Any, int | None]:
+    """Check texts, and return them with their number, which is not known for an iterator."""
+    if store is not None and isinstance(texts, Iterator):
+        return texts, None
+    checked = check_texts_of_tokens(texts)
+    return checked, len(checked)

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .._labels import check_labels, check_values
-from ._encoding import EncodedSentence
+from .._labels import check_values
+from ._encoded_sentence import EncodedSentence
+from ._spooling import Spool
+from ._text_labels import Span
 from .positions import Where, where
 from .texts import EncodedText, Message
 
@@ -28,21 +30,11 @@ class Row(NamedTuple):
     label: Any = None
 
 
-class Span(NamedTuple):
-    """Characters of a text with a label."""
-
-    number: int  # among all spans, for error messages
-    message: int | None
-    start: int
-    stop: int
-    label: Any
-
-
 @dataclass
 class Rows:
     """Rows of texts, which are collected text by text."""
 
-    sentences: list[EncodedSentence] = field(default_factory=list)
+    sentences: list[EncodedSentence] | Spool = field(default_factory=list)
     offsets: list[NDArray[np.intp] | None] = field(default_factory=list)
     labels: list[Any] = field(default_factory=list)
 
@@ -267,73 +259,6 @@ def _in_text(text: EncodedText, span: Span) -> tuple[int, int]:
             f"length of {of}, got start={span.start} and stop={span.stop}."
         )
     return first + span.start, first + span.stop
-
-
-def check_spans(spans: Any, n_texts: int) -> dict[int, list[Span]]:
-    """Check labels of characters, and return those of each text.
-
-    Parameters
-    ----------
-    spans : sequence of tuples
-        (text, start, stop, label), or (text, message, start, stop, label).
-    n_texts : int
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a span has another form, or its text does not exist.
-    """
-    if isinstance(spans, str | Mapping) or not isinstance(spans, Iterable):
-        raise TypeError(f"spans must be a list of tuples, got {type(spans).__name__}.")
-    by_text: dict[int, list[Span]] = {index: [] for index in range(n_texts)}
-    labels = []
-    for number, given in enumerate(spans):
-        is_tuple = isinstance(given, Sequence) and not isinstance(given, str)
-        if not is_tuple or len(given) not in (4, 5):
-            raise ValueError(
-                f"spans[{number}] must be (text, start, stop, label) or (text, message, start, "
-                f"stop, label), got {given!r:.80}."
-            )
-        *places, label = given
-        if not all(isinstance(place, Integral) and not isinstance(place, bool) for place in places):
-            raise TypeError(
-                f"spans[{number}]: the places must be integers, got {tuple(places)!r:.60}."
-            )
-        text, *message, start, stop = map(int, places)
-        if text not in by_text:
-            raise ValueError(
-                f"spans[{number}] is in text {text}, but there are {n_texts} texts, numbered from "
-                "0."
-            )
-        by_text[text].append(Span(number, message[0] if message else None, start, stop, label))
-        labels.append(label)
-    if not labels:
-        raise ValueError("spans is empty: expected at least one labeled span.")
-    check_values(labels, name="labels of spans")
-    return by_text
-
-
-def check_text_labels(labels: Any, n_texts: int) -> NDArray | list[Any]:
-    """Check labels of texts: one for each text, or a list with one for each token of a text.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is another number of labels, or they are not valid.
-    """
-    if hasattr(labels, "__len__") and not isinstance(labels, str | Mapping) and len(labels):
-        first = labels.iloc[0] if hasattr(labels, "iloc") else labels[0]
-        if isinstance(first, list | tuple | np.ndarray):
-            _check_length(labels, n_texts)
-            return [check_labels(each, name=f"labels[{i}]") for i, each in enumerate(labels)]
-    y = check_labels(labels, name="labels")
-    _check_length(y, n_texts)
-    return y
-
-
-def _check_length(labels: Sequence[Any] | NDArray, n_texts: int) -> None:
-    if len(labels) != n_texts:
-        raise ValueError(f"Got {n_texts} texts, but labels for {len(labels)}.")
 
 
 def with_labels(text: EncodedText, rows: list[Row], labels: Any) -> list[Row]:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from .._warnings import warn
-from ._encoding import EncodedSentence
+from ._encoded_sentence import EncodedSentence
 
 _MANY = 0.5  # of all sub-words: beyond this share, the model receives little of the text
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..activations.tokens import TokenActivations
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
 from ._batching import pieces
 from ._conversations import is_conversation
+from ._encoded_sentence import EncodedSentence, word_offsets
+from ._encoding import Encoder
 from ._limits import encode_words
 from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import word_indices
-from ._storing import check_store, provenance, write_store
+from ._storing import check_optional_store, provenance, write_store
 from .state_edits import Edits, check_optional_edits, edited_during
 
 
@@ -26,31 +31,43 @@ class WordMethods:
     tokenizer: Any
     aggregation: str
     include_special_tokens: bool
+    on_empty_word: str
     get_params: Callable[..., dict[str, Any]]
     _check_parameters: Callable[[], None]
     _prepare: Callable[..., tuple[Any, Any, Any]]
 
     def extract(
         self,
-        sentences: Sequence[Sentence],
-        labels: Sequence[Sequence[Any]] | None = None,
+        sentences: Iterable[Sentence],
+        labels: Iterable[Sequence[Any]] | None = None,
         *,
+        drop_label: Any = None,
         store: str | PathLike | None = None,
+        append: bool = False,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over the words of a corpus.
 
         Parameters
         ----------
-        sentences : sequence of sentences
-            A sentence is a sequence of words, or a string of words separated by single spaces.
+        sentences : sequence of sentences, or iterable of sentences if `store` is given
+            A sentence is a sequence of words, or a string of words separated by single spaces. The
+            text of a :class:`SpacedSentence` has its own spaces, and its words may contain spaces.
         labels : sequence of sequences, default=None
-            A label for each word of each sentence.
+            A label for each word of each sentence. With `store`, an iterable.
+        drop_label : str, int, float or bool, default=None
+            Label of words that do not have a row, such as "_", the missing label of CoNLL-U. The
+            model reads them together with the other words.
         store : str or path-like, default=None
             Folder that the activations are written to during the extraction, instead of being kept
             in memory. Repeating the call resumes an interrupted run. A few thousand words are
             written at a time. An error is raised if the folder contains a store of another model,
             corpus or parameters. A model with random weights requires an integer `random_state`.
+        append : bool, default=False
+            Whether to append the rows to `store` if it already exists and is finished. It must have
+            the same model, parameters and layers. Sentences are then counted from the highest
+            number in the store. Repeating the call resumes it if it was interrupted, and appends
+            the rows again otherwise.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :func:`intervene`. They cannot be
             used with `store`.
@@ -65,11 +82,13 @@ class WordMethods:
         TypeError
             If `sentences` or `labels` are not lists but, for example, sets or iterators.
         ValueError
-            If the corpus or a sentence is empty, a word is empty or contains white space, the
-            tokenizer drops a word, a sentence exceeds the limit of the model (unless `on_truncate`
-            allows it) or contains a special token (unless `split_special_tokens` is set), labels do
-            not match the words, the model does not have a layer or module, the tokenizer does not
-            know any word or does not fit the model, or an edit does not fit the model.
+            If the corpus or a sentence is empty, a word is empty or contains white space (unless it
+            is that of a SpacedSentence), the tokenizer drops words (unless `on_empty_word` allows
+            it), a sentence exceeds the limit of the model (unless `on_truncate` allows it) or
+            contains a special token (unless `split_special_tokens` is set), labels do not match the
+            words, the model does not have a layer or module, the tokenizer does not know any word
+            or does not fit the model, or an edit does not fit the model. The message lists several
+            words that contain white space or are dropped.
         ImportError
             If ``transformers`` is required and not installed.
 
@@ -80,6 +99,49 @@ class WordMethods:
             would change the states, so only sentences of equal length share a batch.
         """
         self._check_parameters()
+        if store is not None:
+            sentences, labels = listed(sentences), listed(labels)
+        corpus, y = self._check_corpus(sentences, labels, drop_label)
+        edits = check_optional_edits(edits, store)
+        parameters = self.get_params(deep=False)
+        store = check_optional_store(store, parameters, append=append)
+        kept = None if y is None or drop_label is None else y != drop_label
+        encode = partial(
+            _encode,
+            corpus=corpus,
+            kept=kept,
+            special_tokens=self.include_special_tokens,
+            on_empty_word=self.on_empty_word,
+        )
+        with alone_with(self.model, self.tokenizer):
+            run, tokenizer, encoded = self._prepare(encode, self.aggregation)
+            if y is not None:
+                y = y[word_indices(corpus, encoded)]
+            offsets = word_offsets(corpus, encoded)
+            parts = [slice(None)] if store is None else list(pieces(encoded))
+            about = provenance(
+                parameters, run, tokenizer, encoded,
+                rows="word", stored=store is not None, edited=edits is not None,
+            )  # fmt: skip
+            with edited_during(run.network.runner, edits):
+                run = without_leaks(run, encoded, parts)
+                if store is None:
+                    return run.tokens(encoded, y, offsets=offsets, provenance=about)
+            # Some words do not have a row, or rows are not words.
+            some = self.include_special_tokens or self.on_empty_word == "drop" or kept is not None
+            write_store(
+                store, run, encoded, parts,
+                labels=y, parameters=about, are_tokens=some, offsets=offsets, append=append,
+            )  # fmt: skip
+        return TokenActivations.load(store)
+
+    def _check_corpus(
+        self,
+        sentences: Any,
+        labels: Any,
+        drop_label: Any,
+    ) -> tuple[list[list[str]], NDArray | None]:
+        """Check the words of sentences and their labels."""
         for index, sentence in enumerate(sentences if isinstance(sentences, list) else ()):
             if is_conversation(sentence):
                 raise TypeError(
@@ -93,28 +155,29 @@ class WordMethods:
                 "labels cannot be used with include_special_tokens=True, because special tokens "
                 "do not have labels. Label the rows with positions >= 0 afterwards."
             )
-        edits = check_optional_edits(edits, store)
-        parameters = self.get_params(deep=False)
-        if store is not None:
-            store = check_store(store, parameters)
-        encode = partial(encode_words, corpus=corpus, special_tokens=self.include_special_tokens)
-        with alone_with(self.model, self.tokenizer):
-            run, tokenizer, encoded = self._prepare(encode, self.aggregation)
-            if y is not None:
-                y = y[word_indices(corpus, encoded)]
-            parts = [slice(None)] if store is None else list(pieces(encoded))
-            with edited_during(run.network.runner, edits):
-                run = without_leaks(run, encoded, parts)
-                if store is None:
-                    return run.tokens(encoded, y)
-            about = provenance(parameters, run, tokenizer, encoded)
-            write_store(
-                store,
-                run,
-                encoded,
-                parts,
-                labels=y,
-                parameters=about,
-                are_tokens=self.include_special_tokens,
-            )
-        return TokenActivations.load(store)
+        if drop_label is not None and y is None:
+            raise ValueError("drop_label is a label of words without a row, so it needs labels.")
+        if y is not None and drop_label is not None and (y == drop_label).all():
+            raise ValueError(f"All words have the label drop_label={drop_label!r:.60}.")
+        return corpus, y
+
+
+def listed(values: Any) -> Any:
+    """Return an iterator as a list, and anything else as it is."""
+    return list(values) if isinstance(values, Iterator) else values
+
+
+def _encode(
+    encoder: Encoder, corpus: list[list[str]], kept: NDArray | None, **options: Any
+) -> list[EncodedSentence]:
+    """Tokenize sentences, with one row for each of the words to keep."""
+    encoded = encode_words(encoder, corpus, **options)
+    if kept is None:
+        return encoded
+    ends = np.cumsum([len(words) for words in corpus])[:-1]
+    flags = np.split(kept, ends)
+    some = [sentence.with_words(flags[sentence.sentence_id]) for sentence in encoded]
+    found = [sentence for sentence in some if sentence.n_rows]
+    if not found:
+        raise ValueError("No word with a label to keep has a row.")
+    return found

@@ -18,8 +18,9 @@ from ..activations.columns import Neurons
 from ._batching import batches
 from ._bypass import Bypass, same_tensors
 from ._editing_places import find_place, innermost
+from ._encoded_sentence import EncodedSentence
 from ._encoded_texts import can_pad, encode, pooled_positions
-from ._encoding import EncodedSentence, pad
+from ._encoding import pad
 from ._isolation import EnoughError, isolated
 from ._loading import load_tokenizer, load_with_head, pair_of
 from ._locks import alone_with

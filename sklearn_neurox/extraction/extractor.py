@@ -17,11 +17,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ..activations.bfloat16 import to_numpy
 from ..activations.columns import Neurons
 from ..activations.dtypes import DTYPES, check_dtype
 from ..datasets.sentences import Sentence, check_texts
 from ._conversations import is_conversation
-from ._encoding import EncodedSentence, Encoder
+from ._encoded_sentence import EncodedSentence
+from ._encoding import Encoder
 from ._layers import Layers, check_layer_numbers, resolve_layers
 from ._limits import encode_texts, limit_of
 from ._loading import check_folders, load_model, load_tokenizer, pair_of
@@ -44,8 +46,9 @@ class ActivationExtractor(
     """Extract the activations of a transformer on words, tokens, prompts or whole sentences.
 
     :meth:`extract` returns one row per word. The tokenizer receives the words as one text, with
-    single spaces between them, and determines which sub-words of the text belong to a word. If a
-    word cannot have a row, an error names the sentence and the word.
+    single spaces between them, or those of a :class:`SpacedSentence`. It determines which sub-words
+    of the text belong to a word. If a word cannot have a row, an error names the sentence and the
+    word.
 
     :meth:`extract_tokens` returns one row per token of strings or conversations, and
     :meth:`extract_prompts` one row per string or conversation. :meth:`generate` generates answers,
@@ -88,6 +91,9 @@ class ActivationExtractor(
     on_truncate : {"error", "warn", "drop"}, default="error"
         What to do with a sentence that exceeds the limit: raise an error; leave out its last words,
         with a warning; or leave out the whole sentence (only in :meth:`extract`).
+    on_empty_word : {"error", "drop"}, default="error"
+        What to do with words of :meth:`extract` that the tokenizer drops, such as a zero-width
+        character: raise an error that lists them, or leave out their rows, with a warning.
     split_special_tokens : bool, default=None
         Whether a special token that is written in a sentence, such as "[MASK]", is split like
         ordinary text (True) or read as the special token (False). If None, it raises an error.
@@ -103,8 +109,10 @@ class ActivationExtractor(
         Other variables of the template, such as ``{"enable_thinking": False}``.
     batch_tokens : int, default=2048
         Number of sub-words in a batch of sentences of similar length, including padding.
-    dtype : {"float32", "float16", "float64"} or their NumPy dtypes, default="float32"
-        Dtype of X.
+    dtype : {"float32", "float16", "bfloat16", "float64"} or their NumPy dtypes, default="float32"
+        Dtype of the activations. NumPy does not have bfloat16, whose range is that of float32: the
+        activations are rounded to it and take 16 bits, but X and the result of :meth:`transform`
+        are float32.
     autocast : {"bfloat16", "float16"}, default=None
         Narrower dtype for the matrix products of the model, which is faster on CUDA and less exact.
         If None, all computations use the dtype of the model.
@@ -145,6 +153,7 @@ class ActivationExtractor(
         "pooling": [StrOptions({"mean", "cls", "last"}), Where],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "on_truncate": [StrOptions({"error", "warn", "drop"})],
+        "on_empty_word": [StrOptions({"error", "drop"})],
         "split_special_tokens": ["boolean", None],
         "add_prefix_space": ["boolean"],
         "chat_template": [str, None],
@@ -174,6 +183,7 @@ class ActivationExtractor(
         pooling: Literal["mean", "cls", "last"] | Where = "mean",
         max_length: int | None = None,
         on_truncate: Literal["error", "warn", "drop"] = "error",
+        on_empty_word: Literal["error", "drop"] = "error",
         split_special_tokens: bool | None = None,
         add_prefix_space: bool = False,
         chat_template: str | None = None,
@@ -197,6 +207,7 @@ class ActivationExtractor(
         self.pooling = pooling
         self.max_length = max_length
         self.on_truncate = on_truncate
+        self.on_empty_word = on_empty_word
         self.split_special_tokens = split_special_tokens
         self.add_prefix_space = add_prefix_space
         self.chat_template = chat_template
@@ -294,7 +305,7 @@ class ActivationExtractor(
             # "cls" and "last" select a single sub-word, which equals its mean.
             run, _, encoded = self._prepare(encode, "mean")
             with edited_during(run.network.runner, edits):
-                return without_leaks(run, encoded, [slice(None)]).rows(encoded)
+                return to_numpy(without_leaks(run, encoded, [slice(None)]).rows(encoded))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names of the columns of ``transform``, such as ``layer_3_neuron_17``.

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -20,9 +20,10 @@ from .._device import full_precision
 from ..activations.columns import Neurons
 from ..activations.tokens import TokenActivations, pack_sentences
 from ..datasets.sentences import Sentence, check_corpus, check_word_labels
-from ._inputs import as_inputs, check_module, checked_lookups, to_numpy
+from ._inputs import check_module, checked_lookups, to_numpy
 from ._isolation import ChangedWeightError, isolated
 from ._locks import alone_with
+from ._module_inputs import Batch, batches_of
 from ._pickling import HashedByContent
 from ._recurrence import check_recurrence
 from .hook_points import hooked, module_points
@@ -120,13 +121,14 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         tags.no_validation = True
         return tags
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: Any, y: object = None) -> Self:
         """Find the layers, and count their neurons on the first input.
 
         Parameters
         ----------
-        X : array-like of shape (n_inputs, ...)
-            Inputs of the module: floating-point numbers, or integers such as word indices.
+        X : array-like of shape (n_inputs, ...), list of sequences, or mapping
+            Inputs of the module, as in :meth:`transform`: floating-point numbers, or integers such
+            as word indices.
         y : Ignored
             Not used, present for API consistency by convention.
 
@@ -142,17 +144,21 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             empty or contains NaN or infinity, or a recurrent layer would treat inputs as positions.
         """
         with alone_with(self.module):
-            inputs = self._check_inputs(X)
+            first, *_ = self._check_inputs(X)
             with self._reading() as run:
-                self.widths_ = [state.shape[1] for state in self._rows(run, inputs[:1])]
+                self.widths_ = [state.shape[1] for state in self._rows(run, first[:1])]
         return self
 
-    def transform(self, X: ArrayLike) -> NDArray:
+    def transform(self, X: Any) -> NDArray:
         """Run the module on inputs and return one row per input.
 
         Parameters
         ----------
-        X : array-like of shape (n_inputs, ...)
+        X : array-like of shape (n_inputs, ...), list of sequences, or mapping
+            Inputs of the module: one array, a list of sequences of different lengths, or a mapping
+            of its keyword arguments, such as the result of a tokenizer. Padding that
+            ``attention_mask`` marks at the beginning or end of an input is removed, and inputs of
+            equal length share a batch, so the row of an input is that of the input alone.
 
         Returns
         -------
@@ -165,12 +171,13 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             As in :meth:`fit`, and if an activation is NaN or infinite.
         """
         with alone_with(self.module):
-            inputs = self._check_inputs(X)
+            batches = [
+                inputs[rows]
+                for inputs in self._check_inputs(X)
+                for rows in gen_batches(len(inputs), self.batch_size)
+            ]
             with self._reading() as run:
-                rows = [
-                    np.hstack(self._rows(run, inputs[batch]))
-                    for batch in gen_batches(len(inputs), self.batch_size)
-                ]
+                rows = [np.hstack(self._rows(run, batch)) for batch in batches]
         widths = list(dict.fromkeys(batch.shape[1] for batch in rows))
         if len(widths) > 1:
             raise ValueError(
@@ -178,6 +185,9 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
                 f"{widths[1]} for another. Expected the same number for all inputs."
             )
         activations = np.concatenate(rows)
+        order = np.concatenate([batch.places for batch in batches])
+        if (order[1:] < order[:-1]).any():  # inputs of equal length share a batch
+            activations = activations[np.argsort(order)]
         if not np.isfinite(activations).all():
             bad = np.flatnonzero(~np.isfinite(activations).all(axis=1))[0]
             raise ValueError(f"Input {bad} has activations that are NaN or infinite.")
@@ -261,26 +271,26 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "widths_")
         return Neurons(tuple(self.layers), tuple(self.widths_)).names
 
-    def _check_inputs(self, X: ArrayLike | Tensor) -> Tensor:
+    def _check_inputs(self, X: Any) -> list[Batch]:
         self._validate_params()
         check_module(self.module)
-        inputs = as_inputs(X, self.module)
-        check_recurrence(self.module, inputs, self._feed_alone)
-        return inputs
+        batches = batches_of(X, self.module)
+        check_recurrence(self.module, batches[0], self._feed_alone)
+        return batches
 
-    def _feed_alone(self, inputs: Tensor) -> None:
+    def _feed_alone(self, inputs: Batch) -> None:
         # Hooks of the caller were registered before, so they are not undone.
         with isolated(self.module, full_precision(), checked_lookups(self.module)) as call:
             self._feed(call, inputs)
 
-    def _rows(self, run: Run, inputs: Tensor) -> list[NDArray]:
+    def _rows(self, run: Run, inputs: Batch) -> list[NDArray]:
         """Return the states of each layer, of shape (n_inputs, width)."""
         states = self._feed(run, inputs)
         for layer, state in states.items():
             if not state.ndim or len(state) != len(inputs):
                 raise ValueError(
                     f"Layer {layer!r} has an output of shape {tuple(state.shape)} for a batch of "
-                    f"shape {tuple(inputs.shape)}. Expected one state per input along the first "
+                    f"shape {inputs.shape}. Expected one state per input along the first "
                     "axis."
                 )
         return [
@@ -288,14 +298,14 @@ class ModuleActivations(HashedByContent, TransformerMixin, BaseEstimator):
             for layer, state in states.items()
         ]
 
-    def _feed(self, call: Callable[..., Any], inputs: Tensor) -> Any:
+    def _feed(self, call: Callable[..., Any], inputs: Batch) -> Any:
         try:
-            return call(inputs)
+            return inputs.feed(call)
         # The errors of torch do not mention the input. A TypeError is about missing arguments.
         except (*_OF_FORWARD, TypeError) as error:
             raise ValueError(
                 f"{type(self.module).__name__} does not accept inputs of shape "
-                f"{tuple(inputs.shape[1:])} and dtype {_name(inputs.dtype)}: {error}"
+                f"{inputs.shape[1:]} and dtype {_name(inputs.dtype)}: {error}"
             ) from error
 
     def _rows_of_words(self, run: Run, words: list[str], inputs: Any, index: int) -> list[NDArray]:

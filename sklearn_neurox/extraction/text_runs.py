@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._encoding import EncodedSentence, Pieces
+from ._encoded_sentence import EncodedSentence
+from ._encoding import Pieces
 from .aggregation import AGGREGATIONS, spans
 
 

@@ -279,3 +279,38 @@ def test_a_layer_of_another_run_is_not_mixed_in(tmp_path):
     with pytest.raises(FileExistsError, match=r"a-layer1.json exists and would be read"):
         write_activations(tmp_path / "a.json", fewer, decompose_layers=True, overwrite=True)
     write_activations(tmp_path / "a.json", fewer)
+
+
+@pytest.mark.parametrize("ending", [".hdf5", ".json"])
+@pytest.mark.parametrize("decompose", [False, True])
+def test_a_selection_of_rows_and_layers(tmp_path, ending, decompose):
+    """The positions of rows are kept, and the corpus restores their words and labels."""
+    corpus = [["So", "it", "goes"], ["Hm"], ["it", "so"]]
+    labels = [["A", "B", "C"], ["D"], ["E", "F"]]
+    tokens = tokens_of([[word.lower() for word in words] for words in corpus])
+    selected = tokens[[2, 0, 4, 5]].select(layers=tokens.layers[1:])
+    path = tmp_path / f"acts{ending}"
+    write_activations(path, selected, decompose_layers=decompose)
+    options = dict(dtype="float64", decompose_layers=decompose)
+    plain = read_activations(path, **options)
+    np.testing.assert_array_equal(plain.X, selected.X)
+    assert plain.layers == selected.layers
+    assert plain.positions.tolist() == [2, 0, 0, 1]
+    assert plain.sentence_ids.tolist() == [0, 0, 2, 2]
+    joined = read_activations(path, sentences=corpus, labels=labels, **options)
+    assert joined.words.tolist() == ["goes", "So", "it", "so"]
+    assert joined.y.tolist() == ["C", "A", "E", "F"]
+    with pytest.raises(ValueError, match="only some words of its sentences, so labels need"):
+        read_activations(path, labels=labels, **options)
+    with pytest.raises(ValueError, match="sentence 0: word 2 is missing in sentences, but 'goes'"):
+        read_activations(path, sentences=[["So", "it"], ["Hm"], ["it", "so"]], **options)
+    with pytest.raises(ValueError, match="sentence 2: word 0 is 'so' in sentences, but 'it'"):
+        read_activations(path, sentences=[*corpus[:2], ["so", "it"]], **options)
+
+
+@pytest.mark.parametrize("positions", [[0], [0, "1"], [0, -2], 3])
+def test_positions_that_are_not_valid(tmp_path, positions):
+    content = line(0, ("so", [[1.0]]), ("it", [[2.0]])) | {"positions": positions}
+    path = json_file(tmp_path / "acts.json", content)
+    with pytest.raises(ValueError, match="expected a position of each of the 2 words"):
+        read_activations(path)

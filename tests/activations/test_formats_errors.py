@@ -315,12 +315,6 @@ def test_tokens_that_a_file_cannot_hold(tmp_path):
         "sentence_ids must be integers, got dtype float64",
         sentence_ids=np.array([0.0, 0.0, 1.0]),
     )
-    refused(
-        ValueError,
-        "Sentence 0 does not have the positions 0, 1, 2, ..., and the file cannot store other positions",
-        positions=np.array([1, 0, 0]),
-    )
-    refused(ValueError, "Sentence 1 does not have the positions", positions=np.array([0, 1, 2]))
     refused(TypeError, "Sentence 1: .* strings, got 3", words=np.array(["a", "b", 3], dtype=object))
     refused(
         ValueError,

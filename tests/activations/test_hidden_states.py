@@ -120,3 +120,107 @@ def test_they_agree_with_the_extractor(tiny_bert):
 def test_hidden_states_that_are_not_valid(arguments, error, message):
     with pytest.raises(error, match=message):
         TokenActivations.from_hidden_states(**{"states": STATES, **arguments})
+
+
+class TestBatchesAndFiles:
+    """States that another program leaves behind."""
+
+    STATES = torch.randn(2, 5, 4, 3, generator=torch.Generator().manual_seed(0))  # layers first
+    MASK = torch.tensor([[1, 1, 1, 1], [0, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 1]])
+
+    def batches(self):
+        """Batches of different lengths, as a collate function makes them."""
+        for rows, length in (([0, 1], 4), ([2, 3], 2), ([4], 4)):
+            yield self.STATES[:, rows, :length], self.MASK[rows, :length]
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize(
+        "form",
+        [
+            lambda states, mask: (states, mask),
+            lambda states, mask: {"hidden_states": states, "attention_mask": mask},
+            lambda states, mask: {0: states[0], 1: states[1], "attention_mask": mask},
+        ],
+        ids=["pair", "mapping", "layers"],
+    )
+    def test_iterators_of_batches(self, form, dtype):
+        batches = (form(states.to(dtype), mask) for states, mask in self.batches())
+        tokens = TokenActivations.from_hidden_states(batches, labels=list("abcde"))
+        expected = TokenActivations.from_hidden_states(
+            self.STATES.to(dtype), attention_mask=self.MASK, labels=list("abcde")
+        )
+        np.testing.assert_array_equal(tokens.X, expected.X)
+        for name in ("sentence_ids", "positions", "words", "y"):
+            np.testing.assert_array_equal(getattr(tokens, name), getattr(expected, name))
+        assert tokens.dtype == expected.dtype
+
+    def test_data_loaders(self):
+        data = torch.utils.data.TensorDataset(self.STATES[0][:, None], self.MASK)
+
+        def collate(pairs):
+            states, masks = zip(*pairs, strict=True)
+            return torch.stack(states).transpose(0, 1), torch.stack(masks)
+
+        loader = torch.utils.data.DataLoader(data, batch_size=2, collate_fn=collate)
+        tokens = TokenActivations.from_hidden_states(loader, rows="last", layers=[7])
+        expected = TokenActivations.from_hidden_states(
+            {7: self.STATES[0]}, attention_mask=self.MASK, rows="last"
+        )
+        np.testing.assert_array_equal(tokens.X, expected.X)
+        assert tokens.layers == (7,)
+
+    @pytest.mark.parametrize("names", [["model.layers.10", "model.layers.2"], ["a", "b2"]])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_safetensors(self, tmp_path, names, dtype):
+        library = pytest.importorskip("safetensors.torch")
+        first, second = self.STATES.to(dtype)
+        path = tmp_path / "states.safetensors"
+        mask = self.MASK
+        library.save_file(
+            {names[0]: first.contiguous(), names[1]: second.contiguous(), "attention_mask": mask},
+            path,
+        )
+        tokens = TokenActivations.from_hidden_states(path)
+        layers = (2, 10) if "." in names[0] else tuple(names)
+        assert tokens.layers == layers
+        states = {2: second, 10: first} if "." in names[0] else {"a": first, "b2": second}
+        expected = TokenActivations.from_hidden_states(states, attention_mask=mask)
+        np.testing.assert_array_equal(tokens.X, expected.X)
+
+    def test_columns_of_a_dataset(self):
+        """A column of the package `datasets` is a sequence of nested lists."""
+
+        class Column:
+            def __init__(self, values):
+                self.values = values
+
+            def __len__(self):
+                return len(self.values)
+
+            def __getitem__(self, place):
+                return self.values[place]
+
+        states = [[[0.5, 1.0], [2.0, 3.0]], [[4.0, 5.0]]]
+        tokens = TokenActivations.from_sentences(Column(states), Column([["a", "b"], ["c"]]))
+        assert tokens.X.tolist() == [[0.5, 1.0], [2.0, 3.0], [4.0, 5.0]]
+
+    @pytest.mark.parametrize(
+        ("states", "error", "message"),
+        [
+            (lambda path: iter([]), ValueError, "at least one batch"),
+            (lambda path: iter(["a"]), TypeError, "Batch 0: expected states, a pair"),
+            (
+                lambda path: iter([{0: np.ones((1, 2, 3))}, {1: np.ones((1, 2, 3))}]),
+                ValueError,
+                r"Batch 1 has the layers \(1,\), but those before have \(0,\)",
+            ),
+            (lambda path: path / "a.npz", ValueError, "the suffix .safetensors"),
+            (lambda path: path / "a.safetensors", FileNotFoundError, "does not exist"),
+            (lambda path: path / "b.safetensors", ValueError, "damaged or not a .safetensors"),
+        ],
+    )
+    def test_errors(self, tmp_path, states, error, message):
+        pytest.importorskip("safetensors.torch")
+        (tmp_path / "b.safetensors").write_bytes(b"abc")
+        with pytest.raises(error, match=message):
+            TokenActivations.from_hidden_states(states(tmp_path))

@@ -168,7 +168,7 @@ def test_paths(tmp_path):
         (
             {"layers": ()},
             ValueError,
-            r"layers must be a list of at least one non-negative integer, got \[\]",
+            "layers is empty: expected at least one layer",
         ),
         ({"parameters": {"unit": ""}}, ValueError, "'unit' must be a string that is not empty"),
         ({"layers": (1, 1)}, ValueError, "Each layer can be listed only once; 1 is repeated"),
@@ -188,7 +188,11 @@ def test_paths(tmp_path):
         ),
         ({"width": 0}, ValueError, "width must be a positive integer, got 0"),
         ({"width": 2.5}, TypeError, "integer"),
-        ({"dtype": "int8"}, ValueError, "dtype must be one of float16, float32, float64, got 'in"),
+        (
+            {"dtype": "int8"},
+            ValueError,
+            "dtype must be one of float16, float32, float64, bfloat16, got 'in",
+        ),
         ({"parameters": {"a": [1, np.int64(2)]}}, TypeError, r"parameters\['a'\]\[1\] is '2' of"),
         ({"parameters": {"a": {1: 2}}}, TypeError, r"parameters\['a'\] is .* of type dict"),
         ({"parameters": {"a": float("nan")}}, TypeError, r"parameters\['a'\] is 'nan' of type"),

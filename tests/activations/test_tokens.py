@@ -1,5 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_neurox import TokenActivations
 
@@ -238,3 +242,50 @@ def test_select_layers(tokens):
     assert tokens.select(layers=[3]).neuron_names.tolist() == tokens.neuron_names[3:].tolist()
     with pytest.raises(ValueError, match="does not contain layer 1"):
         tokens.select(layers=[1])
+
+
+class TestByText:
+    def test_one_array_per_text(self, tokens):
+        texts = tokens.by_text()
+        assert len(texts) == len(np.unique(tokens.sentence_ids))
+        assert texts.text_ids.tolist() == list(dict.fromkeys(tokens.sentence_ids.tolist()))
+        for number, X in zip(texts.text_ids, texts, strict=True):
+            np.testing.assert_array_equal(X, tokens.X[tokens.sentence_ids == number])
+            assert np.shares_memory(X, tokens.X)  # the rows of each text are adjacent
+        assert [len(X) for X in texts[1:]] == [len(texts[i]) for i in range(1, len(texts))]
+        assert repr(texts).startswith("TextActivations(")
+
+    def test_rows_that_are_not_adjacent(self):
+        tokens = TokenActivations.from_sentences(np.arange(5.0)[:, None], ["a b", "c", "d e"])
+        texts = tokens[[3, 0, 2, 4, 1]].by_text()
+        assert [X.ravel().tolist() for X in texts] == [[3, 4], [0, 1], [2]]
+        assert texts.text_ids.tolist() == [2, 0, 1]
+        assert texts.tokens(0).words.tolist() == ["d", "e"]
+
+    def test_labels_of_texts(self):
+        tokens = TokenActivations.from_sentences(np.zeros((3, 1)), ["a b", "c"])
+        assert tokens.by_text().y is None
+        labeled = TokenActivations.from_sentences(np.zeros((3, 1)), ["a b", "c"], [[1, 1], [2]])
+        assert labeled.by_text().y.tolist() == [1, 2]
+        mixed = TokenActivations.from_sentences(np.zeros((3, 1)), ["a b", "c"], [[1, 2], [2]])
+        assert mixed.by_text().y is None
+
+    def test_searches_index_it_by_text(self):
+        """Pooled by hand, the search finds the same scores."""
+        rng = np.random.default_rng(0)
+        sentences = [["w"] * n for n in rng.integers(1, 4, size=30)]
+        y = rng.integers(2, size=30)
+        X = [
+            rng.normal(size=(len(words), 3)) + 2 * label
+            for words, label in zip(sentences, y, strict=True)
+        ]
+        texts = TokenActivations.from_sentences(X, sentences).by_text()
+        pool = FunctionTransformer(lambda texts: np.array([X.mean(axis=0) for X in texts]))
+        grid = {"logisticregression__C": [0.01, 1.0]}
+        search = GridSearchCV(make_pipeline(pool, LogisticRegression()), grid, cv=5).fit(texts, y)
+        pooled = GridSearchCV(
+            make_pipeline(FunctionTransformer(), LogisticRegression()), grid, cv=5
+        ).fit(np.array([x.mean(axis=0) for x in X]), y)
+        np.testing.assert_allclose(
+            search.cv_results_["mean_test_score"], pooled.cv_results_["mean_test_score"]
+        )

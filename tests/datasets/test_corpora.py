@@ -215,13 +215,48 @@ def test_unusual_words_of_conllu(tmp_path, word):
     "form", ["100 000", "100\u00a0000", "giáo viên", "a\u2028b", "a\x85b", "a\x0bb", "a\u3000b"]
 )
 def test_white_space_in_a_form(tmp_path, form):
-    """It is read, as Universal Dependencies allows it, but it is not a word for the extractor."""
+    """Universal Dependencies allows it, but only single spaces are valid within a word."""
     path = tmp_path / "a.conllu"
     path.write_bytes((WORD.format(1, "a") + WORD.format(2, form)).encode())
     sentences, _ = read_conllu(path)
     assert sentences == [["a", form]]
+    if " " in form or "\u00a0" in form:
+        assert check_corpus(sentences) == sentences
+        sentences = [list(words) for words in sentences]
     with pytest.raises(ValueError, match="Sentence 0, word 1: expected a word without white space"):
         check_corpus(sentences)
+
+
+SPACED = """\
+# text = Il n'est pas venu «du tout».
+1\tIl\til\tPRON\t_\tNumber=Sing|Person=3\t_\t_\t_\t_
+2\tn'\tne\tADV\t_\t_\t_\t_\t_\tSpaceAfter=No
+3\test\têtre\tAUX\t_\tNumber=Sing\t_\t_\t_\tGloss=be|SpaceAfter=Yes
+4\tvenu\tvenir\tVERB\t_\tVerbForm=Part\t_\t_\t_\t_
+5\t«\t«\tPUNCT\t_\t_\t_\t_\t_\tSpaceAfter=No
+6-7\tdu\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+6\tde\tde\tADP\t_\t_\t_\t_\t_\t_
+7\tle\tle\tDET\t_\tNumber=Sing\t_\t_\t_\t_
+8-9\tcan't\t_\t_\t_\t_\t_\t_\t_\t_
+8\tca\tcan\tAUX\t_\t_\t_\t_\t_\t_
+9\tn't\tnot\tPART\t_\t_\t_\t_\t_\t_
+10\t».\t»\tPUNCT\t_\t_\t_\t_\t_\tSpaceAfter=No
+"""
+
+
+def test_spaces_and_features(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text(SPACED, encoding="utf-8")
+    (words,), (numbers,) = read_conllu(path, "feats:Number")
+    # "du" is not its parts "de" and "le", and "can't" is "ca" and "n't".
+    assert words.text == "Il n'est venu «de lecan't »."
+    assert numbers == ["Sing", "_", "Sing", "_", "_", "_", "Sing", "_", "_", "_"]
+    assert read_conllu(path, "misc:Gloss")[1][0][2] == "be"
+    with pytest.raises(ValueError, match="no word has the feature 'feats:Tense'"):
+        read_conllu(path, "feats:Tense")
+    for column in ("feats:", "upos:Number", ":"):
+        with pytest.raises(ValueError, match="or a feature such as 'feats:Number'"):
+            read_conllu(path, column)
 
 
 @pytest.fixture

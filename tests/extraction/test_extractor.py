@@ -256,7 +256,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("dtype", "message"),
         [
-            (np.int32, "dtype must be one of float16, float32, float64, got .*int32"),
+            (np.int32, "dtype must be one of float16, float32, float64, bfloat16, got .*int32"),
             (str, "dtype must be one of"),
             (np.ndarray, "dtype must be one of"),
             (torch.float16, "The 'dtype' parameter of ActivationExtractor"),

@@ -46,7 +46,7 @@ class TestInputs:
             (torch.tensor([[1.0, torch.nan]], dtype=torch.bfloat16), r"first is at index \(0, 1\)"),
             (np.array([[2**64 - 1, 0]], dtype=np.uint64), "which exceeds the largest int64"),
             (torch.ones(2, 2, device="meta"), "X must be dense and have values, .* 'meta'"),
-            ([[1, 2], [3]], "All inputs in X must have the same shape"),
+            ([[1, 2], [[3]]], "All inputs in X must have the same shape"),
             (np.ones((2, 2)) * 1j, "X must contain numbers .* dtype complex128"),
         ],
     )

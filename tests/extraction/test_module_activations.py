@@ -314,3 +314,68 @@ class TestUnusualModules:
     def test_layers_of_one_unit(self):
         net = nn.Sequential(nn.Embedding(50, 1))
         assert ModuleActivations(net, ["0"]).extract(SENTENCES, encode=encode).X.shape == (6, 1)
+
+
+class TestPadding:
+    """The row of an input is that of the input alone."""
+
+    TEXTS = ("the rain", "it fell so hard on the end of it", "so", "the end")
+
+    @pytest.fixture
+    def reader(self, tiny_bert):
+        return lambda pooling: ModuleActivations(
+            tiny_bert[0], ["encoder.layer.0", "encoder.layer.1"], pooling=pooling, batch_size=2
+        )
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    @pytest.mark.parametrize("pooling", ["mean", "max", "last"])
+    @pytest.mark.parametrize("tensors", ["pt", None])
+    def test_encodings_of_a_tokenizer(self, reader, tiny_bert, side, pooling, tensors):
+        padded = tiny_bert[1](
+            list(self.TEXTS), padding=tensors == "pt", padding_side=side, return_tensors=tensors
+        )
+        rows = reader(pooling).fit_transform(padded)
+        for row, text in zip(rows, self.TEXTS, strict=True):
+            with torch.no_grad():
+                states = tiny_bert[0](
+                    **tiny_bert[1](text, return_tensors="pt"), output_hidden_states=True
+                ).hidden_states
+            pool = {
+                "mean": lambda s: s.mean(0),
+                "max": lambda s: s.amax(0),
+                "last": lambda s: s[-1],
+            }
+            expected = [pool[pooling](state[0]) for state in states[1:]]
+            np.testing.assert_allclose(row, torch.cat(expected).numpy(), atol=1e-5)
+
+    def test_ragged_indices(self, reader, tiny_bert):
+        ids = [tiny_bert[1](text)["input_ids"] for text in self.TEXTS]
+        rows = reader("mean").transform(ids)
+        alone = [reader("mean").transform([each])[0] for each in ids]
+        np.testing.assert_allclose(rows, alone, atol=1e-5)
+        tensors = reader("mean").transform([torch.tensor(each) for each in ids])
+        np.testing.assert_array_equal(rows, tensors)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            ({}, "X is an empty mapping"),
+            ({"input_ids": [[1, 2]], "attention_mask": [[1], [1]]}, "same number of inputs"),
+            ({"input_ids": [[1, 2]], "attention_mask": [[1]]}, "Input 0: all arguments in X must"),
+            (
+                {"input_ids": [[1, 2]], "attention_mask": [[0, 0]]},
+                "Input 0 consists of padding only",
+            ),
+            ({"input_ids": [[1, 2, 3]], "attention_mask": [[1, 0, 1]]}, "between others"),
+            ({"input_ids": [[1, 2]], "attention_mask": [[1, 2]]}, "must contain 0 and 1"),
+            ([[1, 2], []], "Input 1 is empty"),
+            ([[1], [[1, 2], [3, 4]]], "All inputs in X must have the same shape"),
+        ],
+    )
+    def test_errors(self, reader, X, message):
+        with pytest.raises(ValueError, match=message):
+            reader("mean").transform(X)
+
+    def test_flattened_inputs_of_different_lengths(self, reader):
+        with pytest.raises(ValueError, match="Expected the same number for all inputs"):
+            reader("flatten").transform([[1, 2], [1, 2, 3]])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn_neurox import where
 from sklearn_neurox.extraction._conversations import ChatTemplate
 from sklearn_neurox.extraction._text_encoding import TextEncoder, check_texts_of_tokens
-from sklearn_neurox.extraction._text_rows import Span, token_rows
+from sklearn_neurox.extraction._text_labels import Span
+from sklearn_neurox.extraction._text_rows import token_rows
 
 from .small_templates import (
     AGAIN,

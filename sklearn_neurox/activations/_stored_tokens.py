@@ -1,0 +1,98 @@
+"""Token activations that are written to stores and read from them."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Self
+
+from ._packing import columns_of_sentences
+from ._saving import save_tokens
+from ._store_reader import describe_store, read_store
+
+
+class StoredTokens:
+    """Writing to a store, and constructor from a store."""
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the activations to a folder, which :meth:`load` opens as a memory map.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A new or empty folder.
+
+        Raises
+        ------
+        ValueError
+            If the folder contains something else, or there are no rows.
+
+        Notes
+        -----
+        Any selection of rows and layers can be saved. `provenance` becomes the parameters of the
+        store. Rows of bfloat16 are stored as such.
+        """
+        save_tokens(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike, *, verify: bool = False, partial: bool = False) -> Self:
+        """Open a store: its words in memory, and its activations as a memory map.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A folder written by :meth:`save`, :meth:`ActivationExtractor.extract` or
+            :class:`StoreWriter`.
+        verify : bool, default=False
+            Whether to read all rows and verify their checksum. Everything else is always verified.
+        partial : bool, default=False
+            Whether to load the sentences that are already written if the store is unfinished.
+
+        Returns
+        -------
+        TokenActivations
+            X is a read-only ``np.memmap``, which does not use memory until it is read. In a store
+            of bfloat16, reading X converts all rows to float32 in memory. ``tokens[rows].X``,
+            ``tokens.layer(layer)`` and ``tokens.select(layers=...)`` read and convert only a part.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
+        ValueError
+            If it is not a store, has another schema, is unfinished (unless `partial` is True), or
+            is damaged. The message says which files are intact.
+        """
+        stored = read_store(path, verify=verify, partial=partial)
+        tokens = cls(
+            X=stored.X,
+            **columns_of_sentences(stored.words, stored.sentence_ids, stored.positions),
+            layers=stored.layers,
+            y=stored.labels,
+            unit=stored.parameters.get("unit", "neuron"),
+            offsets=stored.offsets,
+            provenance=stored.parameters,
+        )  # type: ignore[call-arg]  # the class that inherits this method is a dataclass
+        return tokens
+
+    @classmethod
+    def describe(cls, path: str | PathLike) -> dict[str, Any]:
+        """Describe a store without loading its words and activations.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The folder of the store.
+
+        Returns
+        -------
+        dict
+            ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
+            ``n_words_done`` and the ``parameters`` that the store was written with. If the rows of
+            a sentence are not adjacent, ``n_sentences`` counts its runs of adjacent rows.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such store, or its ``store.json`` or ``progress.json`` is damaged.
+        """
+        return describe_store(path)

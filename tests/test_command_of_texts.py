@@ -1,0 +1,164 @@
+"""The command ``extract`` on texts and conversations, and the page about their store."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import sklearn_neurox as snx
+from sklearn_neurox.__main__ import main
+from sklearn_neurox._cli.rules import parse_at, parse_rule
+from sklearn_neurox.extraction import where
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurox._warnings.UnseenLabelsWarning"  # the corpora here are small
+)
+TEXTS = [f"the {word} fell so hard" for word in ("rain", "snow", "sun", "night") * 6]
+
+
+@pytest.fixture(scope="module")
+def corpus_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts") / "corpus.jsonl"
+    rows = [{"text": text, "label": "rain" in text or "snow" in text} for text in TEXTS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("role:assistant", where.role("assistant")),
+        ("turn:-1", where.turn(-1)),
+        ("last", where.last()),
+        ("last:2", where.last(2)),
+        ("first:3&~special", where.first(3) & ~where.special()),
+        (
+            "role:user&span:a&b&last",
+            where.role("user") & where.span(re.compile("a&b")) & where.last(),
+        ),
+        ("after:</think>", where.after(re.compile("</think>"))),
+    ],
+)
+def test_rules(text, rule):
+    assert repr(parse_rule(text, option="--where")) == repr(rule)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "last:x", "turn", "role:", "special:1", "rain", "span:(", "&last"]
+)
+def test_rules_that_are_not_valid(text):
+    with pytest.raises(ValueError, match=r"--where: .* is not a r"):
+        parse_rule(text, option="--where")
+
+
+def test_positions_of_prompts():
+    assert parse_at("mean") == "mean"
+    assert parse_at("-2") == -2
+    assert repr(parse_at("last:1")) == repr(where.last(1))
+
+
+def run(model, corpus, out, *options):
+    return main(["extract", str(model), str(corpus), "--out", str(out), *options])
+
+
+def test_prompts(corpus_file, tiny_bert_path, tiny_bert, tmp_path):
+    options = ["--where", "span:fell", "--at", "last", "--layers", "1,2"]
+    assert run(tiny_bert_path, corpus_file, tmp_path / "store", *options) == 0
+    stored = snx.TokenActivations.load(tmp_path / "store")
+    expected = snx.ActivationExtractor(*tiny_bert, layers=[1, 2]).extract_prompts(
+        TEXTS, at="last", where=where.span("fell")
+    )
+    np.testing.assert_allclose(stored.X, expected.X, atol=1e-5)
+    assert stored.words.tolist() == expected.words.tolist()
+    assert stored.y.tolist() == ["rain" in text or "snow" in text for text in TEXTS]
+    assert run(tiny_bert_path, corpus_file, tmp_path / "store", *options, "--append") == 0
+    assert len(snx.TokenActivations.load(tmp_path / "store")) == 2 * len(TEXTS)
+
+
+def test_tokens_with_spans(tiny_bert_path, tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "the rain", "spans": [[4, 8, "noun"]]}, {"text": "so", "spans": [[0, 2, "x"]]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = ["--unit", "token", "--dtype", "bfloat16", "--random-weights"]
+    assert run(tiny_bert_path, path, tmp_path / "store", *options) == 0
+    stored = snx.TokenActivations.load(tmp_path / "store")
+    assert set(stored.y) == {"noun", "x"}
+    assert stored.dtype == "bfloat16"
+    assert stored.provenance["random_weights"] is True
+
+
+def test_files_of_neurox(tiny_bert_path, tiny_bert, tmp_path):
+    (tmp_path / "words.txt").write_text("the rain\nso\n", encoding="utf-8")
+    out = tmp_path / "acts.json"
+    assert run(tiny_bert_path, tmp_path / "words.txt", out) == 0
+    tokens = snx.read_activations(out, sentences=["the rain", "so"])
+    np.testing.assert_array_equal(
+        tokens.X, snx.ActivationExtractor(*tiny_bert).extract(["the rain", "so"]).X
+    )
+
+
+def test_rows_that_are_left_out(tiny_bert_path, tmp_path, capsys):
+    (tmp_path / "words.txt").write_text("the \u2060 rain\n", encoding="utf-8")
+    (tmp_path / "tags.txt").write_text("_ X N\n", encoding="utf-8")
+    options = ["--labels", str(tmp_path / "tags.txt"), "--drop-label", "_"]
+    assert run(tiny_bert_path, tmp_path / "words.txt", tmp_path / "store", *options) == 1
+    assert "--on-empty-word" in capsys.readouterr().err
+    options += ["--on-empty-word", "drop"]
+    with pytest.warns(UserWarning, match="drops 1 word"):
+        assert run(tiny_bert_path, tmp_path / "words.txt", tmp_path / "store", *options) == 0
+    assert snx.TokenActivations.load(tmp_path / "store").words.tolist() == ["rain"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("a.jsonl", ["--labels", "x"], "--labels cannot be used with a .jsonl file"),
+        ("a.jsonl", ["--column", "x"], "--column=x requires a .conllu file"),
+        ("a.jsonl", ["--unit", "word"], "--unit=word cannot be used"),
+        ("a.txt", ["--unit", "token"], "--unit=token cannot be used"),
+        ("a.txt", ["--where", "last"], "--where requires a .jsonl file"),
+        ("a.txt", ["--at", "last"], "requires --unit prompt"),
+        ("a.jsonl", ["--at", "last", "--unit", "token"], "requires --unit prompt"),
+        ("a.jsonl", ["--at", "nothing"], "--at: 'nothing' is not a rule"),
+        (
+            "a.jsonl",
+            ["--out", "acts.hdf5"],
+            "a file of NeuroX cannot be used for tokens and prompts",
+        ),
+        (
+            "a.txt",
+            ["--out", "acts.json", "--append"],
+            "a file of NeuroX cannot be used for --append",
+        ),
+        ("a.txt", ["--out", "missing/acts.json"], "the folder missing does not exist"),
+        ("a.txt", ["--drop-label", "_"], "so it needs --labels"),
+        ("spans.jsonl", [], "contains spans, which are labels of tokens. Set --unit token"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    tiny_bert_path, tmp_path, monkeypatch, capsys, name, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("so\n")
+    (tmp_path / "a.jsonl").write_text('"so"\n')
+    (tmp_path / "spans.jsonl").write_text('{"text": "so", "spans": [[0, 2, "x"]]}\n')
+    assert run(tiny_bert_path, name, "store", *options) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["token", "prompt"])
+@pytest.mark.filterwarnings("ignore:In 2 of 2 folds:UserWarning")  # each prompt is its own type
+def test_the_page_describes_tokens_and_prompts(corpus_file, tiny_bert_path, tmp_path, unit):
+    store, page = tmp_path / "store", tmp_path / "page.html"
+    assert run(tiny_bert_path, corpus_file, store, "--unit", unit, "--layers", "2") == 0
+    assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0
+    html = page.read_text(encoding="utf-8")
+    assert {"prompt": "An analysis of 24 prompts with 2 labels", "token": " tokens in 24 texts"}[
+        unit
+    ] in html
+    assert f"test {unit}s" in html
+    assert f"top {unit}s" in html
+    assert "test words" not in html
