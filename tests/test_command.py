@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_neurox as snx
 from sklearn_neurox.__main__ import main
-from sklearn_neurox._cli import parser
+from sklearn_neurox._cli import parser, store_page
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn_neurox._warnings.UnseenLabelsWarning"  # the corpora here are small
@@ -188,6 +188,8 @@ class TestRegistries:
         def full(*args):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+        page = snx.AnalysisReport("An empty page")
+        monkeypatch.setattr(store_page, "make_page", lambda *args: page)
         monkeypatch.setattr(os, "replace", full)
         assert main([command, str(store), *arguments, "--out", str(out)]) == 1
         assert "No space left on device" in capsys.readouterr().err
