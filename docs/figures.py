@@ -22,9 +22,11 @@ from sklearn_neurox import (
     RandomSelector,
     TokenActivations,
     WeightMassSelector,
+    conditional_codelength,
     layerwise_scores,
     load_tagged_sentences,
     make_control_task,
+    make_control_tasks,
     operating_point,
     probe_report,
     read_conllu,
@@ -119,6 +121,32 @@ def operating_points(tokens: TokenActivations, label: str = "INTJ", fpr: float =
     print(point.methods(sample="word", group="sentence"), "\n")
 
 
+def controls(tokens: TokenActivations) -> None:
+    """Print scores on control tasks with a context, and what a layer adds to another one."""
+    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    words, ids = tokens.words.tolist(), tokens.sentence_ids
+    for context in (None, "previous", "next"):
+        tasks = make_control_tasks(
+            words, tokens.y, n_tasks=2, context=context, sentence_ids=ids, random_state=0
+        )
+        result = layerwise_scores(
+            probe, tokens.X, tokens.y, layers=tokens.layers, groups=ids, control=tasks, cv=3
+        )
+        print(context, result.to_frame().round(3).to_string(), sep="\n")
+    light = make_pipeline(StandardScaler(), LinearProbeClassifier(lambda_l2=1e-3, random_state=0))
+    for layer, given in ((3, 0), (0, 3), (6, 3)):
+        added = conditional_codelength(
+            light,
+            tokens.layer(layer),
+            tokens.y,
+            given=tokens.layer(given),
+            fractions=[0.02, 0.05, 0.1, 0.25, 0.5, 1.0],
+            groups=ids,
+            random_state=0,
+        )
+        print(f"layer {layer} given layer {given}: {added}")
+
+
 def _score(X, y, train, test) -> float:
     probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     return probe.fit(X[train], y[train]).score(X[test], y[test])
@@ -136,5 +164,6 @@ if __name__ == "__main__":
     print(tokens, "\n")
     print(layers(tokens, untrained.extract(sentences)).round(3).to_string(), "\n")
     operating_points(tokens)
+    controls(tokens)
     warnings.filterwarnings("ignore", message=r"WeightMassSelector\(scaled=False\)")
     print(rankings(tokens).round(2).to_string())

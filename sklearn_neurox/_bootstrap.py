@@ -17,6 +17,8 @@ from sklearn.utils import check_random_state
 
 # Number of cells of the matrix (resamples x sentences) that is in memory at a time.
 _AT_ONCE = 2**20
+# Sentences are sorted as rows of a matrix if padding makes it at most this many times as large.
+_LARGEST_PADDING = 8
 
 
 class Score(NamedTuple):
@@ -99,19 +101,42 @@ def kinds_of_sentences(
     codes = np.unique(sentences, return_inverse=True)[1]
     order = np.lexsort([cells, codes])
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    first = cells[order][starts]
-    if len(np.unique(first)) == len(first):  # all sentences differ, and are sorted by these cells
-        kind_of = np.argsort(np.argsort(first))[codes]
-        shape = (len(first), n_cells)
-        counts = csr_array((np.ones(len(cells)), (kind_of, cells)), shape=shape)
-        return np.ones(len(first), dtype=np.intp), counts
-    grouped = np.split(cells[order], starts[1:])
-    found = Counter(tuple(sentence.tolist()) for sentence in grouped)
-    kinds = [np.array(kind) for kind in sorted(found)]
-    copies = np.array([found[kind] for kind in sorted(found)])
-    rows = np.repeat(np.arange(len(kinds)), [len(kind) for kind in kinds])
-    entries = (np.ones(len(rows)), (rows, np.concatenate(kinds)))
-    return copies, csr_array(entries, shape=(len(kinds), n_cells))
+    ranked = cells[order]
+    lengths = np.diff(starts, append=len(ranked))
+    if len(starts) * int(lengths.max()) <= _LARGEST_PADDING * len(ranked):
+        columns, sizes, copies = _distinct_sentences(ranked, starts, lengths)
+    else:  # a few sentences are much longer than the others
+        grouped = np.split(ranked, starts[1:])
+        found = Counter(tuple(sentence.tolist()) for sentence in grouped)
+        kinds = sorted(found)
+        columns, sizes = np.concatenate(kinds), np.array([len(kind) for kind in kinds])
+        copies = np.array([found[kind] for kind in kinds])
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    entries = (np.ones(len(rows)), (rows, columns))
+    return copies, csr_array(entries, shape=(len(sizes), n_cells))
+
+
+def _distinct_sentences(
+    cells: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the different sentences, sorted and concatenated.
+
+    Returns
+    -------
+    cells : ndarray of int
+    lengths : ndarray of int of shape (n_kinds,)
+    copies : ndarray of int of shape (n_kinds,)
+        How often each of the sentences occurs.
+    """
+    padded = np.full((len(starts), lengths.max()), -1)  # shorter sentences are sorted first
+    rows = np.repeat(np.arange(len(starts)), lengths)
+    padded[rows, np.arange(len(cells)) - starts[rows]] = cells
+    order = np.lexsort(padded.T[::-1])
+    padded = padded[order]
+    is_first = np.concatenate([[True], (padded[1:] != padded[:-1]).any(axis=1)])
+    copies = np.diff(np.flatnonzero(is_first), append=len(starts))
+    distinct = padded[is_first]
+    return distinct[distinct >= 0], lengths[order][is_first], copies
 
 
 def draw_weights(

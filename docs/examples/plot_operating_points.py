@@ -3,7 +3,7 @@ How well does a probe find a rare label?
 ========================================
 
 The accuracy of a probe says little about a rare label. This example shows how well a probe ranks
-the numerals of a corpus, what share of them a threshold finds at a false positive rate of 0.5 %,
+the adverbs of a corpus, what share of them a threshold finds at a false positive rate of 0.5 %,
 and whether its probabilities are calibrated.
 """
 
@@ -32,7 +32,7 @@ for layer in (0, 3):
         tokens.y[~train],
         sentence_ids=tokens.sentence_ids[~train],
         metric=["average_precision", "roc_auc", "recall_at_fpr", "brier"],
-        pos_label="NUM",
+        pos_label="ADV",
         fpr=0.005,
         random_state=0,
     )
@@ -54,7 +54,7 @@ point = operating_point(
     LinearProbeClassifier(random_state=0),
     tokens.layer(3),
     tokens.y,
-    pos_label="NUM",
+    pos_label="ADV",
     fpr=0.005,
     groups=tokens.sentence_ids,
     cv=3,

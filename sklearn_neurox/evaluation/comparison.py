@@ -228,6 +228,10 @@ class ScoreComparison:
 
 
 def format_score(score: Score) -> str:
-    """Return a score with its interval as papers print them: ".943 [.931, .954]"."""
-    values = [f"{value:.3f}".replace("0.", ".", 1) for value in score if value is not None]
+    """Return a score with its interval as papers print them: ".943 [.931, .954]".
+
+    Scores below .01, such as false positive rates, have four decimals.
+    """
+    decimals = 4 if 0 < abs(score.value) < 0.01 else 3
+    values = [f"{value:.{decimals}f}".replace("0.", ".", 1) for value in score if value is not None]
     return values[0] + (f" [{', '.join(values[1:])}]" if values[1:] else "")

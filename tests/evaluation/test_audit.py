@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from sklearn_neurox import audit_corpus, layerwise_scores
+from sklearn_neurox import audit_corpus, layerwise_scores, make_control_tasks
 from sklearn_neurox.evaluation._near_duplicates import near_duplicates, normalize
 
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -176,7 +176,8 @@ def test_probes_are_scored_without_leaks(texts):
     rng = np.random.RandomState(0)
     every, y = [*texts, *texts[:40]], np.r_[np.arange(120) % 2, np.arange(40) % 2]
     X = rng.normal(size=(160, 6)) + y[:, np.newaxis]
-    options = {"n_layers": 2, "cv": SHUFFLED, "control": {"tf-idf": every}}
+    tasks = make_control_tasks(np.arange(160) % 20, y, n_tasks=2, random_state=0)
+    options = {"n_layers": 2, "cv": SHUFFLED, "control": {"tf-idf": every, "random": tasks}}
     result = layerwise_scores(RidgeClassifier(), X, y, **options)
     found = audit(every, y, cv=SHUFFLED)
     clean = found.without_leaks(result)
@@ -190,6 +191,12 @@ def test_probes_are_scored_without_leaks(texts):
                 accuracy_score(result.held_out.y[rows], predicted)
             )
     assert clean.other_scores["tf-idf"].shape == (5,)
+    for task, scores in zip(("random 1", "random 2"), clean.control_task_scores, strict=True):
+        of_task = result.other_held_out[task]
+        rows = kept & (found.folds == 0)
+        right = (of_task.y == of_task.predictions[0])[rows]
+        assert scores[0, 0] == pytest.approx(right.mean())
+    np.testing.assert_allclose(clean.control_scores, clean.control_task_scores.mean(axis=0))
     assert clean.compare(n_bootstraps=200, random_state=0).n_samples == kept.sum()
     other = layerwise_scores(RidgeClassifier(), X, y, n_layers=2, cv=4)
     with pytest.raises(ValueError, match="must use the same samples and folds"):

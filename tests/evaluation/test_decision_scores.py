@@ -180,13 +180,13 @@ def test_a_summary_for_a_table(binary):
 def test_coverage_of_the_area_under_the_curve():
     """The intervals over groups contain the truth in 95 %, those over samples do not."""
     truth = norm.cdf(1 / np.sqrt(2))  # of scores that differ by 1 standard deviation
-    hits = np.zeros((300, 2))
+    hits = np.zeros((200, 2))
     for seed, found in enumerate(hits):
         rng = np.random.RandomState(seed)
-        groups = np.repeat(np.arange(150), 10)
+        groups = np.repeat(np.arange(150), 6)
         y = (rng.uniform(size=150) < 0.5)[groups]  # all samples of a group have one label
         error = np.sqrt(0.3) * rng.normal(size=150)[groups]
-        error += np.sqrt(0.7) * rng.normal(size=1500)
+        error += np.sqrt(0.7) * rng.normal(size=900)
         X = (y + error)[:, np.newaxis]
         for i, ids in enumerate((groups, None)):
             score = probe_report(
@@ -195,7 +195,7 @@ def test_coverage_of_the_area_under_the_curve():
             ).score  # fmt: skip
             found[i] = score.low <= truth <= score.high
     of_groups, of_samples = hits.mean(axis=0)
-    assert 0.93 <= of_groups <= 0.97
+    assert 0.92 <= of_groups <= 0.98
     assert of_samples < 0.85
 
 

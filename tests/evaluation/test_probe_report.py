@@ -181,6 +181,19 @@ def test_both_ways_to_draw_have_one_distribution(many):
     np.testing.assert_allclose(weights.var(axis=0), copies * (1 - share), rtol=0.05)
 
 
+@pytest.mark.parametrize("padding", [0, 8])
+def test_kinds_of_sentences_are_sorted_by_their_cells(padding, monkeypatch):
+    monkeypatch.setattr("sklearn_neurox._bootstrap._LARGEST_PADDING", padding)
+    rng = np.random.RandomState(0)
+    cells, sentences = rng.randint(3, size=60), rng.randint(30, size=60)
+    copies, counts = kinds_of_sentences(cells, sentences)
+    kinds = sorted(tuple(sorted(cells[sentences == i])) for i in np.unique(sentences))
+    expected = sorted(set(kinds))
+    assert copies.tolist() == [kinds.count(kind) for kind in expected]
+    found = counts.toarray().astype(int)
+    assert [tuple(np.repeat(range(3), row)) for row in found] == expected
+
+
 def check_interval(score, metric, y, predictions, n_sentences):
     rng = np.random.RandomState(1)
     rows = np.arange(len(y)).reshape(n_sentences, -1)
