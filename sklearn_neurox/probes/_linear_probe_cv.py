@@ -291,6 +291,24 @@ class LinearProbeCV(LinearProbe):
         best = self._make_probe(self.best_params_)
         return check_score(get_scorer(self.scoring)(best, X, targets, **weights))
 
+    def optimality(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return how far the weights are from the minimum, for the best lambdas.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        self._check_refitted()
+        return self._make_probe(self.best_params_).optimality(X, y, sample_weight)
+
     def _check_y(self, y: ArrayLike) -> NDArray:
         """Check labels or targets to score on."""
         if not is_classifier(self):
