@@ -190,7 +190,7 @@ def codelength(
     ends = _block_ends(shares, breaks)
 
     blocks = [(order[:start], order[start:end]) for start, end in pairwise(ends)]
-    jobs = [(estimator, X, y, groups, classes, codes, train, test) for train, test in blocks]
+    jobs = [(estimator, X, y, classes, codes, train, test, groups) for train, test in blocks]
     places = [
         f"in a block of codelength, where {type(estimator).__name__} was trained on {len(train)} "
         f"samples of {len(np.unique(codes[train]))} classes; a larger first fraction increases the "
@@ -260,16 +260,16 @@ def _block_bits(
     estimator: Any,
     X: Any,
     y: NDArray,
-    groups: NDArray | None,
     classes: NDArray,
     codes: NDArray[np.intp],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
+    groups: NDArray | None = None,
 ) -> NDArray[np.float64]:
     """Return the bits of the label of each test sample, given the training samples."""
     if not len(test):
         return np.empty(0)
-    probabilities = _label_probabilities(estimator, X, y, groups, classes, train, test)
+    probabilities = _label_probabilities(estimator, X, y, classes, train, test, groups)
     return -np.log2(probabilities[np.arange(len(test)), codes[test]])
 
 
@@ -277,10 +277,10 @@ def _label_probabilities(
     estimator: Any,
     X: Any,
     y: NDArray,
-    groups: NDArray | None,
     classes: NDArray,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
+    groups: NDArray | None = None,
 ) -> NDArray[np.float64]:
     """Mix the probe and the uniform code: (n_test, n_classes), rows sum to 1."""
     seen = np.unique(y[train])
