@@ -4,6 +4,7 @@ The default corpus is the embedded one. The script takes several minutes.
 """
 
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn_neurox import (
     AveragePrecisionSelector,
     GaussianSelector,
     LinearProbeClassifier,
+    MeanDifferenceClassifier,
     ProbelessSelector,
     RandomSelector,
     TokenActivations,
@@ -147,6 +149,44 @@ def controls(tokens: TokenActivations) -> None:
         print(f"layer {layer} given layer {given}: {added}")
 
 
+def directions(tokens: TokenActivations, layer: int = 3) -> pd.DataFrame:
+    """Compare the directions of the means of classes with those of an exact probe.
+
+    Accuracies are cross-validated by sentence. Cosines, and correlations of the outputs on all
+    words, are those with the exact probe, averaged over the labels.
+    """
+    X, y, groups = tokens.layer(layer), tokens.y, tokens.sentence_ids
+    exact = LinearProbeClassifier(lambda_l2=1e-2, solver="owlqn", tol=1e-4)
+    probes = {
+        "exact": make_pipeline(StandardScaler(), exact),
+        "mean difference": MeanDifferenceClassifier(),
+        "whitened": MeanDifferenceClassifier(whiten=True),
+        "whitened, shrinkage": MeanDifferenceClassifier(whiten=True, shrinkage="auto"),
+    }
+    rows, found = {}, {}
+    for name, probe in probes.items():
+        start = time.perf_counter()
+        fitted = probe.fit(X, y)
+        seconds = time.perf_counter() - start
+        if name == "exact":
+            found[name] = fitted[-1].coef_ / fitted[0].scale_
+        else:
+            found[name] = fitted.direction_
+        score = cross_val_score(probe, X, y, groups=groups, cv=GroupKFold(5)).mean()
+        centered = (X - X.mean(axis=0)) @ found[name].T, (X - X.mean(axis=0)) @ found["exact"].T
+        rows[name] = {
+            "accuracy": score,
+            "cosine": _cosines(found[name], found["exact"]).mean(),
+            "correlation": _cosines(*(each.T for each in centered)).mean(),
+            "seconds": seconds,
+        }
+    return pd.DataFrame(rows).T
+
+
+def _cosines(a, b) -> np.ndarray:
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
 def _score(X, y, train, test) -> float:
     probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
     return probe.fit(X[train], y[train]).score(X[test], y[test])
@@ -162,6 +202,7 @@ if __name__ == "__main__":
     tokens = ActivationExtractor(MODEL, **options).extract(sentences, tags)
     untrained = ActivationExtractor(MODEL, random_weights=True, random_state=0, **options)
     print(tokens, "\n")
+    print(directions(tokens).round(3).to_string(), "\n")
     print(layers(tokens, untrained.extract(sentences)).round(3).to_string(), "\n")
     operating_points(tokens)
     controls(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from sklearn.model_selection import GroupKFold, check_cv
 
 from ._device import as_numpy
 from ._labels import check_labels, check_numbers
+from ._wording import count
 
 # Tolerance for sums of probabilities, which may be float32 or rounded to 3 digits.
 _SUM_TOLERANCE = 1e-2
@@ -64,13 +66,17 @@ def make_splits(
     Raises
     ------
     ValueError
-        As in :func:`check_splits`, and if a group is split.
+        As in :func:`check_splits`, and if a group is split or there are fewer groups than folds.
     """
     splitter = check_cv(cv, y, classifier=classifier)
     if groups is not None:
         params["groups"] = groups
-        splitter = group_splitter(cv) or splitter
-    splits = check_splits(splitter.split(X, y, **params), len(y), cv=cv)
+        if by_group := group_splitter(cv):
+            check_number_of_groups(len(np.unique(groups)), by_group.n_splits)
+            splitter = by_group
+    with catch_warnings():  # labels that are too rare for a fold have their own warning
+        filterwarnings("ignore", "The least populated class in y", UserWarning)
+        splits = check_splits(splitter.split(X, y, **params), len(y), cv=cv)
     if groups is not None:
         _check_groups_of_splits(groups, splits)
     return splits
@@ -80,6 +86,21 @@ def group_splitter(cv: Any) -> GroupKFold | None:
     """Return the splitter that replaces a number of folds if there are groups."""
     is_number = cv is None or isinstance(cv, Integral)
     return GroupKFold(5 if cv is None else cv) if is_number else None
+
+
+def check_number_of_groups(n_groups: int, n_folds: int, *, by: str = "") -> None:
+    """Raise a ValueError if there are fewer groups than folds.
+
+    `by` is the name of the search that uses the folds, if it is inside another estimator.
+    """
+    if n_groups < n_folds:
+        whose = f"{by} has" if by else "There are"
+        advice = f"Set cv to at most {n_groups}" if n_groups > 1 else "At least 2 are required"
+        raise ValueError(
+            f"{whose} {n_folds} folds, but there {'is' if n_groups == 1 else 'are'} only "
+            f"{count(n_groups, 'group')}{' in the training samples' if by else ''}, and a group is "
+            f"never split. {advice}, or pass samples of more groups."
+        )
 
 
 def check_splits(splits: Iterable[tuple[Any, Any]], n_samples: int, *, cv: Any) -> list[Any]:

@@ -5,7 +5,8 @@ import pytest
 
 from sklearn_neurox import ActivationExtractor, CausalEffect
 from sklearn_neurox._cli import usage
-from sklearn_neurox._cli.usage import conclude, measure_usage
+from sklearn_neurox._cli.usage import add_unmeasured_usage, conclude, measure_usage
+from sklearn_neurox.visualization import AnalysisReport
 
 
 def effect_of(**draws):
@@ -73,3 +74,16 @@ def test_the_most_frequent_label_that_can_be_measured(tiny_bert, monkeypatch):
         assert is_label == [[each == found.label for each in own] for own in labels]
     labels = [["V", "V", "V", "V", "V"], ["V", "N"], ["N", "V"]]
     assert measure_usage(extractor, sentences, labels, layer=1).label == "V"
+    assert found.n_folds == 3
+    two = measure_usage(extractor, sentences[1:], labels[1:], layer=1)
+    assert two.n_folds == 2
+
+
+def test_a_page_says_why_the_use_is_unknown():
+    page = AnalysisReport("Title", "Summary")
+    error = ValueError("direction must not be 0.")
+    error.add_note("This error occurred in fold 0.")
+    add_unmeasured_usage(page, 2, error)
+    html = page.to_html()
+    assert "Editing layer 2 while the network runs failed" in html
+    assert "The reason: direction must not be 0. This error occurred in fold 0." in html

@@ -31,7 +31,13 @@ from .sections import (
     new_axes,
 )
 from .study import RankedNeurons, Study
-from .usage import add_usage, by_sentence, measure_usage, sentences_of
+from .usage import (
+    add_unmeasured_usage,
+    add_usage,
+    by_sentence,
+    measure_usage,
+    sentences_of,
+)
 
 _FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_CLUSTERED = 4096  # neurons; their distances take 16 bytes per pair
@@ -97,8 +103,13 @@ def _add_usage(
 ) -> None:
     tokens, seed = study.tokens, study.settings.random_state
     sentences, labels = sentences_of(tokens), by_sentence(tokens, tokens.y)
-    usage = measure_usage(extractor, sentences, labels, layer=int(layer), random_state=seed)
-    add_usage(page, usage)
+    try:
+        usage = measure_usage(extractor, sentences, labels, layer=int(layer), random_state=seed)
+    except (RuntimeError, TypeError, ValueError) as error:  # the rest of the page is valid
+        _announce(f"The network could not be edited: {error}")
+        add_unmeasured_usage(page, layer, error)
+    else:
+        add_usage(page, usage)
 
 
 def _add_labels(page: AnalysisReport, study: Study, layer: int | str) -> None:

@@ -44,6 +44,7 @@ class Usage:
     label : object
     layer : int
     n_sentences : int
+    n_folds : int
     effects : dict of str to CausalEffect
         By name of the edit.
     """
@@ -51,6 +52,7 @@ class Usage:
     label: Any
     layer: int
     n_sentences: int
+    n_folds: int
     effects: dict[str, CausalEffect]
 
 
@@ -188,7 +190,7 @@ def measure_usage(
         )
         for name, edit in edits.items()
     }
-    return Usage(label, layer, len(sentences), effects)
+    return Usage(label, layer, len(sentences), cv.get_n_splits(), effects)
 
 
 def _label_in_each_fold(
@@ -219,10 +221,10 @@ def add_usage(page: AnalysisReport, usage: Usage) -> None:
         f"layer {usage.layer} was edited while the network ran: the difference between the means "
         f"of {usage.label} and all other words was removed, or the {_SHARE:.0%} of the neurons in "
         "which these means differ most were set to their means. Directions and neurons were "
-        f"determined on the training sentences of {_N_FOLDS} folds, and the effect was measured on "
-        "the test sentences. It is 1 − cosine of the sentence embedding with and without the edit. "
-        "Almost any change of the states has an effect, so each edit is compared with "
-        f"{_N_PLACEBOS} draws of each of {len(_PLACEBOS)} placebos.",
+        f"determined on the training sentences of {usage.n_folds} folds, and the effect was "
+        "measured on the test sentences. It is 1 − cosine of the sentence embedding with and "
+        "without the edit. Almost any change of the states has an effect, so each edit is compared "
+        f"with {_N_PLACEBOS} draws of each of {len(_PLACEBOS)} placebos.",
     )
     page.add_figure(
         CausalEffectDisplay(usage.effects, metric=METRIC).plot(ax=new_axes()),
@@ -236,6 +238,14 @@ def add_usage(page: AnalysisReport, usage: Usage) -> None:
         "correlated with it; that the change of the output is an error; or what happens in other "
         "layers and on other texts."
     )
+
+
+def add_unmeasured_usage(page: AnalysisReport, layer: int | str, error: Exception) -> None:
+    """Say that the use was not measured, and why."""
+    page.add_section(
+        "Is it used?", f"Editing layer {layer} while the network runs failed, so this is unknown."
+    )
+    page.add_text("The reason: " + " ".join([str(error), *getattr(error, "__notes__", [])]))
 
 
 def conclude(name: str, label: Any, effect: CausalEffect) -> str:

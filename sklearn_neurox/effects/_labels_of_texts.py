@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
 from .._labels import check_labels
+from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
+from .._wording import count
 from ..datasets.sentences import (
     Sentence,
     check_corpus,
@@ -60,6 +62,15 @@ class LabeledTexts:
             return own
         return [each[text.positions] for each, text in zip(own, encoded, strict=True)]
 
+    def groups_of(self, encoded: Sequence[Any]) -> NDArray | None:
+        """Return the groups of the rows of encoded texts. Without groups, words are of texts."""
+        if self.groups is None and not self.has_words:
+            return None
+        groups = np.arange(len(self.texts)) if self.groups is None else self.groups
+        return np.repeat(
+            groups[[text.sentence_id for text in encoded]], [text.n_rows for text in encoded]
+        )
+
     def splits(self, cv: Any, recipe: Recipe) -> list[Split]:
         """Return the training and test texts of each fold: all texts for a fixed edit.
 
@@ -78,6 +89,8 @@ class LabeledTexts:
         splits = make_splits(
             np.zeros((n_texts, 1)), y, cv=cv, classifier=is_class, groups=self.groups
         )
+        if is_class:
+            warn_about_rare_labels(y, splits)
         tested = np.concatenate([test for _, test in splits])
         repeated = np.flatnonzero(np.bincount(tested) > 1)
         if len(repeated):
@@ -196,7 +209,8 @@ def _one_per_text(values: Any, texts: list[Sentence], name: str) -> NDArray:
     array = check_labels(values, name=name)
     if len(array) != len(texts):
         raise ValueError(
-            f"{name} must contain one value for each of the {len(texts)} texts, got {len(array)}."
+            f"{name} must contain one value for each of the {count(len(texts), 'text')}, got "
+            f"{len(array)}."
         )
     return array
 

@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from .._grouped_fits import fit_clone
 from .._wording import count
 from ..extraction.state_edits import check_edit
 
@@ -43,7 +44,7 @@ class Recipe(ABC):
         return True
 
     @abstractmethod
-    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any, groups: NDArray | None = None) -> Any:
         """Return a fitted edit.
 
         Parameters
@@ -52,6 +53,8 @@ class Recipe(ABC):
         y : ndarray of shape (n_rows,) or None
         place : object
             Place of the edit, for messages.
+        groups : ndarray of shape (n_rows,), default=None
+            Groups of the rows, for the searches inside the edit or the ranking.
         """
 
 
@@ -72,7 +75,7 @@ class FixedRecipe(Recipe):
         """See :class:`Recipe`."""
         return type(self.edit).__name__
 
-    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any, groups: NDArray | None = None) -> Any:
         """See :class:`Recipe`."""
         return self.edit
 
@@ -93,9 +96,9 @@ class FittedRecipe(Recipe):
         """See :class:`Recipe`."""
         return bool(get_tags(self.edit).target_tags.required)
 
-    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any, groups: NDArray | None = None) -> Any:
         """See :class:`Recipe`."""
-        return check_edit(clone(self.edit).fit(X, y), place)
+        return check_edit(fit_clone(self.edit, X, y, groups), place)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class FunctionRecipe(Recipe):
         """See :class:`Recipe`."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any, groups: NDArray | None = None) -> Any:
         """See :class:`Recipe`."""
         return check_edit(self.function(X, y), place)
 
@@ -126,9 +129,9 @@ class RankingRecipe(Recipe):
         """See :class:`Recipe`."""
         return f"{type(self.ablator).__name__} of {type(self.ranking).__name__}"
 
-    def make(self, X: Any, y: NDArray | None, place: Any) -> Any:
+    def make(self, X: Any, y: NDArray | None, place: Any, groups: NDArray | None = None) -> Any:
         """See :class:`Recipe`."""
-        selector = clone(self.ranking).fit(X, y)
+        selector = fit_clone(self.ranking, X, y, groups)
         neurons = np.flatnonzero(selector.get_support())
         if len(neurons) == X.shape[1]:
             raise ValueError(

@@ -86,10 +86,11 @@ class Study:
     ) -> dict[str, list[Any]]:
         """Make the edit of a fold and its placebos from the training texts."""
         texts, place = [self.encoded[i] for i in train], self.runs.place.name
+        groups = labeled.groups_of(texts)
 
         def make(labels: LabelsByText | None) -> Any:
             y = None if labels is None else np.concatenate(labeled.rows_of(labels, texts))
-            return self.recipe.make(X, y, place)
+            return self.recipe.make(X, y, place, groups)
 
         edit = make(labeled.labels)
         self.edits.append(edit)

@@ -93,7 +93,8 @@ def causal_effect(
         `where`, the row of a text is the mean of its states at the edited positions.
     groups : array-like of shape (n_texts,), default=None
         Groups of the texts, such as conversations, which are never split between training and test,
-        and are drawn as a whole for the intervals. If None, each text is a group.
+        and are drawn as a whole for the intervals. Searches inside the edit or the ranking do not
+        split them either. If None, each text is a group.
     ranking : selector, default=None
         Selector of neurons, such as :class:`WeightMassSelector`, which is fitted on the training
         rows of each fold. The neurons that it keeps are ablated by `edit`, such as

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._device import as_numpy
+from .._wording import count
 from ..extraction.text_runs import TextRun
 from ._outcome import Again, Outcome, check_logits
 
@@ -131,7 +132,8 @@ def _ids_of(tokens: Any, name: str, tokenizer: Any, n_texts: int) -> int | tuple
         return _id_of(tokens, name, tokenizer)
     if len(tokens) != n_texts:
         raise ValueError(
-            f"{name} must contain one token for each of the {n_texts} texts, got {len(tokens)}."
+            f"{name} must contain one token for each of the {count(n_texts, 'text')}, got "
+            f"{len(tokens)}."
         )
     return tuple(_id_of(each, f"{name}[{i}]", tokenizer) for i, each in enumerate(tokens))
 

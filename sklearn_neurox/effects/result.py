@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._bootstrap import Resampling, Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
+from .._wording import count
 
 # Placebos of a single draw, which do not have a p-value.
 SINGLE_DRAWS = ("largest",)
@@ -147,7 +148,7 @@ class CausalEffect:
 
     def __repr__(self) -> str:
         place = f" at {self.place}" if self.place else ""
-        lines = [f"CausalEffect({self.edit}{place}, {len(self.text_ids):,} texts)"]
+        lines = [f"CausalEffect({self.edit}{place}, {count(len(self.text_ids), 'text')})"]
         for metric, mean in self.means.items():
             values = [
                 f"{placebo} {format_value(float(np.median(self.draws(metric, placebo))))}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -12,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
 
+from .._labels import encode_labels
+from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
-from .._warnings import UnseenLabelsWarning, silenced, warn
 from .scorers import Scorer, Scoring, check_scorer, last_step
 
 Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -26,41 +25,21 @@ RUN_CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
 }
 CV_CONSTRAINTS = RUN_CONSTRAINTS | {"cv": ["cv_object"]}
-_N_SHOWN = 5  # labels in a warning
 
 
 def make_folds(
     estimator: Any, X: Any, y: NDArray, *, cv: Any, groups: NDArray | None, scoring: Scoring
-) -> tuple[list[Split], Scorer]:
-    """Return the folds and the scorer, and warn about labels that are missing in training."""
+) -> tuple[list[Split], Scorer, dict[Any, list[int]]]:
+    """Return the folds, the scorer, and the labels that are missing in the training of folds.
+
+    There is one warning about these labels.
+    """
     scorer = check_scorer(estimator, scoring)
+    if is_classifier(estimator):
+        encode_labels(y, by=type(estimator).__name__)  # raises an error for a single label
     splits = make_splits(X, y, cv=cv, classifier=is_classifier(estimator), groups=groups)
-    _warn_about_unseen_labels(estimator, y, splits)
-    return splits, scorer
-
-
-def _warn_about_unseen_labels(estimator: Any, y: NDArray, splits: list[Split]) -> None:
-    if not is_classifier(estimator):
-        return
-    unseen = [np.setdiff1d(y[test], y[train]).tolist() for train, test in splits]
-    labels = sorted({label for some in unseen for label in some}, key=str)
-    if labels:
-        each = zip(splits, unseen, strict=True)
-        n_samples = sum(np.isin(y[test], some).sum() for (_, test), some in each)
-        shown = ", ".join(map(repr, labels[:_N_SHOWN])) + ", ..." * (len(labels) > _N_SHOWN)
-        warn(
-            f"In {sum(map(bool, unseen))} of {len(splits)} folds, test samples ({n_samples} in "
-            f"total) have labels that were not seen during training: {shown}. They are scored as "
-            "errors. Remove rare labels to avoid this.",
-            UnseenLabelsWarning,
-        )
-
-
-@contextmanager
-def ignore_unseen_labels() -> Iterator[None]:
-    """Silence the warnings of single folds, because :func:`make_folds` warns about all folds."""
-    with silenced(UnseenLabelsWarning):
-        yield
+    rare = warn_about_rare_labels(y, splits) if is_classifier(estimator) else {}
+    return splits, scorer, rare
 
 
 def check_not_frozen(estimator: Any, *, by: str) -> None:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from .._grouped_fits import fit_clone, has_single_label, uses_groups
+from .._rare_labels import ignore_rare_labels
 from .._results import predictions_of
 from .._validation import own_copy
 from ..probes.layers import fit_layers, is_bankable
-from ._folds import Split, ignore_unseen_labels
+from ._folds import Split
 from ._responses import Response
 from .scorers import Scorer
 
@@ -43,10 +45,12 @@ def score_layers(
     split: Split,
     scorer: Scorer,
     response: Response | None = None,
+    groups: NDArray | None = None,
 ) -> FoldResult:
     """Fit an estimator on each layer of the training samples, and score it on the test samples."""
     train, test = split
-    fitted = fit_each_layer(estimator, X[train], y[train], ends)
+    of_train = None if groups is None else groups[train]
+    fitted = fit_each_layer(estimator, X[train], y[train], ends, of_train)
     layers = [layer[test] for layer in np.split(X, ends, axis=1)]
     return score_fitted(fitted, layers, y[test], scorer, response)
 
@@ -59,7 +63,7 @@ def score_fitted(
     response: Response | None,
 ) -> FoldResult:
     """Score fitted estimators, each on its layer, and return their predictions as well."""
-    with ignore_unseen_labels():
+    with ignore_rare_labels():
         scores = [
             scorer(each, own_copy(layer), y) for each, layer in zip(fitted, layers, strict=True)
         ]
@@ -71,7 +75,7 @@ def predict_fitted(
 ) -> FoldResult:
     """Return the predictions of fitted estimators, each for its layer, without scores."""
     pairs = list(zip(fitted, layers, strict=True))
-    with ignore_unseen_labels():
+    with ignore_rare_labels():
         predictions = [
             predictions_of(each, own_copy(layer), layer.shape[0]) for each, layer in pairs
         ]
@@ -79,13 +83,18 @@ def predict_fitted(
     return FoldResult([], predictions, decisions)
 
 
-def fit_each_layer(estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp]) -> list[Any]:
+def fit_each_layer(
+    estimator: Any, X: NDArray, y: NDArray, ends: NDArray[np.intp], groups: NDArray | None = None
+) -> list[Any]:
     """Fit a clone on each layer, which is a run of columns.
 
     Linear probes, including those in the last step of a Pipeline, are trained together: Adam takes
     the same steps on all of them, and small matrix products are cheaper in a batch.
     """
     layers = np.split(X, ends, axis=1)
+    is_grouped = groups is not None and uses_groups(estimator)
+    if is_grouped or has_single_label(estimator, y):
+        return [fit_clone(estimator, layer, y, groups) for layer in layers]
     fitted = [clone(estimator) for _ in layers]
     steps = estimator.steps if isinstance(estimator, Pipeline) else [("probe", estimator)]
     if not is_bankable(steps[-1][1]) or getattr(estimator, "memory", None) is not None:

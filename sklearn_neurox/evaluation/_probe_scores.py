@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r2_score
 
 from .._bootstrap import Resampling, Score
-from .._labels import find_codes
+from .._labels import find_codes, kind_of
+from .._rare_labels import warn_about_unseen_labels
 from .._results import classes_of, predictions_of
 from .._validation import own_copy
 from ._decision_scores import DECISION_METRICS, Decisions, score_decisions, undefined
@@ -89,13 +90,14 @@ def score_labels(
     fields : dict
         Fields of the ProbeReport.
     """
-    classes = classes_of(estimator)
+    known = classes_of(estimator)
+    classes = _with_unseen(known, y, settings.metrics)
     true = find_codes(y, classes, name="y")
     predictions = predictions_of(estimator, own_copy(X), len(y))
-    predicted = find_codes(predictions, classes, name="predict(X)")
+    predicted = find_codes(predictions, known, name="predict(X)")
     resampling = settings.resampling
     names = tuple(dict.fromkeys([*settings.metrics, "accuracy"]))
-    given = _respond(estimator, X, true, classes, names, settings)
+    given = _respond(estimator, X, true, known, names, settings)
 
     def score(rows: NDArray[np.intp], names: Sequence[str]) -> tuple[dict[str, Score], Any]:
         cells = true[rows] * len(classes) + predicted[rows]
@@ -134,6 +136,19 @@ def score_labels(
         "confusion_matrix": confusion_matrix(true, predicted, labels=np.arange(len(classes))),
         "majority": (classes.tolist()[support.argmax()], float(support.max() / len(y))),
     }
+
+
+def _with_unseen(known: NDArray, y: NDArray, metrics: Sequence[str]) -> NDArray:
+    """Return the classes of the probe, followed by the labels that it has not seen.
+
+    Their samples are errors. Labels of another kind, and labels without decision values or rates if
+    a metric needs them, are not among the classes, and cause an error.
+    """
+    needed = (*BINARY_METRICS, *DECISION_METRICS, *RATE_METRICS)
+    is_other_kind = kind_of(y.tolist()[0]) != kind_of(known.tolist()[0])
+    if is_other_kind or any(metric in needed for metric in metrics):
+        return known
+    return np.concatenate([known, warn_about_unseen_labels(y, known)])
 
 
 def _respond(

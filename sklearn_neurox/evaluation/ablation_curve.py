@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from .._grouped_fits import fit_clone
 from .._optional import import_optional
+from .._rare_labels import ignore_rare_labels
 from .._results import check_permutation, ranking_of
 from .._validation import validate_params
 from ..interventions import NeuronAblator
-from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
+from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, make_folds
 from ._jobs import run_jobs
 from ._samples import check_activations
 from .scorers import Scorer, Scoring, metric_name
@@ -42,6 +43,8 @@ class AblationCurve:
         Name of the metric.
     mode : {"zero", "mean", "remove", ""}, default=""
         How the other neurons are ablated.
+    rare_labels : dict of label to list of int
+        As in :class:`LayerwiseScores`.
     """
 
     n_neurons: NDArray[np.intp]
@@ -50,6 +53,7 @@ class AblationCurve:
     n_available: int
     metric: str = "score"
     mode: str = ""
+    rare_labels: Mapping[Any, list[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         means = "; ".join(
@@ -117,7 +121,8 @@ def ablation_curve(
     cv : int, splitter, iterable or None, default=None
         As in :func:`layerwise_scores`.
     groups : array-like of shape (n_samples,), default=None
-        Groups of the samples, which are never split between training and test.
+        Groups of the samples, which are never split between training and test, also inside the
+        estimator and the ranking, as in :func:`layerwise_scores`.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     random_state : int, RandomState instance or None, default=None
@@ -172,11 +177,13 @@ def ablation_curve(
         ranking = check_permutation(ranking, activations.shape[1], name="ranking")
     if mode == "remove":
         check_not_frozen(estimator, by="ablation_curve(mode='remove')")
-    splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
+    splits, scorer, rare = make_folds(
+        estimator, activations, y, cv=cv, groups=groups, scoring=scoring
+    )
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(splits))
 
     jobs = [
-        (estimator, activations, y, split, ranking, counts, mode, keep, scorer, seed)
+        (estimator, activations, y, groups, split, ranking, counts, mode, keep, scorer, seed)
         for split, seed in zip(splits, seeds, strict=True)
     ]
     places = [f"in fold {fold}" for fold in range(len(splits))]
@@ -191,6 +198,7 @@ def ablation_curve(
         n_available=activations.shape[1],
         metric=metric_name(estimator, scoring),
         mode=mode,
+        rare_labels=rare,
     )
 
 
@@ -198,6 +206,7 @@ def _ablate_fold(
     estimator: Any,
     X: NDArray,
     y: NDArray,
+    groups: NDArray | None,
     split: Split,
     ranking: Any,
     counts: NDArray[np.intp],
@@ -209,23 +218,24 @@ def _ablate_fold(
     """Return the score with all neurons, and the scores of each selection by name."""
     train, test = split
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
+    of_train = None if groups is None else groups[train]
     if hasattr(ranking, "fit"):  # on another copy, because a step may modify X in place
-        ranking = ranking_of(clone(ranking).fit(X[train], y_train), X.shape[1])
+        ranking = ranking_of(fit_clone(ranking, X[train], y_train, of_train), X.shape[1])
     orders = {
         "top": ranking,
         "bottom": ranking[::-1],
         "random": np.random.RandomState(seed).permutation(X.shape[1]),
     }
-    fitted = clone(estimator).fit(X[train], y_train)
+    fitted = fit_clone(estimator, X[train], y_train, of_train)
 
     def score(neurons: NDArray[np.intp]) -> float:
         ablator = NeuronAblator(neurons, mode=mode, invert=True).fit(X_train)
         predictor = fitted
         if mode == "remove":
-            predictor = clone(estimator).fit(ablator.transform(X_train), y_train)
+            predictor = fit_clone(estimator, ablator.transform(X_train), y_train, of_train)
         return scorer(predictor, ablator.transform(X_test), y_test)
 
-    with ignore_unseen_labels():
+    with ignore_rare_labels():
         kept = {name: [score(orders[name][:count]) for count in counts] for name in keep}
         return scorer(fitted, X_test, y_test), kept
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from sklearn.base import clone
 from sklearn.feature_selection import chi2
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
 
 from .._bootstrap import Score, as_seed
+from .._grouped_fits import fit_clone
 from .._labels import check_labels
 from .._validation import validate_params
 from ._baselines import majority
@@ -158,7 +158,7 @@ def audit_corpus(
     seed = as_seed(random_state)
     place = np.zeros((len(y), 1))
     estimator = text_baseline(TF_IDF, is_number)
-    splits, _ = make_folds(estimator, place, y, cv=cv, groups=units, scoring=None)
+    splits, *_ = make_folds(estimator, place, y, cv=cv, groups=units, scoring=None)
 
     counts, tokens = count_tokens(texts)
     baselines = _score_baselines(
@@ -231,7 +231,7 @@ def _fit_baseline(
     estimator: Any, X: Any, y: NDArray, split: Split, response: Response | None
 ) -> FoldResult:
     train, test = split
-    fitted = clone(estimator).fit(X[train], y[train])
+    fitted = fit_clone(estimator, X[train], y[train])
     scorer = check_scorer(fitted, None)
     return score_fitted([fitted], [X[test]], y[test], scorer, response)
 

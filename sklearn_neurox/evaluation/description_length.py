@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods
 
+from .._grouped_fits import fit_clone
 from .._labels import check_class_labels, check_same_kind, encode_labels
 from .._optional import import_optional
 from .._results import check_probabilities, classes_of
@@ -133,7 +133,7 @@ def codelength(
         at least one sample.
     groups : array-like of shape (n_samples,), default=None
         Samples of a group, such as a sentence, are encoded in the same block: that of the first
-        one.
+        one. Searches inside the estimator use them as in :func:`layerwise_scores`.
     random_state : int, RandomState instance or None, default=None
         Controls the shuffling of the samples, or of the groups. Pass an int for reproducible output
         across multiple function calls.
@@ -190,7 +190,7 @@ def codelength(
     ends = _block_ends(shares, breaks)
 
     blocks = [(order[:start], order[start:end]) for start, end in pairwise(ends)]
-    jobs = [(estimator, X, y, classes, codes, train, test) for train, test in blocks]
+    jobs = [(estimator, X, y, classes, codes, train, test, groups) for train, test in blocks]
     places = [
         f"in a block of codelength, where {type(estimator).__name__} was trained on {len(train)} "
         f"samples of {len(np.unique(codes[train]))} classes; a larger first fraction increases the "
@@ -264,11 +264,12 @@ def _block_bits(
     codes: NDArray[np.intp],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
+    groups: NDArray | None = None,
 ) -> NDArray[np.float64]:
     """Return the bits of the label of each test sample, given the training samples."""
     if not len(test):
         return np.empty(0)
-    probabilities = _label_probabilities(estimator, X, y, classes, train, test)
+    probabilities = _label_probabilities(estimator, X, y, classes, train, test, groups)
     return -np.log2(probabilities[np.arange(len(test)), codes[test]])
 
 
@@ -279,13 +280,15 @@ def _label_probabilities(
     classes: NDArray,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
+    groups: NDArray | None = None,
 ) -> NDArray[np.float64]:
     """Mix the probe and the uniform code: (n_test, n_classes), rows sum to 1."""
     seen = np.unique(y[train])
     if len(seen) == 1:
         probabilities = np.ones((len(test), 1))
     else:
-        fitted = clone(estimator).fit(take_samples(X, train), y[train])
+        of_train = None if groups is None else groups[train]
+        fitted = fit_clone(estimator, take_samples(X, train), y[train], of_train)
         seen = _check_classes(classes_of(fitted), classes)
         probabilities = check_probabilities(
             fitted.predict_proba(take_samples(X, test)), len(test), len(seen)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from .._optional import import_optional
+from .._rare_labels import describe_rare_labels
 from .._validation import validate_params
 from ..activations.columns import Layer
 from ._baselines import CONTROL_TASK
@@ -55,6 +56,9 @@ class LayerwiseScores:
         The estimator, the argument `cv`, and the versions of the packages.
     control_task_scores : ndarray of shape (n_tasks, n_layers, n_folds) or None
         Test scores on each control task.
+    rare_labels : dict of label to list of int
+        Labels that were missing in the training samples of a fold that tests them, and these
+        folds. Their test samples are scored as errors.
     """
 
     scores: NDArray[np.float64]
@@ -68,6 +72,7 @@ class LayerwiseScores:
     other_held_out: Mapping[str, HeldOutPredictions] = field(default_factory=dict)
     provenance: Provenance | None = None
     control_task_scores: NDArray[np.float64] | None = None
+    rare_labels: Mapping[Any, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.layers is None:
@@ -322,6 +327,7 @@ class LayerwiseScores:
             random_state=random_state,
         )
         text = comparison.methods(sample=sample, group=group)
+        text += describe_rare_labels(self.rare_labels)
         if self.provenance is None:
             return text
         return f"{text} Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval
 
+from .._grouped_fits import fit_clone
 from .._validation import validate_params
 from ..activations.columns import Layer
 from ._baselines import CONTROL_TASK, Controls, majority, read_controls, word_type_table
@@ -71,7 +72,8 @@ def layerwise_scores(
         that groups are not silently ignored.
     groups : array-like of shape (n_samples,), default=None
         Groups of the samples, which are never split between training and test. Pass the sentence
-        ids.
+        ids. They also reach the searches and selectors inside the estimator by metadata routing,
+        where None and an int as ``cv`` mean a GroupKFold as well.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     control : ControlTask, sequence of ControlTask, or dict of str to control, default=None
@@ -140,7 +142,9 @@ def layerwise_scores(
     names = neuron_names(X)
     columns = columns_by_layer(names, activations.shape[1], n_layers, layers)
     controls = read_controls(control, y, activations.shape[1], names)
-    splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
+    splits, scorer, rare = make_folds(
+        estimator, activations, y, cv=cv, groups=groups, scoring=scoring
+    )
     for each in controls.tasks[:1]:
         warn_about_unseen_types(unseen_rates(each.types, splits))
     metric = metric_name(estimator, scoring)
@@ -162,7 +166,7 @@ def layerwise_scores(
     results = run_jobs(
         score_layers,
         [
-            (estimator, task.X, task.y, ends, split, scorer, response_of(metric, task.y))
+            (estimator, task.X, task.y, ends, split, scorer, response_of(metric, task.y), groups)
             for _, split, task in folds
         ],
         places=[f"in fold {fold}, for {task.place}" for fold, _, task in folds],
@@ -195,6 +199,7 @@ def layerwise_scores(
         held_out=join_folds(main[1], splits, y, groups, response),
         other_held_out=held_out,
         provenance=provenance_of(estimator, cv),
+        rare_labels=rare,
     )
 
 
@@ -241,7 +246,7 @@ def _fold_results(
     """Score an estimator on all columns of X."""
     return [
         score_fitted(
-            [clone(estimator).fit(X[train], y[train])], [X[test]], y[test], scorer, response
+            [fit_clone(estimator, X[train], y[train])], [X[test]], y[test], scorer, response
         )
         for train, test in splits
     ]

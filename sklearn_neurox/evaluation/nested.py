@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -16,8 +16,10 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from .._bootstrap import Score, as_seed
+from .._grouped_fits import fit_clone
 from .._html import escape
 from .._optional import import_optional
+from .._rare_labels import describe_rare_labels
 from .._results import make_splits
 from .._validation import validate_params
 from .._wording import count
@@ -57,6 +59,8 @@ class NestedScores:
         Name of the metric.
     provenance : Provenance
         The estimator, the argument `cv`, and the versions of the packages.
+    rare_labels : dict of label to list of int
+        As in :class:`LayerwiseScores`, of the outer folds.
     """
 
     scores: NDArray[np.float64]
@@ -66,6 +70,7 @@ class NestedScores:
     held_out: HeldOutPredictions
     metric: str
     provenance: Provenance
+    rare_labels: Mapping[Any, list[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{layer} ({n}x)" for layer, n in Counter(self.layers).most_common())
@@ -157,6 +162,7 @@ class NestedScores:
             f"{group if grouped else sample}s, {n_bootstraps:,} resamples, expanded percentile "
             f"interval, random_state={random_state}. {name_versions(self.provenance.versions)}. "
             f"Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."
+            f"{describe_rare_labels(self.rare_labels)}"
         )
 
 
@@ -202,7 +208,8 @@ def nested_layer_scores(
     inner_cv : int, splitter or None, default=None
         Inner folds. With `groups`, None and an int mean a GroupKFold.
     groups : array-like of shape (n_samples,), default=None
-        Groups of the samples, which neither the outer nor the inner folds split.
+        Groups of the samples, which neither the outer nor the inner folds split, nor the searches
+        inside the estimator, as in :func:`layerwise_scores`.
     scoring : str, callable or None, default=None
         As in :func:`layerwise_scores`.
     n_jobs, verbose
@@ -244,7 +251,9 @@ def nested_layer_scores(
         (params, clone(estimator).set_params(**params))
         for params in ParameterGrid(param_grid or {})
     ]
-    splits, scorer = make_folds(estimator, activations, y, cv=cv, groups=groups, scoring=scoring)
+    splits, scorer, rare = make_folds(
+        estimator, activations, y, cv=cv, groups=groups, scoring=scoring
+    )
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
     activations = in_order(activations, order)
@@ -265,6 +274,7 @@ def nested_layer_scores(
         held_out=join_folds([found for *_, found in results], splits, y, groups, response),
         metric=metric,
         provenance=provenance_of(estimator, cv),
+        rare_labels=rare,
     )
 
 
@@ -290,18 +300,22 @@ def _nested(
     """
     train, test = split
     X_train, y_train = X[train], y[train]
+    of_train = None if groups is None else groups[train]
     inner = make_splits(
         X_train,
         y_train,
         cv=inner_cv,
         classifier=is_classifier(candidates[0][1]),
-        groups=None if groups is None else groups[train],
+        groups=of_train,
     )
     # (n_candidates, n_layers)
     means = np.array(
         [
             np.mean(
-                [score_layers(each, X_train, y_train, ends, one, scorer).scores for one in inner],
+                [
+                    score_layers(each, X_train, y_train, ends, one, scorer, None, of_train).scores
+                    for one in inner
+                ],
                 axis=0,
             )
             for _, each in candidates
@@ -311,6 +325,6 @@ def _nested(
         raise ValueError("All scores on the inner folds are NaN.")
     candidate, layer = np.unravel_index(np.nanargmax(means), means.shape)
     part, held_out = (np.split(each, ends, axis=1)[layer] for each in (X_train, X[test]))
-    fitted = clone(candidates[candidate][1]).fit(part, y_train)
+    fitted = fit_clone(candidates[candidate][1], part, y_train, of_train)
     found = score_fitted([fitted], [np.ascontiguousarray(held_out)], y[test], scorer, response)
     return int(layer), int(candidate), float(means[candidate, layer]), found

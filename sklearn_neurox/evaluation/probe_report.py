@@ -67,7 +67,7 @@ def probe_report(
     X : array-like of shape (n_samples, n_neurons)
         Activations.
     y : array-like of shape (n_samples,)
-        Labels, which must be classes of the classifier, or numbers.
+        Labels, or numbers. Labels that are not classes of the classifier are scored as errors.
     words : sequence of n_samples words, default=None
         Word of each sample, which is shown next to its prediction.
     sentence_ids : array-like of shape (n_samples,), default=None
@@ -115,9 +115,13 @@ def probe_report(
         If the estimator is neither a classifier nor a regressor, or y contains labels but the
         estimator is a regressor.
     ValueError
-        If lengths differ, there are no samples, y contains labels that are not classes of the
-        classifier, the metric does not suit the estimator, or `train_words` is passed without
-        `words`.
+        If lengths differ, there are no samples, the metric does not suit the estimator or the
+        labels, or `train_words` is passed without `words`.
+
+    Warns
+    -----
+    UnseenLabelsWarning
+        If y contains labels that were not seen during training. Their samples are scored as errors.
 
     Notes
     -----

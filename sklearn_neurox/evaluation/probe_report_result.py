@@ -57,7 +57,8 @@ class ProbeReport:
     words, sentence_ids : list, ndarray of shape (n_samples,), or None
         Word and sentence of each sample, if they were passed.
     per_class : tuple of ClassScore
-        Scores of all classes of the probe, in the order of its ``classes_``.
+        Scores of all classes of the probe, in the order of its ``classes_``, followed by the labels
+        in y that were not seen during training.
     confusion_matrix : ndarray of int of shape (n_classes, n_classes) or None
         Number of samples by true class (row) and predicted class (column).
     majority : tuple of (label, float) or None

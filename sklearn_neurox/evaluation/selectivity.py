@@ -12,8 +12,10 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval
 
+from .._grouped_fits import fit_clone
+from .._rare_labels import ignore_rare_labels
 from .._validation import check_words, validate_params
-from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, ignore_unseen_labels, make_folds
+from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, make_folds
 from ._jobs import run_jobs
 from ._samples import check_samples, take_samples
 from .control import (
@@ -68,8 +70,7 @@ def selectivity_score(
     cv : int, splitter, iterable or None, default=None
         As in :func:`layerwise_scores`. Folds are stratified by y, for the control task as well.
     groups : array-like of shape (n_samples,), default=None
-        Groups of the samples, which are never split between training and test. Pass the sentence
-        ids.
+        Groups of the samples, as in :func:`layerwise_scores`. Pass the sentence ids.
     scoring : str, callable or None, default=None
         As in ``cross_val_score``, or a metric of :func:`get_scorer`.
     control : ControlTask, or sequence of ControlTask, default=None
@@ -272,13 +273,13 @@ def _score_tasks(
     X, y, groups = check_samples(X, y, groups)
     check_consistent_length(y, words)
     check_not_frozen(candidates[0], by="selectivity")
-    splits, scorer = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
+    splits, scorer, _ = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
     controls = tasks.make(words, y)
     oov_rate = np.mean([unseen_rates(each.types, splits) for each in controls], axis=0)
     warn_about_unseen_types(oov_rate)
 
     jobs = [
-        (candidate, X, labels, split, scorer)
+        (candidate, X, labels, groups, split, scorer)
         for candidate in candidates
         for labels in (y, *(each.labels for each in controls))
         for split in splits
@@ -296,8 +297,11 @@ def _score_tasks(
     return scores[:, 0], np.moveaxis(scores[:, 1:], 1, 0), oov_rate
 
 
-def _fold_score(estimator: Any, X: Any, y: NDArray, split: Split, scorer: Scorer) -> float:
+def _fold_score(
+    estimator: Any, X: Any, y: NDArray, groups: NDArray | None, split: Split, scorer: Scorer
+) -> float:
     train, test = split
-    fitted = clone(estimator).fit(take_samples(X, train), y[train])
-    with ignore_unseen_labels():
+    of_train = None if groups is None else groups[train]
+    fitted = fit_clone(estimator, take_samples(X, train), y[train], of_train)
+    with ignore_rare_labels():
         return scorer(fitted, take_samples(X, test), y[test])

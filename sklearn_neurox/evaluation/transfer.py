@@ -5,39 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval
 
 from .._bootstrap import Score, as_seed
 from .._labels import check_same_kind
-from .._results import make_splits
 from .._validation import noting, validate_params
 from .._warnings import UnseenLabelsWarning, warn
 from ._comparable import check_metric
-from ._directions import correlations_of_outputs, cosines, read_directions
+from ._directions import correlations_of_outputs, cosines
 from ._folds import CV_CONSTRAINTS
-from ._jobs import run_jobs
-from ._layer_fits import FoldResult, predict_fitted
+from ._layer_fits import FoldResult
 from ._leaks import find_copies, find_leaks
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS, resample_scores
 from ._provenance import provenance_of
 from ._responses import Response
 from ._samples import check_activations
 from ._text_baselines import check_texts
+from ._transfer_fits import DataSet, Fits, fit_all, folds_of, groups_of
 from .decision_metrics import response_of
 from .held_out import HeldOutPredictions
 from .transfer_result import ALL_OTHERS, TransferScores, check_is_mapping
-
-
-class _DataSet(NamedTuple):
-    X: NDArray
-    y: NDArray
-    groups: NDArray | None
 
 
 @validate_params(
@@ -78,6 +71,7 @@ def transfer_scores(
     datasets : mapping of str to (X, y) or (X, y, groups)
         At least two data sets by name: activations of shape (n_samples, n_neurons) of the same
         neurons, labels or numbers of shape (n_samples,), and groups such as sentence ids, or None.
+        Searches inside the estimator use the groups as in :func:`layerwise_scores`.
     leave_one_out : bool, default=False
         Whether to train also on all data sets except for the one that is scored.
     metric : str, default=None
@@ -154,7 +148,11 @@ def transfer_scores(
     seed = as_seed(random_state)
     sources = (*names, ALL_OTHERS) if leave_one_out else names
     response = response_of(metric, np.concatenate([each.y for each in sets.values()]))
-    results = _fit_all(estimator, sets, cv, response, leave_one_out, n_jobs, verbose)
+    splits = {name: folds_of(estimator, each, name, cv) for name, each in sets.items()}
+    groups = groups_of(sets, shared_groups)
+    results = fit_all(
+        Fits(estimator, sets, splits, groups, response), leave_one_out, n_jobs, verbose
+    )
     held_out = {
         name: _join(sets[name], [results[source, name].found for source in sources], response)
         for name in names
@@ -187,8 +185,8 @@ def transfer_scores(
     )
 
 
-def _check_datasets(estimator: Any, datasets: Any) -> dict[str, _DataSet]:
-    sets: dict[str, _DataSet] = {}
+def _check_datasets(estimator: Any, datasets: Any) -> dict[str, DataSet]:
+    sets: dict[str, DataSet] = {}
     for name, each in check_is_mapping(datasets).items():
         if not isinstance(each, tuple | list) or len(each) not in (2, 3):
             raise TypeError(
@@ -197,9 +195,7 @@ def _check_datasets(estimator: Any, datasets: Any) -> dict[str, _DataSet]:
             )
         X, y, *groups = each
         with noting(f"for the data set {name!r}"):
-            sets[name] = _DataSet(
-                *check_activations(estimator, X, y, groups[0] if groups else None)
-            )
+            sets[name] = DataSet(*check_activations(estimator, X, y, groups[0] if groups else None))
     first = next(iter(sets))
     for name, each in sets.items():
         if each.X.shape[1] != sets[first].X.shape[1]:
@@ -210,7 +206,7 @@ def _check_datasets(estimator: Any, datasets: Any) -> dict[str, _DataSet]:
     return sets
 
 
-def _check_labels(sets: dict[str, _DataSet]) -> None:
+def _check_labels(sets: dict[str, DataSet]) -> None:
     first, *others = sets
     for name in others:
         check_same_kind(sets[name].y, sets[first].y, name=f"The labels of {name!r}")
@@ -226,7 +222,7 @@ def _check_labels(sets: dict[str, _DataSet]) -> None:
             return
 
 
-def _check_texts(texts: Any, sets: dict[str, _DataSet]) -> list[str] | None:
+def _check_texts(texts: Any, sets: dict[str, DataSet]) -> list[str] | None:
     """Return the texts of all data sets, one after the other."""
     if texts is None:
         return None
@@ -245,101 +241,8 @@ def _check_texts(texts: Any, sets: dict[str, _DataSet]) -> list[str] | None:
     return joined
 
 
-class _Found(NamedTuple):
-    """Predictions of a training set on a data set, and the weights if it is the same."""
-
-    found: FoldResult
-    directions: NDArray[np.float64] | None
-
-
-def _fit_all(
-    estimator: Any,
-    sets: dict[str, _DataSet],
-    cv: Any,
-    response: Response | None,
-    leave_one_out: bool,
-    n_jobs: int | None,
-    verbose: int,
-) -> dict[tuple[str, str], _Found]:
-    names = list(sets)
-    jobs: list[tuple[Any, ...]] = [(estimator, sets, [name], names, cv, response) for name in names]
-    places = [f"for the training set {name!r}" for name in names]
-    if leave_one_out:
-        for name in names:
-            others = [each for each in names if each != name]
-            jobs.append((estimator, sets, others, [name], cv, response))
-            places.append(f"for all data sets except for {name!r}")
-    results = run_jobs(
-        _fit_source,
-        jobs,
-        places=places,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        name="transfer",
-        unit="fit",
-    )
-    found = {
-        (name, target): each
-        for name, result in zip(names, results, strict=False)
-        for target, each in result.items()
-    }
-    if leave_one_out:
-        for name, result in zip(names, results[len(names) :], strict=True):
-            found[ALL_OTHERS, name] = result[name]
-    return found
-
-
-def _fit_source(
-    estimator: Any,
-    sets: dict[str, _DataSet],
-    sources: list[str],
-    targets: list[str],
-    cv: Any,
-    response: Response | None,
-) -> dict[str, _Found]:
-    """Train on some data sets and predict others, or the same one by cross-validation."""
-    X = np.concatenate([sets[name].X for name in sources])
-    y = np.concatenate([sets[name].y for name in sources])
-    fitted = clone(estimator).fit(X, y)
-    results = {}
-    for name in targets:
-        if name not in sources:
-            found = predict_fitted([fitted], [sets[name].X], response)
-            results[name] = _Found(found, None)
-        else:
-            found = _cross_validate(estimator, sets[name], cv, response)
-            results[name] = _Found(found, read_directions(fitted, X.shape[1]))
-    return results
-
-
-def _cross_validate(
-    estimator: Any, data: _DataSet, cv: Any, response: Response | None
-) -> FoldResult:
-    """Return the predictions on each sample by the probe of the fold that tests it."""
-    splits = make_splits(
-        data.X, data.y, cv=cv, classifier=is_classifier(estimator), groups=data.groups
-    )
-    tested = np.concatenate([test for _, test in splits])
-    if not np.array_equal(np.sort(tested), np.arange(len(data.y))):
-        raise ValueError(
-            "Each sample must be in the test set of exactly one fold of cv, as in KFold, "
-            "StratifiedKFold or GroupKFold."
-        )
-    each = [
-        predict_fitted(
-            [clone(estimator).fit(data.X[train], data.y[train])], [data.X[test]], response
-        )
-        for train, test in splits
-    ]
-    order = np.argsort(tested)
-    decisions = None
-    if response is not None:
-        decisions = [np.concatenate([one.decisions[0] for one in each if one.decisions])[order]]
-    return FoldResult([], [np.concatenate([one.predictions[0] for one in each])[order]], decisions)
-
-
 def _join(
-    data: _DataSet, results: list[FoldResult], response: Response | None
+    data: DataSet, results: list[FoldResult], response: Response | None
 ) -> HeldOutPredictions:
     """Return the predictions of all training sets on one data set."""
     n = len(data.y)
@@ -356,7 +259,7 @@ def _join(
     )
 
 
-def _group_overlap(sets: dict[str, _DataSet]) -> NDArray[np.float64]:
+def _group_overlap(sets: dict[str, DataSet]) -> NDArray[np.float64]:
     missing = [name for name, each in sets.items() if each.groups is None]
     if missing:
         raise ValueError(f"shared_groups=True requires groups, but {missing[0]!r} has none.")
@@ -367,7 +270,7 @@ def _group_overlap(sets: dict[str, _DataSet]) -> NDArray[np.float64]:
 
 
 def _text_overlap(
-    texts: list[str], sets: dict[str, _DataSet], threshold: float, seed: int
+    texts: list[str], sets: dict[str, DataSet], threshold: float, seed: int
 ) -> NDArray[np.float64]:
     copies = find_copies(texts, threshold, seed)
     ends = np.cumsum([len(each.y) for each in sets.values()])[:-1]

@@ -87,9 +87,9 @@ class TextEncoder:
             )
         if n_doubled:
             warn(
-                f"{n_doubled} texts begin with {self.tokenizer.bos_token!r}, and {self._name} adds "
-                "another one before it. If these texts are conversations to which a chat template "
-                "was applied, pass the messages instead."
+                f"{count(n_doubled, 'text')} already start{'s' * (n_doubled == 1)} with "
+                f"{self.tokenizer.bos_token!r}, and {self._name} adds another one before it. If a "
+                "chat template was applied to conversations, pass the messages instead."
             )
 
     def are_special(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from .state_edits import Positions, check_edits, edited
 @contextmanager
 def intervene(
     model: nn.Module | str | PathLike | ActivationExtractor,
-    edits: Mapping[int | str | Neurons, Any],
+    edits: Mapping[int | str | Neurons, Any] | Any,
     *,
     where: Where | Positions | None = None,
 ) -> Iterator[nn.Module]:
@@ -41,8 +41,8 @@ def intervene(
     model : torch.nn.Module, str, path-like or ActivationExtractor
         A model of ``transformers``, with or without a head; any other torch module; the name or
         path of a model, which is loaded; or an extractor, whose model is used.
-    edits : mapping of places to edits
-        A place is one of
+    edits : mapping of places to edits, or Direction
+        A :class:`Direction` contains its place. Otherwise, a place is one of
 
         - the number of a layer, such as 3 or ``"layer 3"``: the hidden states, as
           :class:`ActivationExtractor` reads them. Layer 0 is the embeddings;

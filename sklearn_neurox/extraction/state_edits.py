@@ -119,6 +119,7 @@ def check_edits(edits: Any) -> Edits:
     ValueError
         If an edit was fitted on columns of another place.
     """
+    edits = getattr(edits, "edits", edits)  # of a Direction
     if not isinstance(edits, Mapping):
         raise TypeError(
             "edits must be a mapping of places to edits, such as {3: SteeringVector(direction)}, "

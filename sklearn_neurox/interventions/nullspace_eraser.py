@@ -11,6 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._callbacks import fit_inside, fit_task
@@ -85,6 +91,19 @@ class NullspaceEraser(MetaEstimatorMixin, Edit):
         tags.target_tags.required = True
         return tags
 
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get the metadata routing of this eraser.
+
+        Returns
+        -------
+        MetadataRouter
+            Routes the metadata of ``fit`` to the ``fit`` of each probe.
+        """
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator,
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, **params: Any) -> Self:
         """Train the probes and collect their directions.
@@ -96,7 +115,8 @@ class NullspaceEraser(MetaEstimatorMixin, Edit):
         y : array-like of shape (n_samples,)
             Target of the probes.
         **params : dict
-            Passed to the ``fit`` of each probe, such as ``sample_weight``.
+            Passed to the ``fit`` of each probe, such as ``sample_weight``. If metadata routing is
+            enabled, they are routed.
 
         Returns
         -------
@@ -111,6 +131,8 @@ class NullspaceEraser(MetaEstimatorMixin, Edit):
             If X contains NaN or infinity, or `estimator` raises an error for y.
         """
         data = validate_data(self, X, dtype=FLOAT_DTYPES)
+        if _routing_enabled():
+            params = process_routing(self, "fit", **params).estimator.fit
         with fit_task(self, data, y, max_subtasks=self.n_iter, predicts=False) as task:
             basis = np.zeros((data.shape[1], 0))
             estimators: list[BaseEstimator] = []

@@ -170,9 +170,12 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         Returns
         -------
         MetadataRouter
-            Routes the metadata of ``fit`` to the ``fit`` of the estimator.
+            Routes the metadata of ``fit`` to the ``fit`` of the estimator, unless it is fitted.
         """
-        return MetadataRouter(owner=self).add(
+        router = MetadataRouter(owner=self)
+        if self.prefit:
+            return router
+        return router.add(
             estimator=self._estimator(),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )

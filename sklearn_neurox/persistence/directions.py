@@ -22,7 +22,7 @@ from ..interventions import DirectionProjector, SteeringVector
 from ._direction_file import from_text, to_text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Direction:
     """A direction that was read from a file by :func:`load_direction`.
 
@@ -47,6 +47,14 @@ class Direction:
     model_name: str
     model_class: str
     weights_sha256: str
+
+    def __repr__(self) -> str:
+        label = "" if self.label is None else f" of {self.label!r}"
+        model = self.model_name or self.model_class
+        return (
+            f"Direction({type(self.edit).__name__}{label}, {count(self.edit.width, 'neuron')} at "
+            f"{self.layer!r} of {model})"
+        )
 
     @property
     def edits(self) -> dict[int | str | Neurons, SteeringVector | DirectionProjector]:
@@ -113,7 +121,7 @@ def save_direction(
     ...     direction = load_direction(Path(folder) / "up.json", network)
     >>> direction.edit, direction.layer, direction.label
     (SteeringVector(direction=array([1., 0.]), strength=2.0), '0', 'up')
-    >>> with intervene(network, direction.edits):
+    >>> with intervene(network, direction):
     ...     steered = network(torch.zeros(1, 2))
     """
     if not isinstance(edit, SteeringVector | DirectionProjector):

@@ -120,6 +120,21 @@ class BankObjective:
         metric = torch.cat([curvature, bias], 2)
         return torch.where(metric > 0, metric, 1)
 
+    def hessian(self, theta: Tensor) -> Tensor:
+        """Return the second derivatives (K, n_weights, n_weights) in float64, with flat points."""
+        weight = theta[..., :-1]
+        hessian = self.datafit.hessian(weight, theta[..., -1])
+        _, shrinkage = l2_term(weight, self.lambda_l2, self.l2_penalty)
+        columns = torch.ones_like(theta[0], dtype=torch.float64)
+        columns[..., -1] = 0  # of the bias
+        hessian.diagonal(dim1=1, dim2=2).add_(shrinkage.double()[:, None] * columns.flatten())
+        if self.l2_penalty == "norm":
+            flat = (theta * columns).flatten(1)
+            norm = torch.linalg.vector_norm(flat, dim=1)
+            unit = flat / torch.where(norm > 0, norm, 1)[:, None]
+            hessian -= shrinkage.double()[:, None, None] * unit[:, :, None] * unit[:, None]
+        return hessian
+
     def l1_of_columns(self, theta: Tensor) -> Tensor:
         """Return lambda_l1 of each column of `theta`, (K, 1, n_neurons + 1), 0 for the bias."""
         columns = torch.ones_like(theta[:1, :1])

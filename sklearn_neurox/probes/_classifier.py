@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._labels import check_labels, check_same_kind
-from .._warnings import UnseenLabelsWarning, warn
+from .._rare_labels import warn_about_unseen_labels
 from .._weights import check_sample_weight
 
 
@@ -53,15 +52,5 @@ class ProbeClassifierMixin(ClassifierMixin):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(y))
         score = super().score(X, y, sample_weight)
-        unseen = np.setdiff1d(y, self.classes_).tolist()
-        if unseen:
-            n_samples = int(np.isin(y, unseen).sum())
-            warn(
-                f"{n_samples} of {len(y)} samples have labels that were not seen "
-                "during training: "
-                f"{', '.join(map(repr, unseen[:5]))}{', ...' * (len(unseen) > 5)}. They are "
-                "scored as errors. Remove rare labels, or make sure that the training samples "
-                "contain them.",
-                UnseenLabelsWarning,
-            )
+        warn_about_unseen_labels(y, self.classes_)
         return score

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .._device import like, to_device
 from .._second_moments import check_range, without_rounding
-from ._objective import LOSSES
+from ._objective import CURVATURES, LOSSES
 
 # Number of elements of the largest temporary array, 64 MB in float32.
 _CHUNK_ELEMENTS = 1 << 24
@@ -44,6 +44,8 @@ class Datafit(Protocol):
         Size of the terms that add up to the mean loss, if it is larger than the loss.
     lever : float
         Largest mean of a neuron, in standard deviations where these are below 1. At least 1.
+    n_rows : int
+        Number of samples that an evaluation reads.
     """
 
     mean: Tensor
@@ -53,6 +55,10 @@ class Datafit(Protocol):
     magnitude: float
     lever: float
 
+    @property
+    def n_rows(self) -> int:
+        """See above."""
+
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean loss (K,) in float64, and its gradients with respect to weight and bias.
 
@@ -61,6 +67,13 @@ class Datafit(Protocol):
         weight : Tensor of shape (K, n_outputs, n_neurons)
         bias : Tensor of shape (K, n_outputs)
             For centered neurons.
+        """
+
+    def hessian(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return the second derivatives of the loss, in float64.
+
+        They have the shape (K, n_weights, n_weights), with the bias after the weights of each
+        output.
         """
 
     def restrict(self, neurons: Tensor) -> Datafit:
@@ -117,6 +130,24 @@ class RowsDatafit:
         weight_grad.addr_(bias_grad, self.mean, alpha=-1)
         return value, weight_grad.view(weight.shape), bias_grad.view(bias.shape)
 
+    @property
+    def n_rows(self) -> int:
+        """See :class:`Datafit`."""
+        return len(self.X)
+
+    def hessian(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """See :class:`Datafit`."""
+        size = bias.shape[1] * (weight.shape[2] + 1)
+        point = torch.cat([weight, bias[..., None]], 2).double()
+        total = point.new_zeros(
+            len(weight), bias.shape[1], bias.shape[1], *[weight.shape[2] + 1] * 2
+        )
+        for X, _, share in self._chunks(size * bias.shape[1]):
+            columns = torch.cat([X - self.mean, torch.ones_like(X[:, :1])], 1).double()
+            curvature = CURVATURES[self.loss](point @ columns.T, share.double())
+            total += (curvature[..., None, :] * columns.T) @ columns
+        return total.transpose(2, 3).reshape(len(weight), size, size)
+
     def restrict(self, neurons: Tensor) -> RowsDatafit:
         """See :class:`Datafit`."""
         part = copy(self)
@@ -170,6 +201,16 @@ class GramDatafit:
         shift = bias - self.null_bias
         errors = ((product - 2 * self.cross) * weight).sum(-1) + self.target_variance + shift**2
         return errors.mean(1).clamp_min(0), (product - self.cross) * slope, shift * slope
+
+    @property
+    def n_rows(self) -> int:
+        """See :class:`Datafit`."""
+        return 0
+
+    def hessian(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """See :class:`Datafit`."""
+        one = torch.block_diag(self.gram, self.gram.new_ones(1, 1)) * self.curvature[0]
+        return torch.block_diag(*[one] * bias.shape[1]).repeat(len(weight), 1, 1)
 
     def restrict(self, neurons: Tensor) -> GramDatafit:
         """See :class:`Datafit`."""

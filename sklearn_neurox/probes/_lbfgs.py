@@ -1,4 +1,4 @@
-"""Orthant-wise L-BFGS steps for a bank of probes.
+"""Orthant-wise L-BFGS steps for a bank of probes, or Newton steps if they are small.
 
 Points, slopes and violations are those of :class:`BankObjective`.
 """
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ._bank_objective import BankObjective
+from ._newton import newton_direction, newton_pays
 
 # Number of elements of the steps in the L-BFGS memory. It keeps 10 to 50 steps, more if they are
 # small.
@@ -19,6 +20,7 @@ _SUFFICIENT_DECREASE = 1e-4
 _TRIALS = 40
 # Number of successive steps without progress after which rounding is assumed to be the cause.
 _STALLED = 30
+_NEWTON_STALLED = 5  # the same for Newton steps
 
 
 def descend(
@@ -44,6 +46,7 @@ def descend(
     stalled = torch.zeros_like(probes)
     least, lowest = torch.full_like(targets, torch.inf), value
     memory: list[tuple[Tensor, Tensor]] = []
+    is_small = newton_pays(theta, theta[0].numel(), objective.datafit.n_rows)
     length = min(max(_MEMORY_ELEMENTS // theta.numel(), 10), 50)
     while True:
         violation = objective.violation(theta, slope)
@@ -63,11 +66,18 @@ def descend(
             )  # fmt: skip
             memory = [(step[kept], change[kept]) for step, change in memory]
             objective = objective.of_probes(kept)
-        direction = _direction(objective, theta, violation, memory)
+        if is_small and (stalled >= _NEWTON_STALLED).any():
+            # Where rounding hides the progress of Newton steps, those of L-BFGS may have some.
+            is_small, stalled = False, torch.zeros_like(stalled)
+        if is_small:
+            direction = newton_direction(objective, theta, violation)
+        else:
+            direction = _direction(objective, theta, violation, memory)
         new_theta, new_value, new_slope = _line_search(
             objective, theta, value, slope, violation, direction
         )
-        memory = [*memory[1 - length :], (new_theta - theta, new_slope - slope)]
+        if not is_small:
+            memory = [*memory[1 - length :], (new_theta - theta, new_slope - slope)]
         has_progressed = lowest - new_value > objective.rounding(theta, value)
         stalled = torch.where(has_progressed, 0, stalled + 1)
         lowest = torch.minimum(lowest, new_value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -23,6 +24,7 @@ from .._labels import WEIGHTED
 from .._moments import scaled_weights
 from .._second_moments import Moments
 from .._validation import validate_activations
+from .._weights import check_sample_weight
 from ._solver import as_array
 from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 
@@ -194,6 +196,50 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         _check_start(previous, problem.shape)
         params = {name: getattr(self, name) for name in solver_class.parameters()}
         return _Training(self, solver_class(problem, **params), labels, y)
+
+    def optimality(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return how far the weights are from the minimum of the objective.
+
+        For the training samples and any solver, this is the largest violation of the optimality
+        conditions, as in the attribute ``optimality_`` of the exact solver. It takes about as long
+        as one epoch of training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_neurons)
+            Activations of the training samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or target values of the training samples.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, as in ``fit``.
+
+        Returns
+        -------
+        float
+            0 at the minimum. A small share of the value after a fit of few epochs is close to it.
+
+        Raises
+        ------
+        ValueError
+            If y has other classes than the training samples, or another argument is not valid for
+            ``fit``.
+        """
+        check_is_fitted(self)
+        started = copy(self)
+        started.warm_start = True
+        data, targets = started._check(X, y)
+        if is_classifier(self) and not np.array_equal(np.unique(targets), self.classes_):
+            raise ValueError(
+                f"y must contain the classes of the training samples, {self.classes_.tolist()}, "
+                f"got {np.unique(targets).tolist()}."
+            )
+        weight = check_sample_weight(sample_weight, len(data))
+        lambdas = [(self.lambda_l1, self.lambda_l2)]
+        with full_precision():
+            training = started._prepare(data, targets, weight, lambdas)
+            return training.solver.problem.optimality_at_start()
 
     def _check_net_params(self, solver_class: type[Solver]) -> None:
         if self.net_params and "net_params" not in solver_class.parameters():

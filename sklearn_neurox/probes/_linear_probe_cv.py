@@ -30,7 +30,8 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from .._callbacks import fit_task
 from .._device import resolve_device
-from .._labels import check_labels, check_same_kind, check_targets
+from .._labels import WEIGHTED, check_labels, check_same_kind, check_targets, encode_labels
+from .._rare_labels import ignore_rare_labels, warn_about_rare_labels
 from .._results import check_score, group_splitter, make_splits
 from .._second_moments import Moments
 from .._warnings import warn
@@ -79,7 +80,11 @@ class LinearProbeCV(LinearProbe):
         routed = self._route(weight, params)
         split_params = {"groups": None} | routed.splitter.split
         splits = make_splits(X, y, cv=self.cv, classifier=is_classifier(self), **split_params)
-        self._check_folds(y, weight, splits)
+        if is_classifier(self):
+            used = y if weight is None else y[weight > 0]
+            samples = "samples" if weight is None else WEIGHTED
+            encode_labels(used, by=type(self).__name__, samples=samples)  # may raise an error
+            warn_about_rare_labels(y, splits, weight)
 
         n_tasks = len(splits) + self.refit
         with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
@@ -193,7 +198,8 @@ class LinearProbeCV(LinearProbe):
     ) -> list[float]:
         """Score probes on held-out samples."""
         scorer = check_scoring(probes[0], self.scoring)
-        with config_context(assume_finite=True):  # `fit` has checked X
+        # `fit` has checked X, and warned about rare labels.
+        with config_context(assume_finite=True), ignore_rare_labels():
             return [check_score(scorer(probe, X, y, **params)) for probe in probes]
 
     def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
@@ -222,11 +228,6 @@ class LinearProbeCV(LinearProbe):
                 f"{name} must be a list of non-negative numbers, got {getattr(self, name)!r}."
             )
         return lambdas.astype(float).tolist()
-
-    def _check_folds(
-        self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]
-    ) -> None:
-        """Raise an error if training on a fold is not possible."""
 
     def _route(self, sample_weight: NDArray | None, params: dict[str, Any]) -> Bunch:
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -290,6 +291,24 @@ class LinearProbeCV(LinearProbe):
         best = self._make_probe(self.best_params_)
         return check_score(get_scorer(self.scoring)(best, X, targets, **weights))
 
+    def optimality(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return how far the weights are from the minimum, for the best lambdas.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        self._check_refitted()
+        return self._make_probe(self.best_params_).optimality(X, y, sample_weight)
+
     def _check_y(self, y: ArrayLike) -> NDArray:
         """Check labels or targets to score on."""
         if not is_classifier(self):
@@ -323,7 +342,12 @@ def _train(
     start = time.perf_counter()
     pairs = [(probe.lambda_l1, probe.lambda_l2) for probe in probes]
     weight = None if sample_weight is None else sample_weight[train]
-    fitted = clone(probes[0])._fit_bank(X[train], y[train], weight, pairs, moments=moments)
+    labels = np.unique(y[train] if weight is None else y[train][weight > 0])
+    if is_classifier(probes[0]) and len(labels) == 1:  # it is predicted for all samples
+        zeros = {"coef_": np.zeros((1, X.shape[1])), "intercept_": np.zeros(1)}
+        fitted = [zeros | {"classes_": labels}] * len(pairs)
+    else:
+        fitted = clone(probes[0])._fit_bank(X[train], y[train], weight, pairs, moments=moments)
     trained = [copy(probe) for probe in probes]
     for probe, attributes in zip(trained, fitted, strict=True):
         probe._set_fitted(attributes)

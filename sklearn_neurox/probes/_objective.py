@@ -93,6 +93,43 @@ LOSSES = {
 }
 
 
+def softmax_curvature(logits: Tensor, share: Tensor) -> Tensor:
+    """Return the second derivatives of the loss with respect to the logits of each sample.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (..., n_outputs, n_samples)
+    share : Tensor of shape (n_samples,)
+
+    Returns
+    -------
+    Tensor of shape (..., n_outputs, n_outputs, n_samples)
+    """
+    proba = logits.softmax(-2)
+    diagonal = torch.diag_embed(proba.mT).movedim(-3, -1)
+    return (diagonal - proba[..., None, :] * proba[..., None, :, :]) * share
+
+
+def logistic_curvature(logits: Tensor, share: Tensor) -> Tensor:
+    """Return the second derivatives. See :func:`softmax_curvature`."""
+    proba = logits.sigmoid()
+    return (proba * (1 - proba) * share)[..., None, :]
+
+
+def squared_error_curvature(outputs: Tensor, share: Tensor) -> Tensor:
+    """Return the second derivatives. See :func:`softmax_curvature`."""
+    n_outputs = outputs.shape[-2]
+    one = torch.eye(n_outputs, dtype=outputs.dtype, device=outputs.device)[..., None] * share
+    return (2 / n_outputs * one).expand(*outputs.shape[:-2], -1, -1, -1)
+
+
+CURVATURES = {
+    "softmax_cross_entropy": softmax_curvature,
+    "logistic": logistic_curvature,
+    "squared_error": squared_error_curvature,
+}
+
+
 def l2_term(weight: Tensor, lambda_l2: Tensor, l2_penalty: str) -> tuple[Tensor, Tensor]:
     """Return the L2 penalty of each probe of a bank, and the factor of W in its gradient.
 

@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from .._device import as_tensor
 from .._process import torch_threads
 from .._warnings import warn
-from ._bank_objective import BankObjective
 from ._datafit import GramDatafit
+from ._newton import newton_pays
 from ._owlqn import Minimization
 from ._solver import Solution, Solver, Step, as_array
 
@@ -35,9 +35,12 @@ class OWLQN(Solver):
         """Divide the pairs by lambda_l1.
 
         Sparse probes use few neurons, but a bank uses the neurons of all its probes. On second
-        moments, a step is so cheap that a single bank is fastest.
+        moments or a few neurons, a step is so cheap that a single bank is fastest.
         """
-        if isinstance(self.problem.data.datafit, GramDatafit):
+        datafit = self.problem.data.datafit
+        n_weights = len(datafit.null_bias) * (len(datafit.mean) + 1)
+        is_small = newton_pays(datafit.mean, n_weights, datafit.n_rows)
+        if is_small or isinstance(datafit, GramDatafit):
             return super().banks()
         lambda_l1 = self.problem.lambdas[:, 0]
         return [np.flatnonzero(lambda_l1 == value) for value in np.unique(lambda_l1)]
@@ -51,15 +54,12 @@ class OWLQN(Solver):
         problem, data = self.problem, self.problem.data
         datafit, n_pairs = data.datafit, len(problem.lambdas)
         data.check_finite(datafit.variance.tolist())
-        start = None
-        if problem.start is not None:
-            weight, bias = (as_tensor(array).to(datafit.mean) for array in problem.start)
-            start = weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1)
-            if len(datafit.null_bias) < len(weight):  # a single logit, the difference of the rows
-                start = start[0].diff(dim=1), start[1].diff(dim=1)
         multiply_adds = n_pairs * data.targets.size * len(datafit.mean)
         with torch_threads(multiply_adds):
-            objective = BankObjective(datafit, *problem.penalties, problem.l2_penalty)
+            objective, start = problem.objective(datafit), None
+            if problem.start is not None:
+                weight, bias = (as_tensor(array).to(datafit.mean) for array in problem.start)
+                start = problem.of_datafit(weight.expand(n_pairs, -1, -1), bias.expand(n_pairs, -1))
             self.minimization = Minimization(
                 objective, start=start, tol=self.tol, max_iter=self.max_iter
             )

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .._device import as_tensor, to_device
 from .._second_moments import Moments
+from ._bank_objective import BankObjective
 from ._datafit import Datafit, RowsDatafit
 from ._gram import moments_pay, squared_error_of
 
@@ -52,14 +53,21 @@ class TrainingSet:
         if self.moments is not None:
             return squared_error_of(self.moments)
         X = as_tensor(self.X)
-        weight = torch.from_numpy(self.sample_weight).to(self.device)
-        targets = torch.from_numpy(self.targets.T.copy()).to(self.device)
         if self.loss == "squared_error" and moments_pay(*X.shape):
+            weight = torch.from_numpy(self.sample_weight).to(self.device)
+            targets = torch.from_numpy(self.targets.T.copy()).to(self.device)
             return squared_error_of(Moments.of(X, targets, weight))
-        loss, targets = self.loss, targets.to(weight)
-        if loss == "softmax_cross_entropy" and len(targets) == 2:
+        weight = torch.from_numpy(self.sample_weight).to(self.device)
+        targets = torch.from_numpy(self.targets.T.copy()).to(weight)
+        loss = self.loss
+        if self.has_single_logit:
             loss, targets = "logistic", targets[1:]
         return RowsDatafit(to_device(X, self.device), targets, weight / len(X), loss)
+
+    @property
+    def has_single_logit(self) -> bool:
+        """Whether the datafit takes the difference of the rows of two classes."""
+        return self.loss == "softmax_cross_entropy" and self.targets.shape[1] == 2
 
     def check_finite(self, numbers: ArrayLike) -> None:
         """Raise an error if a number that was computed from these samples is NaN or infinite."""
@@ -102,15 +110,35 @@ class Problem:
 
     @property
     def penalties(self) -> tuple[Tensor, Tensor]:
-        """lambda_l1 and lambda_l2 (n_pairs,) for the weights that the datafit takes.
+        """lambda_l1 and lambda_l2 (n_pairs,) for the weights that the datafit takes."""
+        objective = self.objective(self.data.datafit)
+        return objective.lambda_l1, objective.lambda_l2
+
+    def objective(self, datafit: Datafit) -> BankObjective:
+        """Return the objectives of the pairs of lambdas with a mean loss.
 
         The single logit w of two classes stands for the rows -w / 2 and w / 2.
         """
-        datafit = self.data.datafit
         lambda_l1, lambda_l2 = torch.from_numpy(self.lambdas.T.copy()).to(datafit.mean)
-        if len(datafit.null_bias) < self.shape[0]:
+        if self.data.has_single_logit:
             lambda_l2 = lambda_l2 * (0.5 if self.l2_penalty == "squared" else np.sqrt(0.5))
-        return lambda_l1, lambda_l2
+        return BankObjective(datafit, lambda_l1, lambda_l2, self.l2_penalty)
+
+    def of_datafit(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return weights (K, n_outputs, n_neurons) and bias (K, n_outputs) as the datafit does."""
+        if self.data.has_single_logit:
+            return weight.diff(dim=1), bias.diff(dim=1)
+        return weight, bias
+
+    def optimality_at_start(self) -> float:
+        """Return the largest violation of the optimality conditions at the initial W and b."""
+        assert self.start is not None
+        datafit = self.data.datafit
+        objective = self.objective(datafit)
+        weight, bias = (as_tensor(array).to(datafit.mean)[None] for array in self.start)
+        theta = objective.point_of(*self.of_datafit(weight, bias))
+        _, slope = objective.evaluate(theta)
+        return objective.largest(objective.violation(theta, slope)).item()
 
     def part(self, pairs: NDArray[np.intp]) -> Problem:
         """Return the problem of some pairs of lambdas. All parts have the same random numbers."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._validation import fit_context
 from ._linear_probe_cv import LAMBDAS, LinearProbeCV
@@ -226,20 +226,13 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         Raises
         ------
         ValueError
-            As in ``LinearProbeClassifier.fit``, and if the training samples of a fold lack a class.
+            As in ``LinearProbeClassifier.fit``, and if the training samples of a fold have a single
+            class.
+
+        Warns
+        -----
+        UnseenLabelsWarning
+            If test samples of a fold have labels without training samples. They are scored as
+            errors.
         """
         return self._fit_grid(*self._check(X, y), sample_weight, params)
-
-    def _check_folds(
-        self, y: NDArray, sample_weight: NDArray | None, splits: list[tuple[NDArray, NDArray]]
-    ) -> None:
-        classes = np.unique(y if sample_weight is None else y[sample_weight > 0])
-        for fold, (train, _) in enumerate(splits):
-            rows = train if sample_weight is None else train[sample_weight[train] > 0]
-            missing = np.setdiff1d(classes, y[rows])
-            if len(missing):
-                raise ValueError(
-                    f"Fold {fold} does not have a training sample of the class "
-                    f"{missing.tolist()[0]!r}{' and other classes' if len(missing) > 1 else ''}. "
-                    "Choose another cv, or remove the rare classes."
-                )

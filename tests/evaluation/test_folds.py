@@ -25,7 +25,7 @@ def test_one_warning_covers_all_folds(classification, function, scoring, probe):
     about = [each for each in caught if issubclass(each.category, UnseenLabelsWarning)]
     assert [str(each.message) for each in about] == [
         "In 1 of 3 folds, test samples (1 in total) have labels that were not seen during "
-        "training: 'rare'. They are scored as errors. Remove rare labels to avoid this."
+        "training: 'rare' (fold 0). They are scored as errors. Remove rare labels to avoid this."
     ]
     assert about[0].filename == function.__code__.co_filename
     assert not [each for each in caught if "seen" in str(each.message) and each not in about]

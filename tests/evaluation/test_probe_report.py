@@ -22,6 +22,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_neurox import UnseenLabelsWarning
 from sklearn_neurox._bootstrap import Resampling, draw_weights, kinds_of_sentences
 from sklearn_neurox.evaluation._probe_scores import (
     LABEL_METRICS,
@@ -401,12 +402,29 @@ def test_an_estimator_that_is_not_fitted(estimator):
 
 
 def test_labels_that_the_probe_does_not_know():
+    """They are errors, and are listed after the classes of the probe."""
+    y, predicted = ["a", "X", "Y", "X", "b"], [0, 0, 1, 1, 1]
     probe = FirstColumnClassifier().fit()
-    message = r"y contains labels that were not seen during training: 'X' \(2 samples\), 'Y' \(1 samples\).*'a', 'b', 'c'"
-    with pytest.raises(ValueError, match=message):
-        probe_report(probe, [[0]] * 4, ["a", "X", "Y", "X"])
+    message = r"3 of 5 samples have labels that were not seen during training: 'X', 'Y'\. They are"
+    with pytest.warns(UnseenLabelsWarning, match=message):
+        report = probe_report(probe, np.array(predicted)[:, None], y, metric="f1_macro")
+    labels = ["a", "b", "c", "X", "Y"]
+    assert [each.label for each in report.per_class] == labels
+    assert [each.support for each in report.per_class] == [1, 1, 0, 2, 1]
+    assert [each.recall for each in report.per_class] == [1, 1, None, 0, 0]
+    np.testing.assert_array_equal(
+        report.confusion_matrix, confusion_matrix(y, report.predictions, labels=labels)
+    )
+    assert report.scores["accuracy"].value == 2 / 5
+    assert report.score.value == pytest.approx(f1_score(y, report.predictions, average="macro"))
+    assert report.mistakes()[0] in [("X", "a", 1), ("X", "b", 1), ("Y", "b", 1)]
+
+
+def test_labels_of_another_kind_and_a_third_label_for_f1():
     with pytest.raises(ValueError, match=r"not seen during training: 1 \(4 samples\)"):
         probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
+    with pytest.raises(ValueError, match=r"not seen during training: 7 \(1 samples\)"):
+        probe_report(FirstColumnClassifier((0, 1)).fit(), [[0]] * 3, [0, 1, 7], metric="f1")
 
 
 @pytest.mark.parametrize(

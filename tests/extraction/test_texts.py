@@ -267,7 +267,9 @@ def test_a_second_beginning_is_warned_of(tokenizer_of):
     tokenizer = tokenizer_of("llama")
     tokenizer.add_bos_token = True
     assert tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
-    with pytest.warns(UserWarning, match="1 texts begin with '<s>', and LlamaTokenizer adds"):
+    with pytest.warns(
+        UserWarning, match="1 text already starts with '<s>', and LlamaTokenizer adds"
+    ):
         list(encoder_of(tokenizer, split=False).encode(["<s>The cat", "The cat"]))
 
 

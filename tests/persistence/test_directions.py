@@ -293,3 +293,19 @@ def test_invalid_arguments(network, path):
     with pytest.raises(ValueError, match="single layer"):
         save_direction(edit, path, model=network, layer=Neurons((0, 1), 2))
     assert not path.exists()
+
+
+def test_a_direction_is_an_edit_with_its_place(network, saved, path):
+    """It is short on the screen, whatever its width."""
+    direction = load_direction(path, network)
+    x = torch.ones(1, 4)
+    with torch.no_grad():
+        with intervene(network, direction):
+            one = network(x)
+        with intervene(network, {"0": direction.edit}):
+            other = network(x)
+    assert one.equal(other)
+    assert not one.equal(network(x))
+    saved(label="up")
+    shown = repr(load_direction(path, network))
+    assert shown == "Direction(SteeringVector of 'up', 4 neurons at '0' of Sequential)"

@@ -15,6 +15,7 @@ from torch import nn
 
 from sklearn_neurox import (
     LinearProbeClassifier,
+    LinearProbeClassifierCV,
     LinearProbeRegressor,
     layerwise_scores,
 )
@@ -240,6 +241,51 @@ def test_cuda_agrees_with_the_cpu(classification):
     cuda = LinearProbeClassifier(**{**FAST, "device": "cuda"}).fit(X, y)
     np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
     assert all(p.device == torch.device("cpu") for p in cuda.net_.module_.parameters())
+
+
+class TestOptimality:
+    """The exact solver, started at the weights of Adam, computes the same violation."""
+
+    @pytest.mark.parametrize("lambdas", [(0.0, 0.1), (0.02, 0.0), (0.01, 0.03)])
+    @pytest.mark.parametrize("form", ["norm", "squared"])
+    @pytest.mark.parametrize("y", [Y, Y > 0, X[:, 0] + RNG.normal(size=150)], ids=["3", "2", "r"])
+    def test_that_of_the_exact_solver(self, y, form, lambdas):
+        make = LinearProbeRegressor if y.dtype == float else LinearProbeClassifier
+        l1, l2 = lambdas
+        options = dict(lambda_l1=l1, lambda_l2=l2, l2_penalty=form, random_state=0, device="cpu")
+        probe = make(max_epochs=30, learning_rate=0.03, **options).fit(X, y)
+        expected = probe.optimality(X, y)
+        assert expected > 1e-3
+        probe.set_params(solver="owlqn", warm_start=True, max_iter=1, tol=0.9 * expected)
+        with pytest.warns(ConvergenceWarning, match="max_iter=1"):
+            probe.fit(X, y)
+        assert probe.optimality_ == pytest.approx(expected, rel=1e-9)
+
+    def test_it_falls_with_the_steps(self):
+        options = dict(lambda_l2=0.1, l2_penalty="squared", batch_size=150, learning_rate=0.05)
+        found = [
+            LinearProbeClassifier(max_epochs=n, random_state=0, **options)
+            .fit(X, Y)
+            .optimality(X, Y)
+            for n in (20, 60, 200)
+        ]
+        assert found[0] > 3 * found[1] > 30 * found[2]
+
+    def test_that_of_a_search_with_weights(self):
+        weight = RNG.uniform(0.5, 2, size=150)
+        search = LinearProbeClassifierCV(
+            lambdas_l1=[0.01], lambdas_l2=[0.02], cv=2, solver="owlqn", tol=1e-6, device="cpu"
+        ).fit(X, Y, weight)
+        assert search.optimality(X, Y, weight) == pytest.approx(search.optimality_, rel=1e-3)
+        assert search.optimality(X, Y) > 1e-3  # for other weights
+
+    def test_other_classes(self):
+        probe = LinearProbeClassifier(**FAST).fit(X, Y)
+        with pytest.raises(ValueError, match=r"classes of the training samples, \[0, 1, 2\], got"):
+            probe.optimality(X, Y > 0)
+        assert probe.n_features_in_ == 8
+        with pytest.raises(ValueError, match="X has 7 features"):
+            probe.optimality(X[:, 1:], Y)
 
 
 @pytest.mark.filterwarnings("default:After the last epoch, the squared error")

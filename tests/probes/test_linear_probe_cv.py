@@ -468,19 +468,6 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"lambdas_l2"):
             LinearProbeClassifierCV(lambdas_l2=lambdas).fit(X, y)
 
-    def test_a_fold_without_a_class_is_named(self, samples):
-        X, y, _, _ = samples
-        names = np.array(["NOUN", "VERB", "ADJ", "X"])[y]
-        rest = np.flatnonzero(names != "X")
-        with pytest.raises(
-            ValueError, match="Fold 1 does not have a training sample of the class 'X'"
-        ):
-            LinearProbeClassifierCV(cv=[(np.arange(150), rest), (rest, np.arange(9))]).fit(X, names)
-        weight = (names != "VERB").astype(float)
-        weight[0 if names[0] == "VERB" else np.flatnonzero(names == "VERB")[0]] = 1
-        with pytest.raises(ValueError, match="does not have a training sample of the class 'VERB'"):
-            LinearProbeClassifierCV(cv=3).fit(X, names, sample_weight=weight)
-
     def test_no_folds(self, samples):
         X, y, number, _ = samples
         with pytest.raises(ValueError, match="yields no folds"):

@@ -46,6 +46,21 @@ def test_whitened_is_linear_discriminant_analysis(data):
         np.testing.assert_allclose(probe.decision_function(X), lda.decision_function(X))
 
 
+@pytest.mark.parametrize("data", [IRIS, load_digits(return_X_y=True)], ids=["3", "10"])
+def test_whitened_directions_are_those_of_linear_discriminant_analysis(data):
+    """Up to a vector that all classes share, and the share of each class in one against the rest."""
+    X, y = data
+    X = X[:, X.var(axis=0) > 0.1]
+    probe = MeanDifferenceClassifier(whiten=True).fit(X, y)
+    lda = LinearDiscriminantAnalysis(solver="lsqr").fit(X, y)
+    expected = lda.coef_ - lda.priors_ @ lda.coef_
+    np.testing.assert_allclose(probe.coef_, expected, atol=1e-8 * np.abs(expected).max())
+    rest = 1 - lda.priors_[:, np.newaxis]
+    np.testing.assert_allclose(
+        probe.direction_ * rest, expected, atol=1e-8 * np.abs(expected).max()
+    )
+
+
 def test_direction_is_one_class_against_the_rest():
     X, y = IRIS
     probe = MeanDifferenceClassifier().fit(X, y)
