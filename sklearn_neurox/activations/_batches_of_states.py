@@ -42,8 +42,9 @@ def read_safetensors(path: str | os.PathLike[str]) -> StatesOfBatch:
         raise ValueError(f"{path}: expected a file with the suffix .safetensors.")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist.")
+    # The package safetensors is a dependency of transformers.
     library: Any = import_optional(
-        "safetensors.torch", extra="store", purpose="A .safetensors file"
+        "safetensors.torch", extra="transformers", purpose="A .safetensors file"
     )
     try:
         tensors = dict(library.load_file(path))

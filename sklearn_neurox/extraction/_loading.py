@@ -293,7 +293,28 @@ def n_positions(network: Network) -> int:
 
 def fingerprint(model: torch.nn.Module) -> str:
     """Return a SHA-256 hash of all weights of a model and their names."""
-    return digest_tensors(model.state_dict())
+    return digest_tensors(dict(plain_tensors(model.state_dict())))
+
+
+def plain_tensors(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the tensors of a state of a model, of which quantized ones become several.
+
+    Modules that torch has quantized have tuples of tensors and dtypes among their weights.
+    """
+    for name, value in entries.items():
+        if isinstance(value, tuple | list):
+            yield from plain_tensors({f"{name}.{i}": each for i, each in enumerate(value)})
+        elif not isinstance(value, torch.Tensor):
+            yield name, torch.tensor(list(repr(value).encode()), dtype=torch.uint8)
+        elif not value.is_quantized:
+            yield name, value
+        elif value.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+            yield name, value.int_repr()
+            yield f"{name}.scale", torch.tensor([value.q_scale(), value.q_zero_point()])
+        else:
+            yield name, value.int_repr()
+            yield f"{name}.scale", value.q_per_channel_scales()
+            yield f"{name}.zero_point", value.q_per_channel_zero_points()
 
 
 def digest_tensors(tensors: Mapping[str, Any]) -> str:

@@ -89,7 +89,11 @@ class LayerStates:
 
     def _by_subword(self, layer: int, shape: torch.Size) -> Tensor:
         """Reshape the states of a layer by sentence and sub-word: some models flatten them."""
-        found = by_subword(self._read[layer], shape, self.network.n_virtual)
+        state = self._read[layer]
+        # Longformer and LED append padding up to a multiple of their attention window.
+        if hasattr(self.network.stack, "_pad_to_window_size") and state.ndim == 3:
+            state = state[:, : self.network.n_virtual + shape[1]]
+        found = by_subword(state, shape, self.network.n_virtual)
         if found is None:
             raise ValueError(
                 f"Layer {layer} has states of shape {tuple(self._read[layer].shape)} for "

@@ -14,7 +14,7 @@ from torch import nn
 from .._files import resolve
 from ..activations.store import StoreWriter
 from ._encoded_sentence import EncodedSentence
-from ._loading import fingerprint
+from ._loading import fingerprint, plain_tensors
 from ._running import Run, digest_of
 from .hook_points import is_edited, unit_of
 
@@ -187,7 +187,7 @@ def provenance(
 
 
 def _digest_of_weights(model: nn.Module, *, needed: bool) -> str | None:
-    weights = model.state_dict().values()
+    weights = [weight for _, weight in plain_tensors(model.state_dict())]
     if not needed and (
         any(weight.is_meta for weight in weights)
         or sum(weight.nbytes for weight in weights) > _MAX_HASHED

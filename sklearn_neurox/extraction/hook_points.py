@@ -108,6 +108,11 @@ PARTS = {
             "attention.out_lin",  # DistilBERT
             "attention.attn.o",  # MPNet
             "attention.dense",  # GPT-NeoX
+            "self_attention.dense",  # BLOOM, Falcon
+            "self_attn.dense",  # Phi
+            "attn.out_proj",  # GPT-J
+            "attn.Wo",  # ModernBERT
+            "self_attn.output",  # LED
         ),
     ),
     # Neurons of the feed-forward network, after their activation function.
@@ -122,6 +127,9 @@ PARTS = {
             "layer.1.mlp.wo",  # the dense blocks of Switch
             "ffn.lin2",
             "mlp.dense_4h_to_h",
+            "mlp.fc2",  # Phi
+            "mlp.fc_out",  # GPT-J
+            "mlp.Wo",  # ModernBERT
         ),
     ),
 }

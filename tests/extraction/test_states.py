@@ -90,11 +90,6 @@ def test_a_module_that_does_not_run(zoo, sentences):
             )}),
             "The module of layer 0 did not run: SqueezeBertModel does not call its blocks one by one",
         ),
-        (
-            "Longformer",
-            dict(attention_window=16, pad_token_id=0),
-            r"Layer 0 has states of shape \(\d+, 16, 16\) for 2 sentences .* LongformerModel pads, shortens or",
-        ),
     ],
 )  # fmt: skip
 def test_models_with_states_of_another_kind(zoo, kind, options, message):
