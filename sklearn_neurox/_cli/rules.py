@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import and_
 
 from ..extraction import Where, where
 
@@ -30,12 +32,11 @@ def parse_rule(text: str, *, option: str) -> Where:
     ValueError
         If a rule is unknown, or its argument is missing or not valid.
     """
-    rule = where
-    for place, part in enumerate(_AND.split(text)):
-        each = _parse_one(part.removeprefix("~"), option)
-        each = ~each if part.startswith("~") else each
-        rule = each if place == 0 else rule & each
-    return rule
+    rules = (
+        ~_parse_one(part[1:], option) if part.startswith("~") else _parse_one(part, option)
+        for part in _AND.split(text)
+    )
+    return reduce(and_, rules)
 
 
 def parse_at(text: str) -> str | int | Where:
