@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -152,12 +152,7 @@ def layerwise_scores(
     # The fast scores are first, so that a scorer that does not suit the estimator fails early.
     response = response_of(metric, y)
     score = partial(_fold_results, splits=splits, scorer=scorer, response=response)
-    constants = {"baseline": score(majority(estimator), activations[:, :1], y)}
-    for name, words in controls.words.items():
-        constants[name] = score(word_type_table(estimator), words, y)
-    for name, texts in controls.texts.items():
-        baseline = text_baseline(name, not is_classifier(estimator))
-        constants[name] = score(baseline, text_features(name, texts), y)
+    constants = _baselines(estimator, activations, y, controls, score)
 
     order = np.concatenate(list(columns.values()))
     ends = np.cumsum([len(each) for each in columns.values()])[:-1]
@@ -201,6 +196,23 @@ def layerwise_scores(
         provenance=provenance_of(estimator, cv),
         rare_labels=rare,
     )
+
+
+def _baselines(
+    estimator: Any,
+    X: NDArray,
+    y: NDArray,
+    controls: Controls,
+    score: Callable[[Any, Any, NDArray], list[FoldResult]],
+) -> dict[str, list[FoldResult]]:
+    """Score the majority label, and the controls that do not depend on the layer, by name."""
+    results = {"baseline": score(majority(estimator), X[:, :1], y)}
+    for name, words in controls.words.items():
+        results[name] = score(word_type_table(estimator), words, y)
+    for name, texts in controls.texts.items():
+        baseline = text_baseline(name, not is_classifier(estimator))
+        results[name] = score(baseline, text_features(name, texts), y)
+    return results
 
 
 class _Task(NamedTuple):
