@@ -203,6 +203,8 @@ def _common_metric(a: ProbeReport, b: ProbeReport, metric: str | None) -> str:
 def _decisions_of(report: ProbeReport, metric: str, groups: Any) -> HeldOutPredictions:
     """Return the decision values or probabilities of a report as a single fold."""
     classes = np.array(report.classes)
+    if report.class_probabilities is not None:  # without labels not seen during training
+        classes = classes[: report.class_probabilities.shape[1]]
     codes = find_codes(report.labels, classes, name="labels")
     positive = place_of(report.pos_label, classes)
     values: NDArray | None = report.decisions

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._bootstrap import Resampling, Score, as_seed, expanded_interval
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
+from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
 from .._validation import validate_params
 from .._wording import count
@@ -173,12 +174,13 @@ def operating_point(
         The positive class. It is required if there are more than two classes, and the probe then
         distinguishes this class from all others. If None, the second of two classes.
     cv : int, splitter, iterable or None, default=None
-        As in :func:`layerwise_scores`. Each sample must be in the test set of one fold.
+        As in :func:`layerwise_scores`. Each sample must be in the test set of at most one fold.
     inner_cv : int, splitter or None, default=None
         Folds of the training samples, on which the thresholds are chosen.
     groups : array-like of shape (n_samples,), default=None
         Groups of the samples, which are never split between training and test, in the inner folds
-        as well. The intervals are those of a bootstrap over groups.
+        and in searches inside the estimator as well. The intervals are those of a bootstrap over
+        groups.
     n_bootstraps : int, default=2000
         Number of resamples.
     confidence_level : float, default=0.95
@@ -202,6 +204,11 @@ def operating_point(
         If lengths differ, `pos_label` is not a label, or is missing for more than two classes,
         there are no samples of other classes, or a sample is in several test sets.
 
+    Warns
+    -----
+    UnseenLabelsWarning
+        If a fold does not have positive training samples. Its positive test samples are errors.
+
     Notes
     -----
     The thresholds are fixed in the resamples, so the intervals describe the sample of held-out
@@ -223,6 +230,7 @@ def operating_point(
     labels, positive = binary_problem(y, pos_label)
     seed = as_seed(random_state)
     splits = make_splits(X, labels, cv=cv, classifier=True, groups=groups)
+    warn_about_rare_labels(labels, splits)
     rows = np.concatenate([test for _, test in splits])
     if len(np.unique(rows)) < len(rows):
         raise ValueError("Each sample must be in the test set of at most one fold of cv.")
@@ -264,6 +272,10 @@ def _tune_and_predict(
 ) -> tuple[float, NDArray[np.bool_]]:
     """Return the threshold of the training samples, and which test samples are above it."""
     train, test = split
+    if len(np.unique(y[train])) < 2:
+        # Without positive training samples, no sample is above the threshold: all are errors.
+        is_above = bool(y[train[0]] == positive)
+        return -np.inf if is_above else np.inf, np.full(len(test), is_above)
     some = None if groups is None else groups[train]
     tuned = fit_tuned(estimator, take_samples(X, train), y[train], some, positive, fpr, cv)
     return float(tuned.threshold), tuned.predict(take_samples(X, test)) == positive

@@ -248,10 +248,12 @@ class ProbeReport:
                 "sklearn.calibration.CalibratedClassifierCV adds it."
             )
         label = self.pos_label if label is None else label
-        if label is None and len(self.classes) != 2:
-            raise ValueError(f"Pass label, which must be one of the classes {self.classes}.")
-        place = 1 if label is None else check_target(label, self.classes, name="label")
-        label = self.classes[place]
+        # Labels that were not seen during training are listed last, and have no probabilities.
+        known = self.classes[: self.class_probabilities.shape[1]]
+        if label is None and len(known) != 2:
+            raise ValueError(f"Pass label, which must be one of the classes {known}.")
+        place = 1 if label is None else check_target(label, known, name="label")
+        label = known[place]
         of_label = self.class_probabilities[:, place]
         return label, of_label, (self.labels == label).astype(float), (0.0, 1.0)
 

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils._param_validation import HasMethods, Interval
 
+from .._grouped_fits import fit_clone
 from .._labels import check_target
 from .._results import make_splits
 from .._validation import validate_params
@@ -49,7 +50,8 @@ def tune_threshold(
     estimator, X, y, fpr, pos_label, groups
         As in :func:`operating_point`.
     cv : int, splitter or None, default=None
-        Folds on which the threshold is chosen, as in :func:`layerwise_scores`.
+        Folds on which the threshold is chosen, as in :func:`layerwise_scores`. Those without
+        training samples of both classes are left out.
 
     Returns
     -------
@@ -110,23 +112,27 @@ def fit_tuned(
     negative = []  # decision values of negative samples, by probes that do not know them
     for train, test in splits:
         rows = test[y[test] != positive]
-        if not len(rows):
+        if not len(rows) or len(np.unique(y[train])) < 2:
             continue
-        fitted = clone(estimator).fit(take_samples(X, train), y[train])
+        some = None if groups is None else groups[train]
+        fitted = fit_clone(estimator, take_samples(X, train), y[train], some)
         values = getattr(fitted, method)(take_samples(X, rows))
         if has_values:
             negative.append(values if is_second else -values)
         else:
             negative.append(values[:, int(is_second)])
     if not negative:
-        raise ValueError("The test sets of cv do not contain samples of other classes.")
+        raise ValueError(
+            f"No threshold of {positive!r} can be chosen, because no fold of cv has training "
+            "samples of both classes and test samples of other classes. Use more folds."
+        )
     tuned = FixedThresholdClassifier(
         clone(estimator),
         threshold=_quantile(np.concatenate(negative), fpr),
         pos_label=positive,
         response_method=method,
     )
-    return tuned.fit(X, y)
+    return fit_clone(tuned, X, y, groups)
 
 
 def _quantile(values: NDArray[np.float64], fpr: float) -> float:

@@ -6,7 +6,8 @@ import sklearn.calibration
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 
-from sklearn_neurox import probe_report
+from sklearn_neurox import compare_scores, probe_report
+from sklearn_neurox._warnings import UnseenLabelsWarning
 
 
 class Probability(ClassifierMixin, BaseEstimator):
@@ -105,3 +106,17 @@ def test_a_probe_without_probabilities(classification):
     report = probe_report(RidgeClassifier().fit(X, y), X, y, random_state=0)
     with pytest.raises(ValueError, match="requires a probe with predict_proba"):
         report.calibration_curve(1)
+
+
+def test_labels_not_seen_during_training_have_no_probabilities(classification):
+    X, y = classification
+    probe = LogisticRegression().fit(X[y < 2], y[y < 2])
+    with pytest.warns(UnseenLabelsWarning):
+        report = probe_report(probe, X, y, random_state=0)
+    curve = report.calibration_curve(n_bins=2)
+    assert curve.label == 1
+    assert sum(each.n for each in curve.bins) == len(y)
+    with pytest.raises(ValueError, match=r"label must be one of the classes \[0, 1\], got 2"):
+        report.calibration_curve(2)
+    with pytest.raises(ValueError, match="not seen during training: 2"):
+        compare_scores(report, report, metric="log_loss")

@@ -5,10 +5,11 @@ import pytest
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import GroupKFold, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
 from sklearn.svm import LinearSVC
 
 from sklearn_neurox import operating_point, probe_report, tune_threshold
+from sklearn_neurox._warnings import UnseenLabelsWarning
 
 
 class FirstColumn(ClassifierMixin, BaseEstimator):
@@ -77,6 +78,25 @@ def test_the_interval_contains_the_rate_of_the_threshold():
         close.append(truth)
     assert 0.92 <= np.mean(hits) <= 0.98
     assert np.mean(close) == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_fold_without_positive_training_samples():
+    X, y, groups = simulate(np.random.RandomState(0), n_groups=40)
+    y = y & (groups < 10)
+    cv = [(np.flatnonzero(groups >= 10), np.flatnonzero(groups < 10))]
+    with pytest.warns(UnseenLabelsWarning, match=r"True \(fold 0\)"):
+        found = operating_point(RidgeClassifier(), X, y, groups=groups, cv=cv, n_bootstraps=20)
+    assert found.rates["recall"].value == found.rates["false_positive_rate"].value == 0
+    assert found.thresholds.tolist() == [np.inf]
+
+
+def test_groups_reach_a_search():
+    X, y, groups = simulate(np.random.RandomState(0), n_groups=20, size=4)
+    search = GridSearchCV(RidgeClassifier(), {"alpha": [1, 10]}, cv=3)
+    probe = tune_threshold(search, X, y, fpr=0.1, groups=groups, cv=2)
+    found = probe.estimator_
+    assert isinstance(found.cv, GroupKFold)
+    assert found.best_params_["alpha"] in (1, 10)
 
 
 def test_a_rare_label_among_many(classification):
