@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
 from .._labels import check_labels
-from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
 from .._wording import count
 from ..datasets.sentences import (
@@ -89,8 +88,6 @@ class LabeledTexts:
         splits = make_splits(
             np.zeros((n_texts, 1)), y, cv=cv, classifier=is_class, groups=self.groups
         )
-        if is_class:
-            warn_about_rare_labels(y, splits)
         tested = np.concatenate([test for _, test in splits])
         repeated = np.flatnonzero(np.bincount(tested) > 1)
         if len(repeated):

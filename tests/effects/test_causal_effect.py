@@ -468,7 +468,7 @@ class TestInvalidInput:
                 LeaceEraser(),
                 {"labels": np.arange(20) % 2, "groups": np.arange(20) % 3},
                 ValueError,
-                "n_splits=5 greater than the number of groups: 3",
+                "There are 5 folds, but there are only 3 groups",
             ),
             (
                 LeaceEraser(),
