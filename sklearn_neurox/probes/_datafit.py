@@ -114,6 +114,11 @@ class RowsDatafit:
         check_range(self.variance, self.mean, differences)
         self.lever = _lever(self.mean, self.variance)
 
+    @property
+    def has_free_shift(self) -> bool:
+        """Whether adding a number to the biases of all outputs does not change the loss."""
+        return self.loss == "softmax_cross_entropy"
+
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
         flat, loss = weight.flatten(0, 1), LOSSES[self.loss]
