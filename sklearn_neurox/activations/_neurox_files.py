@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._json import load_json
-from .._optional import import_optional
 from .._wording import count
 from ._hdf5_reading import Hdf5File
+from ._hdf5_writing import hdf5_writer
 from .dtypes import DTYPES, native_name
 
 _INDEX = "sentence_to_index"
@@ -120,28 +119,22 @@ def _split_key(key: str, n_rows: int, keys: Collection[str], place: str) -> list
 
 def write_hdf5(path: Path, sentences: Iterator[FileSentence]) -> None:
     """Write sentences into an .hdf5 file."""
-    h5py = import_optional("h5py", extra="store", purpose="An .hdf5 file")
     keys: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    try:
-        with h5py.File(path, "w") as file:
-            for s in sentences:
-                dataset = file.create_dataset(str(s.number), data=s.values)
-                if s.positions is not None:  # NeuroX does not read them
-                    dataset.attrs["positions"] = s.positions
-                file.attrs["layers"] = s.layers
-                key = text = " ".join(s.words)
-                while key in keys:  # NeuroX counts repeated sentences from 2
-                    seen[text] += 1
-                    key = f"{text} (Occurrence {seen[text] + 1})"
-                keys[key] = str(s.number)
-            file.create_dataset(_INDEX, data=[json.dumps(keys)], dtype=h5py.string_dtype())
-    except (OSError, RuntimeError) as error:  # h5py raises either, and names the cause in its text
-        cause = re.search("errno = ([0-9]+)", str(error))
-        if cause is None:
-            raise
-        number = int(cause[1])
-        raise OSError(number, os.strerror(number), str(path)) from error
+    with hdf5_writer(path) as writer:
+        for s in sentences:
+            dataset = writer.file.create_dataset(str(s.number), data=s.values)
+            if s.positions is not None:  # NeuroX does not read them
+                dataset.attrs["positions"] = s.positions
+            writer.file.attrs["layers"] = s.layers
+            key = text = " ".join(s.words)
+            while key in keys:  # NeuroX counts repeated sentences from 2
+                seen[text] += 1
+                key = f"{text} (Occurrence {seen[text] + 1})"
+            keys[key] = str(s.number)
+            if writer.has_failed:
+                break
+        writer.add_text(_INDEX, json.dumps(keys))
 
 
 # A .json file has a line for each sentence: {"linex_index": 0, "features": [{"token": "Hello",

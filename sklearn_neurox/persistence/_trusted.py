@@ -12,6 +12,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from ..evaluation.decision_metrics import DecisionScorer
 from ..evaluation.metrics import METRICS
 
 ESTIMATORS = [
@@ -38,7 +39,7 @@ _VALUES = [torch.device, np.dtype, pathlib.PosixPath, pathlib.WindowsPath]
 TRUSTED = [
     *[
         f"{each.__module__}.{each.__qualname__}"
-        for each in (*ESTIMATORS, *_METRICS, *_SPLITTERS, *_VALUES)
+        for each in (*ESTIMATORS, DecisionScorer, *_METRICS, *_SPLITTERS, *_VALUES)
     ],
     *[f"sklearn.metrics._scorer.{name}" for name in _SCORERS],
     "sklearn.utils._bunch.Bunch",  # names the estimators of VotingSelector and of ensembles
