@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PARALLEL := -n auto --maxprocesses=4
 
-.PHONY: demo test test-docs test-slow test-fuzz test-lowest test-newest lint format docs bench clean
+.PHONY: demo test coverage test-docs test-slow test-fuzz test-lowest test-newest lint format docs bench clean
 
 # torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
@@ -18,11 +18,15 @@ demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
 # Each process has one thread, so that the processes do not wait for each other's threads.
-test test-docs test-fuzz: export OMP_NUM_THREADS := 1
+test coverage test-docs test-fuzz: export OMP_NUM_THREADS := 1
 
 # Runs the unit tests and the examples in docstrings.
 test: $(STAMP)
-	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --durations=10
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10
+
+# Runs the same tests, and shows the lines that none of them runs.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 # Runs the code on the pages, the gallery and the notebook, and builds the site.
 test-docs: $(STAMP)
