@@ -123,7 +123,8 @@ WRITERS = {
     "_files.py": {"open", "os.replace"},
     "_cli/commands.py": {"to_csv"},  # to a temporary folder
     "activations/_hdf5_process.py": {"open"},  # only read
-    "activations/_neurox_files.py": {"File", "open"},  # to the temporary files of `replacing`
+    "activations/_hdf5_writing.py": {"File", "open"},  # to the temporary files of `replacing`
+    "activations/_neurox_files.py": {"open"},  # likewise
     "activations/_store_folder.py": {"open"},  # the lock, which is empty
     "activations/_store_rows.py": {"open"},  # the space for rows
     "activations/store.py": {"open"},  # rows, which the journal counts when they are complete
