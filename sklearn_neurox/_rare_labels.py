@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from ._validation import n_samples_of
 from ._warnings import UnseenLabelsWarning, silenced, warn
 from ._wording import count
 
@@ -112,19 +113,15 @@ class SingleLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the same value for all samples."""
-        return np.zeros(_n_samples(X))
+        return np.zeros(n_samples_of(X))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return 1 for the label, (n_samples, 1)."""
-        return np.ones((_n_samples(X), 1))
+        return np.ones((n_samples_of(X), 1))
 
     def predict(self, X: Any) -> NDArray:
         """Predict the label."""
-        return np.repeat(self.classes_, _n_samples(X))
-
-
-def _n_samples(X: Any) -> int:
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+        return np.repeat(self.classes_, n_samples_of(X))
 
 
 @contextmanager

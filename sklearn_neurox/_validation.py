@@ -366,6 +366,11 @@ def own_copy(X: Any) -> Any:
     return X.copy() if hasattr(X, "copy") else X
 
 
+def n_samples_of(X: Any) -> int:
+    """Return the number of samples of an array, a sparse matrix or a list."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Function], _Function]:
     """Return a decorator of ``fit`` that validates parameters and undoes a fit that fails.
 

@@ -24,9 +24,12 @@ class _KeepsErrors:
         self.error: OSError | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size()}[whence]
-        self._place = start + offset
-        return self._place
+        if whence == os.SEEK_CUR:
+            offset += self._place
+        elif whence == os.SEEK_END:
+            offset += os.fstat(self._number).st_size
+        self._place = offset
+        return offset
 
     def tell(self) -> int:
         return self._place
@@ -69,9 +72,6 @@ class _KeepsErrors:
 
     def flush(self) -> None:
         """Nothing is buffered."""
-
-    def _size(self) -> int:
-        return os.fstat(self._number).st_size
 
 
 class Hdf5Writer:

@@ -362,4 +362,4 @@ def _write(tokens: TokenActivations, rows: Array) -> None:
 
 # X of bfloat16 is converted when it is read. The property is added after the class has become a
 # dataclass, because a value in the body of the class would be a default value.
-TokenActivations.X = property(_read, _write, doc="Activations.")  # type: ignore[assignment]
+TokenActivations.X = property(_read, _write, doc="Activations.")  # type: ignore[assignment]  # of a field

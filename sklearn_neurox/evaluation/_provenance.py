@@ -55,6 +55,30 @@ def _one_line(estimator: Any) -> str:
     return re.sub(r"\s+", " ", repr(estimator))
 
 
+def describe_bootstrap(
+    unit: str,
+    n_bootstraps: int,
+    random_state: Any,
+    *,
+    intervals: str = "expanded percentile intervals",
+) -> str:
+    """Return a sentence that describes the resamples of an interval.
+
+    Parameters
+    ----------
+    unit : str
+        What is resampled, such as "sentence".
+    n_bootstraps : int
+    random_state : int or None
+    intervals : str, default="expanded percentile intervals"
+        Kind of the intervals.
+    """
+    return (
+        f"Bootstrap over {unit}s, {n_bootstraps:,} resamples, {intervals}, "
+        f"random_state={random_state}."
+    )
+
+
 def name_versions(versions: Mapping[str, str]) -> str:
     """Return the versions as a part of a sentence."""
     return ", ".join(f"{name} {number}" for name, number in versions.items())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._device import as_numpy
 from .._results import check_probabilities, classes_of
-from .._validation import own_copy
+from .._validation import n_samples_of, own_copy
 
 
 class Response(NamedTuple):
@@ -103,16 +103,12 @@ def probabilities_of(estimator: Any, X: Any, classes: NDArray) -> NDArray[np.flo
 
 
 def _own_probabilities(estimator: Any, X: Any, own: NDArray) -> NDArray[np.float64]:
-    return check_probabilities(estimator.predict_proba(own_copy(X)), _n_samples(X), len(own))
-
-
-def _n_samples(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    return check_probabilities(estimator.predict_proba(own_copy(X)), n_samples_of(X), len(own))
 
 
 def _check_decisions(values: Any, X: Any, n_classes: int) -> NDArray[np.float64]:
     array = np.asarray(as_numpy(values, name="decision_function(X)"), dtype=np.float64)
-    shape = (_n_samples(X),) if n_classes == 2 else (_n_samples(X), n_classes)
+    shape = (n_samples_of(X),) if n_classes == 2 else (n_samples_of(X), n_classes)
     if array.shape != shape:
         raise ValueError(
             f"decision_function must return an array of shape {shape}, got shape {array.shape}."

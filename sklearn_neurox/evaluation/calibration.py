@@ -15,7 +15,7 @@ from .._html import element, escape, format_value, table
 from .._optional import import_optional
 from .._wording import count
 from ._decision_scores import find_cells
-from ._provenance import name_versions
+from ._provenance import describe_bootstrap, name_versions
 from .comparison import format_score
 
 # With fewer groups, a bin has no interval.
@@ -125,11 +125,12 @@ class CalibrationCurve:
         )
         unit = group if self.is_grouped else sample
         sizes = [count(self.n_groups, group)] * self.is_grouped + [count(self.n_samples, sample)]
+        bootstrap = describe_bootstrap(
+            unit, self.n_bootstraps, self.random_state, intervals="percentile intervals"
+        )
         return (
             f"Observed {what} ({self.confidence:.0%} interval) by mean prediction: {bins}; "
-            f"{', '.join(sizes)}. Bootstrap over {unit}s, {self.n_bootstraps:,} resamples, "
-            f"percentile intervals, random_state={self.random_state}. "
-            f"{name_versions(self.versions)}."
+            f"{', '.join(sizes)}. {bootstrap} {name_versions(self.versions)}."
         )
 
     def _repr_html_(self) -> str:

@@ -21,7 +21,7 @@ from .._wording import count
 from ._comparison_statistics import MIN_GROUPS
 from ._decision_scores import find_cells
 from ._folds import RUN_CONSTRAINTS
-from ._provenance import Provenance, name_versions, provenance_of
+from ._provenance import Provenance, describe_bootstrap, name_versions, provenance_of
 from .comparison import format_score
 from .description_length import FRACTIONS, Codelength, codelength
 
@@ -119,9 +119,9 @@ class ConditionalCodelength:
             f"The online code takes {format_score(rows['baseline'])} bits per label given the "
             f"baseline, and {format_score(rows['joint'])} given the baseline and the activations. "
             f"Conditional information: {format_score(self.information)} bits per label "
-            f"({self.confidence_level:.0%} interval); {', '.join(sizes)}. Bootstrap over {unit}s, "
-            f"{self.n_bootstraps:,} resamples, expanded percentile intervals, "
-            f"random_state={self.random_state}. {name_versions(self.provenance.versions)}. "
+            f"({self.confidence_level:.0%} interval); {', '.join(sizes)}. "
+            f"{describe_bootstrap(unit, self.n_bootstraps, self.random_state)} "
+            f"{name_versions(self.provenance.versions)}. "
             f"Estimator: {self.provenance.estimator}."
         )
 

@@ -30,7 +30,7 @@ from ._jobs import run_jobs
 from ._layer_columns import columns_by_layer, neuron_names
 from ._layer_fits import FoldResult, in_order, score_fitted, score_layers
 from ._make_comparison import resample_scores
-from ._provenance import Provenance, name_versions, provenance_of
+from ._provenance import Provenance, describe_bootstrap, name_versions, provenance_of
 from ._responses import Response
 from ._samples import check_activations
 from .comparison import format_score
@@ -152,15 +152,18 @@ class NestedScores:
         options = {"n_bootstraps": n_bootstraps, "confidence_level": confidence_level}
         score = self.score(**options, random_state=random_state)  # type: ignore[arg-type]  # of a dict
         grouped = held_out.groups is not None
+        unit = group if grouped else sample
         sizes = [count(held_out.n_groups, group)] * grouped + [count(held_out.n_samples, sample)]
         layers = ", ".join(f"{layer} in {n}" for layer, n in Counter(self.layers).most_common())
+        bootstrap = describe_bootstrap(
+            unit, n_bootstraps, random_state, intervals="expanded percentile interval"
+        )
         return (
             f"{self.metric.capitalize()} {format_score(score)} ({confidence_level:.0%} interval), "
             f"nested {held_out.n_folds}-fold{f' by {group}' * grouped}, {', '.join(sizes)}. The "
-            f"layer was chosen on inner folds of the training {group if grouped else sample}s "
-            f"(layer {layers} of {count(held_out.n_folds, 'fold')}). Bootstrap over "
-            f"{group if grouped else sample}s, {n_bootstraps:,} resamples, expanded percentile "
-            f"interval, random_state={random_state}. {name_versions(self.provenance.versions)}. "
+            f"layer was chosen on inner folds of the training {unit}s "
+            f"(layer {layers} of {count(held_out.n_folds, 'fold')}). {bootstrap} "
+            f"{name_versions(self.provenance.versions)}. "
             f"Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."
             f"{describe_rare_labels(self.rare_labels)}"
         )

@@ -20,7 +20,7 @@ from ._folds import CV_CONSTRAINTS, Split, check_not_frozen
 from ._jobs import run_jobs
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS
 from ._probe_scores import class_sums
-from ._provenance import Provenance, name_versions, provenance_of
+from ._provenance import Provenance, describe_bootstrap, name_versions, provenance_of
 from ._ranked_metrics import DEFAULT_FPR
 from ._resampled_metrics import label_metric
 from ._samples import check_samples, take_samples
@@ -119,8 +119,8 @@ class OperatingPoint:
             f"The threshold of {self.pos_label!r} was chosen by cross-validation within the "
             f"training {unit}s, for a false positive rate of {self.fpr:g}. On held-out "
             f"{unit}s ({self.confidence_level:.0%} intervals): {rates}; "
-            f"{', '.join([split, *sizes])}. Bootstrap over {unit}s, {self.n_bootstraps:,} "
-            f"resamples, expanded percentile intervals, random_state={self.random_state}. "
+            f"{', '.join([split, *sizes])}. "
+            f"{describe_bootstrap(unit, self.n_bootstraps, self.random_state)} "
             f"{name_versions(self.provenance.versions)}. Estimator: {self.provenance.estimator}; "
             f"cv={self.provenance.cv}."
         )

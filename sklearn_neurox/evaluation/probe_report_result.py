@@ -17,7 +17,7 @@ from .._validation import validate_params
 from .._wording import count
 from ._probe_report_html import report_html
 from ._probe_scores import ClassScore
-from ._provenance import Provenance, name_versions
+from ._provenance import Provenance, describe_bootstrap, name_versions
 from ._ranked_metrics import DEFAULT_FPR
 from .calibration import STRATEGIES, CalibrationCurve, find_bins, score_bins
 from .comparison import format_score
@@ -328,11 +328,12 @@ class ProbeReport:
         sizes = [count(self.n_groups, group)] * (self.sentence_ids is not None)
         sizes.append(count(len(self.labels), sample))
         unit = sample if self.sentence_ids is None else group
+        bootstrap = describe_bootstrap(
+            unit, self.resampling.n_bootstraps, self.random_state, intervals="percentile intervals"
+        )
         return (
             f"{', '.join([first[0].upper() + first[1:], *others])} ({self.confidence:.0%} "
-            f"intervals) on held-out data; {', '.join(sizes)}. Bootstrap over {unit}s, "
-            f"{self.resampling.n_bootstraps:,} resamples, percentile intervals, "
-            f"random_state={self.random_state}. "
+            f"intervals) on held-out data; {', '.join(sizes)}. {bootstrap} "
             f"{name_versions(self.provenance.versions)}. Estimator: {self.provenance.estimator}."
         )
 

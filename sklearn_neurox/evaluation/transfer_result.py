@@ -14,7 +14,7 @@ from .._bootstrap import Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
 from ._make_comparison import make_comparison
-from ._provenance import Provenance, name_versions
+from ._provenance import Provenance, describe_bootstrap, name_versions
 from .comparison import ScoreComparison, format_score
 from .held_out import HeldOutPredictions
 
@@ -187,9 +187,8 @@ class TransferScores:
         return (
             f"{self.metric.capitalize()} ({self.confidence_level:.0%} interval), trained on one "
             f"data set and tested on another, and cross-validated within a data set: {scores}."
-            f"{overlap} Bootstrap over {unit}s, {self.n_bootstraps:,} resamples, expanded "
-            f"percentile intervals, random_state={self.random_state}. {versions}. Estimator: "
-            f"{self.provenance.estimator}; cv={self.provenance.cv}."
+            f"{overlap} {describe_bootstrap(unit, self.n_bootstraps, self.random_state)} "
+            f"{versions}. Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."
         )
 
     def _repr_html_(self) -> str:

@@ -46,6 +46,8 @@ class Datafit(Protocol):
         Largest mean of a neuron, in standard deviations where these are below 1. At least 1.
     n_rows : int
         Number of samples that an evaluation reads.
+    has_free_shift : bool
+        Whether adding a number to the biases of all outputs does not change the loss.
     """
 
     mean: Tensor
@@ -57,6 +59,10 @@ class Datafit(Protocol):
 
     @property
     def n_rows(self) -> int:
+        """See above."""
+
+    @property
+    def has_free_shift(self) -> bool:
         """See above."""
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,7 +122,7 @@ class RowsDatafit:
 
     @property
     def has_free_shift(self) -> bool:
-        """Whether adding a number to the biases of all outputs does not change the loss."""
+        """See :class:`Datafit`."""
         return self.loss == "softmax_cross_entropy"
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -211,6 +217,11 @@ class GramDatafit:
     def n_rows(self) -> int:
         """See :class:`Datafit`."""
         return 0
+
+    @property
+    def has_free_shift(self) -> bool:
+        """See :class:`Datafit`."""
+        return False
 
     def hessian(self, weight: Tensor, bias: Tensor) -> Tensor:
         """See :class:`Datafit`."""

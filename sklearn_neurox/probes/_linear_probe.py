@@ -218,7 +218,8 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         float
-            0 at the minimum. A small share of the value after a fit of few epochs is close to it.
+            0 at the minimum. Its scale depends on the data and the loss, so compare it with that of
+            the same probe after fewer epochs.
 
         Raises
         ------

@@ -14,7 +14,6 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from ._bank_objective import BankObjective
-from ._datafit import RowsDatafit
 
 # Numbers of weights of a probe, and of multiply-adds for a Hessian, up to which a Newton step takes
 # about as long as a few of the many steps of L-BFGS that it replaces.
@@ -55,7 +54,7 @@ def newton_direction(objective: BankObjective, theta: Tensor, violation: Tensor)
         step = _minimize(hessians[k], slopes[k], points[k], bounded[k])
         if step is not None:
             steps[k] = torch.from_numpy(step).view_as(steps[k])
-    if isinstance(objective.datafit, RowsDatafit) and objective.datafit.has_free_shift:
+    if objective.datafit.has_free_shift:
         # The same bias for all classes has no effect, so along it a step consists of rounding.
         steps[..., -1] -= steps[..., -1].mean(1, keepdim=True)
     downhill = (steps * violation).sum((1, 2), keepdim=True) < 0

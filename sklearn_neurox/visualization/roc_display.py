@@ -176,7 +176,6 @@ def _make_curve(
         raise ValueError("A curve requires samples of two classes, but they are all of one kind.")
     # Probabilities of classes that are missing in training are -inf, which roc_curve refuses.
     decisions = np.nan_to_num(decisions, neginf=np.finfo(np.float64).min)
-    has_interval = report is not None and "roc_auc" in report.scores
-    score = report.scores["roc_auc"] if report is not None and has_interval else None
-    auc = str(score) if score is not None else f"{roc_auc_score(positive, decisions):.3f}"
+    score = None if report is None else report.scores.get("roc_auc")
+    auc = f"{roc_auc_score(positive, decisions):.3f}" if score is None else str(score)
     return _Curve(name, positive, decisions, f"AUC {auc}")

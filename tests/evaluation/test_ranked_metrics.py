@@ -86,7 +86,7 @@ def test_more_classes_are_averaged_one_versus_rest(name):
     assert rank_score(name, y, np.column_stack([scores, np.ones(150)])) == pytest.approx(
         np.mean(expected), abs=1e-12
     )
-    # A class that the probe does not know is ranked as by chance.
+    # The ranking of a class that the probe does not know is as good as chance.
     unknown = rank_score("roc_auc", y, np.column_stack([scores[:, :2], np.full(150, -np.inf)]))
     of_known = [sklearn.metrics.roc_auc_score(y == i, scores[:, i]) for i in range(2)]
     assert unknown == pytest.approx(np.mean([*of_known, 0.5]))
