@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _memory import Watch
 from _timing import command_line, interleave
-from bench_memory import Watch
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score

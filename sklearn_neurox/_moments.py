@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
 
-from ._files import mapping_of, release
+from ._row_chunks import read_arrays
 
 _CELLS = 2**17  # float64 values that fit into the cache of a core
-_RELEASED_AFTER = 4096  # rows of a memory-mapped file
 
 
 def neuron_moments(
@@ -100,12 +98,14 @@ def neuron_std(X: NDArray, sample_weight: ArrayLike | None = None) -> NDArray[np
 def _batches(
     X: NDArray, weight: NDArray[np.float64]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield samples of positive weight in float64, in chunks that fit into the cache of a core."""
-    mapping = mapping_of(X)
-    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
+    """Yield samples of positive weight in float64, in chunks that can be modified."""
+    for rows, samples in read_arrays(X, np.float64, size=_size(X), copy=True):
         share = weight[rows]
-        samples = X[rows] if share.all() else X[rows][share > 0]
+        samples = samples if share.all() else samples[share > 0]
         if len(samples):
-            yield samples.astype(np.float64), share[share > 0]
-        if rows.stop % _RELEASED_AFTER < rows.stop - rows.start:
-            release(mapping)
+            yield samples, share[share > 0]
+
+
+def _size(X: NDArray) -> int:
+    """Return a number of rows with which a chunk and its square fit into the cache of a core."""
+    return max(1, _CELLS // X.shape[1])

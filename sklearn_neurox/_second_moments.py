@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._device import gram, like
+from ._device import like, sum_of_grams
 
 # Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
 # 1e-16 of the sum.
@@ -76,17 +76,19 @@ class Moments:
         if origin is None:
             total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
             origin = torch.cat([total, targets @ weight]) / weight.sum()
-        products = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
         # Used for all chunks, because new memory costs more than the conversion.
         buffer = weight.new_empty(min(size, len(X)), width)
-        for rows in chunks:
+
+        def columns(rows: slice) -> Tensor:
             neurons = X[rows].to(weight.device)
             part = buffer[: len(neurons)]
             part[:, 0] = 1
             torch.sub(neurons, origin[: X.shape[1]], out=part[:, 1 : 1 + X.shape[1]])
             torch.sub(targets[:, rows].T, origin[X.shape[1] :], out=part[:, 1 + X.shape[1] :])
             share = weight[rows]
-            products += gram(part if (share == 1).all() else part.mul_(share[:, None].sqrt()))
+            return part if (share == 1).all() else part.mul_(share[:, None].sqrt())
+
+        products = sum_of_grams(map(columns, chunks), weight.new_zeros(width, width))
         if not len(X):  # as in a fold whose samples all have the weight 0
             return cls(products, origin, len(targets))
         squares = (products.diagonal() / products[0, 0])[1:]

@@ -18,9 +18,10 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset
 
-from .._device import as_tensor, like, to_device
+from .._device import as_tensor, to_device
 from .._files import mapping_of, release
 from .._process import torch_threads
+from .._row_chunks import RowChunks
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 
@@ -120,30 +121,20 @@ class TensorBatches:
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield X, targets and weights of several batches. Only the last one may be smaller."""
-        n_samples, width = self.tensors[0].shape
+        X, *others = self.tensors
+        n_samples, width = X.shape
         n_batches = max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
         size = min(n_samples, self.batch_size * n_batches)
-        move = self._mover(torch.Size((size, width)), self.tensors[-1])
+        chunks = RowChunks(X, self.tensors[-1], mapping=self.mapping)
         rows: Iterable[slice | Tensor]
         if self.shuffle is None:
             rows = (slice(start, start + size) for start in range(0, n_samples, size))
         else:
             rows = torch.from_numpy(self.shuffle.permutation(n_samples)).split(size)
         for some in rows:
-            X, targets, sample_weight = (_take(tensor, some) for tensor in self.tensors)
-            yield move(X), targets, sample_weight
-            release(self.mapping)
-
-    def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return a function that converts a chunk of X to the device and dtype of `target`."""
-        X = self.tensors[0]
-        if X.device == target.device and X.dtype == target.dtype:
-            return lambda chunk: chunk
-        if target.device.type == "cuda":
-            return lambda chunk: like(chunk, target)
-        # All chunks share one buffer, because allocating each one would fragment the memory.
-        buffer = target.new_empty(shape)
-        return lambda chunk: buffer[: len(chunk)].copy_(chunk)
+            targets, sample_weight = (_take(tensor, some) for tensor in others)
+            yield chunks.take(some), targets, sample_weight
+        release(self.mapping)
 
 
 class LinearProbeNet(NeuralNet):

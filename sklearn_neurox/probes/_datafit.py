@@ -13,17 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from mmap import mmap
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .._device import like, to_device
+from .._row_chunks import RowChunks, rows_at_once
 from .._second_moments import check_range, without_rounding
 from ._objective import CURVATURES, LOSSES
-
-# Number of elements of the largest temporary array, 64 MB in float32.
-_CHUNK_ELEMENTS = 1 << 24
 
 
 class Datafit(Protocol):
@@ -98,12 +96,17 @@ class RowsDatafit:
     share : Tensor of shape (n_samples,)
         Sample weights, with sum 1.
     loss : key of LOSSES
+    mapping : mmap, default=None
+        File mapping that X is a view of.
     """
 
     magnitude = 0.0
 
-    def __init__(self, X: Tensor, targets: Tensor, share: Tensor, loss: str):
-        self.X, self.targets, self.share, self.loss = X, targets, share, loss
+    def __init__(
+        self, X: Tensor, targets: Tensor, share: Tensor, loss: str, mapping: mmap | None = None
+    ):
+        self.rows = RowChunks(X, share, mapping=mapping)
+        self.targets, self.share, self.loss = targets, share, loss
         self.null_bias, self.curvature = _null_model(loss, targets, share)
         total = torch.zeros(X.shape[1], dtype=torch.float64, device=share.device)
         for part, _, weight in self._chunks():
@@ -144,7 +147,7 @@ class RowsDatafit:
     @property
     def n_rows(self) -> int:
         """See :class:`Datafit`."""
-        return len(self.X)
+        return self.rows.shape[0]
 
     def hessian(self, weight: Tensor, bias: Tensor) -> Tensor:
         """See :class:`Datafit`."""
@@ -162,18 +165,15 @@ class RowsDatafit:
     def restrict(self, neurons: Tensor) -> RowsDatafit:
         """See :class:`Datafit`."""
         part = copy(self)
-        # Several times as fast as X[:, neurons].
-        X = torch.index_select(self.X, 1, neurons.to(self.X.device))
-        part.X = to_device(X, self.share.device)
+        part.rows = self.rows.select(neurons)
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
         return part
 
     def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield X, targets and shares in chunks that are small enough for `width` outputs."""
-        size = max(1, _CHUNK_ELEMENTS // max(width, self.X.shape[1]))
-        for start in range(0, len(self.X), size):
-            rows = slice(start, start + size)
-            yield like(self.X[rows], self.share), self.targets[:, rows], self.share[rows]
+        size = rows_at_once(max(width, self.rows.shape[1]), self.share.device)
+        for rows, X in self.rows.read(size):
+            yield X, self.targets[:, rows], self.share[rows]
 
 
 class GramDatafit:

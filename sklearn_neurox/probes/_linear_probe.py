@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +22,7 @@ from .._callbacks import fit_task
 from .._device import full_precision, resolve_device
 from .._labels import WEIGHTED
 from .._moments import scaled_weights
+from .._row_chunks import linear_outputs
 from .._second_moments import Moments
 from .._validation import validate_activations
 from .._weights import check_sample_weight
@@ -32,8 +33,6 @@ from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 FITTED = (
     "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_", "net_"
 )  # fmt: skip
-# Number of rows of float16 activations in a batch of a prediction.
-_PREDICTED_AT_ONCE = 8192
 
 
 class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -277,11 +276,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return self._apply(validate_activations(self, X, reset=False))
 
     def _apply(self, X: NDArray) -> NDArray:
-        if X.dtype != np.float16:
-            return X @ self.coef_.T + self.intercept_
-        batches = gen_batches(len(X), _PREDICTED_AT_ONCE)
-        parts = [X[rows].astype(np.float32) @ self.coef_.T for rows in batches]
-        return np.concatenate(parts) + self.intercept_
+        return linear_outputs(X, self.coef_, self.intercept_)
 
     def __getstate__(self) -> dict[str, Any]:
         # Prediction does not require the net, and only pickle could store it.

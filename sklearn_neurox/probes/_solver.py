@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .._device import as_tensor, to_device
+from .._files import mapping_of
 from .._second_moments import Moments
 from ._bank_objective import BankObjective
 from ._datafit import Datafit, RowsDatafit
@@ -62,7 +63,8 @@ class TrainingSet:
         loss = self.loss
         if self.has_single_logit:
             loss, targets = "logistic", targets[1:]
-        return RowsDatafit(to_device(X, self.device), targets, weight / len(X), loss)
+        X = to_device(X, self.device)
+        return RowsDatafit(X, targets, weight / len(X), loss, mapping_of(self.X))
 
     @property
     def has_single_logit(self) -> bool:

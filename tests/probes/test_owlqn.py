@@ -298,7 +298,8 @@ def test_chunks_change_nothing(monkeypatch):
     X, y, weight = problem("classes")
     options = dict(lambda_l1=0.02, lambda_l2=0.02, l2_penalty="squared")
     whole = probe("classes", **options).fit(X, y, weight)
-    monkeypatch.setattr("sklearn_neurox.probes._datafit._CHUNK_ELEMENTS", 200)
+    monkeypatch.setattr("sklearn_neurox._row_chunks._ELEMENTS", 200)
+    monkeypatch.setattr("sklearn_neurox._row_chunks._LEAST_ROWS", 1)
     chunks = probe("classes", **options).fit(X, y, weight)
     np.testing.assert_allclose(chunks.coef_, whole.coef_, atol=1e-5)
 
