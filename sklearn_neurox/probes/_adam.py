@@ -23,6 +23,7 @@ from .._files import mapping_of, release
 from .._process import torch_threads
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
+from ._standardization import Standardization
 
 # Number of elements of X that are converted, gathered or moved to the device at a time: 16 MB in
 # float32.
@@ -82,12 +83,33 @@ class BankCriterion(nn.Module):
         return terms.sum((1, 2)) + penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
 
 
-class MappedDataset(TensorDataset):
-    """X, targets and weights, and the file mapping of X if it is memory-mapped."""
+class ProbeDataset(TensorDataset):
+    """X, targets and weights, and how to read X.
 
-    def __init__(self, *tensors: Tensor, mapping: mmap | None = None):
+    Parameters
+    ----------
+    *tensors : Tensor
+        X, targets and weights.
+    mapping : mmap, default=None
+        The file mapping of X, if it is memory-mapped.
+    standardization : Standardization, default=None
+        If given, samples are standardized when they are read.
+    """
+
+    def __init__(
+        self,
+        *tensors: Tensor,
+        mapping: mmap | None = None,
+        standardization: Standardization | None = None,
+    ):
         super().__init__(*tensors)
-        self.mapping = mapping
+        self.mapping, self.standardization = mapping, standardization
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        X, *rest = super().__getitem__(index)
+        if self.standardization is not None:
+            X = self.standardization.in_place(rest[-1])(X.to(rest[-1], copy=True))
+        return X, *rest
 
 
 class TensorBatches:
@@ -107,7 +129,9 @@ class TensorBatches:
             whole: Any = dataset.dataset
             self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
+            whole = dataset
             self.tensors = dataset.tensors
+        self.standardization = getattr(whole, "standardization", None)
         self.mapping = getattr(dataset, "mapping", None)
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -136,14 +160,17 @@ class TensorBatches:
 
     def _mover(self, shape: torch.Size, target: Tensor) -> Callable[[Tensor], Tensor]:
         """Return a function that converts a chunk of X to the device and dtype of `target`."""
-        X = self.tensors[0]
-        if X.device == target.device and X.dtype == target.dtype:
+        X, standardization = self.tensors[0], self.standardization
+        if standardization is None and X.device == target.device and X.dtype == target.dtype:
             return lambda chunk: chunk
-        if target.device.type == "cuda":
+        if standardization is None and target.device.type == "cuda":
             return lambda chunk: like(chunk, target)
         # All chunks share one buffer, because allocating each one would fragment the memory.
         buffer = target.new_empty(shape)
-        return lambda chunk: buffer[: len(chunk)].copy_(chunk)
+        if standardization is None:
+            return lambda chunk: buffer[: len(chunk)].copy_(chunk)
+        standardize = standardization.in_place(target)
+        return lambda chunk: standardize(buffer[: len(chunk)].copy_(chunk))
 
 
 class LinearProbeNet(NeuralNet):
@@ -218,8 +245,12 @@ class LinearProbeNet(NeuralNet):
 
 
 def make_dataset(
-    X: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray, device: torch.device
-) -> TensorDataset:
+    X: np.ndarray,
+    targets: np.ndarray,
+    sample_weight: np.ndarray,
+    device: torch.device,
+    standardization: Standardization | None = None,
+) -> ProbeDataset:
     """Move the training data to the device, X only if it fits. On the CPU, X is not copied.
 
     Parameters
@@ -230,10 +261,17 @@ def make_dataset(
     sample_weight : ndarray of shape (n_samples,), with mean 1
         In the dtype to train in, float32 or float64.
     device : torch.device
+    standardization : Standardization, default=None
+        If given, train on standardized samples.
     """
     dtype = sample_weight.dtype
     small = (torch.from_numpy(array.astype(dtype)).to(device) for array in (targets, sample_weight))
-    return MappedDataset(to_device(as_tensor(X), device), *small, mapping=mapping_of(X))
+    return ProbeDataset(
+        to_device(as_tensor(X), device),
+        *small,
+        mapping=mapping_of(X),
+        standardization=standardization,
+    )
 
 
 def make_net(

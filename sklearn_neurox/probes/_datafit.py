@@ -118,7 +118,7 @@ class RowsDatafit:
         self.variance = without_rounding((squares - rest**2).to(share.dtype), self.mean)
         differences = (part[weight > 0] - self.mean for part, _, weight in self._chunks())
         check_range(self.variance, self.mean, differences)
-        self.lever = _lever(self.mean, self.variance)
+        self.lever = lever_of(self.mean, self.variance)
 
     @property
     def has_free_shift(self) -> bool:
@@ -203,7 +203,7 @@ class GramDatafit:
         self.magnitude = target_variance.mean().item()
         self.curvature = torch.full_like(target_mean, 2 / len(target_mean))
         self.variance = without_rounding(gram.diagonal(), mean)
-        self.lever = _lever(mean, self.variance)
+        self.lever = lever_of(mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
@@ -251,6 +251,7 @@ def _log(share: Tensor) -> Tensor:
     return share.double().clamp_min(torch.finfo(torch.float64).tiny).log().to(share.dtype)
 
 
-def _lever(mean: Tensor, variance: Tensor) -> float:
+def lever_of(mean: Tensor, variance: Tensor) -> float:
+    """Return the largest mean, in standard deviations where these are below 1. At least 1."""
     unit = variance.sqrt().clamp_max(1)
     return max(1.0, (mean.abs() / torch.where(unit > 0, unit, torch.inf)).max().item())
