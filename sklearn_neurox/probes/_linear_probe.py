@@ -331,13 +331,8 @@ class _Training:
     def _fitted(self, weight: NDArray, bias: NDArray, layer: int = 0) -> dict[str, Any]:
         data = self.solver.problem.data
         if data.standardization is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                weight, bias = (
-                    array.astype(data.sample_weight.dtype)
-                    for array in data.standardization.of_layer(layer, weight.shape[1]).raw(
-                        weight, bias
-                    )
-                )
+            of_layer = data.standardization.of_layer(layer, weight.shape[1])
+            weight, bias = of_layer.raw(weight, bias)
             data.check_finite(weight)
             data.check_finite(bias)
         coef, intercept = self.probe._as_coef(weight, bias, self.y)

@@ -55,9 +55,13 @@ class Standardization:
         return weight * self.scale, bias + weight @ self.mean
 
     def raw(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
-        """Convert W and b for standardized neurons to those for X as it is, in float64."""
-        weight = weight / self.scale
-        return weight, bias - weight @ self.mean
+        """Convert W and b for standardized neurons to those for X as it is, in the same dtype.
+
+        The bias also compensates for the rounding of W, which large means would amplify.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = (weight / self.scale).astype(weight.dtype)
+            return rounded, (bias - rounded @ self.mean).astype(bias.dtype)
 
     def in_place(self, like: Tensor) -> Callable[[Tensor], Tensor]:
         """Return a function that standardizes samples of the dtype and on the device of `like`."""
