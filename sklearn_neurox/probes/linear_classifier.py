@@ -130,12 +130,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn_neurox import LinearProbeClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> probe = LinearProbeClassifier(lambda_l1=1e-4, learning_rate=1e-2, random_state=0)
-    >>> make_pipeline(StandardScaler(), probe).fit(X, y).score(X, y) > 0.97
+    >>> probe = LinearProbeClassifier(
+    ...     lambda_l1=1e-4, standardize=True, learning_rate=1e-2, random_state=0
+    ... )
+    >>> probe.fit(X, y).score(X, y) > 0.97
     True
     """
 

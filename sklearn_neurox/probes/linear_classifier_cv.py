@@ -138,14 +138,13 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.preprocessing import scale
     >>> from sklearn_neurox import LinearProbeClassifierCV
     >>> X, y = load_digits(return_X_y=True)
     >>> lambdas = [1e-4, 1e-3, 1e-2]
     >>> search = LinearProbeClassifierCV(
-    ...     lambdas_l1=lambdas, lambdas_l2=[1e-3], solver="owlqn", tol=1e-3, cv=3
+    ...     lambdas_l1=lambdas, lambdas_l2=[1e-3], standardize=True, solver="owlqn", tol=1e-3, cv=3
     ... )
-    >>> search.fit(scale(X), y).lambda_l1_
+    >>> search.fit(X, y).lambda_l1_
     0.001
     >>> search.cv_results_["mean_test_score"].round(2)
     array([0.93, 0.93, 0.91])

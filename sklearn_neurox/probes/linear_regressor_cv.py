@@ -136,8 +136,10 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     >>> from sklearn.preprocessing import scale
     >>> from sklearn_neurox import LinearProbeRegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> search = LinearProbeRegressorCV(lambdas_l1=[0, 0.1, 1], solver="owlqn", cv=3)
-    >>> round(search.fit(scale(X), scale(y)).best_score_, 2)
+    >>> search = LinearProbeRegressorCV(
+    ...     lambdas_l1=[0, 0.1, 1], standardize=True, solver="owlqn", cv=3
+    ... )
+    >>> round(search.fit(X, scale(y)).best_score_, 2)
     0.49
     """
 
