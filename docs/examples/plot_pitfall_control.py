@@ -24,13 +24,12 @@ untrained = ActivationExtractor(path, random_weights=True, random_state=0).extra
 # the same folds.
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import LinearProbeClassifier, layerwise_scores, make_control_task
 
 y, words, sentences = trained.y, trained.words, trained.sentence_ids
 control = make_control_task(words, y, random_state=0)
-probe = make_pipeline(StandardScaler(), LinearProbeClassifier(max_epochs=5, random_state=0))
+probe = LinearProbeClassifier(standardize=True, max_epochs=5, random_state=0)
 results = {
     name: layerwise_scores(
         probe, tokens.X, y, n_layers=tokens.n_layers, groups=sentences, cv=3, control=control

@@ -24,7 +24,6 @@ print(f"{X.shape[1]:,} neurons in {clusters.max() + 1} clusters, correlated by .
 # Each ranking is computed twice, on the even and on the odd sentences. All rankings except the one
 # by Adam are deterministic, so their lists differ only because the words differ.
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import (
     LinearProbeClassifier,
@@ -36,7 +35,7 @@ from sklearn_neurox import (
 
 def by_weights(**penalties):
     probe = LinearProbeClassifier(solver="owlqn", tol=1e-3, l2_penalty="squared", **penalties)
-    return WeightMassSelector(make_pipeline(StandardScaler(), probe))
+    return WeightMassSelector(probe, standardize=True)
 
 
 selectors = {
@@ -58,7 +57,7 @@ rankings["random"] = [RandomSelector(random_state=i).fit(X, y).ranking_ for i in
 from sklearn_neurox import NeuronSelector, ranking_overlap
 
 k = 50
-judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
+judge = LinearProbeClassifier(standardize=True, learning_rate=1e-2, random_state=0)
 results = {}
 for name, pair in rankings.items():
     overlap = ranking_overlap(pair, n_neurons=k)[0, 1]  # intersection over union
@@ -67,7 +66,7 @@ for name, pair in rankings.items():
     alike = (np.isin(first, second).mean() + np.isin(second, first).mean()) / 2
     accuracy = np.mean(
         [
-            make_pipeline(NeuronSelector(ranking[:k]), StandardScaler(), judge)
+            make_pipeline(NeuronSelector(ranking[:k]), judge)
             .fit(X[half], y[half])
             .score(X[other], y[other])
             for ranking, half, other in zip(pair, halves, halves[::-1], strict=True)

@@ -44,18 +44,16 @@ rankings["random"] = np.random.RandomState(0).permutation(X.shape[1])
 # First question: does a probe need the first k neurons to predict the tag? The accuracy of a probe
 # that was trained with these neurons decreases considerably, but a probe that was trained without
 # them loses little: other neurons carry the same information.
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import NeuronAblator
 
-probe = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+probe = LinearProbeClassifier(standardize=True, random_state=0)
 probe.fit(X[train], y[train])
 sizes, fixed, retrained = [0, 10, 30, 60, 100, 200], [], []
 for k in sizes:
     ablated = NeuronAblator(rankings["tags"][:k], mode="mean").fit(X[train]).transform(X)
     fixed.append(probe.score(ablated[test], y[test]))
-    new = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+    new = LinearProbeClassifier(standardize=True, random_state=0)
     retrained.append(new.fit(ablated[train], y[train]).score(ablated[test], y[test]))
     print(f"{k:3} ablated: original probe {fixed[-1]:.2f}, retrained {retrained[-1]:.2f}")
 

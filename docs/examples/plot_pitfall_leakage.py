@@ -30,7 +30,7 @@ genres = corpus.genres[sentences]
 # layer.
 from sklearn_neurox import layerwise_scores
 
-probe = make_pipeline(StandardScaler(), LinearProbeClassifier(max_epochs=3, random_state=0))
+probe = LinearProbeClassifier(standardize=True, max_epochs=3, random_state=0)
 splits = {
     "random words": {"cv": KFold(3, shuffle=True, random_state=0)},
     "by sentence": {"cv": GroupKFold(3, shuffle=True, random_state=0), "groups": sentences},

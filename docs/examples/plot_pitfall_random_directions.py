@@ -43,13 +43,9 @@ def remove(direction, X):
 # %%
 # The direction of a probe that is trained to its optimum on standardized neurons, and the
 # difference of the class means.
-from sklearn.preprocessing import StandardScaler
-
-
 def probe_direction(X, y):
-    scaler = StandardScaler().fit(X)
-    probe = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn").fit(scaler.transform(X), y)
-    return remove(probe.coef_[0] / scaler.scale_, X)
+    probe = LinearProbeClassifier(lambda_l1=3e-3, standardize=True, solver="owlqn").fit(X, y)
+    return remove(probe.coef_[0], X)
 
 
 def mean_difference(X, y):

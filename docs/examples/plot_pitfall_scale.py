@@ -43,19 +43,16 @@ for layer in tokens.layers:
 import warnings
 
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import LinearProbeClassifier, RandomSelector, WeightMassSelector
 
 split = GroupShuffleSplit(test_size=0.25, random_state=0).split(X, groups=tokens.sentence_ids)
 train, test = next(split)
 adam = LinearProbeClassifier(random_state=0).fit(X[train], y[train])
-standardized = make_pipeline(StandardScaler(), LinearProbeClassifier(random_state=0))
+standardized = LinearProbeClassifier(standardize=True, random_state=0)
 sparse = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn", tol=1e-3)
 selectors = {
-    "|coef| of a sparse probe, standardized": WeightMassSelector(
-        make_pipeline(StandardScaler(), sparse)
-    ),
+    "|coef| of a sparse probe, standardized": WeightMassSelector(sparse, standardize=True),
     "|coef| · std": WeightMassSelector(adam, prefit=True),
     "|coef| on unscaled activations": WeightMassSelector(adam, prefit=True, scaled=False),
     "|coef|, standardized, no penalty": WeightMassSelector(standardized),
@@ -72,12 +69,12 @@ chance = [RandomSelector(random_state=i).fit(X[train], y[train]).ranking_ for i 
 # We train new probes on the first k neurons of each ranking, and score them on other sentences.
 from sklearn_neurox import NeuronSelector
 
-judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
+judge = LinearProbeClassifier(standardize=True, learning_rate=1e-2, random_state=0)
 sizes = [10, 30, 100]
 
 
 def accuracies(ranking):
-    models = [make_pipeline(NeuronSelector(ranking[:k]), StandardScaler(), judge) for k in sizes]
+    models = [make_pipeline(NeuronSelector(ranking[:k]), judge) for k in sizes]
     return [model.fit(X[train], y[train]).score(X[test], y[test]) for model in models]
 
 

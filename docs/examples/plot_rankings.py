@@ -66,17 +66,14 @@ print(caught[0].message)
 # We train new probes on the first k neurons of each ranking, after standardization, and score them
 # on other sentences.
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import NeuronSelector
 
-judge = LinearProbeClassifier(learning_rate=1e-2, random_state=0)
+judge = LinearProbeClassifier(standardize=True, learning_rate=1e-2, random_state=0)
 sizes = [3, 10, 30, 100, 300]
 scores = {
     name: [
-        make_pipeline(NeuronSelector(ranking[:k]), StandardScaler(), judge)
-        .fit(X, y)
-        .score(X_test, y_test)
+        make_pipeline(NeuronSelector(ranking[:k]), judge).fit(X, y).score(X_test, y_test)
         for k in sizes
     ]
     for name, ranking in rankings.items()

@@ -65,14 +65,13 @@ print(f"{together.sum():,} pairs share a cluster, {share:.0%} of them with the s
 # information is distributed so widely that there is no need to avoid redundant neurons.
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurox import IndependentNeuronSelector, LinearProbeClassifier, RandomSelector
 
 
 def accuracy(*steps):
-    probe = LinearProbeClassifier(random_state=0)
-    model = make_pipeline(*steps, StandardScaler(), probe)
+    probe = LinearProbeClassifier(standardize=True, random_state=0)
+    model = make_pipeline(*steps, probe)
     cv = GroupKFold(3)
     return cross_validate(
         model, tokens.X, tokens.y, groups=tokens.sentence_ids, cv=cv, return_estimator=True

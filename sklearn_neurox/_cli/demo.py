@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.callback import ProgressBar
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ..activations import TokenActivations
 from ..datasets import load_tagged_sentences
@@ -111,8 +110,7 @@ def _search_penalties(tokens: TokenActivations, layer: int | str) -> GridSearchC
     pipeline = Pipeline(
         [
             ("layer", LayerSelector(layer, n_layers=tokens.n_layers)),
-            ("scale", StandardScaler()),
-            ("probe", LinearProbeClassifier(random_state=0)),
+            ("probe", LinearProbeClassifier(standardize=True, random_state=0)),
         ]
     )
     # GridSearchCV varies the last parameter, lambda_l2, fastest.

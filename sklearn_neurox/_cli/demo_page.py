@@ -33,7 +33,6 @@ _MEANINGS = {
 _LISTING = """\
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn_neurox import (
     ActivationExtractor, LayerSelector, LinearProbeClassifier, load_tagged_sentences)
 
@@ -41,8 +40,7 @@ corpus = load_tagged_sentences(subset="train")
 tokens = ActivationExtractor("bert-base-cased").extract(corpus.sentences, corpus.tags)
 pipeline = Pipeline([
     ("layer", LayerSelector(0, n_layers=tokens.n_layers)),
-    ("scale", StandardScaler()),
-    ("probe", LinearProbeClassifier(random_state=0)),
+    ("probe", LinearProbeClassifier(standardize=True, random_state=0)),
 ])
 grid = GridSearchCV(pipeline, {
     "layer__layers": range(tokens.n_layers),

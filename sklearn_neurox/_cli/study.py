@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from .._labels import kind_of
 from .._validation import noting
@@ -106,14 +104,14 @@ class Study:
     tokens: TokenActivations
     settings: Settings = Settings()
 
-    def make_probe(self) -> Pipeline:
+    def make_probe(self) -> LinearProbeClassifier:
         """Create a probe that standardizes the neurons."""
-        probe = LinearProbeClassifier(
+        return LinearProbeClassifier(
             lambda_l1=self.settings.lambda_l1,
             lambda_l2=self.settings.lambda_l2,
+            standardize=True,
             random_state=self.settings.random_state,
         )
-        return make_pipeline(StandardScaler(), probe)
 
     def make_control(self) -> ControlTask:
         """Create a control task for the words."""
@@ -124,7 +122,7 @@ class Study:
         """Score a probe on each layer and on a control task, and a table of the word types."""
         return layerwise_scores(
             self.make_probe(),
-            _as_float32(self.tokens.X),
+            self.tokens.X,
             self.tokens.y,
             layers=self.tokens.layers,
             cv=self.settings.n_folds,
@@ -193,14 +191,14 @@ class Study:
         """Rank the neurons of a layer, or of all layers, and score probes on some of them."""
         neurons = self.tokens.neurons
         if layer is None:
-            X = _as_float32(self.tokens.X)
+            X = self.tokens.X
         else:
             X, neurons = self._layer(layer), neurons[neurons.columns(layer)]
         probe = make_sparse_probe(_RANKING_TOL)
-        selector = WeightMassSelector(make_pipeline(StandardScaler(), probe))
+        selector = WeightMassSelector(probe)
         curve = ablation_curve(
             self.make_probe(),
-            X,
+            X.astype(np.float32, copy=False),  # it would convert float16 to float64
             self.tokens.y,
             ranking=selector,
             fractions=fractions,
@@ -217,12 +215,12 @@ class Study:
         return AveragePrecisionSelector().fit(self.tokens.X, self.tokens.y)
 
     def _layer(self, layer: int | str) -> NDArray:
-        return _as_float32(self.tokens.X[:, self.tokens.neurons.columns(layer)])
+        return self.tokens.X[:, self.tokens.neurons.columns(layer)]
 
 
 def make_sparse_probe(tol: float = 1e-4) -> LinearProbeClassifier:
     """Create the probe whose weights rank neurons. Its L1 penalty sets most weights to zero."""
-    return LinearProbeClassifier(lambda_l1=1e-3, solver="owlqn", tol=tol)
+    return LinearProbeClassifier(lambda_l1=1e-3, standardize=True, solver="owlqn", tol=tol)
 
 
 def check_metric(metric: str, y: NDArray) -> None:
@@ -251,8 +249,3 @@ def find_scorer(metric: str) -> str | Callable[..., float]:
         return metric
     averages = "average" in signature(METRICS[metric]).parameters
     return get_scorer(metric, **({"average": "macro"} if averages else {}))
-
-
-def _as_float32(X: NDArray) -> NDArray:
-    """Convert float16, in which the variances of a scaler can underflow to 0."""
-    return X.astype(np.float32, copy=False)

@@ -195,7 +195,7 @@ def erasure_report(
     }
     constant = (DummyRegressor() if is_number else DummyClassifier()).fit(before, labels)
     with silenced(ConvergenceWarning):  # the violation is reported
-        exact = _exact(is_number).fit(StandardScaler().fit_transform(after), labels)
+        exact = _exact(is_number).fit(after, labels)
     moved = np.square(after_test - before_test, dtype=np.float64).sum(axis=1).mean()
     return ErasureReport(
         optimality=float(exact.optimality_),
@@ -233,13 +233,14 @@ def _exact(is_number: bool) -> LinearProbeClassifier | LinearProbeRegressor:
     measure the violation.
     """
     kind = LinearProbeRegressor if is_number else LinearProbeClassifier
-    return kind(solver="owlqn", tol=_TOLERANCE, max_iter=1, device="cpu")
+    return kind(standardize=True, solver="owlqn", tol=_TOLERANCE, max_iter=1, device="cpu")
 
 
 def _default_linear(is_number: bool) -> Any:
     kind = LinearProbeRegressor if is_number else LinearProbeClassifier
-    probe = kind(lambda_l2=1e-3, l2_penalty="squared", solver="owlqn", device="cpu")
-    return make_pipeline(StandardScaler(), probe)
+    return kind(
+        lambda_l2=1e-3, l2_penalty="squared", standardize=True, solver="owlqn", device="cpu"
+    )
 
 
 def _default_nonlinear(is_number: bool, seed: int) -> Any:

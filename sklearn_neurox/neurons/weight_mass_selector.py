@@ -29,10 +29,17 @@ from .._callbacks import fit_inside
 from .._indices import index_mask
 from .._labels import check_class_labels, check_target, check_targets
 from .._moments import neuron_std
-from .._validation import fit_context, float_dtypes, own_copy, validate_data, validate_samples
+from .._validation import (
+    fit_context,
+    float_dtypes,
+    own_copy,
+    validate_activations,
+    validate_data,
+    validate_samples,
+)
 from .._warnings import warn
 from .._weights import check_sample_weight
-from ..probes import LinearProbeClassifier
+from ..probes import LinearProbeClassifier, LinearProbeRegressor
 from .estimator_contents import (
     coef_of,
     contains_pipeline,
@@ -49,6 +56,7 @@ from .weight_mass import (
     weight_mass_ordering,
 )
 
+_PROBES = (LinearProbeClassifier, LinearProbeRegressor)
 # Weights can be compared if the standard deviations of the neurons are within this ratio.
 _COMPARABLE = 2.0
 _BITS = 38  # of a weight; the weights of equal neurons differ by the rounding of a solver
@@ -67,6 +75,10 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         in a search, whose best estimator is used, or be the last step of a Pipeline whose other
         steps scale each neuron. The neurons are then ranked by their weights after scaling, and the
         selected columns are not scaled. If None, use ``LinearProbeClassifier(random_state=0)``.
+    standardize : bool, default=False
+        Whether to train a linear probe of this package with ``standardize=True``: its penalties
+        apply to the weights of standardized neurons, as behind a ``StandardScaler``, but X is not
+        copied. For any other model, put a ``StandardScaler`` before it in a Pipeline.
     n_neurons : int or float, default=None
         Number of neurons to keep. If a float in [0, 1], fraction of the neurons to keep, rounded to
         the nearest number of neurons. If None, keep all neurons and only compute ``ranking_``.
@@ -78,7 +90,8 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     scaled : bool, default=True
         Whether to rank by ``|coef| * std(X)`` instead of ``|coef|``. The size of a weight depends
         on the scale of its neuron: on unscaled activations, raw weights favor neurons of small
-        variance. If False, a warning is issued if the scales differ.
+        variance. If False, a warning is issued if the scales differ. ``|coef| * std(X)`` is the
+        size of the weight of the standardized neuron.
     order : {"top", "bottom"}, default="top"
         Whether to keep the neurons at the top or at the bottom of the ranking.
     target : label, default=None
@@ -118,18 +131,16 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn_neurox import WeightMassSelector
+    >>> from sklearn_neurox import LinearProbeClassifier, WeightMassSelector
     >>> X, y = load_digits(return_X_y=True)
-    >>> selector = WeightMassSelector(LogisticRegression(max_iter=1000), n_neurons=20)
-    >>> make_pipeline(StandardScaler(), selector).fit_transform(X, y).shape
+    >>> probe = LinearProbeClassifier(lambda_l1=3e-3, solver="owlqn")
+    >>> WeightMassSelector(probe, standardize=True, n_neurons=20).fit_transform(X, y).shape
     (1797, 20)
     """
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods("fit"), None],
+        "standardize": ["boolean"],
         **RankingSelector._parameter_constraints,
         "mass": [Interval(Real, 0, 1, closed="both"), None],
         "threshold": [Interval(Real, 0, 1, closed="both"), None],
@@ -142,6 +153,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         self,
         estimator: BaseEstimator | None = None,
         *,
+        standardize: bool = False,
         n_neurons: int | float | None = None,
         mass: float | None = None,
         threshold: float | None = None,
@@ -151,6 +163,7 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         prefit: bool = False,
     ) -> None:
         self.estimator = estimator
+        self.standardize = standardize
         self.n_neurons = n_neurons
         self.mass = mass
         self.threshold = threshold
@@ -187,7 +200,8 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         Parameters
         ----------
         X : array-like of shape (n_samples, n_neurons)
-            Activations. A float16 array is copied as float32.
+            Activations. The linear probes of this package read a float16 array in chunks. For any
+            other model, it is copied as float32.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels or numbers. Not required if `prefit` is True.
         **fit_params : dict
@@ -203,17 +217,23 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         ------
         ValueError
             If more than one of `n_neurons`, `mass` and `threshold` is set, `n_neurons` exceeds
-            the number of neurons, `target` is not a class, or X contains NaN or infinity.
+            the number of neurons, `target` is not a class, `standardize` is True for a model that
+            is not a linear probe of this package, or X contains NaN or infinity.
         TypeError
             If the fitted estimator does not have ``coef_``.
         """
         return self._fit(X, y, fit_params, n_fits=1)
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
+        model = self._estimator()
+        if isinstance(model, _PROBES):  # they read float16 in chunks
+            validate, options = validate_activations, {}
+        else:
+            validate, options = validate_data, {"dtype": float_dtypes(X)}
         if self.prefit:
-            return validate_data(self, X, dtype=float_dtypes(X)), y
-        check = check_class_labels if is_classifier(self._estimator()) else check_targets
-        return validate_samples(self, X, y, check, dtype=float_dtypes(X))
+            return validate(self, X, **options), y
+        check = check_class_labels if is_classifier(model) else check_targets
+        return validate_samples(self, X, y, check, **options)
 
     def _check_counts(self, available: int) -> None:
         sizes = ("n_neurons", "mass", "threshold")
@@ -241,8 +261,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
             if weight is not None:
                 weight = check_sample_weight(weight, len(X))
             self.estimator_ = self._train(samples, y, call.task, fit_params)
-        varies = neuron_std(X, weight) > 0
-        importance = _to_bits(self._importance(X, samples, weight)) * varies
+        std = neuron_std(X, weight)
+        varies = std > 0
+        importance = _to_bits(self._importance(samples, std, weight)) * varies
         total = importance.sum(axis=1, keepdims=True)
         self.class_scores_ = importance / np.where(total > 0, total, 1.0)
         importance = self._of_target(importance)
@@ -262,7 +283,16 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         return super()._support(ranking)
 
     def _estimator(self) -> BaseEstimator:
-        return LinearProbeClassifier(random_state=0) if self.estimator is None else self.estimator
+        model = LinearProbeClassifier(random_state=0) if self.estimator is None else self.estimator
+        if not self.standardize or self.prefit:
+            return model
+        if not isinstance(model, _PROBES):
+            raise ValueError(
+                "standardize=True requires a linear probe of this package as the estimator, got "
+                f"{type(model).__name__}. Set standardize=False, and put a StandardScaler before "
+                "the linear model in a Pipeline."
+            )
+        return clone(model).set_params(standardize=True)
 
     def _estimator_params(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         if _routing_enabled():
@@ -277,14 +307,18 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         return fit_inside(task, "fit-estimator", self, estimator, own, y, **fit_params)
 
     def _importance(
-        self, X: NDArray, samples: Any, weight: ArrayLike | None
+        self, samples: Any, std: NDArray[np.float64], weight: ArrayLike | None
     ) -> NDArray[np.float64]:
-        """Return the importance of each neuron for each class, of shape (n_classes, n_neurons)."""
+        """Return the importance of each neuron for each class, of shape (n_classes, n_neurons).
+
+        `std` contains the standard deviations of the neurons before scalers in a Pipeline.
+        """
         scalers, model = linear_model_of(self.estimator_)
         for scaler in scalers:
             samples = scale_neurons(scaler, samples)
-        coef = coef_of(model, X.shape[1])
-        std = neuron_std(np.asarray(samples) if scalers else X, weight)
+        coef = coef_of(model, len(std))
+        if scalers:
+            std = neuron_std(np.asarray(samples), weight)
         if self.scaled:
             return np.abs(coef, dtype=np.float64) * std
         _warn_of_scales(std[std > 0])
@@ -308,6 +342,10 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
     def _check_prefit(self, fit_params: dict[str, Any]) -> None:
         if self.estimator is None:
             raise ValueError("prefit=True requires a fitted estimator, got None.")
+        if self.standardize:
+            raise ValueError(
+                "prefit=True does not train the estimator, so standardize=True cannot be used."
+            )
         if fit_params:
             raise ValueError(
                 f"prefit=True does not train the estimator, so {list(fit_params)} cannot be used."

@@ -24,6 +24,7 @@ from .._process import torch_threads
 from .._row_chunks import RowChunks
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
+from ._standardization import Standardization
 
 # Number of elements of X that are converted, gathered or moved to the device at a time: 16 MB in
 # float32.
@@ -83,12 +84,33 @@ class BankCriterion(nn.Module):
         return terms.sum((1, 2)) + penalty(weight, self.lambda_l1, self.lambda_l2, self.l2_penalty)
 
 
-class MappedDataset(TensorDataset):
-    """X, targets and weights, and the file mapping of X if it is memory-mapped."""
+class ProbeDataset(TensorDataset):
+    """X, targets and weights, and how to read X.
 
-    def __init__(self, *tensors: Tensor, mapping: mmap | None = None):
+    Parameters
+    ----------
+    *tensors : Tensor
+        X, targets and weights.
+    mapping : mmap, default=None
+        The file mapping of X, if it is memory-mapped.
+    standardization : Standardization, default=None
+        If given, samples are standardized when they are read.
+    """
+
+    def __init__(
+        self,
+        *tensors: Tensor,
+        mapping: mmap | None = None,
+        standardization: Standardization | None = None,
+    ):
         super().__init__(*tensors)
-        self.mapping = mapping
+        self.mapping, self.standardization = mapping, standardization
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        X, *rest = super().__getitem__(index)
+        if self.standardization is not None:
+            X = self.standardization.in_place(rest[-1])(X.to(rest[-1], copy=True))
+        return X, *rest
 
 
 class TensorBatches:
@@ -108,7 +130,9 @@ class TensorBatches:
             whole: Any = dataset.dataset
             self.tensors = tuple(tensor[dataset.indices] for tensor in whole.tensors)
         else:
+            whole = dataset
             self.tensors = dataset.tensors
+        self.standardization = getattr(whole, "standardization", None)
         self.mapping = getattr(dataset, "mapping", None)
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -125,15 +149,17 @@ class TensorBatches:
         n_samples, width = X.shape
         n_batches = max(1, _CHUNK_ELEMENTS // (width * self.batch_size))
         size = min(n_samples, self.batch_size * n_batches)
-        chunks = RowChunks(X, self.tensors[-1], mapping=self.mapping)
+        standardize = self.standardization and self.standardization.in_place(others[-1])
+        chunks = RowChunks(X, others[-1], mapping=self.mapping, copy=standardize is not None)
         rows: Iterable[slice | Tensor]
         if self.shuffle is None:
             rows = (slice(start, start + size) for start in range(0, n_samples, size))
         else:
             rows = torch.from_numpy(self.shuffle.permutation(n_samples)).split(size)
         for some in rows:
+            X = chunks.take(some)
             targets, sample_weight = (_take(tensor, some) for tensor in others)
-            yield chunks.take(some), targets, sample_weight
+            yield standardize(X) if standardize else X, targets, sample_weight
         release(self.mapping)
 
 
@@ -209,8 +235,12 @@ class LinearProbeNet(NeuralNet):
 
 
 def make_dataset(
-    X: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray, device: torch.device
-) -> TensorDataset:
+    X: np.ndarray,
+    targets: np.ndarray,
+    sample_weight: np.ndarray,
+    device: torch.device,
+    standardization: Standardization | None = None,
+) -> ProbeDataset:
     """Move the training data to the device, X only if it fits. On the CPU, X is not copied.
 
     Parameters
@@ -221,10 +251,17 @@ def make_dataset(
     sample_weight : ndarray of shape (n_samples,), with mean 1
         In the dtype to train in, float32 or float64.
     device : torch.device
+    standardization : Standardization, default=None
+        If given, train on standardized samples.
     """
     dtype = sample_weight.dtype
     small = (torch.from_numpy(array.astype(dtype)).to(device) for array in (targets, sample_weight))
-    return MappedDataset(to_device(as_tensor(X), device), *small, mapping=mapping_of(X))
+    return ProbeDataset(
+        to_device(as_tensor(X), device),
+        *small,
+        mapping=mapping_of(X),
+        standardization=standardization,
+    )
 
 
 def make_net(

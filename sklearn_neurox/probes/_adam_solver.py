@@ -57,7 +57,9 @@ class Adam(Solver):
             n_layers=problem.n_layers,
             net_params=self.net_params,
         )
-        self.dataset = make_dataset(data.X, data.targets, data.sample_weight, data.device)
+        self.dataset = make_dataset(
+            data.X, data.targets, data.sample_weight, data.device, data.standardization
+        )
         self.curves: list[list[float]] = []
         self.net.notify("on_train_begin", X=self.dataset, y=None)
         for _ in range(self.max_epochs):

@@ -23,6 +23,10 @@ from .._row_chunks import RowChunks, rows_at_once
 from .._second_moments import check_range, without_rounding
 from ._objective import CURVATURES, LOSSES
 
+# Rounding error of a neuron, in standard deviations, above which samples are centered in memory. Up
+# to it, centering the result of a product is accurate enough, and faster.
+_LARGEST_ROUNDING = 4e-6
+
 
 class Datafit(Protocol):
     """The mean loss of a bank on centered neurons.
@@ -121,7 +125,12 @@ class RowsDatafit:
         self.variance = without_rounding((squares - rest**2).to(share.dtype), self.mean)
         differences = (part[weight > 0] - self.mean for part, _, weight in self._chunks())
         check_range(self.variance, self.mean, differences)
-        self.lever = _lever(self.mean, self.variance)
+        self.lever = lever_of(self.mean, self.variance)
+        std = torch.where(self.variance > 0, self.variance, torch.inf).sqrt()
+        rounding = torch.finfo(self.mean.dtype).eps * (self.mean.abs() / std).amax()
+        self._is_far = rounding.item() > _LARGEST_ROUNDING
+        if self._is_far:
+            self.rows = RowChunks(X, share, mapping=mapping, copy=True)
 
     @property
     def has_free_shift(self) -> bool:
@@ -131,17 +140,19 @@ class RowsDatafit:
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
         flat, loss = weight.flatten(0, 1), LOSSES[self.loss]
-        offset = bias.flatten() - flat @ self.mean
+        offset = bias.flatten() if self._is_far else bias.flatten() - flat @ self.mean
         value = torch.zeros(len(weight), dtype=torch.float64, device=weight.device)
         weight_grad, bias_grad = torch.zeros_like(flat), torch.zeros_like(offset)
         for X, targets, share in self._chunks(len(flat)):
+            X = X.sub_(self.mean) if self._is_far else X
             outputs = torch.addmm(offset[:, None], flat, X.T).unflatten(0, bias.shape)
             terms, outputs_grad = loss(outputs, targets, share)
             value += terms.sum((1, 2), dtype=torch.float64)
             outputs_grad = outputs_grad.flatten(0, 1)
             weight_grad.addmm_(outputs_grad, X)
             bias_grad += outputs_grad.sum(1)
-        weight_grad.addr_(bias_grad, self.mean, alpha=-1)
+        if not self._is_far:
+            weight_grad.addr_(bias_grad, self.mean, alpha=-1)
         return value, weight_grad.view(weight.shape), bias_grad.view(bias.shape)
 
     @property
@@ -203,7 +214,7 @@ class GramDatafit:
         self.magnitude = target_variance.mean().item()
         self.curvature = torch.full_like(target_mean, 2 / len(target_mean))
         self.variance = without_rounding(gram.diagonal(), mean)
-        self.lever = _lever(mean, self.variance)
+        self.lever = lever_of(mean, self.variance)
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
@@ -251,6 +262,7 @@ def _log(share: Tensor) -> Tensor:
     return share.double().clamp_min(torch.finfo(torch.float64).tiny).log().to(share.dtype)
 
 
-def _lever(mean: Tensor, variance: Tensor) -> float:
+def lever_of(mean: Tensor, variance: Tensor) -> float:
+    """Return the largest mean, in standard deviations where these are below 1. At least 1."""
     unit = variance.sqrt().clamp_max(1)
     return max(1.0, (mean.abs() / torch.where(unit > 0, unit, torch.inf)).max().item())

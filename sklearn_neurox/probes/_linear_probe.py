@@ -27,6 +27,7 @@ from .._second_moments import Moments
 from .._validation import validate_activations
 from .._weights import check_sample_weight
 from ._solver import as_array
+from ._standardization import Standardization
 from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 
 # Fitted attributes, cleared before each fit.
@@ -42,6 +43,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "lambda_l1": [Interval(Real, 0, None, closed="left")],
         "lambda_l2": [Interval(Real, 0, None, closed="left")],
         "l2_penalty": [StrOptions({"norm", "squared"})],
+        "standardize": ["boolean"],
         "solver": [StrOptions(SOLVERS.keys())],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -60,6 +62,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     lambda_l1: float
     lambda_l2: float
     l2_penalty: str
+    standardize: bool
     solver: str
     net_params: dict[str, Any] | None
     warm_start: bool
@@ -121,7 +124,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                     break
             solutions = solver.solutions()
             solver.warn(solutions, stopped=stopped)
-            (fitted,) = map(training.fitted_by, solutions)
+            (fitted,) = training.fitted_by(solutions)
             self._set_fitted(fitted)
         return self
 
@@ -157,7 +160,7 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             training = self._prepare(
                 X, y, sample_weight, lambdas, n_layers=n_layers, moments=moments
             )
-            return [training.fitted_by(solution) for solution in training.solver.run()]
+            return training.fitted_by(training.solver.run())
 
     def _prepare(
         self,
@@ -179,20 +182,24 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         weight = np.ones(len(X)) if sample_weight is None else sample_weight
         n_samples = len(y)
         X, y, weight = _without_weightless(X, y, weight)
+        # Like a StandardScaler in a Pipeline, it does not depend on the weights of the classes.
+        standardization = Standardization.of(X, weight) if self.standardize else None
         X, y, weight = _without_weightless(X, y, self._weigh(y, scaled_weights(weight)))
-        previous = self._get_weights() if self._is_warm() else None
+        start = self._get_weights() if self._is_warm() else None
         targets, labels = self._encode(y, "samples" if len(y) == n_samples else WEIGHTED)
         weight = scaled_weights(weight)
         weight = (weight / weight.mean()).astype(dtype)
+        if start is not None:
+            _check_start(start, (targets.shape[1], X.shape[1] // n_layers))
+            start = start if standardization is None else standardization.standardized(*start)
         problem = Problem(
-            TrainingSet(X, targets, weight, self._loss, device, moments),
+            TrainingSet(X, targets, weight, self._loss, device, moments, standardization),
             np.array(lambdas, dtype=np.float64),
             self.l2_penalty,
-            previous,
+            start,
             random_state,
             n_layers,
         )
-        _check_start(previous, problem.shape)
         params = {name: getattr(self, name) for name in solver_class.parameters()}
         return _Training(self, solver_class(problem, **params), labels, y)
 
@@ -308,11 +315,21 @@ class _Training:
         dtype = self.solver.problem.data.sample_weight.dtype
         return self._fitted(as_array(step.weight[0], dtype), as_array(step.bias[0], dtype))
 
-    def fitted_by(self, solution: Solution) -> dict[str, Any]:
-        """Return the fitted attributes of a solution."""
-        return self._fitted(solution.weight, solution.bias) | solution.attributes
+    def fitted_by(self, solutions: list[Solution]) -> list[dict[str, Any]]:
+        """Return the fitted attributes of solutions, for each layer one for each pair."""
+        n_pairs = len(self.solver.problem.lambdas)
+        return [
+            self._fitted(each.weight, each.bias, layer=index // n_pairs) | each.attributes
+            for index, each in enumerate(solutions)
+        ]
 
-    def _fitted(self, weight: NDArray, bias: NDArray) -> dict[str, Any]:
+    def _fitted(self, weight: NDArray, bias: NDArray, layer: int = 0) -> dict[str, Any]:
+        data = self.solver.problem.data
+        if data.standardization is not None:
+            of_layer = data.standardization.of_layer(layer, weight.shape[1])
+            weight, bias = of_layer.raw(weight, bias)
+            data.check_finite(weight)
+            data.check_finite(bias)
         coef, intercept = self.probe._as_coef(weight, bias, self.y)
         return self.labels | {"coef_": coef, "intercept_": intercept}
 
@@ -327,8 +344,8 @@ def _without_weightless(
     return X[kept], y[kept], sample_weight[kept]
 
 
-def _check_start(previous: tuple[NDArray, NDArray] | None, shape: tuple[int, int]) -> None:
-    if previous is not None and previous[0].shape != shape:
+def _check_start(previous: tuple[NDArray, NDArray], shape: tuple[int, int]) -> None:
+    if previous[0].shape != shape:
         raise ValueError(
             "warm_start=True requires the same number of outputs as in the last fit: expected "
             f"{len(previous[0])}, got {shape[0]}."

@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from .._device import as_tensor
 from .._process import torch_threads
 from .._warnings import warn
-from ._datafit import GramDatafit
 from ._newton import newton_pays
 from ._owlqn import Minimization
 from ._solver import Solution, Solver, Step, as_array
@@ -40,7 +39,7 @@ class OWLQN(Solver):
         datafit = self.problem.data.datafit
         n_weights = len(datafit.null_bias) * (len(datafit.mean) + 1)
         is_small = newton_pays(datafit.mean, n_weights, datafit.n_rows)
-        if is_small or isinstance(datafit, GramDatafit):
+        if is_small or not datafit.n_rows:
             return super().banks()
         lambda_l1 = self.problem.lambdas[:, 0]
         return [np.flatnonzero(lambda_l1 == value) for value in np.unique(lambda_l1)]

@@ -21,6 +21,7 @@ from .._second_moments import Moments
 from ._bank_objective import BankObjective
 from ._datafit import Datafit, RowsDatafit
 from ._gram import moments_pay, squared_error_of
+from ._standardization import Standardization, StandardizedDatafit
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class TrainingSet:
     moments : Moments, default=None
         Second moments of these samples, if they are known. A squared error depends on nothing
         else.
+    standardization : Standardization, default=None
+        If given, the weights are those of standardized neurons. X and `moments` are not
+        standardized.
     """
 
     X: NDArray
@@ -47,10 +51,17 @@ class TrainingSet:
     loss: str
     device: torch.device
     moments: Moments | None = None
+    standardization: Standardization | None = None
 
     @cached_property
     def datafit(self) -> Datafit:
         """Mean loss of the samples, with a single logit if there are two classes."""
+        datafit = self._datafit_of_raw_neurons()
+        if self.standardization is None:
+            return datafit
+        return StandardizedDatafit(datafit, self.standardization)
+
+    def _datafit_of_raw_neurons(self) -> Datafit:
         if self.moments is not None:
             return squared_error_of(self.moments)
         X = as_tensor(self.X)

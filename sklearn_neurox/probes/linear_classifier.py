@@ -42,6 +42,10 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         Weight of P(W).
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
+    standardize : bool, default=False
+        Whether to train on standardized neurons, so that the penalties apply to their weights, as
+        after a ``StandardScaler`` that is fitted with the same `sample_weight`. ``coef_`` is for X
+        as it is. X is not copied, and may be float16.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
         same initial weights, the same batches and no shuffling, it follows the trajectory of
@@ -102,7 +106,8 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     n_iter_ : int
         Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled. If
+        `standardize` is True, it expects standardized neurons ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -125,12 +130,12 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn_neurox import LinearProbeClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> probe = LinearProbeClassifier(lambda_l1=1e-4, learning_rate=1e-2, random_state=0)
-    >>> make_pipeline(StandardScaler(), probe).fit(X, y).score(X, y) > 0.97
+    >>> probe = LinearProbeClassifier(
+    ...     lambda_l1=1e-4, standardize=True, learning_rate=1e-2, random_state=0
+    ... )
+    >>> probe.fit(X, y).score(X, y) > 0.97
     True
     """
 
@@ -146,6 +151,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         lambda_l1: float = 0.0,
         lambda_l2: float = 0.0,
         l2_penalty: Literal["norm", "squared"] = "norm",
+        standardize: bool = False,
         solver: str = "adam",
         max_epochs: int = 10,
         batch_size: int = 32,
@@ -163,6 +169,7 @@ class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
         self.lambda_l1 = lambda_l1
         self.lambda_l2 = lambda_l2
         self.l2_penalty = l2_penalty
+        self.standardize = standardize
         self.solver = solver
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -38,6 +38,10 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         ``GridSearchCV``. With None or 1, the whole grid of a fold is trained as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
+    standardize : bool, default=False
+        Whether to train on standardized neurons, so that the penalties apply to their weights, as
+        after a ``StandardScaler`` that is fitted with the same `sample_weight`. ``coef_`` is for X
+        as it is. X is not copied, and may be float16.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
         same initial weights, the same batches and no shuffling, it follows the trajectory of
@@ -112,7 +116,8 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     n_iter_ : int
         Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled. If
+        `standardize` is True, it expects standardized neurons ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -133,14 +138,13 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.preprocessing import scale
     >>> from sklearn_neurox import LinearProbeClassifierCV
     >>> X, y = load_digits(return_X_y=True)
     >>> lambdas = [1e-4, 1e-3, 1e-2]
     >>> search = LinearProbeClassifierCV(
-    ...     lambdas_l1=lambdas, lambdas_l2=[1e-3], solver="owlqn", tol=1e-3, cv=3
+    ...     lambdas_l1=lambdas, lambdas_l2=[1e-3], standardize=True, solver="owlqn", tol=1e-3, cv=3
     ... )
-    >>> search.fit(scale(X), y).lambda_l1_
+    >>> search.fit(X, y).lambda_l1_
     0.001
     >>> search.cv_results_["mean_test_score"].round(2)
     array([0.93, 0.93, 0.91])
@@ -162,6 +166,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         refit: bool = True,
         n_jobs: int | None = None,
         l2_penalty: Literal["norm", "squared"] = "norm",
+        standardize: bool = False,
         solver: str = "adam",
         max_epochs: int = 10,
         batch_size: int = 32,
@@ -183,6 +188,7 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         self.refit = refit
         self.n_jobs = n_jobs
         self.l2_penalty = l2_penalty
+        self.standardize = standardize
         self.solver = solver
         self.max_epochs = max_epochs
         self.batch_size = batch_size

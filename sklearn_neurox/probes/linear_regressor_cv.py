@@ -39,6 +39,10 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         ``GridSearchCV``. With None or 1, the whole grid of a fold is trained as one bank.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
+    standardize : bool, default=False
+        Whether to train on standardized neurons, so that the penalties apply to their weights, as
+        after a ``StandardScaler`` that is fitted with the same `sample_weight`. ``coef_`` is for X
+        as it is. X is not copied, and may be float16.
     solver : {"adam", "owlqn"}, default="adam"
         "adam" is mini-batch Adam with torch's default settings, for `max_epochs` epochs. With the
         same initial weights, the same batches and no shuffling, it follows the trajectory of
@@ -107,7 +111,8 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     n_iter_ : int
         Number of epochs ("adam"), or of points visited ("owlqn").
     net_ : skorch.NeuralNet
-        The trained net, on the CPU. It is not required for prediction and not pickled ("adam").
+        The trained net, on the CPU. It is not required for prediction and not pickled. If
+        `standardize` is True, it expects standardized neurons ("adam").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -131,8 +136,10 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
     >>> from sklearn.preprocessing import scale
     >>> from sklearn_neurox import LinearProbeRegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> search = LinearProbeRegressorCV(lambdas_l1=[0, 0.1, 1], solver="owlqn", cv=3)
-    >>> round(search.fit(scale(X), scale(y)).best_score_, 2)
+    >>> search = LinearProbeRegressorCV(
+    ...     lambdas_l1=[0, 0.1, 1], standardize=True, solver="owlqn", cv=3
+    ... )
+    >>> round(search.fit(X, scale(y)).best_score_, 2)
     0.49
     """
 
@@ -149,6 +156,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         refit: bool = True,
         n_jobs: int | None = None,
         l2_penalty: Literal["norm", "squared"] = "norm",
+        standardize: bool = False,
         solver: str = "adam",
         max_epochs: int = 10,
         batch_size: int = 32,
@@ -169,6 +177,7 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         self.refit = refit
         self.n_jobs = n_jobs
         self.l2_penalty = l2_penalty
+        self.standardize = standardize
         self.solver = solver
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -1,5 +1,7 @@
 """The selector by weight mass ranks as the functions do, with any linear model."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -9,12 +11,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_neurox import (
     LinearProbeClassifier,
     LinearProbeClassifierCV,
+    LinearProbeRegressor,
     WeightMassSelector,
     bottom_neurons,
     threshold_neurons,
@@ -235,3 +239,100 @@ def test_a_pipeline_passes_weights_on_to_the_probe(classification):
     fitted = pipeline.fit(X, y, sample_weight=weights)[0].estimator_.coef_.copy()
     np.testing.assert_allclose(fitted, clone(probe).fit(X, y, sample_weight=weights).coef_)
     assert np.abs(fitted - clone(probe).fit(X, y).coef_).max() > 0.1
+
+
+class TestStandardize:
+    """The ranking is that of a linear probe behind a StandardScaler."""
+
+    PROBE = LinearProbeClassifier(random_state=0)
+    SPARSE = LinearProbeClassifier(lambda_l1=1e-2, solver="owlqn", tol=1e-8)
+
+    @pytest.mark.parametrize("scaled", [True, False])
+    @pytest.mark.parametrize(
+        "probe",
+        [
+            SPARSE,
+            PROBE,
+            LinearProbeRegressor(lambda_l1=0.05, solver="owlqn", tol=1e-8),
+            LinearProbeClassifierCV(
+                lambdas_l1=[1e-3, 1e-2], lambdas_l2=[0], solver="owlqn", tol=1e-8, cv=3
+            ),
+        ],
+        ids=lambda probe: f"{type(probe).__name__} {probe.solver}",
+    )
+    def test_ranks_as_behind_a_scaler(self, classification, probe, scaled):
+        X, y = classification
+        X = X * np.logspace(-0.1, 0.1, 12)  # comparable scales, so scaled=False does not warn
+        ours = WeightMassSelector(probe, standardize=True, scaled=scaled).fit(X, y)
+        behind = WeightMassSelector(make_pipeline(StandardScaler(), probe)).fit(X, y)
+        assert not probe.standardize
+        if scaled:
+            np.testing.assert_array_equal(ours.ranking_, behind.ranking_)
+            np.testing.assert_allclose(ours.class_scores_, behind.class_scores_, atol=1e-7)
+        else:  # the weights for X as it is
+            raw = np.abs(behind.estimator_[-1].coef_) / behind.estimator_[0].scale_
+            raw = np.atleast_2d(raw)
+            raw /= raw.sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(ours.class_scores_, raw, atol=1e-7)
+
+    def test_the_default_probe(self, data):
+        X, y = data
+        ours = WeightMassSelector(standardize=True).fit(X, y)
+        behind = WeightMassSelector(make_pipeline(StandardScaler(), self.PROBE)).fit(X, y)
+        np.testing.assert_array_equal(ours.ranking_, behind.ranking_)
+        assert ours.estimator_.standardize
+        # Adam on unscaled neurons ranks them differently.
+        assert (WeightMassSelector().fit(X, y).ranking_ != ours.ranking_).any()
+
+    def test_weighted_samples(self, data):
+        X, y = data
+        weight = np.random.RandomState(0).exponential(size=len(y)) ** 2
+        ours = WeightMassSelector(self.SPARSE, standardize=True).fit(X, y, sample_weight=weight)
+        scaler = StandardScaler()
+        rows = scaler.fit_transform(X, sample_weight=weight)
+        behind = WeightMassSelector(self.SPARSE).fit(rows, y, sample_weight=weight)
+        np.testing.assert_allclose(ours.class_scores_, behind.class_scores_, atol=1e-7)
+
+    def test_a_search_over_it(self, data):
+        steps = make_pipeline(WeightMassSelector(self.SPARSE, n_neurons=3), LINEAR)
+        grid = GridSearchCV(steps, {"weightmassselector__standardize": [False, True]}, cv=3)
+        assert grid.fit(*data).best_estimator_[0].transform(data[0]).shape == (150, 3)
+
+    @pytest.mark.parametrize("standardize", [False, True])
+    def test_a_memory_map_in_float16_is_not_converted(self, tmp_path, standardize):
+        rng = np.random.RandomState(0)
+        stored = np.memmap(tmp_path / "X", dtype=np.float16, mode="w+", shape=(20_000, 400))
+        stored[:] = rng.normal(size=stored.shape)
+        y = stored[:, 7] > 0
+        stored.flush()
+        mapped = np.memmap(tmp_path / "X", dtype=np.float16, mode="r", shape=stored.shape)
+        probe = LinearProbeClassifier(max_epochs=1, learning_rate=1e-2, random_state=0)
+        selector = WeightMassSelector(probe, standardize=standardize, n_neurons=3)
+        tracemalloc.start()  # sees the arrays of numpy; torch's are chunks
+        try:
+            selector.fit(mapped, y)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < mapped.nbytes
+        assert selector.ranking_[0] == 7
+        single = clone(selector).fit(np.array(mapped, np.float32), y)
+        np.testing.assert_array_equal(single.ranking_, selector.ranking_)
+
+    def test_a_model_that_reads_float32_gets_it(self, data):
+        X, y = data
+        half = WeightMassSelector(Ridge()).fit(X.astype(np.float16), y == "a")
+        single = WeightMassSelector(Ridge()).fit(X.astype(np.float16).astype(np.float32), y == "a")
+        np.testing.assert_array_equal(half.class_scores_, single.class_scores_)
+
+    @pytest.mark.parametrize(
+        "model", [LINEAR, make_pipeline(StandardScaler(), PROBE)], ids=["other", "Pipeline"]
+    )
+    def test_other_models(self, data, model):
+        with pytest.raises(ValueError, match=r"requires a linear probe of this package .*, got "):
+            WeightMassSelector(model, standardize=True).fit(*data)
+
+    def test_a_fitted_model(self, data):
+        fitted = clone(self.PROBE).fit(*data)
+        with pytest.raises(ValueError, match=r"so standardize=True cannot be used"):
+            WeightMassSelector(fitted, standardize=True, prefit=True).fit(*data)
