@@ -105,7 +105,7 @@ class BatchSums:
     def _forget(self) -> None:
         """Remove what the last fit has left behind. Called by ``fit``."""
         for name in (*self._computed(), "_sums", "n_samples_seen_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _is_first_batch(self) -> bool:
         """Return whether the estimator is not fitted."""
@@ -163,7 +163,7 @@ class BatchSums:
         with all_or_nothing(self):
             if is_first:
                 found = vars(other).keys() & set(self._of_first_batch)
-                vars(self).update({name: vars(other)[name] for name in found})
+                self.__dict__ |= {name: vars(other)[name] for name in found}
             self._keep(dict(other._sums), other.n_samples_seen_)
         return self
 
@@ -185,7 +185,7 @@ class BatchSums:
         """
         check_is_fitted(self)
         if "_sums" in vars(self):
-            vars(self).update(self._compute())
+            self.__dict__ |= self._compute()
             del self._sums
         return self
 

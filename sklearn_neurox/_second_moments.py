@@ -111,8 +111,10 @@ class Moments:
         The variances within the sets are not lost to rounding, even if these have other means.
         """
         share = other.products[0, 0] / (self.products[0, 0] + other.products[0, 0])
-        means = [each.origin + each.products[0, 1:] / each.products[0, 0] for each in (self, other)]
-        origin = torch.lerp(*means, share)
+        mean, others = (
+            each.origin + each.products[0, 1:] / each.products[0, 0] for each in (self, other)
+        )
+        origin = torch.lerp(mean, others, share)
         total = self._about(origin)
         total += other._about(origin)
         return Moments(total, origin, self.n_outputs)

@@ -196,14 +196,14 @@ class CorrelationClustering(
             ln(n_neurons) / (1 - distance_threshold)^2.
         """
         activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
-        _warn_of_few_samples(*activations.shape, self.distance_threshold)
+        n_samples, n_neurons = activations.shape
+        _warn_of_few_samples(n_samples, n_neurons, self.distance_threshold)
         with fit_task(self, activations):
             self._forget()
             unit = UnitNeurons(activations)
             distances = correlation_distances(unit, absolute=self.absolute)
-            vars(self).update(
-                self._clusters(unit.varies, distances, partial(correlations_with, unit))
-            )
+            correlations = partial(correlations_with, unit)
+            self.__dict__ |= self._clusters(unit.varies, distances, correlations)
         return self
 
     @available_if(continues)

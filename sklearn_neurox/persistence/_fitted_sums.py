@@ -8,16 +8,17 @@ import numpy as np
 
 from ._fitted_others import SYMMETRY, require
 
-# Shapes of the sums, in which `wide` is the number of neurons and outputs.
-_OF_CLASSES = {
+# Shapes of the sums, in which "wide" is the number of neurons and outputs.
+_Shapes = dict[str, tuple[str, ...] | None]
+_OF_CLASSES: _Shapes = {
     "size": ("n_classes",),
     "means": ("n_classes", "n_neurons"),
     "low": ("n_neurons",),
     "high": ("n_neurons",),
     "scatter": None,
 }
-_OF_MOMENTS = {"products": ("1 + wide", "1 + wide"), "origin": ("wide",)}
-_OF_REGRESSION = _OF_MOMENTS | {"low": ("n_neurons",), "high": ("n_neurons",)}
+_OF_MOMENTS: _Shapes = {"products": ("1 + wide", "1 + wide"), "origin": ("wide",)}
+_OF_REGRESSION: _Shapes = _OF_MOMENTS | {"low": ("n_neurons",), "high": ("n_neurons",)}
 
 
 def check_sums(estimator: Any, state: dict[str, Any]) -> None:

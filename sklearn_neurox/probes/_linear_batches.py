@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -76,10 +76,10 @@ class BatchTraining:
     net_params: dict[str, Any] | None
     device: str | torch.device
     get_params: Callable[..., dict[str, Any]]
-    _loss: Any
+    _loss: ClassVar[str]
     _prepare_batch: Callable[..., Any]
     _get_weights: Callable[[], tuple[NDArray, NDArray]]
-    _set_fitted: Callable[[dict[str, Any]], None]
+    _set_fitted: Callable[[Mapping[str, Any]], None]
     # What the solver continues from, besides the weights: plain arrays.
     _state: dict[str, NDArray]
 

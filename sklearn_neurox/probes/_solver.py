@@ -226,7 +226,6 @@ class Solver(ABC):
 
     problem: Problem
 
-    state: ClassVar[Any] = None
     step_name: ClassVar[str]
     max_steps: ClassVar[str]
     trains_layers: ClassVar[bool] = False
@@ -234,6 +233,9 @@ class Solver(ABC):
     trains_batches: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
     minimized_penalties: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        self.state: dict[str, NDArray] | None = None
 
     @classmethod
     def parameters(cls) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ class GaussianProbeClassifier(
         self._forget()
         self._training = self._add_batch(X, y, None, sample_weight, is_all=True)
         # The covariances are computed in the memory of the sums, which are not kept.
-        vars(self).update(gaussians_of(self._moments(), covariance=self.covariance))
+        self.__dict__ |= gaussians_of(self._moments(), covariance=self.covariance)
         del self._sums
         return self
 
@@ -156,7 +156,7 @@ class GaussianProbeClassifier(
 
     def _forget(self) -> None:
         super()._forget()
-        vars(self).pop("_training", None)
+        self.__dict__.pop("_training", None)
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled probe contains its parameters, but not the training samples.
