@@ -45,6 +45,37 @@ def neuron_moments(
         np.minimum(low, rows.min(axis=0), out=low)
         np.maximum(high, rows.max(axis=0), out=high)
         mean += _weighted_sum(share, rows)
+    varies = varying(low, high, X.dtype)
+    # Values in [-1, 1] have squares that do not overflow.
+    unit = np.where(varies, high - low, 1.0)
+    for rows, share in _batches(X, weight / total):
+        rows -= mean
+        rows /= unit
+        variance += _weighted_sum(share, np.square(rows, out=rows))
+    return mean, np.where(varies, unit * np.sqrt(variance), 0.0)
+
+
+def varying(
+    low: NDArray[np.float64], high: NDArray[np.float64], dtype: np.dtype
+) -> NDArray[np.bool_]:
+    """Return which neurons are not constant up to rounding.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_neurons,)
+        Range of each neuron.
+    dtype : dtype
+        Dtype of the activations.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_neurons,)
+
+    Raises
+    ------
+    ValueError
+        If the range of a neuron exceeds float64.
+    """
     with np.errstate(over="ignore"):
         width = high - low
     if not np.isfinite(width).all():
@@ -52,15 +83,10 @@ def neuron_moments(
         raise ValueError(
             f"The range of neuron {j}, from {low[j]:.3g} to {high[j]:.3g}, exceeds float64."
         )
-    varies = width > 4 * np.finfo(X.dtype).eps * np.maximum(high, -low)
+    varies = width > 4 * np.finfo(dtype).eps * np.maximum(high, -low)
     if varies.any():
         varies &= width > np.finfo(np.float64).eps * np.median(width[varies])
-    unit = np.where(varies, width, 1.0)  # values in [-1, 1] have squares that do not overflow
-    for rows, share in _batches(X, weight / total):
-        rows -= mean
-        rows /= unit
-        variance += _weighted_sum(share, np.square(rows, out=rows))
-    return mean, np.where(varies, unit * np.sqrt(variance), 0.0)
+    return varies
 
 
 def scaled_weights(sample_weight: ArrayLike) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ class Moments:
     """Sums over samples of products of neurons and targets.
 
     Moments of disjoint sets of samples with the same origin can be added and subtracted.
+    :meth:`merged` adds those with different origins.
 
     Parameters
     ----------
@@ -106,6 +107,30 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         return Moments(self.products - other.products, self.origin, self.n_outputs)
 
+    def merged(self, other: Moments) -> Moments:
+        """Return the moments of both sets of samples, with their common mean as the origin.
+
+        The variances within the sets are not lost to rounding, even if these have other means.
+        """
+        share = other.products[0, 0] / (self.products[0, 0] + other.products[0, 0])
+        mean, others = (
+            each.origin + each.products[0, 1:] / each.products[0, 0] for each in (self, other)
+        )
+        origin = torch.lerp(mean, others, share)
+        total = self._about(origin)
+        total += other._about(origin)
+        return Moments(total, origin, self.n_outputs)
+
+    def _about(self, origin: Tensor) -> Tensor:
+        """Return the products of the rows (1, neurons, targets) less another origin."""
+        products, shift = self.products.clone(), self.origin - origin
+        sums, block = self.products[0, 1:], products[1:, 1:]
+        block.addr_(shift, sums).addr_(sums, shift)
+        block.addr_(shift, shift, alpha=self.weight)
+        products[0, 1:] += self.weight * shift
+        products[1:, 0] = products[0, 1:]
+        return products
+
     def is_lost_in(self, total: Moments) -> bool:
         """Return whether the rounding of the total dominates the sum of weights or a variance."""
         n_samples = self.products[0, 0]
@@ -125,6 +150,10 @@ class Moments:
     def from_arrays(cls, products: NDArray[np.float64], origin: NDArray, n_outputs: int) -> Moments:
         """Return the moments whose sums are given as arrays."""
         return cls(torch.from_numpy(products), torch.from_numpy(origin), n_outputs)
+
+    def to(self, device: torch.device) -> Moments:
+        """Return the moments on a device."""
+        return Moments(self.products.to(device), self.origin.to(device), self.n_outputs)
 
     @property
     def weight(self) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ._encoded_sentence import EncodedSentence
 
-_WORDS = 8192  # extracted before they are written to a store
+_WORDS = 8192  # extracted before they are written to a store, or added to sums
 _WORTH_A_FORWARD = 512  # sub-words
 _SIMILAR = 0.85  # of the length of the longest sentence of a batch
 
@@ -36,9 +36,21 @@ def batches(
 
 def pieces(encoded: Sequence[EncodedSentence]) -> Iterator[slice]:
     """Yield runs of sentences of a few thousand words each."""
-    first = n_words = 0
-    for i, sentence in enumerate(encoded):
+    first = 0
+    for run in runs(encoded):
+        yield slice(first, first + len(run))
+        first += len(run)
+
+
+def runs(encoded: Iterable[EncodedSentence]) -> Iterator[list[EncodedSentence]]:
+    """Yield lists of consecutive sentences of a few thousand words each."""
+    run: list[EncodedSentence] = []
+    n_words = 0
+    for sentence in encoded:
+        run.append(sentence)
         n_words += sentence.n_rows
-        if n_words >= _WORDS or i == len(encoded) - 1:
-            yield slice(first, i + 1)
-            first, n_words = i + 1, 0
+        if n_words >= _WORDS:
+            yield run
+            run, n_words = [], 0
+    if run:
+        yield run

@@ -42,18 +42,9 @@ class Rows:
         """Add the rows of a text, if there are any."""
         if not rows:
             return
-        firsts = [int(row.places[0]) for row in rows]
-        known = text.known_offsets
-        self.sentences.append(
-            EncodedSentence(
-                text.index,
-                text.words(firsts),
-                firsts,
-                text.inputs,
-                [number for number, row in enumerate(rows) for _ in row.places],
-                [int(place) for row in rows for place in row.places],
-            )
-        )
+        sentence, known = with_rows(text, rows), text.known_offsets
+        self.sentences.append(sentence)
+        firsts = sentence.positions
         ends = [int(row.places[-1]) for row in rows]
         self.offsets.append(
             None if known is None else np.stack([known[firsts, 0], known[ends, 1]], axis=1)
@@ -70,6 +61,19 @@ class Rows:
         if all(label is None for label in self.labels):
             return None
         return check_values(self.labels, name="labels")
+
+
+def with_rows(text: EncodedText, rows: Sequence[Row]) -> EncodedSentence:
+    """Return a text with its rows, each of which has the place and the word of its first token."""
+    firsts = [int(row.places[0]) for row in rows]
+    return EncodedSentence(
+        text.index,
+        text.words(firsts),
+        firsts,
+        text.inputs,
+        [number for number, row in enumerate(rows) for _ in row.places],
+        [int(place) for row in rows for place in row.places],
+    )
 
 
 def check_at(at: Any) -> None:
@@ -266,9 +270,14 @@ def with_labels(text: EncodedText, rows: list[Row], labels: Any) -> list[Row]:
     own = labels[text.index]
     if not isinstance(own, np.ndarray) or not own.ndim:
         return [row._replace(label=own) for row in rows]
-    if len(own) != text.n_tokens:
-        raise ValueError(f"Text {text.index} has {text.n_tokens} tokens, but {len(own)} labels.")
+    check_number_of_labels(text, len(own))
     return [row._replace(label=own[row.places[0]]) for row in rows]
+
+
+def check_number_of_labels(text: EncodedText, n_labels: int) -> None:
+    """Raise an error if the tokens of a text have another number of labels."""
+    if n_labels != text.n_tokens:
+        raise ValueError(f"Text {text.index} has {text.n_tokens} tokens, but {n_labels} labels.")
 
 
 def rows_in(

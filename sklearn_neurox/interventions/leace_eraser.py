@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 
+from .._batch_sums import BatchSums, Sums, continues, from_sums
 from .._callbacks import fit_task
 from .._device import as_tensor
 from .._second_moments import Moments
@@ -24,7 +25,7 @@ _UNCORRELATED = 1e-10
 _SAMPLES_FOR_ORIGIN = 4096
 
 
-class LeaceEraser(Edit):
+class LeaceEraser(BatchSums, Edit):
     """Erase all linear information about labels, with the smallest possible change.
 
     Least-squares concept erasure (LEACE, [1]_) maps x to x - A B' (x - mean). Afterwards, the
@@ -93,8 +94,12 @@ class LeaceEraser(Edit):
 
     _parameter_constraints: dict = {"shrinkage": SHRINKAGE}
 
-    n_samples_seen_: int
-    _sums: dict[str, NDArray[np.float64]]
+    _of_first_batch = ("n_features_in_", "feature_names_in_", "_targets")
+
+    left_: NDArray[np.float64] = from_sums()
+    right_: NDArray[np.float64] = from_sums()
+    center_: NDArray[np.float64] = from_sums()
+    canonical_correlations_: NDArray[np.float64] = from_sums()
     _targets: Columns
 
     def __init__(self, *, shrinkage: Shrinkage = "auto") -> None:
@@ -131,10 +136,10 @@ class LeaceEraser(Edit):
             If X contains NaN or infinity, y has a single class, lengths differ, weights are
             negative, or there are too few samples and no shrinkage.
         """
-        self._update(X, y, None, sample_weight, reset=True)
-        self._solution  # noqa: B018  # raises an error if there are too few samples
-        return self
+        self._forget()
+        return self._update(X, y, None, sample_weight).finish()
 
+    @available_if(continues)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -146,7 +151,7 @@ class LeaceEraser(Edit):
         """Add a batch of samples.
 
         The result is that of ``fit`` on all samples, up to rounding. The projection is computed
-        when it is first used.
+        when it is first used. Not available after ``fit``, which does not keep the sums.
 
         Parameters
         ----------
@@ -171,8 +176,7 @@ class LeaceEraser(Edit):
             If X contains NaN or infinity, a label is not one of `classes`, `classes` differ from
             those of the first call, lengths differ, or weights are negative.
         """
-        self._update(X, y, classes, sample_weight, reset=not hasattr(self, "_sums"))
-        return self
+        return self._update(X, y, classes, sample_weight)
 
     def _update(
         self,
@@ -180,40 +184,36 @@ class LeaceEraser(Edit):
         y: ArrayLike,
         classes: ArrayLike | None,
         sample_weight: ArrayLike | None,
-        *,
-        reset: bool,
-    ) -> None:
+    ) -> Self:
         """Add the moments of samples."""
-        targets = TargetEncoder(classes) if reset else TargetEncoder.of(self._targets)
+        is_first = self._is_first_batch()
+        targets = TargetEncoder(classes) if is_first else TargetEncoder.of(self._targets)
         if classes is not None:
             targets.check_classes(classes)
-        data, columns = validate_samples(self, X, y, targets.encode, reset=reset)
+        data, columns = validate_samples(self, X, y, targets.encode, reset=is_first)
         weight = check_sample_weight(sample_weight, len(data), relative=False)
         with fit_task(self, data, y, predicts=False):
             if not weight.all():
                 data, columns, weight = data[weight > 0], columns[weight > 0], weight[weight > 0]
-            before = None if reset else self._moments
             moments = Moments.of(
                 as_tensor(data),
                 as_tensor(columns.T.copy()),
                 as_tensor(weight),
-                _origin(data, columns) if before is None else before.origin,
+                _origin(data, columns),
             )
-            self.__dict__.pop("_solution", None)
             self._targets = targets.columns
-            self._sums = (moments if before is None else before + moments).arrays()
-            self.n_samples_seen_ = len(data) + (0 if reset else self.n_samples_seen_)
+            self._keep(moments.arrays(), len(data))
+        return self
 
-    @property
-    def _moments(self) -> Moments:
-        return Moments.from_arrays(
-            **self._sums, n_outputs=len(self._sums["origin"]) - self.n_features_in_
-        )
+    def _added(self, one: Sums, other: Sums) -> Sums:
+        return self._moments(one).merged(self._moments(other)).arrays()
 
-    @cached_property
-    def _solution(self) -> dict[str, NDArray[np.float64]]:
-        """The projection for the samples seen so far."""
-        moments, shrinkage = self._moments, self.shrinkage
+    def _moments(self, sums: Sums) -> Moments:
+        return Moments.from_arrays(**sums, n_outputs=len(sums["origin"]) - self.n_features_in_)
+
+    def _compute(self) -> dict[str, NDArray[np.float64]]:
+        """Return the projection for the samples seen so far."""
+        moments, shrinkage = self._moments(self._sums), self.shrinkage
         found = moments.covariances()
         neurons = Whitening.of(
             found.neurons, found.mean, n_samples=moments.weight, shrinkage=shrinkage
@@ -225,31 +225,11 @@ class LeaceEraser(Edit):
         directions, correlations, _ = np.linalg.svd(cross, full_matrices=False)
         kept = correlations > _UNCORRELATED
         return {
-            "left": neurons.color(directions[:, kept]),
-            "right": neurons.whiten_transposed(directions[:, kept]),
-            "center": found.mean.numpy(),
-            "correlations": correlations[kept],
+            "left_": neurons.color(directions[:, kept]),
+            "right_": neurons.whiten_transposed(directions[:, kept]),
+            "center_": found.mean.numpy(),
+            "canonical_correlations_": correlations[kept],
         }
-
-    @property
-    def left_(self) -> NDArray[np.float64]:
-        """The matrix A of shape (n_neurons, rank)."""
-        return self._solution["left"]
-
-    @property
-    def right_(self) -> NDArray[np.float64]:
-        """The matrix B of shape (n_neurons, rank)."""
-        return self._solution["right"]
-
-    @property
-    def center_(self) -> NDArray[np.float64]:
-        """Mean of the training samples."""
-        return self._solution["center"]
-
-    @property
-    def canonical_correlations_(self) -> NDArray[np.float64]:
-        """Correlations between the erased directions and the labels."""
-        return self._solution["correlations"]
 
     @property
     def projection_(self) -> NDArray[np.float64]:

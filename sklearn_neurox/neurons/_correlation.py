@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
 from sklearn.utils import gen_batches
 
+from .._class_moments import ClassMoments
 from .._files import mapping_of, release
 from .._moments import neuron_moments
 
@@ -81,10 +82,43 @@ def correlation_distances(unit: UnitNeurons, *, absolute: bool) -> NDArray[np.fl
         chunk = unit.take(rows)
         chunk = chunk if unit.varies.all() else chunk[:, unit.varies]
         correlations = syrk(1.0, chunk.T, beta=1.0, c=correlations, lower=1, overwrite_c=1)
-    return _condense(correlations.T, absolute)
+    return _condense(correlations.T, absolute, float(np.finfo(unit.dtype).eps))
 
 
-def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
+def distances_from(moments: ClassMoments, *, absolute: bool) -> NDArray[np.float64]:
+    """Compute the distances as :func:`correlation_distances` does, from moments.
+
+    Parameters
+    ----------
+    moments : ClassMoments
+        Of a single class, and of scatter "within".
+    absolute : bool
+    """
+    varies = moments.varies
+    if varies.sum() < 2:
+        return np.empty(0)
+    length = _lengths(moments)[varies]
+    correlations = moments.scatter[np.ix_(varies, varies)]
+    correlations /= length
+    correlations /= length[:, np.newaxis]
+    # The rounding errors are those of the activations.
+    eps = np.finfo(np.result_type(moments.low, np.float32)).eps
+    return _condense(correlations, absolute, float(eps))
+
+
+def correlations_from(moments: ClassMoments, partners: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the correlation of each neuron with its partner, from moments."""
+    length = _lengths(moments)
+    products = moments.scatter[np.arange(len(partners)), partners]
+    return products / length / length[partners]
+
+
+def _lengths(moments: ClassMoments) -> NDArray[np.float64]:
+    """Return the lengths of the vectors of deviations, infinite for constant neurons."""
+    return np.where(moments.varies, np.sqrt(moments.scatter.diagonal()), np.inf)
+
+
+def _condense(correlations: NDArray, absolute: bool, eps: float) -> NDArray[np.float64]:
     """Convert the upper triangle of a matrix (C order) to condensed distances in place.
 
     Row i of n is moved to position i * (2n - i - 1) / 2. In bytes, this is after its old position
@@ -98,7 +132,7 @@ def _condense(correlations: NDArray, absolute: bool) -> NDArray[np.float64]:
         r = correlations[i, i + 1 :].astype(np.float64)
         start = i * (2 * n - i - 1) // 2
         np.subtract(1.0, np.abs(r) if absolute else r, out=distances[start : start + len(r)])
-    distances[distances < _ROUNDING * np.finfo(correlations.dtype).eps] = 0.0
+    distances[distances < _ROUNDING * eps] = 0.0
     return np.minimum(distances, 1.0 if absolute else 2.0, out=distances)
 
 

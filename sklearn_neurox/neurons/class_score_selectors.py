@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
 
+from .._batch_sums import ClassBatches, continues, from_sums
 from .._labels import check_target, encode_labels
 from .._moments import neuron_std
+from .._validation import fit_context
 from .class_scores import (
     Scores,
     average_precisions,
@@ -57,16 +60,20 @@ class ClassScoreSelector(RankingSelector):
 
     def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
         self.classes_, codes = encode_labels(y, by=type(self).__name__)
-        target = None if self.target is None else check_target(self.target, self.classes_)
-        warn_of_single_samples(codes, self.classes_, by=type(self).__name__)
+        self._check_target()
+        warn_of_single_samples(np.bincount(codes), self.classes_, by=type(self).__name__)
         std = neuron_std(X)
         self.scores_, self.class_scores_ = self._score(X, codes, std)
-        if target is not None:
-            self.scores_ = self.class_scores_[target]
+        if self.target is not None:
+            self.scores_ = self.class_scores_[self._check_target()]
         return rank(self.scores_, std > 0)
 
+    def _check_target(self) -> int | None:
+        """Return the index of the class to rank for, if any, or raise an error."""
+        return None if self.target is None else check_target(self.target, self.classes_)
 
-class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
+
+class ProbelessSelector(ClassBatches, ClassScoreSelector, ranking="probeless"):
     """Keep the neurons whose mean activations differ most between classes.
 
     Probeless [1]_ does not train a model. The score of a neuron is the sum of the differences
@@ -99,6 +106,8 @@ class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
         Sorted class labels.
     support_ : ndarray of bool of shape (n_neurons,)
         Which neurons are kept.
+    n_samples_seen_ : int
+        Number of samples. Defined only after ``partial_fit``.
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -126,6 +135,13 @@ class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
         **ClassScoreSelector._parameter_constraints,
         "scaled": ["boolean"],
     }
+    _scatter = "squares"
+    _needs_classes = False
+
+    ranking_: NDArray[np.intp] = from_sums()
+    scores_: Scores = from_sums()
+    class_scores_: Scores = from_sums()
+    support_: NDArray[np.bool_] = from_sums()
 
     def __init__(
         self,
@@ -139,6 +155,60 @@ class ProbelessSelector(ClassScoreSelector, ranking="probeless"):
         self.scaled = scaled
         self.order = order
         self.target = target
+
+    @available_if(continues)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Add a batch of samples.
+
+        The result is that of ``fit`` on all samples, up to rounding. The ranking is computed when
+        it is first used, which requires a sample of each class. Not available after ``fit``, which
+        does not keep the sums.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_neurons)
+            Activations.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that occur in any batch. If None, these are the classes of the first batch.
+
+        Returns
+        -------
+        self : ProbelessSelector
+            Fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If X contains NaN or infinity, squares of activations exceed the range of float64, a
+            label is not one of `classes`, `classes` differ from those of the first call, lengths
+            differ, or a parameter is not valid for `classes` or the number of neurons.
+        """
+        self._add_batch(X, y, classes)
+        self._check_counts(self.n_features_in_)
+        self._check_target()
+        return self
+
+    def _compute(self) -> dict[str, NDArray]:
+        moments = self._moments()
+        warn_of_single_samples(moments.size, self.classes_, by=type(self).__name__)
+        std = moments.std
+        scores, class_scores = mean_differences(moments.means, std if self.scaled else std > 0)
+        if self.target is not None:
+            scores = class_scores[self._check_target()]
+        ranking = rank(scores, std > 0)
+        return {
+            "scores_": scores,
+            "class_scores_": class_scores,
+            "ranking_": ranking,
+            "support_": self._support(ranking),
+        }
+
+    def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
+        self._forget()
+        return super()._rank(X, y, call)
 
     def _score(self, X: NDArray, codes: NDArray[np.intp], std: Scores) -> tuple[Scores, Scores]:
         means = class_means(X, codes, len(self.classes_))

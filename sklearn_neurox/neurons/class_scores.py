@@ -95,7 +95,7 @@ def mean_difference_scores(
         with naming_the_cell(activations):
             assert_all_finite(activations, input_name="X")
         raise ValueError("The sums of the activations overflow float64.")
-    warn_of_single_samples(codes, classes, by="mean_difference_scores")
+    warn_of_single_samples(np.bincount(codes), classes, by="mean_difference_scores")
     n_neurons = activations.shape[1]
     divisor = np.ones(n_neurons) if scale is None else check_scale(scale, n_neurons)
     divisor = np.where(_constant(activations, means), 0.0, divisor)
@@ -165,7 +165,7 @@ def average_precision_scores(
     if not isinstance(signed, bool | np.bool_):
         raise TypeError(f"signed must be True or False, got {signed!r}.")
     activations, codes, classes = _check_samples(X, y, by="average_precision_scores")
-    warn_of_single_samples(codes, classes, by="average_precision_scores")
+    warn_of_single_samples(np.bincount(codes), classes, by="average_precision_scores")
     return np.abs(average_precisions(activations, codes, len(classes), min_activation, signed))
 
 
@@ -180,9 +180,9 @@ def _check_samples(
     return activations, codes, classes
 
 
-def warn_of_single_samples(codes: NDArray[np.intp], classes: NDArray, *, by: str) -> None:
+def warn_of_single_samples(sizes: NDArray, classes: NDArray, *, by: str) -> None:
     """Warn if the score for a class is based on a single sample."""
-    single = classes[np.bincount(codes) == 1].tolist()
+    single = classes[sizes == 1].tolist()
     if single:
         warn(
             f"{by}: the classes {single} have only one sample each, so their scores are "

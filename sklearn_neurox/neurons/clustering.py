@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, Literal, Self
 
@@ -17,19 +19,32 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted
 
+from .._batch_sums import BatchSums, Sums, continues, from_sums
 from .._callbacks import fit_task
+from .._class_moments import ClassMoments
 from .._validation import check_matrix, fit_context, validate_activations
 from .._warnings import warn
 from ._clusters import add_constant_neurons, draw, medoids, number_clusters
-from ._correlation import UnitNeurons, correlation_distances, correlations_with
+from ._correlation import (
+    UnitNeurons,
+    correlation_distances,
+    correlations_from,
+    correlations_with,
+    distances_from,
+)
 
 _ROWS = 1024  # pooled at a time
 
 
 class CorrelationClustering(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    BatchSums,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Cluster neurons that are correlated, and pool each cluster into one column.
 
@@ -73,6 +88,8 @@ class CorrelationClustering(
         At a threshold t below 1 there are ``1 + (linkage_matrix_[:, 2] > t).sum()`` clusters.
     signs_ : ndarray of int of shape (n_neurons,)
         -1 for neurons that ``pooling="signed_mean"`` negates, 1 for all others.
+    n_samples_seen_ : int
+        Number of samples. Defined only after ``partial_fit``.
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -121,6 +138,12 @@ class CorrelationClustering(
         "pick": [StrOptions({"random", "medoid"})],
         "random_state": ["random_state"],
     }
+
+    labels_: NDArray[np.intp] = from_sums()
+    n_clusters_: int = from_sums()
+    representatives_: NDArray[np.intp] = from_sums()
+    linkage_matrix_: NDArray[np.float64] = from_sums()
+    signs_: NDArray[np.intp] = from_sums()
 
     def __init__(
         self,
@@ -173,29 +196,98 @@ class CorrelationClustering(
             ln(n_neurons) / (1 - distance_threshold)^2.
         """
         activations = validate_activations(self, X, ensure_min_samples=2, ensure_min_features=2)
-        _warn_of_few_samples(activations.shape, self.distance_threshold)
+        n_samples, n_neurons = activations.shape
+        _warn_of_few_samples(n_samples, n_neurons, self.distance_threshold)
         with fit_task(self, activations):
-            self._fit(activations)
+            self._forget()
+            unit = UnitNeurons(activations)
+            distances = correlation_distances(unit, absolute=self.absolute)
+            correlations = partial(correlations_with, unit)
+            self.__dict__ |= self._clusters(unit.varies, distances, correlations)
         return self
 
-    def _fit(self, X: NDArray) -> None:
-        unit = UnitNeurons(X)
-        distances = correlation_distances(unit, absolute=self.absolute)
-        varying = np.flatnonzero(unit.varies)
+    @available_if(continues)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Add a batch of samples.
+
+        The correlations are those of ``fit`` on all samples, up to rounding. The clusters are
+        computed when they are first used. One float64 number is kept for each pair of neurons. Not
+        available after ``fit``, which does not keep them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_neurons)
+            Activations, of at least two neurons.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : CorrelationClustering
+            Fitted clustering.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two neurons, X contains NaN or infinity, or squares of
+            activations exceed the range of float64.
+        """
+        activations = validate_activations(
+            self, X, ensure_min_features=2, reset=self._is_first_batch()
+        )
+        n_samples = len(activations)
+        with fit_task(self, activations, predicts=False):
+            codes, weight = np.zeros(n_samples, np.intp), np.ones(n_samples)
+            self._keep(vars(ClassMoments.of(activations, codes, weight, 1, "within")), n_samples)
+        return self
+
+    def _added(self, one: Sums, other: Sums) -> Sums:
+        return vars(ClassMoments(**one) + ClassMoments(**other))
+
+    def _compute(self) -> dict[str, Any]:
+        if self.n_samples_seen_ < 2:
+            raise ValueError("CorrelationClustering requires at least 2 samples, got 1 so far.")
+        _warn_of_few_samples(self.n_samples_seen_, self.n_features_in_, self.distance_threshold)
+        moments = ClassMoments(**self._sums)
+        distances = distances_from(moments, absolute=self.absolute)
+        return self._clusters(moments.varies, distances, partial(correlations_from, moments))
+
+    def _clusters(
+        self,
+        varies: NDArray[np.bool_],
+        distances: NDArray[np.float64],
+        correlations: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    ) -> dict[str, Any]:
+        """Return the fitted attributes.
+
+        Parameters
+        ----------
+        varies : ndarray of bool of shape (n_neurons,)
+        distances : ndarray
+            Condensed distances of the varying neurons.
+        correlations : callable
+            Returns the correlation of each neuron with its partner.
+        """
+        varying = np.flatnonzero(varies)
         tree = linkage(distances, self.linkage) if len(varying) > 1 else np.empty((0, 4))
         groups = fcluster(tree, self.distance_threshold, "distance") if len(tree) else np.ones(1)
-        self.labels_ = number_clusters(unit.varies, groups[: len(varying)])
-        self.n_clusters_ = int(self.labels_.max()) + 1
+        labels = number_clusters(varies, groups[: len(varying)])
         largest = 1.0 if self.absolute else 2.0
-        self.linkage_matrix_ = add_constant_neurons(tree, unit.varies, height=largest)
         if self.pick == "random":
-            self.representatives_ = draw(self.labels_, check_random_state(self.random_state))
+            representatives = draw(labels, check_random_state(self.random_state))
         else:
-            self.representatives_ = medoids(self.labels_, varying, distances)
-        self.signs_ = np.ones(len(self.labels_), dtype=np.intp)
+            representatives = medoids(labels, varying, distances)
+        signs = np.ones(len(labels), dtype=np.intp)
         if self.pooling == "signed_mean":
-            r = correlations_with(unit, self.representatives_[self.labels_])
-            self.signs_[r < 0] = -1
+            signs[correlations(representatives[labels]) < 0] = -1
+        return {
+            "labels_": labels,
+            "n_clusters_": int(labels.max()) + 1,
+            "linkage_matrix_": add_constant_neurons(tree, varies, height=largest),
+            "representatives_": representatives,
+            "signs_": signs,
+        }
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Pool the clusters.
@@ -284,13 +376,12 @@ class CorrelationClustering(
         return self.n_clusters_
 
 
-def _warn_of_few_samples(shape: tuple[int, int], distance_threshold: float) -> None:
+def _warn_of_few_samples(n_samples: int, n_neurons: int, distance_threshold: float) -> None:
     """Warn if random correlations are strong enough to be mistaken for redundancy.
 
     The largest correlation of a neuron with n unrelated neurons is about
     sqrt(2 ln(n) / n_samples).
     """
-    n_samples, n_neurons = shape
     random_r = min(1.0, np.sqrt(2 * np.log(n_neurons) / (n_samples - 1)))
     if 0 < 1 - distance_threshold < random_r:
         warn(

@@ -16,6 +16,7 @@ from scipy.cluster.hierarchy import is_valid_linkage
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.feature_selection import SelectorMixin
 
+from .._batch_sums import BatchSums
 from ..interventions import NeuronAblator
 from ..neurons import (
     AveragePrecisionSelector,
@@ -29,6 +30,7 @@ from ..neurons import (
 )
 from ..probes import GaussianProbeClassifier, LinearProbeClassifier, LinearProbeRegressor
 from ._fitted_others import CHECKS_OF_OTHERS, SYMMETRY, RefusalError, check_search, require
+from ._fitted_sums import check_solver_state, check_sums
 from ._parts import parts
 
 _STATE_SIZE = 624  # numbers in the state of the Mersenne Twister
@@ -147,13 +149,16 @@ def _check_width(estimator: BaseEstimator, state: dict[str, Any]) -> None:
 
 
 def _check_complete(estimator: BaseEstimator, state: dict[str, Any]) -> None:
-    """Check that a fitted estimator has all attributes that ``fit`` sets."""
+    """Check that a fitted estimator has all attributes that ``fit`` sets, or sums."""
+    computed = (
+        estimator._computed() if "_sums" in state and isinstance(estimator, BatchSums) else ()
+    )
     if not getattr(estimator, "refit", True):  # a search without a model
         return
     for kind, names in _REQUIRED.items():
         expected = {"n_features_in_", *names}
         if isinstance(estimator, kind) and expected & state.keys():
-            for name in sorted(expected):
+            for name in sorted(expected.difference(computed)):
                 require(estimator, name, name in state, "is missing, although others are fitted")
 
 
@@ -320,4 +325,6 @@ _CHECKS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "ablated_": _check_mode,
     "fill_": _check_fill,
     "cv_results_": check_search,
+    "_sums": check_sums,
+    "_state": check_solver_state,
 } | {name: _check_inner(name) for name in ("estimator_", "clustering_", "selectors_")}

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
 from ._adam import make_dataset, make_net, train_epoch
+from ._adam_steps import make_steps
 from ._objective import penalty
 from ._solver import Solution, Solver, Step, as_array
 
@@ -33,6 +34,7 @@ class Adam(Solver):
     step_name = "epoch"
     max_steps = "max_epochs"
     trains_layers = True
+    trains_batches = True
     minimized_penalties = ("l1", "norm", "squared")
 
     def banks(self) -> list[NDArray[np.intp]]:
@@ -60,6 +62,10 @@ class Adam(Solver):
         self.dataset = make_dataset(
             data.X, data.targets, data.sample_weight, data.device, data.standardization
         )
+        if self.state:
+            parts = self.net.module_, self.net.criterion_, self.net.optimizer_
+            self.net.steps_ = make_steps(*parts)
+            self.net.steps_.set_moments(self.state)
         self.curves: list[list[float]] = []
         self.net.notify("on_train_begin", X=self.dataset, y=None)
         for _ in range(self.max_epochs):
@@ -78,6 +84,9 @@ class Adam(Solver):
         data.check_finite(objectives)
         bank, dtype = net.module_, data.sample_weight.dtype
         weights, biases = as_array(bank.weight, dtype), as_array(bank.bias, dtype)
+        if self.state is not None:
+            start = {"weight": weights[0], "bias": biases[0]}
+            self.state = start | net.steps_.get_moments()
         net.finish()
         attributes = {"net_": net} if len(weights) == 1 else {}
         return [
@@ -120,6 +129,8 @@ class Adam(Solver):
     def _start(self) -> list[NDArray]:
         """Return the given initial weights, or uniform weights as in ``torch.nn.Linear``."""
         start = self.problem.start
+        if self.state:
+            start = self.state["weight"], self.state["bias"]
         if start is None:
             shape = self.problem.shape
             bound = 1 / np.sqrt(shape[1])

@@ -92,6 +92,16 @@ class ClosedFormAdam(ABC):
             n_samples += len(X)
         return torch.as_tensor(total / n_samples, dtype=self.state.dtype).reshape(-1)
 
+    def get_moments(self) -> dict[str, np.ndarray]:
+        """Return the means and squares of the gradients, and the number of steps, as arrays."""
+        parts = {"mean": self.mean, "square": self.square, "count": self.count}
+        return {name: part.cpu().numpy().copy() for name, part in parts.items()}
+
+    def set_moments(self, moments: dict[str, np.ndarray]) -> None:
+        """Set what :meth:`get_moments` returns."""
+        for name in ("mean", "square", "count"):
+            getattr(self, name).copy_(torch.from_numpy(moments[name]))
+
     def _move(self) -> None:
         """Move the weights and biases along the gradient, as Adam does."""
         self.count.add_(1)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.utils import gen_batches
 
-from .._moments import neuron_std
+from .._class_moments import ClassMoments
 from .._process import blas_threads
 
 # Share of the variance over all samples below which a neuron is constant within a class.
@@ -19,26 +19,20 @@ _SIZE_TO_CHECK = 1e8
 _MARGIN = 1e-12
 
 
-def fit_gaussians(
-    X: NDArray, codes: NDArray[np.intp], weight: NDArray[np.float64], *, covariance: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def gaussians_of(moments: ClassMoments, *, covariance: str) -> dict[str, NDArray[np.float64]]:
     """Estimate the Gaussian of each class.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_neurons)
-    codes : ndarray of shape (n_samples,)
-        Class of each sample, as an index.
-    weight : ndarray of shape (n_samples,)
+    moments : ClassMoments
+        Of scatter "by_class". The scatter is overwritten.
     covariance : {"map", "mean"}
 
     Returns
     -------
-    size : ndarray of shape (n_classes,)
-        Sum of the weights of each class.
-    means : ndarray of shape (n_classes, n_neurons)
-    covariances : ndarray of shape (n_classes, n_neurons, n_neurons)
-        Rows and columns of constant neurons are 0.
+    dict
+        The fitted attributes ``class_prior_``, ``means_`` and ``covariances_``. Rows and columns of
+        constant neurons are 0 in the latter.
 
     Raises
     ------
@@ -46,12 +40,15 @@ def fit_gaussians(
         If the squares of the activations overflow or underflow, or a covariance is not positive
         definite because of extreme weights.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
-        size, means, scatter = _class_moments(X, codes, weight)
-    constant = neuron_std(X) == 0
-    means[:, constant] = X[0, constant]
+    size, means, scatter = moments.size, moments.means.copy(), moments.scatter
+    if not np.isfinite(scatter).all():
+        raise ValueError(
+            f"The squares of the activations overflow: max|X| is {moments.reach.max()}."
+        )
+    constant = ~moments.varies
+    means[:, constant] = moments.low[constant]
     scatter[:, constant] = scatter[:, :, constant] = 0
-    n_moving = X.shape[1] - constant.sum()
+    n_moving = len(constant) - constant.sum()
     divisor = size + (2 * n_moving + 4 if covariance == "map" else 1)
     variance = np.einsum("cjj->cj", scatter)
     variance += _prior_scale(size, means, scatter)
@@ -59,11 +56,16 @@ def fit_gaussians(
         j = np.flatnonzero(~constant)[variance[:, ~constant].min(axis=0).argmin()]
         raise ValueError(
             f"The squares of the activations of neuron {j} underflow: max|x| is "
-            f"{np.abs(X[:, j]).max()}. Rescale the neurons."
+            f"{moments.reach[j]}. Rescale the neurons."
         )
     scatter /= divisor[:, np.newaxis, np.newaxis]
     _check_definite(size, scatter[:, ~constant][:, :, ~constant])
-    return size, means, scatter
+    return {
+        # The logarithm of a share that underflows would be infinite.
+        "class_prior_": np.maximum(size / size.sum(), np.finfo(np.float64).tiny),
+        "means_": means,
+        "covariances_": scatter,
+    }
 
 
 def _check_definite(size: NDArray[np.float64], covariances: NDArray[np.float64]) -> None:
@@ -110,25 +112,6 @@ def log_joint(
                 white = solve_triangular(factor, centered, lower=True, check_finite=False)
                 joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
     return joint
-
-
-def _class_moments(
-    X: NDArray, codes: NDArray[np.intp], weight: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return weight, mean, and scatter about the mean of each class, in float64."""
-    size = np.bincount(codes, weights=weight).astype(np.float64, copy=False)
-    means = np.zeros((len(size), X.shape[1]))
-    scatter = np.zeros((len(size), X.shape[1], X.shape[1]))
-    for c in range(len(size)):
-        samples = np.flatnonzero(codes == c)
-        batches = [samples[rows] for rows in gen_batches(len(samples), _ROWS)]
-        means[c] = sum(weight[batch] @ X[batch].astype(np.float64) for batch in batches) / size[c]
-        for batch in batches:
-            centered = (X[batch] - means[c]) * np.sqrt(weight[batch])[:, np.newaxis]
-            scatter[c] += centered.T @ centered
-    if not np.isfinite(scatter).all():
-        raise ValueError(f"The squares of the activations overflow: max|X| is {np.abs(X).max()}.")
-    return size, means, scatter
 
 
 def _prior_scale(

@@ -32,7 +32,8 @@ from .solvers import SOLVERS, Problem, Solution, Solver, Step, TrainingSet
 
 # Fitted attributes, cleared before each fit.
 FITTED = (
-    "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_", "net_"
+    "classes_", "coef_", "intercept_", "n_iter_", "objective_", "optimality_", "loss_curve_",
+    "net_", "n_samples_seen_", "_sums", "_state",
 )  # fmt: skip
 
 
@@ -202,6 +203,42 @@ class LinearProbe(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         )
         params = {name: getattr(self, name) for name in solver_class.parameters()}
         return _Training(self, solver_class(problem, **params), labels, y)
+
+    def _prepare_batch(
+        self,
+        data: TrainingSet,
+        y: NDArray,
+        labels: dict[str, NDArray],
+        start: tuple[NDArray, NDArray] | None = None,
+        **params: Any,
+    ) -> _Training:
+        """Return the training on a batch, whose weights are not divided by their mean.
+
+        Parameters
+        ----------
+        data : TrainingSet
+        y : ndarray
+            Only its number of dimensions is used.
+        labels : dict
+            Fitted attributes to decode the targets.
+        start : tuple of ndarray, default=None
+            Initial W and b.
+        **params
+            Parameters of the solver that replace those of the probe.
+        """
+        solver_class = SOLVERS[self.solver]
+        lambdas = [(self.lambda_l1, self.lambda_l2)]
+        self._check_net_params(solver_class)
+        self._check_penalties(solver_class, lambdas)
+        problem = Problem(
+            data,
+            np.array(lambdas, dtype=np.float64),
+            self.l2_penalty,
+            start,
+            check_random_state(self.random_state),
+        )
+        own = {name: getattr(self, name) for name in solver_class.parameters()}
+        return _Training(self, solver_class(problem, **own | params), labels, y)
 
     def optimality(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

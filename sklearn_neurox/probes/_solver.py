@@ -215,6 +215,10 @@ class Solver(ABC):
     uses_moments : bool
         Whether a squared error is minimized on second moments, which cross-validation can then
         compute for all folds in one pass.
+    trains_batches : bool
+        Whether a pass over new samples can continue the training, as ``partial_fit`` does. Such a
+        solver has an attribute `state`. It is None by default, and a dict of arrays if the training
+        continues, which is empty at the beginning.
     is_exact : bool
         Whether the solver stops at the optimum, within `tol`.
     minimized_penalties : tuple of {"l1", "norm", "squared"}
@@ -228,8 +232,12 @@ class Solver(ABC):
     max_steps: ClassVar[str]
     trains_layers: ClassVar[bool] = False
     uses_moments: ClassVar[bool] = False
+    trains_batches: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
     minimized_penalties: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        self.state: dict[str, NDArray] | None = None
 
     @classmethod
     def parameters(cls) -> tuple[str, ...]:

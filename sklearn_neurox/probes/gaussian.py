@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,13 +16,12 @@ from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._callbacks import fit_task
+from .._batch_sums import ClassBatches, from_sums
 from .._indices import check_indices
-from .._labels import WEIGHTED, check_class_labels, encode_labels, find_codes
+from .._labels import check_class_labels, find_codes
 from .._validation import fit_context, float_dtypes, validate_data, validate_samples
 from .._warnings import warn
-from .._weights import check_sample_weight
-from ._class_gaussians import fit_gaussians, log_joint
+from ._class_gaussians import gaussians_of, log_joint
 from ._classifier import ProbeClassifierMixin
 from ._greedy import GreedyChoice
 
@@ -30,7 +30,9 @@ Indices = Sequence[int] | NDArray[np.integer]
 _TOO_CONFIDENT = -0.1
 
 
-class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEstimator):
+class GaussianProbeClassifier(
+    CallbackSupportMixin, ClassBatches, ProbeClassifierMixin, BaseEstimator
+):
     """Gaussian classifier that measures the information of any subset of neurons.
 
     Each class is one Gaussian over all neurons [1]_. The Gaussian of a subset of neurons has the
@@ -65,6 +67,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
         Mean of each class, in float64.
     covariances_ : ndarray of shape (n_classes, n_neurons, n_neurons)
         Covariance of each class, in float64. Rows and columns of constant neurons are 0.
+    n_samples_seen_ : int
+        Number of samples with a positive weight.
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -102,11 +106,11 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
 
     _parameter_constraints: ClassVar = {"covariance": [StrOptions({"map", "mean"})]}
 
-    classes_: NDArray
-    class_prior_: NDArray[np.float64]
-    means_: NDArray[np.float64]
-    covariances_: NDArray[np.float64]
-    n_features_in_: int
+    _scatter = "by_class"
+
+    class_prior_: NDArray[np.float64] = from_sums()
+    means_: NDArray[np.float64] = from_sums()
+    covariances_: NDArray[np.float64] = from_sums()
 
     def __init__(self, *, covariance: Literal["mean", "map"] = "mean"):
         self.covariance = covariance
@@ -136,20 +140,23 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             If X contains NaN or infinity, squares of activations overflow or underflow, lengths
             differ, y has a single class, or weights are negative.
         """
-        data, labels = validate_samples(self, X, y, check_class_labels, dtype=float_dtypes(X))
-        weight = check_sample_weight(sample_weight, len(data), relative=False)
-        samples = "samples" if weight.all() else WEIGHTED
-        if not weight.all():
-            data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
-        self.classes_, codes = encode_labels(labels, by=type(self).__name__, samples=samples)
-        with fit_task(self, data, labels):
-            size, self.means_, self.covariances_ = fit_gaussians(
-                data, codes, weight, covariance=self.covariance
-            )
-            # The logarithm of a share that underflows would be infinite.
-            self.class_prior_ = np.maximum(size / size.sum(), np.finfo(np.float64).tiny)
-            self._training = (data, codes, weight)
+        self._forget()
+        self._training = self._add_batch(X, y, None, sample_weight, is_all=True)
+        # The covariances are computed in the memory of the sums, which are not kept.
+        self.__dict__ |= gaussians_of(self._moments(), covariance=self.covariance)
+        del self._sums
         return self
+
+    def _dtypes(self, X: Any) -> dict[str, Any]:
+        return {"dtype": float_dtypes(X)}
+
+    def _compute(self) -> dict[str, NDArray[np.float64]]:
+        own = replace(self._moments(), scatter=self._sums["scatter"].copy())
+        return gaussians_of(own, covariance=self.covariance)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.__dict__.pop("_training", None)
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled probe contains its parameters, but not the training samples.
@@ -366,7 +373,8 @@ class GaussianProbeClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEs
             raise ValueError("X and y must be either both passed or both None.")
         if X is None and not hasattr(self, "_training"):
             raise ValueError(
-                "This probe was copied or loaded without its training samples. Pass X and y."
+                "This probe was fitted by partial_fit, or copied or loaded without its training "
+                "samples. Pass X and y."
             )
         samples = self._training if X is None else self._check_samples(X, y)
         return GreedyChoice(self.means_, self.covariances_, self.class_prior_, n_chosen, *samples)

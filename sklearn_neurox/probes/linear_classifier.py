@@ -19,11 +19,12 @@ from .._validation import fit_context, validate_samples
 from .._warnings import warn
 from .._weights import check_sample_weight, check_weight_ratio
 from ._classifier import ProbeClassifierMixin
+from ._linear_batches import ClassifierBatches
 from ._linear_probe import LinearProbe
 from .solvers import SOLVERS
 
 
-class LinearProbeClassifier(ProbeClassifierMixin, LinearProbe):
+class LinearProbeClassifier(ClassifierBatches, ProbeClassifierMixin, LinearProbe):
     """Linear classifier that predicts a property from activations.
 
     For one-hot classes and W of shape (n_classes, n_neurons) it minimizes ::

@@ -13,10 +13,11 @@ from sklearn.utils import Tags
 from .._labels import check_targets
 from .._validation import fit_context, validate_samples
 from .._weights import check_sample_weight
+from ._linear_batches import RegressorBatches
 from ._linear_probe import LinearProbe
 
 
-class LinearProbeRegressor(RegressorMixin, LinearProbe):
+class LinearProbeRegressor(RegressorBatches, RegressorMixin, LinearProbe):
     """Linear regressor that predicts a number from activations.
 
     It minimizes ::
@@ -94,6 +95,8 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
     net_ : skorch.NeuralNet
         The trained net, on the CPU. It is not required for prediction and not pickled. If
         `standardize` is True, it expects standardized neurons ("adam").
+    n_samples_seen_ : int
+        Number of samples with a positive weight. Defined only after ``partial_fit`` ("owlqn").
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -202,7 +205,10 @@ class LinearProbeRegressor(RegressorMixin, LinearProbe):
         return self._fit(data, targets, check_sample_weight(sample_weight, len(data)))
 
     def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        data, numbers = validate_samples(self, X, y, check_targets, reset=not self._is_warm())
+        return self._check_numbers(X, y, reset=not self._is_warm())
+
+    def _check_numbers(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[NDArray, NDArray]:
+        data, numbers = validate_samples(self, X, y, check_targets, reset=reset)
         largest = np.finfo(np.result_type(data.dtype, np.float32)).max
         if np.abs(numbers).max() > largest:
             raise ValueError(

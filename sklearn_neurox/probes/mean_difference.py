@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,27 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import gen_batches
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._callbacks import fit_task
-from .._device import as_tensor
-from .._labels import WEIGHTED, check_class_labels, check_labels, encode_labels, find_codes
-from .._second_moments import Moments
-from .._validation import fit_context, float_dtypes, validate_data, validate_samples
-from .._weights import check_sample_weight
+from .._batch_sums import ClassBatches, Sums, from_sums
+from .._class_moments import ClassMoments, Scatter
+from .._validation import fit_context, float_dtypes, validate_data
 from .._whitening import SHRINKAGE, Shrinkage, Whitening
 from ._classifier import ProbeClassifierMixin
-
-_CELLS = 2**20  # of X that are converted to float64 at a time, 8 MB
 
 
 def _is_whitened(probe: MeanDifferenceClassifier) -> bool:
     return probe.whiten
 
 
-class MeanDifferenceClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseEstimator):
+class MeanDifferenceClassifier(
+    CallbackSupportMixin, ClassBatches, ProbeClassifierMixin, BaseEstimator
+):
     """Classifier whose directions are the differences between the means of classes.
 
     The direction from one class to the other is also called the mass-mean direction [1]_. It is
@@ -96,10 +91,11 @@ class MeanDifferenceClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseE
 
     _parameter_constraints: ClassVar = {"whiten": ["boolean"], "shrinkage": SHRINKAGE}
 
-    n_samples_seen_: int
-    _size: NDArray[np.float64]
-    _sums: NDArray[np.float64]
-    _products: dict[str, NDArray[np.float64]]
+    class_prior_: NDArray[np.float64] = from_sums()
+    means_: NDArray[np.float64] = from_sums()
+    direction_: NDArray[np.float64] = from_sums()
+    coef_: NDArray[np.float64] = from_sums()
+    intercept_: NDArray[np.float64] = from_sums()
 
     def __init__(self, *, whiten: bool = False, shrinkage: Shrinkage = None):
         self.whiten = whiten
@@ -130,168 +126,52 @@ class MeanDifferenceClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseE
             If X contains NaN or infinity, y has a single class, lengths differ, weights are
             negative, or ``whiten=True`` and there are too few samples and no shrinkage.
         """
-        self._update(X, y, None, sample_weight, reset=True)
-        self._solution  # noqa: B018  # raises an error if there are too few samples
-        return self
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Add a batch of samples.
-
-        The result is that of ``fit`` on all samples, up to rounding. Weights are computed when they
-        are first used, which requires a sample of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_neurons)
-            Activations.
-        y : array-like of shape (n_samples,)
-            Labels: strings, integers or booleans.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that occur in any batch. Required in the first call, and may be omitted in
-            later calls.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
-
-        Returns
-        -------
-        self : MeanDifferenceClassifier
-            Fitted probe.
-
-        Raises
-        ------
-        ValueError
-            If X contains NaN or infinity, a label is not one of `classes`, `classes` differ from
-            those of the first call, lengths differ, or weights are negative.
-        """
-        is_first = not hasattr(self, "_sums")
-        if is_first and classes is None:
-            raise ValueError("classes must be passed to the first call of partial_fit.")
-        if classes is not None:
-            given = check_labels(classes, name="classes")
-            classes = encode_labels(given, by=type(self).__name__)[0]
-            if not is_first and classes.tolist() != self.classes_.tolist():
-                raise ValueError(
-                    f"classes must be those of the first call, {self.classes_.tolist()}, got "
-                    f"{classes.tolist()}."
-                )
-        self._update(X, y, classes if is_first else self.classes_, sample_weight, reset=is_first)
-        return self
-
-    def _update(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: NDArray | None,
-        sample_weight: ArrayLike | None,
-        *,
-        reset: bool,
-    ) -> None:
-        """Add the sums of samples."""
-        data, labels = validate_samples(self, X, y, check_class_labels, reset=reset)
-        weight = check_sample_weight(sample_weight, len(data), relative=False)
-        if not weight.all():
-            data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
-        if classes is None:
-            classes, codes = encode_labels(labels, by=type(self).__name__, samples=WEIGHTED)
-        else:
-            codes = find_codes(labels, classes, name="y")
-        with fit_task(self, data, labels):
-            weights = (codes == np.arange(len(classes))[:, np.newaxis]) * weight
-            size, sums = weights.sum(axis=1), _weighted_sums(data, weights)
-            if not reset:
-                size, sums = self._size + size, self._sums + sums
-            if self.whiten:
-                self._products = self._moments_with(data, weight, reset=reset).arrays()
-            self.__dict__.pop("_solution", None)
-            self.classes_, self._size, self._sums = classes, size, sums
-            self.n_samples_seen_ = len(data) + (0 if reset else self.n_samples_seen_)
-
-    def _moments_with(self, X: NDArray, weight: NDArray, *, reset: bool) -> Moments:
-        """Return the moments of the samples, together with those seen before."""
-        if not reset and not hasattr(self, "_products"):
-            raise ValueError("whiten must not be changed between calls of partial_fit.")
-        no_targets = torch.empty(0, len(X), dtype=torch.float64)
-        before = None if reset else self._moments
-        origin = None if before is None else before.origin
-        moments = Moments.of(as_tensor(X), no_targets, torch.from_numpy(weight), origin)
-        return moments if before is None else before + moments
+        self._forget()
+        self._add_batch(X, y, None, sample_weight, is_all=True)
+        return self.finish()
 
     @property
-    def _moments(self) -> Moments:
-        return Moments.from_arrays(**self._products, n_outputs=0)
+    def _scatter(self) -> Scatter:
+        return "within" if self.whiten else "none"
 
-    @cached_property
-    def _solution(self) -> dict[str, NDArray[np.float64]]:
-        """Means, directions and weights for the samples seen so far."""
-        if not self._size.all():
-            missing = self.classes_[self._size == 0].tolist()[0]
-            raise ValueError(f"The class {missing!r} does not have any samples yet.")
-        prior = self._size / self._size.sum()
-        means = self._sums / self._size[:, np.newaxis]
+    def _added(self, one: Sums, other: Sums) -> Sums:
+        if one["scatter"].shape != other["scatter"].shape:
+            raise ValueError("whiten must not be changed between calls of partial_fit.")
+        return super()._added(one, other)
+
+    def _compute(self) -> dict[str, NDArray[np.float64]]:
+        """Return means, directions and weights for the samples seen so far."""
+        moments = self._moments()
+        prior, means = moments.size / moments.size.sum(), moments.means
         center = prior @ means
         offsets = means - center
         coef, intercept = offsets, np.zeros(len(means))
         if self.whiten:
-            within = self._within(offsets, prior)
-            coef, intercept = within.solve(offsets.T).T, np.log(prior)
+            coef, intercept = self._within(moments).solve(offsets.T).T, np.log(prior)
         intercept = intercept - np.einsum("cj,cj->c", coef, offsets / 2 + center)
         direction = coef / (1 - prior)[:, np.newaxis]
         if len(means) == 2:
             direction = coef = coef[1:] - coef[:1]
             intercept = intercept[1:] - intercept[:1]
         return {
-            "means": means,
-            "prior": prior,
-            "direction": direction,
-            "coef": coef,
-            "intercept": intercept,
+            "means_": means,
+            "class_prior_": prior,
+            "direction_": direction,
+            "coef_": coef,
+            "intercept_": intercept,
         }
 
-    def _within(self, offsets: NDArray[np.float64], prior: NDArray[np.float64]) -> Whitening:
+    def _within(self, moments: ClassMoments) -> Whitening:
         """Return the whitening by the covariance matrix within the classes."""
-        moments = self._moments
-        found = moments.covariances()
-        between = torch.from_numpy(offsets.T * prior @ offsets)
+        n_samples = moments.size.sum()
         within = Whitening.of(
-            found.neurons - between,
-            found.mean,
-            n_samples=moments.weight,
+            torch.from_numpy(moments.scatter / n_samples),
+            torch.from_numpy(moments.size / n_samples @ moments.means),
+            n_samples=n_samples,
             shrinkage=self.shrinkage,
         )
-        within.check_number(moments.weight, self.shrinkage, by=type(self).__name__)
+        within.check_number(n_samples, self.shrinkage, by=type(self).__name__)
         return within
-
-    @property
-    def class_prior_(self) -> NDArray[np.float64]:
-        """Share of each class in the training samples."""
-        return self._solution["prior"]
-
-    @property
-    def means_(self) -> NDArray[np.float64]:
-        """Mean of each class."""
-        return self._solution["means"]
-
-    @property
-    def direction_(self) -> NDArray[np.float64]:
-        """Differences between the means of classes."""
-        return self._solution["direction"]
-
-    @property
-    def coef_(self) -> NDArray[np.float64]:
-        """Weights of the decision function."""
-        return self._solution["coef"]
-
-    @property
-    def intercept_(self) -> NDArray[np.float64]:
-        """Intercepts of the decision function."""
-        return self._solution["intercept"]
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Return the scores of the classes.
@@ -360,11 +240,3 @@ class MeanDifferenceClassifier(CallbackSupportMixin, ProbeClassifierMixin, BaseE
         """Return one score per class, also for two classes."""
         scores = self.decision_function(X)
         return scores if scores.ndim == 2 else np.stack([np.zeros_like(scores), scores], axis=1)
-
-
-def _weighted_sums(X: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums (n_classes, n_neurons) of samples with weights (n_classes, n_samples)."""
-    sums = np.zeros((len(weights), X.shape[1]))
-    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
-        sums += weights[:, rows] @ X[rows].astype(np.float64, copy=False)
-    return sums

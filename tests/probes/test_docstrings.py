@@ -14,7 +14,7 @@ PLAIN = [LinearProbeClassifier, LinearProbeRegressor]
 SEARCHES = [LinearProbeClassifierCV, LinearProbeRegressorCV]
 # Only of one of each pair, or different on purpose.
 OF_LABELS = {"params": ["class_weight"], "attrs": ["classes_"]}
-OF_TARGETS = ["coef_", "intercept_", "objective_"]
+OF_TARGETS = ["coef_", "intercept_", "objective_", "n_samples_seen_"]
 OF_A_SEARCH = {
     "params": [
         "lambda_l1", "lambda_l2", "lambdas_l1, lambdas_l2", "cv", "scoring", "refit", "n_jobs",
@@ -22,7 +22,7 @@ OF_A_SEARCH = {
     ],
     "attrs": [
         "lambda_l1_, lambda_l2_", "best_score_", "best_params_", "best_index_", "cv_results_",
-        "zero_shares_", "n_splits_",
+        "zero_shares_", "n_splits_", "n_samples_seen_",
     ],
 }  # fmt: skip
 
