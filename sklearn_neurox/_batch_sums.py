@@ -203,10 +203,6 @@ class ClassBatches(BatchSums):
     def _scatter(self) -> Scatter:
         """Which deviations from the means of classes are summed."""
 
-    def _dtypes(self, X: Any) -> dict[str, Any]:
-        """Return the option `dtype` of :func:`validate_samples`, if it is not the default."""
-        return {}
-
     @available_if(continues)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -269,7 +265,6 @@ class ClassBatches(BatchSums):
             sample_weight,
             is_first=self._is_first_batch(),
             needs_classes=self._needs_classes and not is_all,
-            **self._dtypes(X),
         )
         with fit_task(self, data, self.classes_[codes], predicts=is_all):
             moments = ClassMoments.of(data, codes, weight, len(self.classes_), self._scatter)

@@ -11,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from ._files import mapping_of, release
 from ._moments import varying
+from ._row_chunks import read_arrays
 from ._second_moments import check_range
 
 # What is kept of the deviations from the means of classes: nothing, the sum of their squares over
 # all classes, the sum of their products over all classes, or these products for each class.
 Scatter: TypeAlias = Literal["none", "squares", "within", "by_class"]
 
-_ROWS = 512  # of a chunk, at least
-_CELLS = 2**22  # of a larger chunk, 32 MB
+_ROWS = 512  # of a chunk of one class
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,7 @@ def _chunks(
             for rows in gen_batches(len(samples), _ROWS):
                 yield samples[rows], X[samples[rows]].astype(np.float64)
         return
-    mapping = mapping_of(X)
-    for rows in gen_batches(len(X), max(_ROWS, _CELLS // X.shape[1])):
-        yield rows, X[rows].astype(np.float64)
-        release(mapping)
+    yield from read_arrays(X, np.float64, copy=True)
 
 
 def _add_scatter(

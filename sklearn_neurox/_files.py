@@ -16,6 +16,7 @@ import numpy as np
 
 # Suffix of files that are being written.
 TEMPORARY = ".tmp"
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:
@@ -161,6 +162,22 @@ def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> Non
             content(file)
         else:
             file.write(content)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Extend an open file to a size in bytes, so that a full disk is detected before it is written.
+
+    Raises
+    ------
+    OSError
+        If there is not enough space. Not every system and file system reserves space.
+    """
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except (AttributeError, OSError) as error:
+        if getattr(error, "errno", None) in _DISK_IS_FULL:
+            raise
+        os.truncate(descriptor, size)
 
 
 def sync_folder(path: Path) -> None:

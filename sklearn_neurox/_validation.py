@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -111,9 +111,8 @@ def validate_data(estimator: Any, X: Any, **options: Any) -> NDArray:
 
     Tensors become arrays first, so that scikit-learn does the same with any of its settings.
     """
-    X = as_cells(X)
-    with naming_the_cell(X):
-        return sklearn.utils.validation.validate_data(estimator, X, **options)
+    check = partial(sklearn.utils.validation.validate_data, estimator)
+    return _check_cells(check, as_cells(X), "X", options)
 
 
 def check_matrix(X: ArrayLike, *, name: str = "X", **options: Any) -> NDArray:
@@ -131,9 +130,28 @@ def check_matrix(X: ArrayLike, *, name: str = "X", **options: Any) -> NDArray:
     -------
     ndarray of shape (n_rows, n_columns)
     """
-    X = as_cells(X, name=name)
+    check = partial(check_array, input_name=name)
+    return _check_cells(check, as_cells(X, name=name), name, options)
+
+
+def _check_cells(check: Callable[..., NDArray], X: Any, name: str, options: dict) -> NDArray:
+    """Call a check of scikit-learn, and add the first invalid cell to its errors.
+
+    In float16, scikit-learn's search for NaN and infinity allocates an array of the size of X,
+    which may be a memory map. It is replaced by a search in chunks.
+    """
+    is_float16 = isinstance(X, np.ndarray) and X.dtype == np.float16
+    in_chunks = is_float16 and options.get("ensure_all_finite", True) is True
+    if in_chunks:
+        options = options | {"ensure_all_finite": False}
     with naming_the_cell(X):
-        return check_array(X, input_name=name, **options)
+        checked = check(X, **options)
+        if in_chunks:
+            mapping = mapping_of(X)
+            for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
+                assert_all_finite(X[rows], input_name=name)
+                release(mapping)
+    return checked
 
 
 def as_cells(X: Any, *, name: str = "X") -> Any:
@@ -218,8 +236,7 @@ def validate_samples(
 def validate_activations(estimator: Any, X: Any, **options: Any) -> NDArray:
     """Validate data as scikit-learn does, but keep float16 arrays.
 
-    A float16 array may be a memory map that is larger than the memory. It is not converted, and
-    the search for NaN and infinity does not allocate another array of its size.
+    A float16 array may be a memory map that is larger than the memory, so it is not converted.
 
     Parameters
     ----------
@@ -236,16 +253,7 @@ def validate_activations(estimator: Any, X: Any, **options: Any) -> NDArray:
     ValueError
         As in ``sklearn.utils.validation.validate_data``.
     """
-    X = as_cells(X)
-    if not isinstance(X, np.ndarray) or X.dtype != np.float16:
-        return validate_data(estimator, X, dtype=[np.float64, np.float32], **options)
-    checked = validate_data(estimator, X, dtype=np.float16, ensure_all_finite=False, **options)
-    mapping = mapping_of(X)
-    with naming_the_cell(X):
-        for rows in gen_batches(len(X), _CHECKED_AT_ONCE):
-            assert_all_finite(X[rows], input_name="X")
-            release(mapping)
-    return checked
+    return validate_data(estimator, X, dtype=FLOAT_DTYPES, **options)
 
 
 def check_vector(values: ArrayLike, *, name: str) -> NDArray:
@@ -357,13 +365,6 @@ def _is_hashable_and_equal(word: Any) -> bool:
         return bool(word == word)
     except TypeError:
         return False
-
-
-def own_copy(X: Any) -> Any:
-    """Return X if it is read-only, and a copy otherwise, since a step may modify X in place."""
-    if isinstance(X, np.ndarray) and not X.flags.writeable:
-        return X
-    return X.copy() if hasattr(X, "copy") else X
 
 
 def n_samples_of(X: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .._files import reserve
 from ._store_format import HEADER_SIZE, header
-
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_empty(file: BinaryIO, dtype: np.dtype, shape: tuple[int, int]) -> None:
@@ -33,10 +31,4 @@ def extend_rows(path: Path, dtype: np.dtype, shape: tuple[int, int]) -> None:
 
 
 def _reserve(file: BinaryIO, dtype: np.dtype, shape: tuple[int, int]) -> None:
-    size = HEADER_SIZE + math.prod(shape) * dtype.itemsize
-    try:
-        os.posix_fallocate(file.fileno(), 0, size)
-    except (AttributeError, OSError) as error:  # not supported by every system or file system
-        if getattr(error, "errno", None) in _DISK_IS_FULL:
-            raise
-        file.truncate(size)
+    reserve(file.fileno(), HEADER_SIZE + math.prod(shape) * dtype.itemsize)

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from .._grouped_fits import fit_clone, has_single_label, uses_groups
 from .._rare_labels import ignore_rare_labels
 from .._results import predictions_of
-from .._validation import own_copy
+from .._row_copies import copy_rows, own_copy
 from ..probes.layers import fit_layers, is_bankable
 from ._folds import Split
 from ._responses import Response
@@ -50,8 +50,8 @@ def score_layers(
     """Fit an estimator on each layer of the training samples, and score it on the test samples."""
     train, test = split
     of_train = None if groups is None else groups[train]
-    fitted = fit_each_layer(estimator, X[train], y[train], ends, of_train)
-    layers = [layer[test] for layer in np.split(X, ends, axis=1)]
+    fitted = fit_each_layer(estimator, copy_rows(X, train), y[train], ends, of_train)
+    layers = [copy_rows(layer, test) for layer in np.split(X, ends, axis=1)]
     return score_fitted(fitted, layers, y[test], scorer, response)
 
 

@@ -14,7 +14,7 @@ from .._bootstrap import Resampling, Score
 from .._labels import find_codes, kind_of
 from .._rare_labels import warn_about_unseen_labels
 from .._results import classes_of, predictions_of
-from .._validation import own_copy
+from .._row_copies import own_copy
 from ._decision_scores import DECISION_METRICS, Decisions, score_decisions, undefined
 from ._probability_losses import LOSSES
 from ._ranked_metrics import RANKED_METRICS, mean_over_classes

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .._device import as_numpy
 from .._results import check_probabilities, classes_of
-from .._validation import n_samples_of, own_copy
+from .._row_copies import own_copy
+from .._validation import n_samples_of
 
 
 class Response(NamedTuple):

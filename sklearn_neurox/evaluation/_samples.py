@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, indexable
 
 from .._device import as_numpy
 from .._labels import check_labels, check_y
+from .._row_copies import copy_rows
 from .._validation import check_matrix, check_not_estimator, check_not_tokens
 
 
@@ -46,5 +47,5 @@ def check_samples(
 
 def take_samples(X: Any, rows: NDArray[np.intp]) -> Any:
     """Return rows of X, and convert float16, a storage format, to float32."""
-    taken = _safe_indexing(X, rows)
-    return taken.astype(np.float32) if getattr(taken, "dtype", None) == np.float16 else taken
+    dtype = np.float32 if getattr(X, "dtype", None) == np.float16 else None
+    return copy_rows(X, rows, dtype) if isinstance(X, np.ndarray) else _safe_indexing(X, rows)

@@ -12,6 +12,7 @@ from .._grouped_fits import fit_clone
 from .._labels import encode_labels
 from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
+from .._row_copies import copy_rows
 from .._validation import noting
 from ._directions import read_directions
 from ._folds import Split
@@ -140,8 +141,8 @@ def _cross_validate(fits: Fits, name: str) -> FoldResult:
     each = []
     for train, test in splits:
         of_train = None if groups is None else groups[train]
-        fitted = fit_clone(fits.estimator, data.X[train], data.y[train], of_train)
-        each.append(predict_fitted([fitted], [data.X[test]], fits.response))
+        fitted = fit_clone(fits.estimator, copy_rows(data.X, train), data.y[train], of_train)
+        each.append(predict_fitted([fitted], [copy_rows(data.X, test)], fits.response))
     order = np.argsort(np.concatenate([test for _, test in splits]))
     decisions = None
     if fits.response is not None:

@@ -15,6 +15,7 @@ from .._grouped_fits import fit_clone
 from .._optional import import_optional
 from .._rare_labels import ignore_rare_labels
 from .._results import check_permutation, ranking_of
+from .._row_copies import copy_rows
 from .._validation import validate_params
 from ..interventions import NeuronAblator
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, make_folds
@@ -217,16 +218,16 @@ def _ablate_fold(
 ) -> tuple[float, dict[str, list[float]]]:
     """Return the score with all neurons, and the scores of each selection by name."""
     train, test = split
-    X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
+    X_train, y_train, X_test, y_test = copy_rows(X, train), y[train], copy_rows(X, test), y[test]
     of_train = None if groups is None else groups[train]
     if hasattr(ranking, "fit"):  # on another copy, because a step may modify X in place
-        ranking = ranking_of(fit_clone(ranking, X[train], y_train, of_train), X.shape[1])
+        ranking = ranking_of(fit_clone(ranking, copy_rows(X, train), y_train, of_train), X.shape[1])
     orders = {
         "top": ranking,
         "bottom": ranking[::-1],
         "random": np.random.RandomState(seed).permutation(X.shape[1]),
     }
-    fitted = fit_clone(estimator, X[train], y_train, of_train)
+    fitted = fit_clone(estimator, copy_rows(X, train), y_train, of_train)
 
     def score(neurons: NDArray[np.intp]) -> float:
         ablator = NeuronAblator(neurons, mode=mode, invert=True).fit(X_train)

@@ -21,6 +21,7 @@ from .._html import escape
 from .._optional import import_optional
 from .._rare_labels import describe_rare_labels
 from .._results import make_splits
+from .._row_copies import copy_rows
 from .._validation import validate_params
 from .._wording import count
 from ..activations.columns import Layer
@@ -302,7 +303,7 @@ def _nested(
     FoldResult
     """
     train, test = split
-    X_train, y_train = X[train], y[train]
+    X_train, y_train = copy_rows(X, train), y[train]
     of_train = None if groups is None else groups[train]
     inner = make_splits(
         X_train,
@@ -327,7 +328,7 @@ def _nested(
     if np.isnan(means).all():
         raise ValueError("All scores on the inner folds are NaN.")
     candidate, layer = np.unravel_index(np.nanargmax(means), means.shape)
-    part, held_out = (np.split(each, ends, axis=1)[layer] for each in (X_train, X[test]))
+    part, held_out = (np.split(each, ends, axis=1)[layer] for each in (X_train, copy_rows(X, test)))
     fitted = fit_clone(candidates[candidate][1], part, y_train, of_train)
     found = score_fitted([fitted], [np.ascontiguousarray(held_out)], y[test], scorer, response)
     return int(layer), int(candidate), float(means[candidate, layer]), found

@@ -20,6 +20,8 @@ from torch import Tensor
 
 from .._callbacks import fit_task
 from .._indices import index_mask
+from .._moments import neuron_moments
+from .._row_copies import map_rows
 from .._validation import fit_context, validate_data
 from .._wording import count
 from ..activations.columns import find_columns
@@ -149,7 +151,7 @@ class NeuronAblator(Edit):
             neurons = find_columns(self.neurons, names, size)
             self.ablated_ = index_mask(neurons, size, invert=self.invert)
             if self.mode == "mean":
-                self.fill_ = activations[:, self.ablated_].mean(axis=0, dtype=np.float64)
+                self.fill_ = neuron_moments(activations)[0][self.ablated_]
             elif self.mode in _BY_ROW:
                 self.fill_ = activations[:, self.ablated_]
             if self.mode == "resample":
@@ -178,7 +180,15 @@ class NeuronAblator(Edit):
         if self.mode != "remove":
             return super().transform(X)
         check_is_fitted(self)
-        return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)[:, ~self.ablated_]
+        activations = validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
+        kept = np.flatnonzero(~self.ablated_)
+        return map_rows(
+            activations, lambda rows: rows[:, kept], width=len(kept), dtype=activations.dtype
+        )
+
+    @property
+    def _needs_all_rows(self) -> bool:
+        return self.mode in _BY_ROW
 
     def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
         """See :class:`Edit`."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .._callbacks import fit_task
 from .._device import as_numpy, as_tensor, full_precision
+from .._row_copies import map_rows
 from .._validation import fit_context, validate_data
 
 # Called with states of shape (..., n_neurons), and returns edited states of the same shape.
@@ -84,7 +85,8 @@ class Edit(
         Returns
         -------
         ndarray of shape (n_samples, n_neurons)
-            Edited activations, with the dtype of X.
+            Edited activations, with the dtype of X. Those of a large memory map are a memory map of
+            a temporary file.
 
         Raises
         ------
@@ -93,9 +95,22 @@ class Edit(
             ``fit``.
         """
         check_is_fitted(self)
-        rows = as_tensor(validate_data(self, X, dtype=FLOAT_DTYPES, reset=False))
-        self.check_width(rows.shape[1])
-        return self.state_edit(rows.dtype, rows.device)(rows).numpy()
+        activations = validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
+        self.check_width(activations.shape[1])
+        one = as_tensor(activations[:1])
+        edit = self.state_edit(one.dtype, one.device)
+
+        def edited(rows: NDArray) -> NDArray:
+            return edit(as_tensor(rows)).numpy()
+
+        if self._needs_all_rows:
+            return edited(activations)
+        return map_rows(activations, edited, width=activations.shape[1], dtype=activations.dtype)
+
+    @property
+    def _needs_all_rows(self) -> bool:
+        """Whether what a row becomes depends on its position among the rows."""
+        return False
 
 
 def at_full_precision(edit: StateEdit, dtype: torch.dtype) -> StateEdit:

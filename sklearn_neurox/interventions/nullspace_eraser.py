@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._callbacks import fit_inside, fit_task
+from .._row_copies import map_rows
 from .._validation import fit_context, validate_data
 from ..neurons.estimator_contents import coef_of
 from .edit import Edit, StateEdit, orthonormal, projection
@@ -137,10 +139,10 @@ class NullspaceEraser(MetaEstimatorMixin, Edit):
             basis = np.zeros((data.shape[1], 0))
             estimators: list[BaseEstimator] = []
             while len(estimators) < self.n_iter and basis.shape[1] < data.shape[1]:
-                rows = data - (data @ basis) @ basis.T
-                probe = fit_inside(
-                    task, "probe", self, clone(self.estimator), rows.astype(data.dtype), y, **params
+                rows = map_rows(
+                    data, partial(_project, basis), width=data.shape[1], dtype=data.dtype
                 )
+                probe = fit_inside(task, "probe", self, clone(self.estimator), rows, y, **params)
                 estimators.append(probe)
                 coef = coef_of(probe, data.shape[1])
                 found = coef[coef.any(axis=1)]
@@ -154,3 +156,8 @@ class NullspaceEraser(MetaEstimatorMixin, Edit):
     def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
         """See :class:`Edit`."""
         return projection(self.basis_, self.basis_, np.zeros(len(self.basis_)), dtype, device)
+
+
+def _project(basis: NDArray[np.float64], rows: NDArray) -> NDArray[np.float64]:
+    """Remove the components of rows (n_samples, n_neurons) along a basis (n_neurons, rank)."""
+    return rows - (rows @ basis) @ basis.T

@@ -20,13 +20,14 @@ from .._device import as_tensor
 from .._files import mapping_of, release
 from .._labels import check_class_labels, encode_labels
 from .._moments import neuron_std
+from .._row_chunks import read_arrays
 from .._validation import check_matrix, check_scale, naming_the_cell
 from .._warnings import warn
 
 Scores: TypeAlias = NDArray[np.float64]
 Bounds: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # first and last indices
 
-_CELLS = 2**25  # of X in a chunk, 128 MB in float32
+_CELLS = 2**25  # of X in a block of neurons, 128 MB in float32
 _MEANS = 2**17  # compared at a time, 1 MB
 _SAMPLES_PER_SUM = 32  # summed in the dtype of X, before these sums are summed in float64
 _NEURONS = 32  # copied from X at a time and sorted one after the other
@@ -201,21 +202,17 @@ def class_means(X: NDArray, codes: NDArray[np.intp], n_classes: int) -> Scores:
 
 def _class_sums(X: NDArray, codes: NDArray[np.intp], n_classes: int, dtype: DTypeLike) -> Scores:
     """Sum the samples of each class: a few at a time in `dtype`, and these sums in float64."""
-    total = np.zeros((n_classes, X.shape[1]))
-    mapping = mapping_of(X)
-    for rows in gen_batches(len(X), max(1, _CELLS // X.shape[1])):
+    total = torch.zeros(n_classes, X.shape[1], dtype=torch.float64)
+    for rows, samples in read_arrays(X, dtype):
         by_class = np.argsort(codes[rows], kind="stable")
         own = codes[rows][by_class]
         first = np.searchsorted(own, own)  # place of the first sample of the same class
         starts = np.flatnonzero((np.arange(len(own)) - first) % _SAMPLES_PER_SUM == 0)
-        samples = as_tensor(np.ascontiguousarray(X[rows], dtype=dtype))
         # embedding_bag sums the samples of each bag without copying them into class order.
-        bags = torch.from_numpy(by_class), samples, torch.from_numpy(starts)
-        sums = torch.nn.functional.embedding_bag(*bags, mode="sum").numpy()
-        for code, partial_sum in zip(own[starts], sums, strict=True):
-            total[code] += partial_sum
-        release(mapping)
-    return total
+        bags = torch.from_numpy(by_class), as_tensor(samples), torch.from_numpy(starts)
+        sums = torch.nn.functional.embedding_bag(*bags, mode="sum")
+        total.index_add_(0, torch.from_numpy(own[starts]), sums.double())
+    return total.numpy()
 
 
 def _constant(X: NDArray, means: Scores) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 
 from .._results import check_coef
-from .._validation import own_copy
+from .._row_copies import own_copy
 
 
 def linear_model_of(estimator: BaseEstimator) -> tuple[list[Pipeline], BaseEstimator]:

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._labels import check_class_labels, check_target, encode_labels
 from .._moments import neuron_std
-from .._validation import fit_context, float_dtypes, validate_samples
+from .._row_copies import copy_rows, map_rows
+from .._validation import fit_context, validate_samples
 from .._weights import check_sample_weight
 from ..probes import GaussianProbeClassifier
 from .ranking_selector import FitCall, RankingSelector
@@ -137,7 +138,7 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         return self._fit(X, y, {"sample_weight": sample_weight})
 
     def _validate(self, X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, Any]:
-        return validate_samples(self, X, y, check_class_labels, dtype=float_dtypes(X))
+        return validate_samples(self, X, y, check_class_labels)
 
     def _check_counts(self, available: int) -> None:
         super()._check_counts(available)
@@ -150,7 +151,8 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
     def _rank(self, X: NDArray, y: NDArray, call: FitCall) -> NDArray[np.intp]:
         weight = check_sample_weight(call.params["sample_weight"], len(X), relative=False)
         if not weight.all():
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+            kept = np.flatnonzero(weight)
+            X, y, weight = copy_rows(X, kept), y[kept], weight[kept]
         self.classes_, _ = encode_labels(y, by=type(self).__name__)
         if self.target is not None:
             y = y == self.classes_[check_target(self.target, self.classes_)]
@@ -166,7 +168,11 @@ class GaussianSelector(RankingSelector, ranking="gaussian"):
         self, X: NDArray, y: NDArray, weight: NDArray[np.float64], varying: NDArray[np.intp]
     ) -> NDArray[np.intp]:
         """Choose neurons one by one and score all of them."""
-        candidates = X if len(varying) in (0, X.shape[1]) else X[:, varying]
+        candidates = X
+        if len(varying) not in (0, X.shape[1]):
+            candidates = map_rows(
+                X, lambda rows: rows[:, varying], width=len(varying), dtype=X.dtype
+            )
         probe = GaussianProbeClassifier(covariance=self.covariance).fit(candidates, y, weight)
         chosen, self.bits_ = probe.rank_neurons(min(self._n_steps(X.shape[1]), len(varying)))
         self.scores_ = np.zeros(X.shape[1])

@@ -29,10 +29,10 @@ from .._callbacks import fit_inside
 from .._indices import index_mask
 from .._labels import check_class_labels, check_target, check_targets
 from .._moments import neuron_std
+from .._row_copies import own_copy
 from .._validation import (
     fit_context,
     float_dtypes,
-    own_copy,
     validate_activations,
     validate_data,
     validate_samples,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
-from sklearn.utils import gen_batches
 
 from .._class_moments import ClassMoments
 from .._process import blas_threads
+from .._row_chunks import read_arrays
 
 # Share of the variance over all samples below which a neuron is constant within a class.
 _NO_VARIANCE = 1e-6
@@ -85,6 +85,7 @@ def _check_definite(size: NDArray[np.float64], covariances: NDArray[np.float64])
 
 def log_joint(
     X: NDArray,
+    columns: NDArray[np.intp] | None,
     class_prior: NDArray[np.float64],
     means: NDArray[np.float64],
     covariances: NDArray[np.float64],
@@ -93,7 +94,9 @@ def log_joint(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_neurons)
+    X : ndarray of shape (n_samples, n_columns)
+    columns : ndarray of int of shape (n_neurons,) or None
+        Columns of X that are the neurons. If None, all columns.
     class_prior : ndarray of shape (n_classes,)
     means : ndarray of shape (n_classes, n_neurons)
     covariances : ndarray of shape (n_classes, n_neurons, n_neurons)
@@ -103,12 +106,12 @@ def log_joint(
     ndarray of shape (n_samples, n_classes)
     """
     joint = np.tile(np.log(class_prior), (len(X), 1))
-    with blas_threads(X.shape[1]):
+    with blas_threads(means.shape[1]):
         for c, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
             factor = cholesky(covariance, lower=True)
             joint[:, c] -= np.log(factor.diagonal()).sum()
-            for rows in gen_batches(len(X), _ROWS):
-                centered = (X[rows] - mean).T
+            for rows, part in read_arrays(X, np.float64, size=_ROWS):
+                centered = ((part if columns is None else part[:, columns]) - mean).T
                 white = solve_triangular(factor, centered, lower=True, check_finite=False)
                 joint[rows, c] -= np.einsum("jn,jn->n", white, white) / 2
     return joint

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._device import as_tensor, full_precision
+from .._row_copies import copy_rows
 from .._second_moments import Moments
 from ._datafit import GramDatafit
 
@@ -72,7 +73,7 @@ def moments_of_folds(
 
     def moments(rows: NDArray, origin: Tensor | None = origin) -> Moments:
         rows = rows[shares[rows] > 0]  # a weight of 0 is equivalent to removing the sample
-        return Moments.of(as_tensor(X[rows]), targets[:, rows], weight[rows], origin)
+        return Moments.of(as_tensor(copy_rows(X, rows)), targets[:, rows], weight[rows], origin)
 
     if not _partition(splits, len(X)):
         return [moments(train) for train, _ in splits]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.special import entr, logsumexp
 from sklearn.utils import gen_batches
 from tqdm.auto import tqdm
@@ -21,7 +22,8 @@ class GreedyChoice:
 
     In the Gaussian of a class, a neuron given the chosen ones has a mean that is linear in z, the
     chosen neurons whitened by the Cholesky factor of their covariance, and a variance that is
-    constant. Choosing a neuron adds one row to the factor and one to z, and nothing is refitted.
+    constant. Choosing a neuron adds one row to the factor, and nothing is refitted. z is computed
+    again in each pass over the samples, which takes less time than the pass.
 
     Parameters
     ----------
@@ -47,42 +49,67 @@ class GreedyChoice:
         weight: NDArray[np.float64],
     ):
         n_classes, n_neurons = means.shape
-        self.X = X
+        self.X, self.codes = X, codes
         self.weight = weight / weight.sum()
-        self.own = np.zeros((n_classes, len(X)))  # weight of each sample, in the row of its class
-        self.own[codes, np.arange(len(X))] = self.weight
+        self.share = np.bincount(codes, weights=self.weight, minlength=n_classes)
         self.covariances = covariances
         self.variance = np.einsum("cjj->cj", covariances).copy()  # given the chosen neurons
         # Coefficients of each neuron on z. The first is its mean, which belongs to a row of ones.
         self.factor = np.empty((n_classes, n_neurons, 1 + n_chosen))
         self.factor[:, :, 0] = means
-        self.z = np.ones((n_classes, 1 + n_chosen, len(X)))
-        self.size = 1  # columns in use
-        # Log p(class, chosen neurons), up to a constant that is the same for all classes.
-        log_prior = np.log(class_prior)
-        self.log_joint = np.tile((log_prior - log_prior.max())[:, np.newaxis], len(X))
-        self.entropy = entr(self.own.sum(axis=1)).sum()
+        self.chosen: list[int] = []
+        # Log p(class, chosen neurons) at z = 0, up to a constant that is the same for all classes.
+        self.log_peak = np.log(class_prior)
+        self.entropy = entr(self.share).sum()
 
     @property
     def bits(self) -> float:
         """Information of the chosen neurons."""
-        log_proba = (self.own * self.log_joint).sum()
-        log_proba -= logsumexp(self.log_joint, axis=0) @ self.weight
+        log_proba = 0.0
+        for rows in gen_batches(len(self.X), _ROWS):
+            _, log_joint = self._whiten(self.X[rows])
+            log_proba += (self._own(rows) * log_joint).sum()
+            log_proba -= logsumexp(log_joint, axis=0) @ self.weight[rows]
         return (self.entropy + log_proba) / np.log(2)
 
     def add(self, neuron: int) -> None:
         """Choose a neuron."""
-        k = self.size
+        k = 1 + len(self.chosen)
         row = self.factor[:, neuron, :k]
         sd = np.sqrt(self.variance[:, neuron, np.newaxis])
-        z = (self.X[:, neuron] - np.einsum("ck,ckn->cn", row, self.z[:, :k])) / sd
         explained = np.einsum("cjk,ck->cj", self.factor[:, :, 1:k], row[:, 1:])
         column = (self.covariances[:, neuron] - explained) / sd
-        self.z[:, k], self.factor[:, :, k] = z, column
+        self.factor[:, :, k] = column
         self.variance -= column**2
-        self.log_joint -= z**2 / 2 + np.log(sd)
-        self.log_joint -= self.log_joint.max(axis=0)
-        self.size += 1
+        self.log_peak -= np.log(sd[:, 0])
+        self.chosen.append(neuron)
+
+    def _whiten(self, X: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return z after a row of ones, and log p(class, chosen neurons), of some samples.
+
+        Returns
+        -------
+        z : ndarray of shape (n_classes, 1 + n_chosen, n_samples)
+        log_joint : ndarray of shape (n_classes, n_samples)
+            Its maximum over the classes is 0.
+        """
+        columns = X[:, self.chosen].T.astype(np.float64)
+        z = np.ones((len(self.factor), 1 + len(self.chosen), len(X)))
+        for c, factor in enumerate(self.factor[:, self.chosen, : z.shape[1]]):
+            if self.chosen:
+                difference = columns - factor[:, :1]
+                z[c, 1:] = solve_triangular(
+                    factor[:, 1:], difference, lower=True, check_finite=False
+                )
+        log_joint = self.log_peak[:, np.newaxis] - np.square(z[:, 1:]).sum(axis=1) / 2
+        return z, log_joint - log_joint.max(axis=0)
+
+    def _own(self, rows: slice) -> NDArray[np.float64]:
+        """Return the weights of samples, each in the row of its class."""
+        codes = self.codes[rows]
+        own = np.zeros((len(self.share), len(codes)))
+        own[codes, np.arange(len(codes))] = self.weight[rows]
+        return own
 
     def choose(
         self, n_neurons: int, candidates: NDArray[np.intp], *, verbose: int = 0
@@ -125,19 +152,21 @@ class GreedyChoice:
 
     def _log_proba(self, neurons: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the mean over the samples of log p(own class | chosen neurons, each neuron)."""
-        factor = self.factor[:, neurons, : self.size]
+        factor = self.factor[:, neurons, : 1 + len(self.chosen)]
         variance = self.variance[:, neurons]
         rate = -0.5 / variance[:, :, np.newaxis]
         log_scale = -0.5 * np.log(variance)
         log_scale -= log_scale.max(axis=0)
-        total = self.own.sum(axis=1) @ log_scale
+        total = self.share @ log_scale
         for rows in gen_batches(len(self.X), _ROWS):
-            log_joint = factor @ self.z[:, : self.size, rows]
-            log_joint -= self.X[rows, neurons].T.astype(np.float64, order="C")
+            samples = self.X[rows]
+            z, of_chosen = self._whiten(samples)
+            log_joint = factor @ z
+            log_joint -= samples[:, neurons].T.astype(np.float64, order="C")
             log_joint *= log_joint
             log_joint *= rate
-            log_joint += self.log_joint[:, np.newaxis, rows]
-            total += (log_joint @ self.own[:, rows, np.newaxis]).sum(axis=0)[:, 0]
+            log_joint += of_chosen[:, np.newaxis]
+            total += (log_joint @ self._own(rows)[..., np.newaxis]).sum(axis=0)[:, 0]
             total -= _log_sum(log_joint, log_scale) @ self.weight[rows]
         return total
 

@@ -23,6 +23,7 @@ from .._device import full_precision, resolve_device
 from .._labels import WEIGHTED
 from .._moments import scaled_weights
 from .._row_chunks import linear_outputs
+from .._row_copies import copy_rows
 from .._second_moments import Moments
 from .._validation import validate_activations
 from .._weights import check_sample_weight
@@ -378,7 +379,7 @@ def _without_weightless(
     if sample_weight.all():
         return X, y, sample_weight.copy()
     kept = np.flatnonzero(sample_weight)
-    return X[kept], y[kept], sample_weight[kept]
+    return copy_rows(X, kept), y[kept], sample_weight[kept]
 
 
 def _check_start(previous: tuple[NDArray, NDArray], shape: tuple[int, int]) -> None:

@@ -33,6 +33,7 @@ from .._device import resolve_device
 from .._labels import WEIGHTED, check_labels, check_same_kind, check_targets, encode_labels
 from .._rare_labels import ignore_rare_labels, warn_about_rare_labels
 from .._results import check_score, group_splitter, make_splits
+from .._row_copies import copy_rows
 from .._second_moments import Moments
 from .._warnings import warn
 from .._weights import check_sample_weight
@@ -134,7 +135,7 @@ class LinearProbeCV(LinearProbe):
             task = context.subcontext("fold").call_on_fit_task_begin(estimator=self, X=X, y=y)
             start = time.perf_counter()
             params = _check_method_params(X, score_params, test)
-            scores.append(self._score_fold(probes, X[test], y[test], params))
+            scores.append(self._score_fold(probes, copy_rows(X, test), y[test], params))
             zeros.append([np.mean(probe.coef_ == 0) for probe in probes])
             times.append((fit_time, time.perf_counter() - start))
             if self.verbose:
@@ -347,7 +348,9 @@ def _train(
         zeros = {"coef_": np.zeros((1, X.shape[1])), "intercept_": np.zeros(1)}
         fitted = [zeros | {"classes_": labels}] * len(pairs)
     else:
-        fitted = clone(probes[0])._fit_bank(X[train], y[train], weight, pairs, moments=moments)
+        fitted = clone(probes[0])._fit_bank(
+            copy_rows(X, train), y[train], weight, pairs, moments=moments
+        )
     trained = [copy(probe) for probe in probes]
     for probe, attributes in zip(trained, fitted, strict=True):
         probe._set_fitted(attributes)

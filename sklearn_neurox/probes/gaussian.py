@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._batch_sums import ClassBatches, from_sums
 from .._indices import check_indices
 from .._labels import check_class_labels, find_codes
-from .._validation import fit_context, float_dtypes, validate_data, validate_samples
+from .._validation import fit_context, validate_activations, validate_samples
 from .._warnings import warn
 from ._class_gaussians import gaussians_of, log_joint
 from ._classifier import ProbeClassifierMixin
@@ -147,9 +147,6 @@ class GaussianProbeClassifier(
         del self._sums
         return self
 
-    def _dtypes(self, X: Any) -> dict[str, Any]:
-        return {"dtype": float_dtypes(X)}
-
     def _compute(self) -> dict[str, NDArray[np.float64]]:
         own = replace(self._moments(), scatter=self._sums["scatter"].copy())
         return gaussians_of(own, covariance=self.covariance)
@@ -212,14 +209,13 @@ class GaussianProbeClassifier(
         ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        activations = validate_data(self, X, dtype=float_dtypes(X), reset=False)
+        activations = validate_activations(self, X, reset=False)
         every = np.arange(activations.shape[1])
         chosen = every if neurons is None else check_indices(neurons, len(every), what="neuron")
         chosen = chosen[self._moves()[chosen]]
-        if not np.array_equal(chosen, every):
-            activations = np.take(activations, chosen, axis=1)
         joint = log_joint(
             activations,
+            None if np.array_equal(chosen, every) else chosen,
             self.class_prior_,
             self.means_[:, chosen],
             self.covariances_[:, chosen[:, np.newaxis], chosen],
@@ -388,8 +384,7 @@ class GaussianProbeClassifier(
     ) -> tuple[NDArray, NDArray[np.intp], NDArray[np.float64]]:
         """Return X, classes (indices into ``classes_``) and weights of samples to score on."""
         check_is_fitted(self)
-        dtype = float_dtypes(X)
-        data, labels = validate_samples(self, X, y, check_class_labels, dtype=dtype, reset=False)
+        data, labels = validate_samples(self, X, y, check_class_labels, reset=False)
         return data, find_codes(labels, self.classes_, name="y"), np.ones(len(data))
 
     def _warn_of_narrow(self, finding: str) -> None:

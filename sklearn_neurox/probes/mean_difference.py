@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._batch_sums import ClassBatches, Sums, from_sums
 from .._class_moments import ClassMoments, Scatter
-from .._validation import fit_context, float_dtypes, validate_data
+from .._row_chunks import linear_outputs
+from .._validation import fit_context, validate_activations
 from .._whitening import SHRINKAGE, Shrinkage, Whitening
 from ._classifier import ProbeClassifierMixin
 
@@ -186,8 +187,8 @@ class MeanDifferenceClassifier(
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
         check_is_fitted(self)
-        activations = validate_data(self, X, dtype=float_dtypes(X), reset=False)
-        scores = activations @ self.coef_.T + self.intercept_
+        activations = validate_activations(self, X, reset=False)
+        scores = linear_outputs(activations, self.coef_, self.intercept_)
         return scores.ravel() if len(self.classes_) == 2 else scores
 
     def predict(self, X: ArrayLike) -> NDArray:

@@ -117,7 +117,8 @@ class TestMeanDifferences:
     def test_chunks_add_up(self, samples, monkeypatch):
         X, y = samples
         whole = mean_difference_scores(X, y)
-        monkeypatch.setattr("sklearn_neurox.neurons.class_scores._CELLS", 12 * 7)
+        monkeypatch.setattr("sklearn_neurox._row_chunks._ELEMENTS", 12 * 7)
+        monkeypatch.setattr("sklearn_neurox._row_chunks._LEAST_ROWS", 1)
         for part, expected in zip(mean_difference_scores(X, y), whole, strict=True):
             np.testing.assert_allclose(part, expected, atol=1e-6)
 

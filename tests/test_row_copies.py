@@ -1,0 +1,132 @@
+"""Copies of rows of memory maps: they are files, have the right values, and are deleted."""
+
+import gc
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_neurox as snx
+from sklearn_neurox import _row_copies
+from sklearn_neurox._files import mapping_of
+from sklearn_neurox._row_copies import copy_rows, map_rows, own_copy
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A memory map of float16 activations."""
+    X = np.random.RandomState(0).normal(size=(120, 8)).astype(np.float16)
+    np.save(tmp_path / "X.npy", X)
+    return np.load(tmp_path / "X.npy", mmap_mode="r")
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Files for every copy, however small, in a folder of their own."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(_row_copies, "_LARGEST_IN_MEMORY", 0)
+    monkeypatch.setattr(_row_copies, "_AT_ONCE", 100)
+    return folder
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+def test_rows_of_a_memory_map_are_a_file_that_is_deleted(mapped, temporary, dtype):
+    rows = np.random.RandomState(1).randint(120, size=150)
+    copied = copy_rows(mapped, rows, dtype)
+    np.testing.assert_array_equal(copied, mapped[rows])
+    assert copied.dtype == (dtype or mapped.dtype)
+    assert mapping_of(copied) is not None
+    (file,) = temporary.iterdir()
+    assert file.stat().st_size == copied.nbytes
+    copied[:] = 0  # a step of a Pipeline may modify it
+    view = copied[3:, 1:]
+    del copied
+    gc.collect()
+    assert list(temporary.iterdir()) == [file]  # it is still in use
+    assert not view.any()
+    del view
+    gc.collect()
+    assert not list(temporary.iterdir())
+    assert mapped[:].any()
+
+
+def test_small_copies_and_arrays_in_memory_are_not_files(mapped, temporary, monkeypatch):
+    rows = np.arange(5)
+    assert mapping_of(copy_rows(np.array(mapped), rows)) is None
+    monkeypatch.setattr(_row_copies, "_LARGEST_IN_MEMORY", 5 * 16)
+    assert mapping_of(copy_rows(mapped, rows)) is None
+    assert mapping_of(copy_rows(mapped, np.arange(6))) is not None
+
+
+def test_a_function_of_rows(mapped, temporary):
+    result = map_rows(mapped, lambda rows: rows[:, :3] * 2, width=3, dtype=np.float32)
+    np.testing.assert_array_equal(result, mapped[:, :3] * 2)
+    assert result.dtype == np.float32
+    assert mapping_of(result) is not None
+    in_memory = map_rows(np.array(mapped), lambda rows: rows * 2, width=8, dtype=np.float16)
+    np.testing.assert_array_equal(in_memory, mapped * 2)
+
+
+def test_an_own_copy_protects_what_can_be_modified(mapped, temporary):
+    assert own_copy(mapped) is mapped  # it is read-only
+    copied = copy_rows(mapped, np.arange(120))
+    own = own_copy(copied)
+    own[:] = 0
+    assert copied.any()
+    assert mapping_of(own) is not None
+
+
+def test_a_full_disk_is_an_error_without_a_file(mapped, temporary, monkeypatch):
+    def full(descriptor, start, size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"No space left"):
+        copy_rows(mapped, np.arange(50))
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        snx.LinearProbeClassifier(solver="owlqn", lambda_l2=0.1, device="cpu"),
+        make_pipeline(
+            StandardScaler(copy=False),
+            snx.LinearProbeClassifier(solver="owlqn", lambda_l2=0.1, device="cpu"),
+        ),
+    ],
+    ids=["probe", "pipeline"],
+)
+def test_results_are_those_of_arrays_in_memory(mapped, temporary, estimator):
+    y, groups = np.arange(120) % 3, np.arange(120) // 6
+    X = np.array(mapped)
+    options = dict(y=y, groups=groups, cv=GroupKFold(3))
+
+    def results(X):
+        yield snx.layerwise_scores(estimator, X, n_layers=2, **options).scores
+        curve = snx.ablation_curve(
+            estimator, X, ranking=snx.ProbelessSelector(), random_state=0, **options
+        )
+        yield curve.scores["top"]
+        yield snx.selectivity_score(
+            estimator, X, words=np.arange(120) % 7, random_state=0, **options
+        ).control
+        yield snx.NullspaceEraser(
+            snx.MeanDifferenceClassifier(), n_iter=2
+        ).fit(X, y).transform(X)  # fmt: skip
+        yield snx.NeuronAblator([1, 3], mode="mean").fit_transform(X)
+        yield snx.LeaceEraser().fit_transform(X, y)
+
+    found = list(results(mapped))
+    for one, other in zip(found, results(X), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+    del found, one
+    gc.collect()
+    assert not list(Path(temporary).iterdir())
