@@ -147,10 +147,16 @@ def read_arrays(
     chunk : ndarray of shape (n_rows_of_chunk, n_columns)
         Valid until the next chunk.
     """
-    target = torch.from_numpy(np.empty(0, dtype))
-    chunks = RowChunks(as_tensor(X), target, mapping=mapping_of(X), copy=copy)
-    for rows, chunk in chunks.read(size):
+    for rows, chunk in read_tensors(X, dtype, size=size, copy=copy):
         yield rows, chunk.numpy()
+
+
+def read_tensors(
+    X: NDArray, dtype: DTypeLike, *, size: int | None = None, copy: bool = False
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield chunks as :func:`read_arrays` does, as tensors."""
+    target = torch.from_numpy(np.empty(0, dtype))
+    yield from RowChunks(as_tensor(X), target, mapping=mapping_of(X), copy=copy).read(size)
 
 
 def linear_outputs(X: NDArray, coef: NDArray, intercept: NDArray) -> NDArray:

@@ -121,6 +121,7 @@ WRITING = {
 # `_files` replaces files atomically. These modules write by themselves.
 WRITERS = {
     "_files.py": {"open", "os.replace"},
+    "_row_copies.py": {"memmap"},  # a temporary file
     "_cli/commands.py": {"to_csv"},  # to a temporary folder
     "activations/_hdf5_process.py": {"open"},  # only read
     "activations/_hdf5_writing.py": {"File", "open"},  # to the temporary files of `replacing`

@@ -21,7 +21,7 @@ from torch.utils.data import Subset, TensorDataset
 from .._device import as_tensor, to_device
 from .._files import mapping_of, release
 from .._process import torch_threads
-from .._row_chunks import RowChunks
+from .._row_chunks import RowChunks, rows_at_once
 from ._adam_steps import by_layer, layers_of, make_steps
 from ._objective import LOSSES, penalty
 from ._standardization import Standardization
@@ -216,14 +216,15 @@ class LinearProbeNet(NeuralNet):
                 raise
             self.stopped_ = True
 
-    def objective(self, dataset: TensorDataset, batch_size: int = 8192) -> list[float]:
+    def objective(self, dataset: TensorDataset, batch_size: int | None = None) -> list[float]:
         """Return the objective of each probe on all samples, with the current weights."""
 
         def evaluate(X: Tensor, targets: Tensor, sample_weight: Tensor) -> Tensor:
             return self.criterion_(self.module_(X), targets, sample_weight, self.module_.weight)
 
         self.module_.eval()  # skorch's training step sets the mode that it requires
-        return _mean_over(TensorBatches(dataset, batch_size), evaluate)
+        size = rows_at_once(dataset.tensors[0].shape[1], self.criterion_.lambda_l1.device)
+        return _mean_over(TensorBatches(dataset, batch_size or size), evaluate)
 
     def finish(self) -> None:
         """Move the net to the CPU, so that it can be loaded on machines without the device."""
