@@ -166,17 +166,17 @@ def linear_outputs(X: NDArray, coef: NDArray, intercept: NDArray) -> NDArray:
     ----------
     X : ndarray of shape (n_rows, n_columns), of a floating dtype
         A float16 array is converted to float32 in chunks.
-    coef : ndarray of shape (n_outputs, n_columns)
-    intercept : ndarray of shape (n_outputs,)
+    coef : ndarray of shape (n_outputs, n_columns) or (n_columns,)
+    intercept : ndarray of shape (n_outputs,), or float
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs)
+    ndarray of shape (n_rows, n_outputs) or (n_rows,)
     """
     if X.dtype != np.float16 and mapping_of(X) is None:
         return X @ coef.T + intercept
     dtype = np.result_type(X, np.float32)
-    outputs = np.empty((len(X), len(coef)), np.result_type(dtype, coef, intercept))
+    outputs = np.empty((len(X), *coef.shape[:-1]), np.result_type(dtype, coef, intercept))
     for rows, chunk in read_arrays(X, dtype):
         np.add(chunk @ coef.T, intercept, out=outputs[rows])
     return outputs

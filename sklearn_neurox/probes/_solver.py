@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -22,6 +22,8 @@ from ._bank_objective import BankObjective
 from ._datafit import Datafit, RowsDatafit
 from ._gram import moments_pay, squared_error_of
 from ._standardization import Standardization, StandardizedDatafit
+
+Start = tuple[NDArray, NDArray]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Problem:
         lambda_l1 and lambda_l2 of each probe.
     l2_penalty : {"norm", "squared"}
     start : tuple of ndarray of shape (n_outputs, n_neurons) and (n_outputs,), default=None
-        Initial W and b of every probe. If None, the solver chooses them.
+        Initial W and b of every probe. They have another first dimension if the probes start at
+        different points. If None, the solver chooses them.
     random_state : RandomState
     n_layers : int, default=1
         Number of layers of X, each a run of columns. Every layer has a probe for every pair of
@@ -112,7 +115,7 @@ class Problem:
     data: TrainingSet
     lambdas: NDArray[np.float64]
     l2_penalty: str
-    start: tuple[NDArray, NDArray] | None
+    start: Start | None
     random_state: np.random.RandomState
     n_layers: int = 1
 
@@ -138,8 +141,8 @@ class Problem:
         return BankObjective(datafit, lambda_l1, lambda_l2, self.l2_penalty)
 
     def of_datafit(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weights (K, n_outputs, n_neurons) and bias (K, n_outputs) as the datafit does."""
-        if self.data.has_single_logit:
+        """Convert weights (K, n_outputs, n_neurons) and bias (K, n_outputs) to those it takes."""
+        if self.data.has_single_logit and weight.shape[1] == 2:
             return weight.diff(dim=1), bias.diff(dim=1)
         return weight, bias
 
@@ -153,10 +156,10 @@ class Problem:
         _, slope = objective.evaluate(theta)
         return objective.largest(objective.violation(theta, slope)).item()
 
-    def part(self, pairs: NDArray[np.intp]) -> Problem:
+    def part(self, pairs: NDArray[np.intp], start: Start | None) -> Problem:
         """Return the problem of some pairs of lambdas. All parts have the same random numbers."""
         random_state = deepcopy(self.random_state)
-        return replace(self, lambdas=self.lambdas[pairs], random_state=random_state)
+        return replace(self, lambdas=self.lambdas[pairs], start=start, random_state=random_state)
 
 
 @dataclass(frozen=True)
@@ -256,6 +259,20 @@ class Solver(ABC):
         """Divide the pairs of lambdas into the banks that are trained together."""
         return [np.arange(len(self.problem.lambdas))]
 
+    def start_of(
+        self, pairs: NDArray[np.intp], solved: Mapping[tuple[int, int], Solution]
+    ) -> Start | None:
+        """Return the initial W and b of a bank.
+
+        Parameters
+        ----------
+        pairs : ndarray of int
+            The pairs of lambdas of the bank.
+        solved : mapping of (layer, pair) to Solution
+            Solutions of the banks before it.
+        """
+        return self.problem.start
+
     def warn(  # noqa: B027 -- warnings are optional
         self, solutions: list[Solution], *, stopped: bool = False
     ) -> None:
@@ -272,7 +289,8 @@ class Solver(ABC):
         """Solve the problem bank by bank, and return the solutions of all its probes."""
         found: dict[tuple[int, int], Solution] = {}
         for pairs in self.banks():
-            bank = replace(self, problem=self.problem.part(pairs))
+            problem = self.problem.part(pairs, self.start_of(pairs, found))
+            bank = replace(self, problem=problem)
             for _ in bank.steps():
                 pass
             keys = product(range(self.problem.n_layers), pairs.tolist())
