@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from ..activations.columns import Neurons
-from ._editing_places import LAYER_NAME, innermost
 from ._digests import fingerprint
+from ._editing_places import LAYER_NAME, innermost
 
 
 @dataclass(frozen=True)
