@@ -30,6 +30,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
+    "ignore_pattern": r"cities\.py",  # which several examples import
     "download_all_examples": False,
     "show_memory": False,
     "abort_on_example_error": True,

@@ -88,6 +88,39 @@ def test_tokens_with_spans(tiny_bert_path, tmp_path):
     assert stored.provenance["random_weights"] is True
 
 
+def test_labels_of_texts_and_spans(tiny_bert_path, tiny_bert, tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "the rain", "label": "wet", "spans": [[4, 8, True]]}, {"text": "so"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = ["--unit", "token", "--label"]
+    spans = [*options, "spans", "--outside", "false"]
+    assert run(tiny_bert_path, path, tmp_path / "spans", *spans) == 0
+    expected = snx.ActivationExtractor(*tiny_bert).extract_tokens(
+        ["the rain", "so"], spans=[(0, 4, 8, True)], outside=False
+    )
+    stored = snx.TokenActivations.load(tmp_path / "spans")
+    assert stored.y.tolist() == expected.y.tolist()
+    assert stored.words.tolist() == expected.words.tolist()
+    labels = [*options, "label", "--drop-unlabeled", "--where", "last:2&~special"]
+    assert run(tiny_bert_path, path, tmp_path / "labels", *labels) == 0
+    stored = snx.TokenActivations.load(tmp_path / "labels")
+    assert (stored.words.tolist(), stored.y.tolist()) == (["ain"], ["wet"])
+    assert run(tiny_bert_path, path, tmp_path / "rows", "--label", "label", "--drop-unlabeled") == 0
+    assert snx.TokenActivations.load(tmp_path / "rows").y.tolist() == ["wet"]
+
+
+def test_words_of_json_lines(tiny_bert_path, tiny_bert, tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"tokens": ["the", "rain"], "tags": [1, -100]}, {"tokens": ["so"], "tags": [0]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = ["--unit", "word", "--column", "tokens", "--label", "tags", "--drop-label=-100"]
+    assert run(tiny_bert_path, path, tmp_path / "store", *options, "--aggregation", "mean") == 0
+    stored = snx.TokenActivations.load(tmp_path / "store")
+    expected = snx.ActivationExtractor(*tiny_bert, aggregation="mean").extract(["the rain", "so"])
+    assert (stored.words.tolist(), stored.y.tolist()) == (["the", "so"], [1, 0])
+    np.testing.assert_allclose(stored.X, expected.X[[0, 2]], atol=1e-6)
+
+
 def test_files_of_neurox(tiny_bert_path, tiny_bert, tmp_path):
     (tmp_path / "words.txt").write_text("the rain\nso\n", encoding="utf-8")
     out = tmp_path / "acts.json"
@@ -113,14 +146,39 @@ def test_rows_that_are_left_out(tiny_bert_path, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("a.jsonl", ["--labels", "x"], "--labels cannot be used with a .jsonl file"),
-        ("a.jsonl", ["--column", "x"], "--column=x requires a .conllu file"),
-        ("a.jsonl", ["--unit", "word"], "--unit=word cannot be used"),
-        ("a.txt", ["--unit", "token"], "--unit=token cannot be used"),
-        ("a.txt", ["--where", "last"], "--where requires a .jsonl file"),
-        ("a.txt", ["--at", "last"], "requires --unit prompt"),
-        ("a.jsonl", ["--at", "last", "--unit", "token"], "requires --unit prompt"),
+        ("a.jsonl", ["--labels", "x"], "--labels=x cannot be used with prompts of a.jsonl"),
+        ("a.txt", ["--column", "x"], "--column=x cannot be used with words of a.txt"),
+        ("a.txt", ["--label", "x"], "--label=x cannot be used with words of a.txt"),
+        ("a.txt", ["--unit", "token"], "--unit=token requires a .jsonl file"),
+        ("a.txt", ["--where", "last"], "It requires --unit prompt or token and a .jsonl file"),
+        ("a.txt", ["--at", "last"], "It requires --unit prompt"),
+        ("a.txt", ["--outside", "x"], "It requires --unit token"),
+        ("a.txt", ["--drop-unlabeled"], "--drop-unlabeled cannot be used with words"),
+        ("a.txt", ["--add-generation-prompt"], "It requires a .jsonl file with conversations"),
+        ("a.txt", ["--random-state", "1"], "--random-state=1 is the seed of --random-weights"),
+        ("a.jsonl", ["--at", "last", "--unit", "token"], "It requires --unit prompt"),
+        ("a.jsonl", ["--at", "last", "--unit", "word"], "It requires --unit prompt"),
+        ("a.jsonl", ["--where", "last", "--unit", "word"], "It requires --unit prompt or token"),
         ("a.jsonl", ["--at", "nothing"], "--at: 'nothing' is not a rule"),
+        ("a.jsonl", ["--aggregation", "mean"], "Use --at mean for the mean over a prompt"),
+        ("a.jsonl", ["--on-empty-word", "drop"], "It requires words"),
+        ("a.jsonl", ["--drop-label", "x"], "Use --drop-unlabeled to leave out texts"),
+        ("a.jsonl", ["--drop-unlabeled"], "--drop-unlabeled leaves out texts without a label, but"),
+        ("a.jsonl", ["--outside", "x", "--unit", "token"], "so it needs spans"),
+        ("a.jsonl", ["--add-generation-prompt"], "but a.jsonl does not contain any"),
+        ("a.jsonl", ["--label", "tag"], "a.jsonl does not have the column 'tag'"),
+        ("a.jsonl", ["--add-prefix-space"], "--add-prefix-space applies to sentences of words"),
+        ("a.jsonl", ["--on-truncate", "warn"], "--on-truncate 'warn' leaves out the ends"),
+        ("words.jsonl", [], "words.jsonl contains lists of words. Set --unit word"),
+        ("words.jsonl", ["--unit", "token"], "words.jsonl contains lists of words. Set --unit"),
+        ("chats.jsonl", ["--unit", "word"], "contains conversations. Set --unit token or prompt"),
+        ("prompts.jsonl", [], "Pass the one with the texts, such as --column 'prompt'"),
+        (
+            "two.jsonl",
+            ["--label", "label"],
+            "both 'messages' and 'text'. Pass --column 'messages' or --column",
+        ),
+        ("two.jsonl", ["--column", "text"], "Pass --label 'label' or --label 'labels'"),
         (
             "a.jsonl",
             ["--out", "acts.hdf5"],
@@ -131,9 +189,23 @@ def test_rows_that_are_left_out(tiny_bert_path, tmp_path, capsys):
             ["--out", "acts.json", "--append"],
             "a file of NeuroX cannot be used for --append",
         ),
+        (
+            "a.txt",
+            ["--out", "acts.json", "--labels", "a.txt"],
+            "a file of NeuroX does not contain labels. Leave out --labels",
+        ),
         ("a.txt", ["--out", "missing/acts.json"], "the folder missing does not exist"),
         ("a.txt", ["--drop-label", "_"], "so it needs --labels"),
-        ("spans.jsonl", [], "contains spans, which are labels of tokens. Set --unit token"),
+        ("spans.jsonl", [], "contains spans, which are labels of tokens. Set --unit token."),
+        ("spans.jsonl", ["--label", "spans"], "Set --unit token."),
+        ("spans.jsonl", ["--unit", "token", "--outside", "1", "--drop-unlabeled"], "no labels of"),
+        ("both.jsonl", [], "Set --unit token, or --label to the key of the labels of texts"),
+        ("both.jsonl", ["--unit", "token"], "both labels of texts and spans. Set --label to spans"),
+        (
+            "both.jsonl",
+            ["--unit", "token", "--label", "spans", "--outside", "x"],
+            "--outside=x: the labels are not strings, so expected a JSON value such as 3 or false",
+        ),
     ],
 )
 def test_options_that_contradict_each_other(
@@ -143,6 +215,11 @@ def test_options_that_contradict_each_other(
     (tmp_path / "a.txt").write_text("so\n")
     (tmp_path / "a.jsonl").write_text('"so"\n')
     (tmp_path / "spans.jsonl").write_text('{"text": "so", "spans": [[0, 2, "x"]]}\n')
+    (tmp_path / "both.jsonl").write_text('{"text": "so", "label": "a", "spans": [[0, 2, true]]}\n')
+    (tmp_path / "words.jsonl").write_text('{"text": ["so", "so"]}\n')
+    (tmp_path / "chats.jsonl").write_text('[{"role": "user", "content": "so"}]\n')
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "so"}\n')
+    (tmp_path / "two.jsonl").write_text('{"text": "a", "messages": [], "label": 1, "labels": 2}\n')
     assert run(tiny_bert_path, name, "store", *options) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "store").exists()

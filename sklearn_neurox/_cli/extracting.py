@@ -3,63 +3,106 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from .._json import load_json
 from ..activations import TokenActivations, write_activations
 from ..datasets import read_conllu, read_parallel, read_sentences, read_texts
+from ..datasets.texts import TextCorpus
 from ..extraction import ActivationExtractor
 from .rules import parse_at, parse_rule
 
 _NEUROX = (".hdf5", ".json")
+_ALL = {"conllu", "jsonl", "txt"}
+_WORDS, _TEXTS = {"word"}, {"token", "prompt"}
+
+
+class _Use(NamedTuple):
+    """What an option can be used with."""
+
+    corpora: set[str]
+    units: set[str]
+    needs: str  # for the error message
+
+
+_USES = {
+    "labels": _Use(
+        {"txt"},
+        _WORDS,
+        "a text file. Use --column for a .conllu file, and --label for a .jsonl file",
+    ),
+    "column": _Use(
+        {"conllu", "jsonl"},
+        _WORDS | _TEXTS,
+        "a .conllu file or a .jsonl file. Use --labels for a file with one label per word",
+    ),
+    "label": _Use(
+        {"jsonl"},
+        _WORDS | _TEXTS,
+        "a .jsonl file. Use --column for a .conllu file, and --labels for a file with one label "
+        "per word",
+    ),
+    "outside": _Use({"jsonl"}, {"token"}, "--unit token and a .jsonl file with spans"),
+    "drop_unlabeled": _Use(
+        {"jsonl"}, _WORDS | _TEXTS, "a .jsonl file. Use --drop-label to leave out words"
+    ),
+    "drop_label": _Use(
+        _ALL,
+        _WORDS,
+        "words. Use --drop-unlabeled to leave out texts, and --where or spans to select tokens",
+    ),
+    "at": _Use({"jsonl"}, {"prompt"}, "--unit prompt and a .jsonl file"),
+    "where": _Use({"jsonl"}, _TEXTS, "--unit prompt or token and a .jsonl file"),
+    "add_generation_prompt": _Use({"jsonl"}, _TEXTS, "a .jsonl file with conversations"),
+    "aggregation": _Use(_ALL, _WORDS, "words. Use --at mean for the mean over a prompt"),
+    "on_empty_word": _Use(_ALL, _WORDS, "words"),
+}
 
 
 def check_options(args: Namespace) -> None:
-    """Check the options of the command that contradict each other.
+    """Check that all options are used, and do not contradict each other.
 
     Raises
     ------
     ValueError
-        If they do. The message contains the options.
+        If an option cannot be used. The message contains the option.
     """
-    suffix = Path(args.corpus).suffix.lower()
-    # .conll is also the suffix of other formats, for which the reader raises an error.
-    is_conllu, is_json = suffix in {".conllu", ".conll"}, suffix == ".jsonl"
-    if args.labels and (is_conllu or is_json):
+    corpus, unit = _kind_of(args.corpus), _unit_of(args)
+    if corpus != "jsonl" and unit != "word":
+        raise ValueError(f"--unit={unit} requires a .jsonl file, but the corpus is {args.corpus}.")
+    for name, use in _USES.items():
+        value = getattr(args, name)
+        if value is None or value is False or (corpus in use.corpora and unit in use.units):
+            continue
+        option = "--" + name.replace("_", "-") + ("" if value is True else f"={value}")
         raise ValueError(
-            f"--labels cannot be used with a {suffix} file, which contains its labels."
-            + (" Use --column to select a column of labels." if is_conllu else "")
+            f"{option} cannot be used with {unit}s of {args.corpus}. It requires {use.needs}."
         )
-    if args.column and not is_conllu:
+    if args.random_state is not None and not args.random_weights:
         raise ValueError(
-            f"--column={args.column} requires a .conllu file, but the corpus is {args.corpus}. Use "
-            "--labels for a file with one label per word."
+            f"--random-state={args.random_state} is the seed of --random-weights, which is missing."
         )
-    if (args.unit in ("token", "prompt")) > is_json or (args.unit == "word" and is_json):
-        raise ValueError(
-            f"--unit={args.unit} cannot be used with {args.corpus}: rows are tokens or prompts "
-            "of a .jsonl file, and words of other files."
-        )
-    if args.at is not None and (not is_json or args.unit == "token"):
-        raise ValueError("--at selects the token of a prompt, so it requires --unit prompt.")
-    if args.where is not None and not is_json:
-        raise ValueError(f"--where requires a .jsonl file, but the corpus is {args.corpus}.")
-    _check_out(Path(args.out), is_words=not is_json, append=args.append)
+    if args.drop_label is not None and corpus == "txt" and args.labels is None:
+        raise ValueError("--drop-label is a label of words without a row, so it needs --labels.")
+    if Path(args.out).suffix.lower() in _NEUROX:
+        _check_file(Path(args.out), args, unit)
 
 
 def extract(args: Namespace) -> TokenActivations:
     """Extract the activations of a corpus, and write them to a store or a file of NeuroX."""
     check_options(args)
-    layers = _layers(args.layers)
     rule = None if args.where is None else parse_rule(args.where, option="--where")
     at = parse_at(args.at or "last")
     extractor = ActivationExtractor(
         args.model,
-        layers=layers,
+        layers=_layers(args.layers),
         modules=args.modules,
-        aggregation=args.aggregation,
+        aggregation=args.aggregation or "last",
         on_truncate=args.on_truncate,
-        on_empty_word=args.on_empty_word,
+        on_empty_word=args.on_empty_word or "error",
         split_special_tokens=args.split_special_tokens,
         add_prefix_space=args.add_prefix_space,
         add_generation_prompt=args.add_generation_prompt,
@@ -67,55 +110,110 @@ def extract(args: Namespace) -> TokenActivations:
         dtype=args.dtype,
         random_weights=args.random_weights,
         device=args.device,
-        random_state=args.random_state,
+        random_state=args.random_state or 0,
         verbose=1,
     ).fit()  # validates the options before the corpus, which may be large, is read
-    is_file = Path(args.out).suffix.lower() in _NEUROX
+    is_file, unit = Path(args.out).suffix.lower() in _NEUROX, _unit_of(args)
     into: dict[str, Any] = {} if is_file else {"store": args.out, "append": args.append}
-    if Path(args.corpus).suffix.lower() != ".jsonl":
+    if unit == "word":
         sentences, labels = _read_words(args)
-        drop = args.drop_label if labels is not None else None
+        drop = _label_of(args.drop_label, chain.from_iterable(labels or []), "--drop-label")
         tokens = extractor.extract(sentences, labels, drop_label=drop, **into)
     else:
-        tokens = _extract_texts(args, extractor, rule, at, into)
+        texts, labels, spans = _read_texts(args, unit)
+        if unit == "token":
+            outside = _label_of(args.outside, [span[-1] for span in spans or []], "--outside")
+            tokens = extractor.extract_tokens(
+                texts, labels, spans=spans, outside=outside, where=rule, **into
+            )
+        else:
+            tokens = extractor.extract_prompts(texts, labels, at=at, where=rule, **into)
     if is_file:
         write_activations(args.out, tokens)
     return tokens
 
 
-def _extract_texts(
-    args: Namespace, extractor: ActivationExtractor, rule: Any, at: Any, into: dict[str, Any]
-) -> TokenActivations:
-    texts, labels, spans = read_texts(args.corpus)
-    if args.unit == "token":
-        if spans is not None:
-            labels = None
-        return extractor.extract_tokens(texts, labels, spans=spans, where=rule, **into)
-    if spans is not None:
-        raise ValueError(
-            f"{args.corpus} contains spans, which are labels of tokens. Set --unit token."
-        )
-    return extractor.extract_prompts(texts, labels, at=at, where=rule, **into)
+def _kind_of(corpus: str) -> str:
+    """Return the format of a corpus, which its suffix specifies."""
+    suffix = Path(corpus).suffix.lower()
+    # .conll is also the suffix of other formats, for which the reader raises an error.
+    return {".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl"}.get(suffix, "txt")
+
+
+def _unit_of(args: Namespace) -> str:
+    """Return what a row is."""
+    return args.unit or ("prompt" if _kind_of(args.corpus) == "jsonl" else "word")
 
 
 def _read_words(args: Namespace) -> tuple[Any, Any]:
-    if Path(args.corpus).suffix.lower() in {".conllu", ".conll"}:
+    """Read sentences, and labels of their words if there are any."""
+    kind = _kind_of(args.corpus)
+    if kind == "jsonl":
+        texts, labels, _ = _read_texts(args, "word")
+        return texts, labels
+    if kind == "conllu":
         return read_conllu(args.corpus, column=args.column or "upos")
     if args.labels:
         return read_parallel(args.corpus, args.labels)
-    if args.drop_label is not None:
-        raise ValueError("--drop-label is a label of words without a row, so it needs --labels.")
     return read_sentences(args.corpus), None
 
 
-def _check_out(out: Path, *, is_words: bool, append: bool) -> None:
+def _read_texts(args: Namespace, unit: str) -> TextCorpus:
+    """Read texts with labels or spans, but not both."""
+    corpus = read_texts(
+        args.corpus, column=args.column, label=args.label, drop_unlabeled=args.drop_unlabeled
+    )
+    if args.label not in (None, "spans"):
+        corpus = corpus._replace(spans=None)
+    if corpus.spans is not None and unit != "token":
+        others = "" if corpus.labels is None else ", or --label to the key of the labels of texts"
+        raise ValueError(
+            f"{args.corpus} contains spans, which are labels of tokens. Set --unit token{others}."
+        )
+    if corpus.spans is not None and corpus.labels is not None:
+        raise ValueError(
+            f"{args.corpus} contains both labels of texts and spans. Set --label to spans or to "
+            "the key of the labels."
+        )
+    has_words = isinstance(corpus.texts[0], list) and isinstance(corpus.texts[0][0], str)
+    if has_words and unit != "word":
+        raise ValueError(f"{args.corpus} contains lists of words. Set --unit word.")
+    has_messages = any(isinstance(text, list) for text in corpus.texts) and not has_words
+    if has_messages and unit == "word":
+        raise ValueError(f"{args.corpus} contains conversations. Set --unit token or prompt.")
+    if args.add_generation_prompt and not has_messages:
+        raise ValueError(
+            f"--add-generation-prompt applies to conversations, but {args.corpus} does not contain "
+            "any."
+        )
+    return corpus
+
+
+def _label_of(text: str | None, labels: Iterable[Any], option: str) -> Any:
+    """Return the label that a text describes: a string, as the others, or another JSON value."""
+    if text is None or all(isinstance(label, str) for label in labels):
+        return text
+    try:
+        return load_json(text)
+    except ValueError:
+        raise ValueError(
+            f"{option}={text}: the labels are not strings, so expected a JSON value such as 3 or "
+            "false."
+        ) from None
+
+
+def _check_file(out: Path, args: Namespace, unit: str) -> None:
     """Check that a file of NeuroX can be written before the work starts."""
-    if out.suffix.lower() not in _NEUROX:
-        return
-    if not is_words or append:
-        what = "tokens and prompts" if not is_words else "--append"
+    if unit != "word" or args.append:
+        what = "--append" if args.append else "tokens and prompts"
         raise ValueError(
             f"--out={out}: a file of NeuroX cannot be used for {what}. Pass a folder for a store."
+        )
+    labels = {"conllu": "column", "jsonl": "label", "txt": "labels"}[_kind_of(args.corpus)]
+    if getattr(args, labels) is not None and args.drop_label is None:
+        raise ValueError(
+            f"--out={out}: a file of NeuroX does not contain labels. Leave out --{labels}, or pass "
+            "a folder for a store."
         )
     if out.exists():
         raise ValueError(f"--out={out} already exists.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any
 
 from . import commands
+from .extract_options import add_extract_options
+from .options import Choices, add_random_state
 
 _EPILOG = """\
 a complete analysis of your own corpus:
@@ -97,32 +98,6 @@ def _with_options(message: str, usage: str) -> str:
     return _PARAMETER.sub(spell, message)
 
 
-class Choices:
-    """The names in a registry of the package.
-
-    The registry, and therefore torch, is imported only when a name is checked or listed. It is
-    assigned to an option that already exists, because ``add_argument`` of Python 3.14 lists the
-    choices to check the help.
-
-    Parameters
-    ----------
-    module : str
-        Module within the package.
-    registry : str
-        Name of a mapping or a sequence in this module.
-    """
-
-    def __init__(self, module: str, registry: str) -> None:
-        self.module = module
-        self.registry = registry
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(getattr(import_module(f"..{self.module}", __package__), self.registry))
-
-    def __contains__(self, name: object) -> bool:
-        return name in list(self)
-
-
 def _add_demo(subparsers: Any) -> None:
     demo = subparsers.add_parser(
         "demo",
@@ -159,145 +134,7 @@ def _add_extract(subparsers: Any) -> None:
         ),
     )
     extract.set_defaults(run=commands.extract, usage=extract.format_usage)
-    _add_input_and_output(extract)
-    _add_token_options(extract)
-    _add_reading_options(extract)
-    _add_extraction_options(extract)
-
-
-def _add_token_options(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add(
-        "--unit",
-        choices=("word", "token", "prompt"),
-        help="what a row is (default: prompt for a .jsonl file, and word otherwise)",
-    )
-    add(
-        "--at",
-        metavar="RULE",
-        help="token that is the row of a prompt: last, first, mean, an index, or a rule "
-        "(default: last)",
-    )
-    add(
-        "--where",
-        metavar="RULE",
-        help="tokens that have a row, or among which --at selects: role:NAME, turn:N, span:REGEX, "
-        "after:REGEX, special, first:N or last:N, joined with '&', and negated by '~'",
-    )
-    add(
-        "--add-generation-prompt",
-        action="store_true",
-        help="append the markup to conversations that begins an answer",
-    )
-
-
-def _add_input_and_output(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add(
-        "model",
-        metavar="MODEL",
-        help="name or path of a transformers model, or 'MODEL,TOKENIZER' if the tokenizer is "
-        "elsewhere",
-    )
-    add(
-        "corpus",
-        metavar="CORPUS",
-        help="a CoNLL-U file (.conllu, .conll), a file of texts or conversations with one JSON "
-        "object per line (.jsonl), or a text file with one sentence per line and words separated "
-        "by spaces",
-    )
-    add(
-        "--out",
-        metavar="STORE",
-        required=True,
-        help="folder for the activations, or a file of NeuroX (.hdf5, .json)",
-    )
-    add(
-        "--append",
-        action="store_true",
-        help="append the rows to STORE if it is finished",
-    )
-    add("--labels", metavar="FILE", help="labels of a text file, in the same layout as its words")
-    add(
-        "--column",
-        metavar="NAME",
-        help="column of a .conllu file with labels, or a feature such as feats:Number (default: "
-        "upos)",
-    )
-    add("--drop-label", metavar="LABEL", help="leave out the rows of words with this label")
-
-
-def _add_reading_options(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add(
-        "--on-truncate",
-        choices=("error", "warn", "drop"),
-        default="error",
-        help="what to do with sentences that are too long for the model (default: %(default)s)",
-    )
-    add(
-        "--on-empty-word",
-        choices=("error", "drop"),
-        default="error",
-        help="what to do with words that the tokenizer drops (default: %(default)s)",
-    )
-    add(
-        "--split-special-tokens",
-        action=argparse.BooleanOptionalAction,
-        help="split special tokens in the corpus, such as [MASK], like ordinary text, or read them "
-        "as special tokens (default: report them as an error)",
-    )
-    add(
-        "--add-prefix-space",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="put a space before each sentence, for tokenizers that distinguish the first word",
-    )
-
-
-def _add_extraction_options(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add(
-        "--layers",
-        default="all",
-        help="'all' or numbers such as 0,3,6, where 0 is the embeddings (default: %(default)s)",
-    )
-    add(
-        "--modules",
-        metavar="PART",
-        help="extract a part of each layer: attention_heads, mlp, or the path of a module within "
-        "a block",
-    )
-    add(
-        "--aggregation",
-        metavar="NAME",
-        default="last",
-        help="aggregation of sub-words into words: %(choices)s (default: %(default)s)",
-    ).choices = Choices("extraction.aggregation", "AGGREGATIONS")
-    add(
-        "--dtype",
-        metavar="NAME",
-        default="float32",
-        help="dtype of the stored activations: %(choices)s (default: %(default)s)",
-    ).choices = Choices("activations.dtypes", "DTYPES")
-    add(
-        "--batch-tokens",
-        metavar="N",
-        type=int,
-        default=2048,
-        help="number of sub-words per batch (default: %(default)s)",
-    )
-    add(
-        "--random-weights",
-        action="store_true",
-        help="use the model as it was before training, with random weights",
-    )
-    _add_random_state(command)
-    add(
-        "--device",
-        default="auto",
-        help="device of the model: auto, cpu, cuda or cuda:1 (default: %(default)s)",
-    )
+    add_extract_options(extract)
 
 
 def _add_probe(subparsers: Any) -> None:
@@ -350,7 +187,7 @@ def _add_rank(subparsers: Any) -> None:
         default=20,
         help="number of neurons to show (default: %(default)s)",
     )
-    _add_random_state(rank)
+    add_random_state(rank)
     add("--out", metavar="FILE.csv", help="save the complete ranking")
 
 
@@ -389,10 +226,4 @@ def _add_probe_options(command: argparse.ArgumentParser) -> None:
             help=f"{penalty} penalty of the probe (default: %(default)s)",
         )
     add("--cv", metavar="N", type=int, default=5, help="number of folds (default: %(default)s)")
-    _add_random_state(command)
-
-
-def _add_random_state(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--random-state", metavar="N", type=int, default=0, help="random seed (default: 0)"
-    )
+    add_random_state(command)

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 from .._json import load_json
+from .._warnings import warn
 from .._wording import count
 from ._text_files import read_lines
 
@@ -43,7 +44,8 @@ def read_texts(
         "content") or lists of words. If None, "messages" or "text", of which each row has one.
     label : str, default=None
         Key or column of the labels: one for each text, or a list with one label for each of its
-        tokens or words. If None, "label" or "labels" if there is one.
+        tokens or words. If None, "label" or "labels" if there is one. If "spans", only spans are
+        read.
     drop_unlabeled : bool, default=False
         Whether to leave out texts whose label is missing or null. Otherwise, it is an error if only
         some texts have a label.
@@ -64,6 +66,11 @@ def read_texts(
         the row.
     TypeError
         If `source` is neither a path nor a table.
+
+    Warns
+    -----
+    UserWarning
+        If conversations have "tools", which are not read.
 
     Examples
     --------
@@ -91,8 +98,18 @@ def read_texts(
     label = _find_label(keys, label, _name(source))
     if label is not None:
         rows = _labeled(rows, label, drop=drop_unlabeled)
+    elif drop_unlabeled:
+        raise ValueError(
+            "drop_unlabeled=True leaves out texts without a label, but no labels of texts are "
+            f"read from {_name(source)}, whose keys are {list(keys)}."
+        )
     texts = [_text_of(place, row, column) for place, row in rows]
     _check_one_kind(rows, texts)
+    if "tools" in keys and any(_is_conversation(text) for text in texts):
+        warn(
+            f"The 'tools' of {_name(source)} are not read, but chat templates may show them. Pass "
+            "them to ActivationExtractor as chat_template_kwargs={'tools': [...]}."
+        )
     spans: list[tuple] | None = None
     if _SPANS in keys:
         spans = [
@@ -160,8 +177,8 @@ def _name(source: Any) -> str:
 def _check_column(keys: Mapping[str, None], name: str | None, source: str) -> None:
     if name is None:
         raise ValueError(
-            f"{source} does not have the column 'text' or 'messages', only {list(keys)}. Set "
-            "column to one of them."
+            f"{source} does not have the column 'text' or 'messages', only {list(keys)}. Pass "
+            f"the one with the texts, such as column={next(iter(keys), 'prompt')!r}."
         )
     if name not in keys:
         raise ValueError(f"{source} does not have the column {name!r}, only {list(keys)}.")
@@ -171,10 +188,12 @@ def _find_label(keys: Mapping[str, None], name: str | None, source: str) -> str 
     """Return the column of the labels, or None if there is none."""
     if name is not None:
         _check_column(keys, name, source)
-        return name
+        return None if name == _SPANS else name
     found = [each for each in _LABEL_COLUMNS if each in keys]
     if len(found) > 1:
-        raise ValueError(f"{source} has both 'label' and 'labels'. Set label to one of them.")
+        raise ValueError(
+            f"{source} has both 'label' and 'labels'. Pass label='label' or label='labels'."
+        )
     return found[0] if found else None
 
 
@@ -194,7 +213,9 @@ def _text_of(place: str, row: Mapping[str, Any], column: str | None) -> Any:
     if column is None:
         found = [name for name in _TEXT_COLUMNS if name in row]
         if len(found) > 1:
-            raise ValueError(f"{place}: both 'messages' and 'text'. Set column to one of them.")
+            raise ValueError(
+                f"{place}: both 'messages' and 'text'. Pass column='messages' or column='text'."
+            )
         column = found[0] if found else "text"
     text = row.get(column)
     is_list = isinstance(text, list) and all(isinstance(each, str | dict) for each in text)
@@ -204,6 +225,10 @@ def _text_of(place: str, row: Mapping[str, Any], column: str | None) -> Any:
             f"{text!r:.60}."
         )
     return text
+
+
+def _is_conversation(text: Any) -> bool:
+    return isinstance(text, list) and isinstance(text[0], Mapping)
 
 
 def _check_one_kind(rows: list[tuple[str, dict[str, Any]]], texts: list[Any]) -> None:

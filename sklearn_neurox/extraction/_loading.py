@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from os import PathLike
@@ -289,60 +288,6 @@ def n_positions(network: Network) -> int:
             return module.num_embeddings - n_reserved - network.n_virtual
     known = getattr(network.stack.config, "max_position_embeddings", None)
     return known - network.n_virtual if known and known > 0 else 10**9
-
-
-def fingerprint(model: torch.nn.Module) -> str:
-    """Return a SHA-256 hash of all weights of a model and their names."""
-    return digest_tensors(dict(plain_tensors(model.state_dict())))
-
-
-def plain_tensors(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the tensors of a state of a model, of which quantized ones become several.
-
-    Modules that torch has quantized have tuples of tensors and dtypes among their weights.
-    """
-    for name, value in entries.items():
-        if isinstance(value, tuple | list):
-            yield from plain_tensors({f"{name}.{i}": each for i, each in enumerate(value)})
-        elif not isinstance(value, torch.Tensor):
-            yield name, torch.tensor(list(repr(value).encode()), dtype=torch.uint8)
-        elif not value.is_quantized:
-            yield name, value
-        elif value.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-            yield name, value.int_repr()
-            yield f"{name}.scale", torch.tensor([value.q_scale(), value.q_zero_point()])
-        else:
-            yield name, value.int_repr()
-            yield f"{name}.scale", value.q_per_channel_scales()
-            yield f"{name}.zero_point", value.q_per_channel_zero_points()
-
-
-def digest_tensors(tensors: Mapping[str, Any]) -> str:
-    """Return a SHA-256 hash of tensors and their names, which does not depend on the device."""
-    check_in_memory(tensors)
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        flat = tensor.detach().cpu().contiguous().flatten()
-        digest.update(flat.view(torch.uint8).numpy())  # the buffer itself, not a copy
-    return digest.hexdigest()
-
-
-def check_in_memory(tensors: Mapping[str, Any]) -> None:
-    """Check that weights have values, which offloaded weights only have while a model runs.
-
-    Raises
-    ------
-    ValueError
-        If they do not. The message contains the name of the first such weight.
-    """
-    offloaded = [name for name, tensor in tensors.items() if getattr(tensor, "is_meta", False)]
-    if offloaded:
-        raise ValueError(
-            f"{len(offloaded)} of {len(tensors)} weights are on the device 'meta', so their values "
-            f"cannot be saved or compared; the first is {offloaded[0]!r}. Load the model without "
-            "offloading."
-        )
 
 
 def _disable_progress_bar() -> Callable[[], None]:

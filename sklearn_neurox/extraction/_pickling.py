@@ -19,7 +19,7 @@ from joblib.hashing import Hasher
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._loading import check_in_memory, digest_tensors, fingerprint
+from ._digests import check_in_memory, digest_tensors, fingerprint
 from ._locks import alone_with
 
 _STAMPS = "_stamps_of_folders"
@@ -116,6 +116,7 @@ Hasher.dispatch[_Loaded] = _save_identity
 def _identity(value: Any) -> list[Any]:
     """Return what distinguishes a network or tokenizer from others, for ``joblib.hash``."""
     if isinstance(value, nn.Module):
+        check_in_memory(dict(value.named_parameters()))
         buffers = dict(value.named_buffers(remove_duplicate=False))  # including non-persistent ones
         # A module without weights that is used twice occurs twice in the network.
         named = value.named_modules(remove_duplicate=False)

@@ -13,8 +13,8 @@ from torch import nn
 
 from .._files import resolve
 from ..activations.store import StoreWriter
+from ._digests import fingerprint, plain_tensors
 from ._encoded_sentence import EncodedSentence
-from ._loading import fingerprint, plain_tensors
 from ._running import Run, digest_of
 from .hook_points import is_edited, unit_of
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from ..activations.columns import Neurons
+from ._digests import fingerprint
 from ._editing_places import LAYER_NAME, innermost
-from ._loading import fingerprint
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def identity_of(network: nn.Module) -> ModelIdentity:
     Raises
     ------
     ValueError
-        If weights do not have values, because they are offloaded.
+        If weights do not have values.
     """
     stack = innermost(network)
     name = getattr(stack, "name_or_path", "")

@@ -101,7 +101,7 @@ def save_direction(
         If the model does not have the place, the edit has another width than the states, the probe
         has several directions and `label` is not one of its classes, its directions are not those
         of classes (as those of an SVC with more than two classes, which are those of pairs), or
-        weights of the model are offloaded.
+        weights of the model do not have values.
 
     See Also
     --------

@@ -89,8 +89,11 @@ def test_texts_without_a_label(missing):
         ),
         ([{"text": [1, 2]}], r"line 1: expected a text, .* got \[1, 2\]"),
         ([{"text": "a"}, {"text": ["a"]}], "line 2: some texts are lists of words"),
-        ([{"text": "a", "messages": CHAT}], "both 'messages' and 'text'. Set column"),
-        ([{"prompt": "a"}], r"only \['prompt'\]. Set column"),
+        (
+            [{"text": "a", "messages": CHAT}],
+            "both 'messages' and 'text'. Pass column='messages' or",
+        ),
+        ([{"prompt": "a"}], r"only \['prompt'\]. Pass .* such as column='prompt'"),
         ([{"text": "a", "spans": [[0, "x"]]}], r"line 1: expected a span .* got \[0, 'x'\]"),
         ([{"text": "a", "spans": [[0, 1, None]]}], "line 1: expected a span"),
         ([{"text": "a", "spans": 3}], "line 1: expected a list"),
@@ -115,3 +118,16 @@ def test_tables_are_not_lists_of_their_column_names():
         TypeError, match=r"got a DataFrame\. Pass one of its columns, or use read_texts"
     ):
         check_texts_of_tokens(pandas.DataFrame({"text": ["a"]}))
+
+
+def test_what_is_not_read():
+    table = pandas.DataFrame(
+        {"messages": [CHAT, CHAT], "label": [1, 0], "spans": [[[0, 0, 1, "a"]]] * 2}
+    )
+    corpus = read_texts(table, label="spans")
+    assert corpus.labels is None
+    assert corpus.spans == [(0, 0, 0, 1, "a"), (1, 0, 0, 1, "a")]
+    with pytest.raises(ValueError, match=r"drop_unlabeled=True leaves out texts .*, but no labels"):
+        read_texts(table, label="spans", drop_unlabeled=True)
+    with pytest.warns(UserWarning, match=r"The 'tools' of The DataFrame are not read"):
+        read_texts(table.assign(tools=[[{"name": "f"}]] * 2))

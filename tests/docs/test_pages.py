@@ -35,6 +35,7 @@ def test_an_example_runs(example, monkeypatch):
     from matplotlib import pyplot
 
     monkeypatch.setattr(pyplot, "show", lambda: None)
+    monkeypatch.syspath_prepend(example.parent)
     runpy.run_path(str(example))
     pyplot.close("all")
 

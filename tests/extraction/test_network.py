@@ -2,13 +2,16 @@
 
 import copy
 import warnings
+from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 import torch
 import transformers as t
 
-from sklearn_neurox import ActivationExtractor
+from sklearn_neurox import ActivationExtractor, DirectionProjector
+from sklearn_neurox.extraction.model_identity import identity_of
 
 from .small_models import byte_level_bpe
 
@@ -385,7 +388,8 @@ class TestWeightsElsewhere:
             warnings.simplefilter("ignore")
             accelerate = pytest.importorskip("accelerate")
         model = build("GPT2LMHeadModel")
-        expected = ActivationExtractor(model, tokenizer).extract(sentences).X
+        tokens = ActivationExtractor(model, tokenizer).extract(sentences)
+        expected, weights = tokens.X, tokens.provenance["weights_sha256"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if where == "cpu":
@@ -398,8 +402,49 @@ class TestWeightsElsewhere:
             assert all(weight.is_meta for weight in model.parameters())
         with pytest.raises(ValueError, match=r"cannot be moved to cpu\. Leave out device"):
             ActivationExtractor(model, tokenizer, device="cpu").extract(["a"])
+        extractor = ActivationExtractor(model, tokenizer)
+        stored = extractor.extract(sentences, store=tmp_path / "store")
+        np.testing.assert_array_equal(stored.X, expected)
+        assert stored.provenance["weights_sha256"] == weights
         with pytest.raises(ValueError, match="'meta', so their values cannot be saved or compared"):
-            ActivationExtractor(model, tokenizer).extract(["a"], store=tmp_path / "store")
+            joblib.hash(extractor)
+
+    def test_that_a_device_map_leaves_on_disk(self, tokenizer, tmp_path):
+        model = build("LlamaForCausalLM")
+        model.save_pretrained(tmp_path / "model")
+        places = dict.fromkeys(
+            ("model.layers.1", "model.layers.2", "model.norm", "lm_head"), "disk"
+        )
+        places |= dict.fromkeys(("model.embed_tokens", "model.rotary_emb", "model.layers.0"), "cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pytest.importorskip("accelerate")
+            offloaded = type(model).from_pretrained(
+                tmp_path / "model", device_map=places, offload_folder=tmp_path / "weights"
+            )
+        assert offloaded.model.layers[1].mlp.up_proj.weight.is_meta
+        texts = ["the house", "a man by the sea"]
+        edits = {1: DirectionProjector(np.eye(16)[:1])}
+
+        def results(model, **options):
+            extractor = ActivationExtractor(model, tokenizer, **options)
+            return [
+                extractor.extract_tokens(texts).X,
+                extractor.extract_prompts(texts, edits=edits).X,
+                extractor.generate(texts, max_new_tokens=3, do_sample=False)[1].X,
+                ActivationExtractor(model, tokenizer, modules="mlp", **options).transform(texts),
+            ]
+
+        for ours, expected in zip(results(offloaded), results(model), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+        assert identity_of(offloaded) == replace(identity_of(model), name=str(tmp_path / "model"))
+        options = {"random_weights": True, "random_state": 0}
+        np.testing.assert_array_equal(
+            *(
+                ActivationExtractor(each, tokenizer, **options).transform(texts)
+                for each in (offloaded, model)
+            )
+        )
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt2 with a head"])
