@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ._encoded_sentence import EncodedSentence
+from ._packed_sentences import n_rows_of, n_subwords_of
 
 _WORDS = 8192  # extracted before they are written to a store, or added to sums
 _WORTH_A_FORWARD = 512  # sub-words
@@ -19,7 +20,7 @@ def batches(
     A batch that is already large enough for an efficient forward pass is closed rather than padded
     by more than a sixth.
     """
-    lengths = [sentence.n_subwords for sentence in encoded]
+    lengths = n_subwords_of(encoded)
     batch: list[int] = []
     for i in sorted(range(len(encoded)), key=lengths.__getitem__, reverse=True):
         if batch:
@@ -36,10 +37,12 @@ def batches(
 
 def pieces(encoded: Sequence[EncodedSentence]) -> Iterator[slice]:
     """Yield runs of sentences of a few thousand words each."""
-    first = 0
-    for run in runs(encoded):
-        yield slice(first, first + len(run))
-        first += len(run)
+    first = n_words = 0
+    for i, n_rows in enumerate(n_rows_of(encoded)):
+        n_words += n_rows
+        if n_words >= _WORDS or i == len(encoded) - 1:
+            yield slice(first, i + 1)
+            first, n_words = i + 1, 0
 
 
 def runs(encoded: Iterable[EncodedSentence]) -> Iterator[list[EncodedSentence]]:

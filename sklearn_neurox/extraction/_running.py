@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ._batching import batches
 from ._encoded_sentence import EncodedSentence
 from ._encoding import Pieces, pad
 from ._network import Network
+from ._packed_sentences import n_rows_of, n_subwords_of
 from ._states import LayerStates
 from .aggregation import AGGREGATIONS, spans
 from .hook_points import unit_of
@@ -107,11 +109,11 @@ class Run:
             If an activation is NaN or infinite (the message names the sentence), or the layers have
             different widths.
         """
-        starts = np.cumsum([0] + [sentence.n_rows for sentence in encoded])
+        starts = np.cumsum([0, *n_rows_of(encoded)])
         stored = stored_dtype(self.dtype)
         X = np.empty((0, 0), dtype=stored)
         progress = tqdm(
-            total=sum(sentence.n_subwords for sentence in encoded),
+            total=sum(n_subwords_of(encoded)),
             unit="sub-word",
             desc="extract",
             disable=quiet or not self.verbose,
@@ -141,11 +143,17 @@ class Run:
         provenance: dict[str, Any],
     ) -> TokenActivations:
         """Run the model over sentences and return the rows with their words and labels."""
+        X = self.rows(encoded)
+        words, ids, positions = [], array("q"), array("q")
+        for sentence in encoded:
+            words.append(sentence.words)
+            ids.append(sentence.sentence_id)
+            positions.extend(sentence.positions)
         return pack_sentences(
-            self.rows(encoded),
-            [sentence.words for sentence in encoded],
-            sentence_ids=[sentence.sentence_id for sentence in encoded],
-            positions=[sentence.positions for sentence in encoded],
+            X,
+            words,
+            sentence_ids=np.array(ids, dtype=np.intp),
+            positions=np.array(positions, dtype=np.intp),
             layers=self.layers,
             y=y,
             unit=unit_of(self.modules),

@@ -59,7 +59,9 @@ class TextEncoder:
         self._template = template
         self._split = split_special_tokens
         self._special_tokens = SpecialTokens(tokenizer, split_special_tokens)
-        self._special_ids = sorted(special_ids_of(tokenizer))
+        special = sorted(special_ids_of(tokenizer))
+        self._are_special = np.zeros(max(special, default=-1) + 2, dtype=bool)  # the last is not
+        self._are_special[special] = True
         self._name = type(tokenizer).__name__
 
     def encode(self, texts: Iterable[Any]) -> Iterator[EncodedText]:
@@ -94,7 +96,7 @@ class TextEncoder:
 
     def are_special(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Return which token indices are those of special tokens."""
-        return np.isin(ids, self._special_ids)
+        return self._are_special[np.minimum(ids, len(self._are_special) - 1)]
 
     def decoded(
         self, ids: NDArray[np.integer], first: int = 0, *, after: NDArray[np.integer] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._labels import check_values
 from ._encoded_sentence import EncodedSentence
+from ._packed_sentences import PackedSentences
 from ._spooling import Spool
 from ._text_labels import Span
 from .positions import Where, where
@@ -26,7 +28,7 @@ _NAMED = {"last": where.last(), "first": where.first(), "mean": ~where.special()
 class Row(NamedTuple):
     """A row of X: a token, or the mean of several."""
 
-    places: NDArray[np.intp]
+    places: Sequence[int]
     label: Any = None
 
 
@@ -34,27 +36,29 @@ class Row(NamedTuple):
 class Rows:
     """Rows of texts, which are collected text by text."""
 
-    sentences: list[EncodedSentence] | Spool = field(default_factory=list)
-    offsets: list[NDArray[np.intp] | None] = field(default_factory=list)
+    sentences: PackedSentences | Spool = field(default_factory=PackedSentences)
     labels: list[Any] = field(default_factory=list)
+    _offsets: array[int] = field(default_factory=lambda: array("q"))
+    _has_offsets: bool = True  # of all texts
 
     def add(self, text: EncodedText, rows: Sequence[Row]) -> None:
         """Add the rows of a text, if there are any."""
         if not rows:
             return
-        sentence, known = with_rows(text, rows), text.known_offsets
-        self.sentences.append(sentence)
+        known = text.known_offsets
+        sentence = with_rows(text, rows)
         firsts = sentence.positions
-        ends = [int(row.places[-1]) for row in rows]
-        self.offsets.append(
-            None if known is None else np.stack([known[firsts, 0], known[ends, 1]], axis=1)
-        )
+        self.sentences.append(sentence)
         self.labels += [row.label for row in rows]
+        self._has_offsets &= known is not None
+        if known is not None:
+            ends = [row.places[-1] for row in rows]
+            own = np.stack([known[firsts, 0], known[ends, 1]], axis=1)
+            self._offsets.frombytes(own.astype(np.int64).tobytes())
 
     def all_offsets(self) -> NDArray[np.intp] | None:
         """Return the characters of each row, or None if they are not known for all texts."""
-        known = [each for each in self.offsets if each is not None]
-        return np.concatenate(known) if len(known) == len(self.offsets) else None
+        return np.array(self._offsets, dtype=np.intp).reshape(-1, 2) if self._has_offsets else None
 
     def y(self) -> NDArray | None:
         """Return the labels of the rows, or None if they do not have any."""
@@ -124,7 +128,7 @@ def prompt_row(text: EncodedText, at: At, among: Where | None) -> Row:
         places = np.flatnonzero(found)
         if not len(places):
             raise _wrong_number(text, at if among is None else among, 0)
-        return Row(places if at == "mean" else places[[0 if at == "first" else -1]])
+        return Row((places if at == "mean" else places[[0 if at == "first" else -1]]).tolist())
     if isinstance(at, int | np.integer):
         places = np.flatnonzero(candidates)
         if not -len(places) <= at < len(places):
@@ -132,19 +136,19 @@ def prompt_row(text: EncodedText, at: At, among: Where | None) -> Row:
                 f"Text {text.index} has {len(places)} tokens to select from, so it does not have "
                 f"the token at={at}: {text.text!r:.80}."
             )
-        return Row(places[[int(at)]])
+        return Row(places[[int(at)]].tolist())
     if isinstance(at, Where):
         places = np.flatnonzero(at.select(text) & candidates)
         if len(places) != 1:
             raise _wrong_number(text, at, len(places))
-        return Row(places)
+        return Row(places.tolist())
     place = _called(at, text)
     if not candidates[place]:
         raise ValueError(
             f"Text {text.index}: the function at returns {place}, the place of "
             f"{text.words([place])[0]!r}, which {among!r} does not select."
         )
-    return Row(np.array([place]))
+    return Row([place])
 
 
 def _called(at: Callable[[EncodedText], int], text: EncodedText) -> int:
@@ -202,13 +206,13 @@ def token_rows(
     """
     selected = (where if rule is None else rule).select(text)
     if spans is None:
-        return [Row(np.array([place])) for place in np.flatnonzero(selected)]
+        return [Row([place]) for place in np.flatnonzero(selected).tolist()]
     labels = _labels_of_tokens(text, spans)
     rows = []
     for place in np.flatnonzero(selected).tolist():
         label = labels[place].label if place in labels else outside
         if label is not None:
-            rows.append(Row(np.array([place]), label))
+            rows.append(Row([place], label))
     return rows
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from .._warnings import warn
 from ._encoded_sentence import EncodedSentence
+from ._packed_sentences import ids_of
 
 _MANY = 0.5  # of all sub-words: beyond this share, the model receives little of the text
 
@@ -60,6 +61,8 @@ def check_ids(model: Any, tokenizer: Any, encoded: Iterable[EncodedSentence]) ->
     size = n_embeddings(model)
     if size is None:
         return
+    if max(int(ids.max()) for ids in ids_of(encoded)) < size:
+        return
     for sentence in encoded:
         highest = max(sentence.inputs["input_ids"])
         if highest >= size:
@@ -85,7 +88,7 @@ def warn_unknown(tokenizer: Any, encoded: Iterable[EncodedSentence]) -> None:
         return
     # Special tokens, whether the tokenizer added them or the text contains them, are known.
     special = list(set(tokenizer.all_special_ids) - {unknown})
-    ids = np.concatenate([sentence.inputs["input_ids"] for sentence in encoded])
+    ids = np.concatenate(list(ids_of(encoded)))
     unknowns = ids[~np.isin(ids, special)] == unknown
     share = float(np.mean(unknowns)) if len(unknowns) else 0.0
     if share > _MANY:

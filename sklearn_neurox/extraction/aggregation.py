@@ -241,14 +241,15 @@ def aggregate_characters(
 def spans(word_ids: Sequence[int | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the index of the first sub-word and the number of sub-words of each word."""
     pieces = np.array([i for i, word in enumerate(word_ids) if word is not None], dtype=np.intp)
+    own = [word for word in word_ids if word is not None]
+    if {*map(type, own)} != {int} or min(own) < 0:
+        for i, word in zip(pieces, own, strict=True):
+            if not isinstance(word, Integral) or word < 0:
+                raise ValueError(
+                    f"word_ids must be non-negative integers or None, got {word!r} at index {i}."
+                )
     ids = np.full(len(word_ids), -1)
-    for i in pieces:
-        word = word_ids[i]
-        if not isinstance(word, Integral) or word < 0:
-            raise ValueError(
-                f"word_ids must be non-negative integers or None, got {word!r} at index {i}."
-            )
-        ids[i] = word
+    ids[pieces] = own
     words, first, counts = np.unique(ids[pieces], return_index=True, return_counts=True)
     if not np.array_equal(words, np.arange(len(words))):
         missing = np.setdiff1d(np.arange(words.max() + 1), words)

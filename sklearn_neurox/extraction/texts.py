@@ -107,10 +107,14 @@ class EncodedText:
 
     def words(self, places: Sequence[int]) -> list[str]:
         """Return the characters of some tokens, or the name of a token without characters."""
-        if self.known_offsets is None:
-            return [self.tokens[place] for place in places]
-        found = [self.text[start:stop] for start, stop in self.known_offsets[places].tolist()]
-        return [word or self.tokens[place] for word, place in zip(found, places, strict=True)]
+        found = [""] * len(places)
+        if self.known_offsets is not None:
+            found = [self.text[start:stop] for start, stop in self.known_offsets[places].tolist()]
+        ids = self.inputs["input_ids"]
+        return [
+            word or self.tokenizer.convert_ids_to_tokens(int(ids[place]))
+            for word, place in zip(found, places, strict=True)
+        ]
 
     def within(self, start: int, stop: int) -> NDArray[np.bool_]:
         """Return which tokens contain any of the characters from `start` to `stop`."""
