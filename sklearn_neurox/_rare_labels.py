@@ -1,4 +1,8 @@
-"""Labels that are missing in training: a warning names them, and their samples are errors."""
+"""Labels that are too rare for a fold: a warning names them, and nothing is refused.
+
+Samples of labels that are missing in training are errors. A fold in which a metric is undefined,
+because it tests a single label, does not count.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import UndefinedMetricWarning
 
 from ._validation import n_samples_of
 from ._warnings import UnseenLabelsWarning, silenced, warn
@@ -127,5 +132,48 @@ class SingleLabelClassifier(ClassifierMixin, BaseEstimator):
 @contextmanager
 def ignore_rare_labels() -> Iterator[None]:
     """Silence the warnings of single folds, because one warning covers all folds."""
-    with silenced(UnseenLabelsWarning):
+    with silenced(UnseenLabelsWarning), silenced(UndefinedMetricWarning):
         yield
+
+
+def of_defined_folds(scores: NDArray, like: NDArray | None = None) -> NDArray:
+    """Return the scores of the folds in which some score is defined.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (..., n_folds)
+    like : ndarray of shape (..., n_folds), default=None
+        The scores that must be defined. If None, `scores`.
+
+    Returns
+    -------
+    ndarray of shape (..., n_defined)
+        All scores if they are undefined in all folds.
+    """
+    undefined = _undefined_folds(scores if like is None else like)
+    return scores if undefined.all() else scores[..., ~undefined]
+
+
+def warn_about_undefined_folds(
+    scores: NDArray, y: NDArray, splits: Sequence[tuple[NDArray, NDArray]], metric: str
+) -> None:
+    """Warn about the folds in which all scores, (..., n_folds), are NaN."""
+    folds = np.flatnonzero(_undefined_folds(scores)).tolist()
+    if not folds:
+        return
+    by_label: dict[Any, list[int]] = {}
+    for fold in folds:
+        labels = np.unique(y[splits[fold][1]]).tolist()
+        if len(labels) == 1:
+            by_label.setdefault(labels[0], []).append(fold)
+    single = f" All test samples have one label: {name_rare_labels(by_label)}." if by_label else ""
+    rest = "They are not part of mean scores" if len(folds) < len(splits) else "No scores are left"
+    warn(
+        f"The metric {metric!r} is undefined in {len(folds)} of {count(len(splits), 'fold')}: "
+        f"{_name_folds(folds)}.{single} {rest}.",
+        UndefinedMetricWarning,
+    )
+
+
+def _undefined_folds(scores: NDArray) -> NDArray[np.bool_]:
+    return np.isnan(scores).reshape(-1, scores.shape[-1]).all(axis=0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import is_classifier
-from sklearn.model_selection import GroupKFold, check_cv
+from sklearn.model_selection import GroupKFold, PredefinedSplit, StratifiedKFold, check_cv
 
 from ._device import as_numpy
 from ._labels import check_labels, check_numbers
@@ -69,6 +69,8 @@ def make_splits(
         As in :func:`check_splits`, and if a group is split or there are fewer groups than folds.
     """
     splitter = check_cv(cv, y, classifier=classifier)
+    if groups is None and isinstance(splitter, StratifiedKFold) and splitter is not cv:
+        splitter = _stratified(y, splitter)
     if groups is not None:
         params["groups"] = groups
         if by_group := group_splitter(cv):
@@ -80,6 +82,21 @@ def make_splits(
     if groups is not None:
         _check_groups_of_splits(groups, splits)
     return splits
+
+
+def _stratified(y: NDArray, splitter: StratifiedKFold) -> Any:
+    """Return a splitter that stratifies labels of any frequency.
+
+    StratifiedKFold refuses labels that all have fewer samples than there are folds.
+    """
+    n_folds = splitter.n_splits
+    if np.unique(y, return_counts=True)[1].max() >= n_folds:
+        return splitter
+    if len(y) < n_folds:
+        raise ValueError(f"{n_folds} folds require at least {n_folds} samples, got {len(y)}.")
+    folds = np.empty(len(y), dtype=np.intp)
+    folds[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
+    return PredefinedSplit(folds)
 
 
 def group_splitter(cv: Any) -> GroupKFold | None:

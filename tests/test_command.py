@@ -19,8 +19,8 @@ import sklearn_neurox as snx
 from sklearn_neurox.__main__ import main
 from sklearn_neurox._cli import parser, store_page
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn_neurox._warnings.UnseenLabelsWarning"  # the corpora here are small
+pytestmark = pytest.mark.filterwarnings(  # the corpora here are small
+    "ignore::sklearn_neurox._warnings.UnseenLabelsWarning", "ignore:Adam stopped while"
 )
 
 

@@ -87,6 +87,7 @@ ESTIMATORS = [
 @pytest.mark.filterwarnings("ignore:CorrelationClustering. with only:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*have only one sample each:UserWarning")
 @pytest.mark.filterwarnings("ignore:After the last epoch, the squared error")
+@pytest.mark.filterwarnings("ignore:Adam stopped while")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):
     check(estimator)

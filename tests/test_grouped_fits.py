@@ -186,6 +186,7 @@ class TestFitClone:
         ],
         ids=lambda value: type(value).__name__,
     )
+    @pytest.mark.filterwarnings("ignore:Adam stopped while")
     def test_what_uses_groups(self, estimator, expected):
         assert uses_groups(estimator) is expected
         fitted = fit_clone(estimator, X, Y, GROUPS)

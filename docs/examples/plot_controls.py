@@ -20,7 +20,7 @@ corpus = load_tagged_sentences()
 extractor = ActivationExtractor(str(get_model_path()), layers=[0, 2])
 tokens = extractor.extract(corpus.sentences, corpus.tags)
 words = np.array(tokens.words, dtype=object)[:, np.newaxis]
-probe = LinearProbeClassifier(standardize=True, random_state=0)
+probe = LinearProbeClassifier(standardize=True, learning_rate=0.003, random_state=0)
 table = make_pipeline(
     OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10, max_iter=50, tol=1e-2)
 )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from .._labels import check_same_kind
 from ._comparison_statistics import MIN_GROUPS
-from ._fold_metrics import KINDS, Curve, FoldMetric, fold_metric
+from ._fold_metrics import KINDS, UNRANKED, Curve, FoldMetric, fold_metric
+from ._resampled_metrics import RATE_METRICS
 from .decision_metrics import read_metric
 from .held_out import HeldOutPredictions
 
@@ -48,6 +49,15 @@ def check_metric(name: str) -> str:
         hint = " Pass metric, because scoring is a callable." if name == "score" else ""
         raise ValueError(f"metric must be one of {known}, got {name!r}.{hint}")
     return name
+
+
+def check_ranked(metric: str, *, by: str) -> None:
+    """Raise a ValueError if the highest value of a metric is not the best one."""
+    if metric in UNRANKED:
+        raise ValueError(
+            f"{by} requires a metric whose highest value is the best one, got {metric!r}. Compare "
+            "pairs, for example with compare(against='all')."
+        )
 
 
 def make_comparable(metric: str, held_out: Sequence[HeldOutPredictions]) -> Comparable:
@@ -99,6 +109,10 @@ def _encode_labels(
         if len(unknown):
             classes = np.union1d(classes, unknown)
     positive = None
+    if metric in RATE_METRICS:
+        if held_out[0].classes is not None:  # a class that does not occur has false positives, too
+            classes = np.union1d(classes, held_out[0].classes)
+        positive = 1 if len(classes) == 2 else None
     if metric in ("f1", "accuracy_and_f1"):
         if len(classes) > 2 or 1 not in classes.tolist():
             raise ValueError(

@@ -15,6 +15,7 @@ from .._bootstrap import (
     expanded_interval,
     expanded_p_value,
 )
+from .._rare_labels import of_defined_folds
 from ._fold_metrics import Curve, FoldMetric, Folds
 
 # Fewer groups do not support an interval.
@@ -95,6 +96,8 @@ def resample(
 ) -> ResampledScores:
     """Compute the mean over the folds of a metric, also in resamples of the groups.
 
+    Folds in which it is undefined for all models do not count.
+
     Parameters
     ----------
     metric : FoldMetric
@@ -109,7 +112,7 @@ def resample(
     random = np.random.RandomState(seed)
     copies = np.ones(by_fold.n_groups, dtype=np.intp)
     return ResampledScores(
-        by_fold.scores(metric, curves).mean(axis=1),
+        of_defined_folds(by_fold.scores(metric, curves)).mean(axis=1),
         by_fold.resampled(
             metric, curves, lambda size: draw_weights(random, copies, size), n_bootstraps
         ),

@@ -20,8 +20,14 @@ from scipy.stats import rankdata
 from ._fold_metric import Curve, FoldMetric
 from ._fold_ranks import RankedFoldMetric
 from ._probability_losses import LOSSES, losses
-from ._ranked_metrics import DEFAULT_FPR, RANKED_METRICS
-from ._resampled_metrics import label_metric, many_of_moments, many_spearman, moment_features
+from ._ranked_metrics import DEFAULT_FPR, RANKED_METRICS, mean_over_classes
+from ._resampled_metrics import (
+    RATE_METRICS,
+    label_metric,
+    many_of_moments,
+    many_spearman,
+    moment_features,
+)
 
 # Number of cells of the matrix (resamples x groups) that is in memory at a time.
 _AT_ONCE = 2**20
@@ -83,7 +89,7 @@ class _LabelMetric(_OfSums):
 
     name: str
     n_classes: int
-    positive: int | None  # code of the positive class of F1
+    positive: int | None  # code of the positive class of F1 and of the rates
     kind: str = "labels"
 
     def features(self, y: NDArray, predicted: NDArray) -> csr_array:
@@ -104,6 +110,9 @@ class _LabelMetric(_OfSums):
         if self.name == "balanced_accuracy":
             recall = np.divide(correct, true, out=np.zeros(true.shape), where=true > 0)
             return recall.sum(axis=1) / (true > 0).sum(axis=1)
+        if self.name in RATE_METRICS:
+            rates = label_metric(self.name, correct, true, predicted)
+            return mean_over_classes(rates) if self.positive is None else rates[:, self.positive]
         if self.name not in ("f1", "accuracy_and_f1"):
             return label_metric(self.name, correct, true, predicted)
         f1 = np.nan_to_num(label_metric("f1", correct, true, predicted)[:, self.positive])
@@ -163,6 +172,7 @@ _LABEL_METRICS = (
     "f1_weighted",
     "matthews_corrcoef",
     "accuracy_and_f1",
+    *RATE_METRICS,
 )
 _METRICS: dict[str, FoldMetric] = {
     "accuracy": _Mean(np.equal, "labels"),
@@ -173,6 +183,8 @@ _METRICS: dict[str, FoldMetric] = {
     "mean": _Mean(lambda y, p: p + 0 * y, "numbers"),
     "r2": _Moments("r2"),
     "pearson": _Moments("pearson"),
+    "bias": _Moments("bias"),
+    "slope": _Moments("slope"),
     "spearman": _Spearman(),
     **{
         scorer: _Mean(partial(_negative_loss, loss), "probabilities")
@@ -187,13 +199,17 @@ KINDS = {
 }
 
 
+# Metrics whose highest value is not the best one.
+UNRANKED = ("false_positive_rate", "bias", "slope")
+
+
 def fold_metric(
     name: str, n_classes: int = 0, positive: int | None = None, fpr: float = DEFAULT_FPR
 ) -> FoldMetric:
     """Return a metric of KINDS.
 
-    `positive` is the code of the positive class of F1, and `fpr` the largest false positive rate of
-    "recall_at_fpr".
+    `positive` is the code of the positive class of F1 and of the rates, and `fpr` the largest false
+    positive rate of "recall_at_fpr".
     """
     if name in _LABEL_METRICS:
         return _LabelMetric(name, n_classes, positive)

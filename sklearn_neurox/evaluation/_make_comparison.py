@@ -13,8 +13,9 @@ from sklearn.utils._param_validation import Interval
 from .._bootstrap import as_seed
 from .._warnings import warn
 from .._wording import count
-from ._comparable import make_comparable
+from ._comparable import check_ranked, make_comparable
 from ._comparison_statistics import ResampledScores, holm, resample
+from ._fold_metrics import UNRANKED
 from ._provenance import installed_versions
 from .comparison import PairDifference, ScoreComparison
 from .held_out import HeldOutPredictions
@@ -53,10 +54,13 @@ def make_comparison(
     expected : sequence of float or None
         Scores that those of the models must equal.
     """
+    if pairs is None:
+        check_ranked(metric, by="The comparison with the best score")
     seed = as_seed(random_state)
     found = resample_scores(metric, held_out, n_bootstraps, confidence_level, seed)
     _check_scores(found, expected, metric)
-    best_p_values = found.best_p_values()
+    is_ranked = metric not in UNRANKED
+    best_p_values = found.best_p_values() if is_ranked else np.full(len(names), np.nan)
     if pairs is None:
         best = int(found.scores.argmax())
         chosen = [(best, i) for i in range(len(names)) if i != best]

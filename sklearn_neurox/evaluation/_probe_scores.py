@@ -91,13 +91,13 @@ def score_labels(
         Fields of the ProbeReport.
     """
     known = classes_of(estimator)
-    classes = _with_unseen(known, y, settings.metrics)
+    classes = _with_unseen(known, y)
     true = find_codes(y, classes, name="y")
     predictions = predictions_of(estimator, own_copy(X), len(y))
     predicted = find_codes(predictions, known, name="predict(X)")
     resampling = settings.resampling
     names = tuple(dict.fromkeys([*settings.metrics, "accuracy"]))
-    given = _respond(estimator, X, true, known, names, settings)
+    given = _respond(estimator, X, true, known, classes, names, settings)
 
     def score(rows: NDArray[np.intp], names: Sequence[str]) -> tuple[dict[str, Score], Any]:
         cells = true[rows] * len(classes) + predicted[rows]
@@ -107,7 +107,10 @@ def score_labels(
             name: _score_rate(name, true[rows], predicted[rows], sums, len(classes), settings)
             if name in RATE_METRICS
             else resampling.score(
-                _value(name, y[rows], predictions[rows]), resampled_scores(name, sums, classes)
+                _binary_value(name, true[rows], predicted[rows], classes)
+                if name in BINARY_METRICS
+                else _value(name, y[rows], predictions[rows]),
+                resampled_scores(name, sums, classes),
             )
             for name in names
             if name not in DECISION_METRICS
@@ -125,7 +128,7 @@ def score_labels(
     ]
     support = np.bincount(true, minlength=len(classes))
     every = np.arange(len(y))
-    of_classes = given.probabilities
+    of_classes = None if given.probabilities is None else given.probabilities[:, : len(known)]
     return on_parts, {
         "scores": scores,
         "predictions": predictions,
@@ -138,15 +141,12 @@ def score_labels(
     }
 
 
-def _with_unseen(known: NDArray, y: NDArray, metrics: Sequence[str]) -> NDArray:
+def _with_unseen(known: NDArray, y: NDArray) -> NDArray:
     """Return the classes of the probe, followed by the labels that it has not seen.
 
-    Their samples are errors. Labels of another kind, and labels without decision values or rates if
-    a metric needs them, are not among the classes, and cause an error.
+    Their samples are errors. Labels of another kind are not among the classes, and cause an error.
     """
-    needed = (*BINARY_METRICS, *DECISION_METRICS, *RATE_METRICS)
-    is_other_kind = kind_of(y.tolist()[0]) != kind_of(known.tolist()[0])
-    if is_other_kind or any(metric in needed for metric in metrics):
+    if kind_of(y.tolist()[0]) != kind_of(known.tolist()[0]):
         return known
     return np.concatenate([known, warn_about_unseen_labels(y, known)])
 
@@ -155,18 +155,26 @@ def _respond(
     estimator: Any,
     X: Any,
     true: NDArray[np.intp],
+    known: NDArray,
     classes: NDArray,
     names: Sequence[str],
     settings: Settings,
 ) -> Decisions:
-    """Return the decision values and probabilities of a classifier, as far as they are needed."""
-    ranks = any(name in RANKED_METRICS for name in names)
-    has_probabilities = hasattr(estimator, "predict_proba")
-    needs_them = any(name in LOSSES for name in names)
-    decisions = decisions_of(estimator, X, classes) if ranks else None
-    probabilities = None
-    if has_probabilities or needs_them:
-        probabilities = probabilities_of(estimator, X, classes)
+    """Return the decision values and probabilities of a classifier, as far as they are needed.
+
+    Their columns are those of `classes`, the known ones followed by the others.
+    """
+    decisions = probabilities = None
+    if any(name in RANKED_METRICS for name in names):
+        order = np.argsort(classes, kind="stable")
+        decisions = decisions_of(estimator, X, classes[order])
+        if decisions.ndim > 1:
+            decisions = decisions[:, np.argsort(order)]
+        elif order[0] > 0:
+            decisions = -decisions
+    if hasattr(estimator, "predict_proba") or any(name in LOSSES for name in names):
+        of_known = probabilities_of(estimator, X, known)
+        probabilities = np.pad(of_known, ((0, 0), (0, len(classes) - len(known))))
     return Decisions(true, decisions, probabilities, settings.positive, settings.fpr)
 
 
@@ -196,14 +204,20 @@ def _score_rate(
         each = label_metric(name, correct, of_true, of_predicted)
         return mean_over_classes(each) if positive is None else each[:, positive]
 
-    counts = [
-        np.bincount(codes, minlength=n_classes)[np.newaxis].astype(float)
-        for codes in (true[true == predicted], true, predicted)
-    ]
-    value = float(rate(*counts)[0])
+    value = float(rate(*_counts(true, predicted, n_classes))[0])
     if np.isnan(value):
         raise ValueError(undefined(name, len(true)))
     return settings.resampling.score(value, None if sums is None else rate(*sums))
+
+
+def _counts(
+    true: NDArray[np.intp], predicted: NDArray[np.intp], n_classes: int
+) -> list[NDArray[np.float64]]:
+    """Count the correct, true and predicted samples of each class, (1, n_classes) each."""
+    return [
+        np.bincount(codes, minlength=n_classes)[np.newaxis].astype(float)
+        for codes in (true[true == predicted], true, predicted)
+    ]
 
 
 def class_sums(
@@ -223,6 +237,15 @@ def class_sums(
     features = csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
     sums = resampling.draw(cells, sentences, lambda weights, counts: weights @ (counts @ features))
     return None if sums is None else np.split(sums, 3, axis=1)
+
+
+def _binary_value(
+    metric: str, true: NDArray[np.intp], predicted: NDArray[np.intp], classes: NDArray
+) -> float:
+    """Return a metric of BINARY_METRICS. Labels other than its two classes are errors."""
+    values = resampled_scores(metric, _counts(true, predicted, len(classes)), classes)
+    assert values is not None
+    return float(values[0])
 
 
 def _value(metric: str, y: NDArray, predictions: NDArray) -> float:

@@ -30,8 +30,13 @@ class DataSet(NamedTuple):
     groups: NDArray | None
 
 
-def folds_of(estimator: Any, data: DataSet, name: str, cv: Any) -> list[Split]:
-    """Return the folds within a data set, which test each of its samples once."""
+def folds_of(
+    estimator: Any, data: DataSet, name: str, cv: Any
+) -> tuple[list[Split], dict[Any, list[int]]]:
+    """Return the folds within a data set, which test each of its samples once.
+
+    The labels that are missing in the training samples of a fold are returned as well.
+    """
     is_class = is_classifier(estimator)
     with noting(f"for the data set {name!r}"):
         if is_class:
@@ -43,9 +48,7 @@ def folds_of(estimator: Any, data: DataSet, name: str, cv: Any) -> list[Split]:
                 "Each sample must be in the test set of exactly one fold of cv, as in KFold, "
                 "StratifiedKFold or GroupKFold."
             )
-    if is_class:
-        warn_about_rare_labels(data.y, splits)
-    return splits
+    return splits, warn_about_rare_labels(data.y, splits) if is_class else {}
 
 
 def groups_of(sets: dict[str, DataSet], shared: bool) -> dict[str, NDArray] | None:

@@ -13,7 +13,11 @@ from sklearn.utils._param_validation import StrOptions
 
 from .._grouped_fits import fit_clone
 from .._optional import import_optional
-from .._rare_labels import ignore_rare_labels
+from .._rare_labels import (
+    ignore_rare_labels,
+    of_defined_folds,
+    warn_about_undefined_folds,
+)
 from .._results import check_permutation, ranking_of
 from .._row_copies import copy_rows
 from .._validation import validate_params
@@ -58,7 +62,7 @@ class AblationCurve:
 
     def __repr__(self) -> str:
         means = "; ".join(
-            f"{keep} " + ", ".join(f"{mean:.3f}" for mean in scores.mean(axis=1))
+            f"{keep} " + ", ".join(f"{mean:.3f}" for mean in of_defined_folds(scores).mean(axis=1))
             for keep, scores in self.scores.items()
         )
         kept = ", ".join(map(str, self.n_neurons))
@@ -72,7 +76,9 @@ class AblationCurve:
         pandas.DataFrame
         """
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        means = {keep: scores.mean(axis=1) for keep, scores in self.scores.items()}
+        means = {
+            keep: of_defined_folds(scores).mean(axis=1) for keep, scores in self.scores.items()
+        }
         return pandas.DataFrame(means, index=pandas.Index(self.n_neurons, name="n_neurons"))
 
 
@@ -192,12 +198,14 @@ def ablation_curve(
         _ablate_fold, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="ablation"
     )
     full, kept = zip(*folds, strict=True)
+    metric = metric_name(estimator, scoring)
+    warn_about_undefined_folds(np.array(full), y, splits, metric)
     return AblationCurve(
         n_neurons=counts,
         scores={name: np.array([fold[name] for fold in kept]).T for name in keep},
         full_scores=np.array(full),
         n_available=activations.shape[1],
-        metric=metric_name(estimator, scoring),
+        metric=metric,
         mode=mode,
         rare_labels=rare,
     )

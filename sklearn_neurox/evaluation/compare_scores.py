@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from .._labels import check_labels, check_numbers, find_codes
+from .._rare_labels import of_defined_folds
 from .._validation import validate_params
 from ._comparable import check_metric, same_rows
 from ._make_comparison import BOOTSTRAP_CONSTRAINTS, make_comparison
 from ._probability_losses import LOSSES
 from ._ranked_metrics import problems_of
+from ._resampled_metrics import RATE_METRICS
 from .comparison import ScoreComparison
 from .decision_metrics import DecisionScorer, as_problem, place_of, response_of
 from .held_out import HeldOutPredictions
@@ -63,11 +65,14 @@ def compare_scores(
         groups, the samples are considered independent.
     metric : str, default=None
         "accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted",
-        "accuracy_and_f1", "matthews_corrcoef", "r2", "pearson", "spearman", "roc_auc",
-        "average_precision", "recall_at_fpr", "neg_log_loss", "neg_brier_score",
-        "neg_mean_squared_error", "neg_root_mean_squared_error" or "neg_mean_absolute_error". By
-        default, that of the results, accuracy for labels, and "r2" for floating-point numbers.
-        Losses of reports, such as "log_loss" and "rmse", are compared as their negative values.
+        "accuracy_and_f1", "matthews_corrcoef", "recall", "precision", "false_positive_rate", "r2",
+        "pearson", "spearman", "bias", "slope", "roc_auc", "average_precision", "recall_at_fpr",
+        "neg_log_loss", "neg_brier_score", "neg_mean_squared_error", "neg_root_mean_squared_error"
+        or "neg_mean_absolute_error". By default, that of the results, accuracy for labels, and "r2"
+        for floating-point numbers. Losses of reports, such as "log_loss" and "rmse", are compared
+        as their negative values. "recall", "precision" and "false_positive_rate" are those of the
+        positive class of the reports, or else of the second of two classes, and for more classes
+        the average over the classes, as in :func:`probe_report`.
     names : tuple of two str, default=("a", "b")
         Names of a and b.
     n_bootstraps : int, default=10_000
@@ -129,6 +134,9 @@ def compare_scores(
             raise ValueError("y must not be passed, because reports contain their labels.")
         metric = _common_metric(a, b, metric)
         y, groups = _common_labels(a, b, groups)
+        if metric in RATE_METRICS:
+            both = _rated(a, b, y, groups)
+            return make_comparison(names, both, metric=metric, pairs=[(0, 1)], **options)
         if response_of(metric, y) is not None:
             both = [_decisions_of(each, metric, groups) for each in (a, b)]
             return make_comparison(names, both, metric=metric, pairs=[(0, 1)], **options)
@@ -183,7 +191,7 @@ def _compare_layers(
         pairs=[(i, n_layers + i) for i in range(n_layers)],
         expected=None
         if metric
-        else [*a.scores.mean(axis=1).tolist(), *b.scores.mean(axis=1).tolist()],
+        else [mean for each in (a, b) for mean in of_defined_folds(each.scores).mean(axis=1)],
         **options,
     )
 
@@ -191,6 +199,10 @@ def _compare_layers(
 def _common_metric(a: ProbeReport, b: ProbeReport, metric: str | None) -> str:
     if metric is None and a.metric != b.metric:
         raise ValueError(f"The reports have different metrics, {a.metric!r} and {b.metric!r}.")
+    if a.pos_label != b.pos_label:
+        raise ValueError(
+            f"The reports have different positive classes, {a.pos_label!r} and {b.pos_label!r}."
+        )
     metric = metric or a.metric
     metric = check_metric(_OF_LOSSES.get(metric, metric))
     if metric != "recall_at_fpr":
@@ -200,17 +212,38 @@ def _common_metric(a: ProbeReport, b: ProbeReport, metric: str | None) -> str:
     return DecisionScorer(metric, a.fpr).name
 
 
+def _rated(a: ProbeReport, b: ProbeReport, y: NDArray, groups: Any) -> list[HeldOutPredictions]:
+    """Return the labels and predictions of reports, of which the rates are those of the reports."""
+    pairs = [(y, each.predictions) for each in (a, b)]
+    classes = np.union1d(a.classes, b.classes)
+    if a.pos_label is not None:
+        pairs = [(y == a.pos_label, predicted == a.pos_label) for _, predicted in pairs]
+        classes = np.array([False, True])
+    return [
+        HeldOutPredictions(
+            labels,
+            np.arange(len(labels)),
+            np.zeros(len(labels), dtype=np.intp),
+            predicted[np.newaxis],
+            None,
+            None if groups is None else check_labels(groups, name="groups"),
+            classes=classes,
+        )
+        for labels, predicted in pairs
+    ]
+
+
 def _decisions_of(report: ProbeReport, metric: str, groups: Any) -> HeldOutPredictions:
     """Return the decision values or probabilities of a report as a single fold."""
     classes = np.array(report.classes)
-    if report.class_probabilities is not None:  # without labels not seen during training
-        classes = classes[: report.class_probabilities.shape[1]]
     codes = find_codes(report.labels, classes, name="labels")
     positive = place_of(report.pos_label, classes)
     values: NDArray | None = report.decisions
     is_loss = metric in LOSSES.values()
     if is_loss and report.class_probabilities is not None:
-        codes, values = as_problem(codes, report.class_probabilities, positive)
+        known = report.class_probabilities  # without labels not seen during training
+        every = np.pad(known, ((0, 0), (0, len(classes) - known.shape[1])))
+        codes, values = as_problem(codes, every, positive)
     elif is_loss or values is None:
         needs = "probabilities" if is_loss else f"decision values: pass metric={metric!r}"
         raise ValueError(f"A comparison of {metric!r} requires reports with {needs}.")

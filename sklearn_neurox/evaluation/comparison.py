@@ -43,7 +43,8 @@ class ScoreComparison:
         Differences, with intervals, and with p-values before and after the correction.
     best_p_values : ndarray of shape (n_models,)
         p-value of the hypothesis that none of the others has a higher score, which takes into
-        account that the highest score is chosen on the same samples.
+        account that the highest score is chosen on the same samples. NaN for the metrics
+        "false_positive_rate", "bias" and "slope", whose highest value is not the best one.
     metric : str
         Name of the metric.
     confidence_level : float
@@ -192,7 +193,8 @@ class ScoreComparison:
         """Whether all scores were compared with each other, or with the highest one."""
         n_models = len(self.names)
         is_every_pair = len(self.pairs) == n_models * (n_models - 1) // 2 > 1
-        return is_every_pair or self.correction != "Holm"
+        is_ranked = not np.isnan(self.best_p_values).any()
+        return is_ranked and (is_every_pair or self.correction != "Holm")
 
     def _name(self, name: Any) -> str:
         return f"layer {name}" if isinstance(name, Integral) else str(name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from .._optional import import_optional
-from .._rare_labels import describe_rare_labels
+from .._rare_labels import describe_rare_labels, of_defined_folds
 from .._validation import validate_params
 from ..activations.columns import Layer
 from ._baselines import CONTROL_TASK
@@ -80,7 +80,7 @@ class LayerwiseScores:
 
     def __repr__(self) -> str:
         n_layers, n_folds = self.scores.shape
-        means = ", ".join(f"{mean:.3f}" for mean in self.scores.mean(axis=1))
+        means = ", ".join(f"{mean:.3f}" for mean in of_defined_folds(self.scores).mean(axis=1))
         return f"LayerwiseScores({n_layers} layers, {n_folds} folds, mean {self.metric}: {means})"
 
     @property
@@ -101,7 +101,7 @@ class LayerwiseScores:
         scores = self.control_task_scores
         if scores is None or len(scores) < 2:
             return np.full(len(self.scores), np.nan)
-        return scores.mean(axis=2).std(axis=0, ddof=1)
+        return of_defined_folds(scores).mean(axis=2).std(axis=0, ddof=1)
 
     @property
     def gain(self) -> NDArray[np.float64]:
@@ -115,7 +115,7 @@ class LayerwiseScores:
     def best_layer(self) -> Layer:
         """The layer with the highest mean score, or the first of several such layers."""
         assert self.layers is not None
-        means = self.scores.mean(axis=1)
+        means = of_defined_folds(self.scores).mean(axis=1)
         if np.isnan(means).any():
             raise ValueError(
                 f"The score of layer {self.layers[np.isnan(means).argmax()]!r} is NaN."
@@ -165,7 +165,7 @@ class LayerwiseScores:
         """
         held_out, layers = [self.check_held_out()], list(self.layers or ())
         names: list[Any] = list(layers)
-        scores = self.scores.mean(axis=1).tolist()
+        scores = of_defined_folds(self.scores).mean(axis=1).tolist()
         pairs: list[tuple[int, int]] | None = list(combinations(range(len(layers)), 2))
         if against == "best":
             pairs = None
@@ -209,7 +209,7 @@ class LayerwiseScores:
         else:
             assert self.control_scores is not None
             scores = self.control_scores
-        return np.atleast_2d(scores).mean(axis=1)
+        return of_defined_folds(np.atleast_2d(scores)).mean(axis=1)
 
     def best_layers(
         self,
@@ -344,16 +344,20 @@ class LayerwiseScores:
         pandas.DataFrame
         """
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
-        columns = {"score": self.scores.mean(axis=1), "std": self.scores.std(axis=1)}
+
+        def mean(scores: NDArray) -> NDArray:
+            return of_defined_folds(scores, like=self.scores).mean(axis=-1)
+
+        columns = {"score": mean(self.scores), "std": of_defined_folds(self.scores).std(axis=1)}
         if self.control_scores is not None:
             is_named = self.control_name != CONTROL_TASK
-            columns[self.control_name if is_named else "control"] = self.control_scores.mean(axis=1)
+            columns[self.control_name if is_named else "control"] = mean(self.control_scores)
             if self.control_task_scores is not None and len(self.control_task_scores) > 1:
                 columns["control std"] = self.control_std
-            columns["selectivity"] = self.selectivity.mean(axis=1)
-        columns["gain"] = self.gain.mean(axis=1)
+            columns["selectivity"] = mean(self.selectivity)
+        columns["gain"] = mean(self.gain)
         for name, scores in {**self.other_scores, "baseline": self.baseline_scores}.items():
-            columns[name] = np.full(len(self.scores), scores.mean(axis=-1))
+            columns[name] = np.full(len(self.scores), mean(scores))
         return pandas.DataFrame(columns, index=pandas.Index(self.layers, name="layer"))
 
 

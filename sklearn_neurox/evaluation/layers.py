@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval
 
 from .._grouped_fits import fit_clone
+from .._rare_labels import warn_about_undefined_folds
 from .._validation import validate_params
 from ..activations.columns import Layer
 from ._baselines import CONTROL_TASK, Controls, majority, read_controls, word_type_table
@@ -172,6 +173,8 @@ def layerwise_scores(
     main, *others = (
         (task, results[i * len(splits) : (i + 1) * len(splits)]) for i, task in enumerate(tasks)
     )
+    main_scores = _scores_of(main[1])
+    warn_about_undefined_folds(main_scores, y, splits, metric)
     scores = {task.name: _scores_of(each) for task, each in others}
     of_tasks = [scores.pop(name) for name in task_names(controls.task_name, len(controls.tasks))]
     scores |= {name: _scores_of(each)[0] for name, each in constants.items()}
@@ -183,7 +186,7 @@ def layerwise_scores(
         name: join_folds(each, splits, y, groups, response) for name, each in constants.items()
     }
     return LayerwiseScores(
-        scores=_scores_of(main[1]),
+        scores=main_scores,
         baseline_scores=scores.pop("baseline"),
         control_scores=np.mean(of_tasks, axis=0) if of_tasks else None,
         control_task_scores=np.array(of_tasks) if of_tasks else None,

@@ -19,7 +19,11 @@ from .._bootstrap import Score, as_seed
 from .._grouped_fits import fit_clone
 from .._html import escape
 from .._optional import import_optional
-from .._rare_labels import describe_rare_labels
+from .._rare_labels import (
+    describe_rare_labels,
+    of_defined_folds,
+    warn_about_undefined_folds,
+)
 from .._results import make_splits
 from .._row_copies import copy_rows
 from .._validation import validate_params
@@ -77,8 +81,8 @@ class NestedScores:
         chosen = ", ".join(f"{layer} ({n}x)" for layer, n in Counter(self.layers).most_common())
         return (
             f"NestedScores({count(len(self.scores), 'fold')}, mean {self.metric} "
-            f"{self.scores.mean():.3f}, of the choices on inner folds "
-            f"{self.inner_scores.mean():.3f}; layers {chosen})"
+            f"{of_defined_folds(self.scores).mean():.3f}, of the choices on inner folds "
+            f"{of_defined_folds(self.inner_scores).mean():.3f}; layers {chosen})"
         )
 
     def _repr_html_(self) -> str:
@@ -270,8 +274,10 @@ def nested_layer_scores(
     places = [f"in outer fold {fold}" for fold in range(len(splits))]
     results = run_jobs(_nested, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="nested")
     names = tuple(columns)
+    scores = np.array([found.scores[0] for _, _, _, found in results])
+    warn_about_undefined_folds(scores, y, splits, metric)
     return NestedScores(
-        scores=np.array([found.scores[0] for _, _, _, found in results]),
+        scores=scores,
         layers=tuple(names[layer] for layer, _, _, _ in results),
         params=tuple(candidates[candidate][0] for _, candidate, _, _ in results),
         inner_scores=np.array([score for _, _, score, _ in results]),
@@ -312,19 +318,17 @@ def _nested(
         classifier=is_classifier(candidates[0][1]),
         groups=of_train,
     )
-    # (n_candidates, n_layers)
-    means = np.array(
+    inner_scores = np.array(
         [
-            np.mean(
-                [
-                    score_layers(each, X_train, y_train, ends, one, scorer, None, of_train).scores
-                    for one in inner
-                ],
-                axis=0,
-            )
+            [
+                score_layers(each, X_train, y_train, ends, one, scorer, None, of_train).scores
+                for one in inner
+            ]
             for _, each in candidates
         ]
     )
+    # (n_candidates, n_layers)
+    means = of_defined_folds(np.moveaxis(inner_scores, 1, -1)).mean(axis=-1)
     if np.isnan(means).all():
         raise ValueError("All scores on the inner folds are NaN.")
     candidate, layer = np.unravel_index(np.nanargmax(means), means.shape)

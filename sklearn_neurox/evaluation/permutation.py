@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._bootstrap import as_seed
 from .._optional import import_optional
 from .._wording import count
-from ._comparable import Comparable, make_comparable
+from ._comparable import Comparable, check_ranked, make_comparable
 from ._provenance import installed_versions, name_versions
 from .held_out import HeldOutPredictions
 
@@ -145,20 +145,25 @@ def permute_labels(
     random_state: int | RandomState | None,
 ) -> PermutationTest:
     """Score held-out predictions of each layer on permuted labels."""
+    check_ranked(metric, by="A permutation test")
     comparable = make_comparable(metric, [held_out])
     seed = as_seed(random_state)
     random = np.random.RandomState(seed)
     totals = np.zeros((n_permutations, len(layers)))
     observed = np.zeros(len(layers))
-    n_exchanged = 0
-    n_folds = held_out.n_folds
-    for fold in range(n_folds):
+    n_exchanged = n_defined = 0
+    for fold in range(held_out.n_folds):
         rows = np.flatnonzero(comparable.folds == fold)
         exchange = _Exchange(comparable.curves[0].y[rows], comparable.groups[rows])
         n_exchanged += exchange.n_samples
         scores = _permuted_scores(comparable, rows, exchange, int(n_permutations), random)
-        totals += scores[1:] / n_folds
-        observed += scores[0] / n_folds
+        if np.isnan(scores).all():  # a metric of ranks, and a single label
+            continue
+        n_defined += 1
+        totals += scores[1:]
+        observed += scores[0]
+    if not n_defined:
+        raise ValueError(f"The metric {metric!r} is undefined in all folds.")
     share = n_exchanged / len(held_out.y)
     if share < 0.5:
         raise ValueError(
@@ -168,8 +173,8 @@ def permute_labels(
         )
     return PermutationTest(
         tuple(layers),
-        observed,
-        totals,
+        observed / n_defined,
+        totals / n_defined,
         metric,
         held_out.n_samples,
         held_out.n_groups,

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval
 
 from .._grouped_fits import fit_clone
-from .._rare_labels import ignore_rare_labels
+from .._rare_labels import ignore_rare_labels, warn_about_undefined_folds
 from .._validation import check_words, validate_params
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, make_folds
 from ._jobs import run_jobs
@@ -127,7 +127,7 @@ def selectivity_score(
     words unseen)
     """
     tasks = _Tasks(control, int(n_controls), random_state)
-    task, of_controls, oov_rate = _score_tasks(
+    task, of_controls, oov_rate, rare = _score_tasks(
         [estimator], X, y, words, cv, groups, scoring, tasks, n_jobs, verbose
     )
     return Selectivity(
@@ -136,6 +136,7 @@ def selectivity_score(
         oov_rate,
         metric_name(estimator, scoring),
         of_controls[:, 0],
+        rare,
     )
 
 
@@ -222,7 +223,7 @@ def selectivity_curve(
         raise ValueError("param_range is empty: expected at least one value.")
     candidates = [clone(estimator).set_params(**{param_name: value}) for value in values]
     tasks = _Tasks(control, int(n_controls), random_state)
-    task, of_controls, oov_rate = _score_tasks(
+    task, of_controls, oov_rate, rare = _score_tasks(
         candidates, X, y, words, cv, groups, scoring, tasks, n_jobs, verbose
     )
     return SelectivityCurve(
@@ -233,6 +234,7 @@ def selectivity_curve(
         oov_rate,
         metric_name(estimator, scoring),
         of_controls,
+        rare,
     )
 
 
@@ -260,20 +262,23 @@ def _score_tasks(
     tasks: _Tasks,
     n_jobs: int | None,
     verbose: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scores on the task and on the control tasks, and the share of unseen words.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], dict[Any, list[int]]]:
+    """Score the task and the control tasks.
 
     Returns
     -------
     task : ndarray of shape (n_candidates, n_folds)
     control : ndarray of shape (n_controls, n_candidates, n_folds)
     oov_rate : ndarray of shape (n_folds,)
+        Share of the test words of unseen types.
+    rare : dict of label to list of int
+        Labels of the task that are missing in the training samples of a fold, and these folds.
     """
     words = check_words(words, name="words")
     X, y, groups = check_samples(X, y, groups)
     check_consistent_length(y, words)
     check_not_frozen(candidates[0], by="selectivity")
-    splits, scorer, _ = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
+    splits, scorer, rare = make_folds(candidates[0], X, y, cv=cv, groups=groups, scoring=scoring)
     controls = tasks.make(words, y)
     oov_rate = np.mean([unseen_rates(each.types, splits) for each in controls], axis=0)
     warn_about_unseen_types(oov_rate)
@@ -294,7 +299,8 @@ def _score_tasks(
         _fold_score, jobs, places=places, n_jobs=n_jobs, verbose=verbose, name="selectivity"
     )
     scores = np.array(results, dtype=float).reshape(len(candidates), 1 + len(controls), len(splits))
-    return scores[:, 0], np.moveaxis(scores[:, 1:], 1, 0), oov_rate
+    warn_about_undefined_folds(scores[:, 0], y, splits, metric_name(candidates[0], scoring))
+    return scores[:, 0], np.moveaxis(scores[:, 1:], 1, 0), oov_rate, rare
 
 
 def _fold_score(

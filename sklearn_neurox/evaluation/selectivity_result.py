@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._optional import import_optional
+from .._rare_labels import name_rare_labels, of_defined_folds
 
 
 class _TaskAndControl:
@@ -17,6 +19,7 @@ class _TaskAndControl:
     task: NDArray[np.float64]
     control: NDArray[np.float64]
     control_scores: NDArray[np.float64] | None
+    rare_labels: Mapping[Any, list[int]]
 
     @property
     def selectivity(self) -> NDArray[np.float64]:
@@ -36,7 +39,14 @@ class _TaskAndControl:
         """
         if self.control_scores is None or self.n_controls < 2:
             return np.full(self.control.shape[:-1], np.nan)
-        return self.control_scores.mean(axis=-1).std(axis=0, ddof=1)
+        return self._mean(self.control_scores).std(axis=0, ddof=1)
+
+    def _mean(self, scores: NDArray[np.float64]) -> Any:
+        """Return the mean over the folds in which the score on the task is defined."""
+        return of_defined_folds(scores, like=self.task).mean(axis=-1)
+
+    def _about_rare_labels(self) -> str:
+        return f"; rare labels {name_rare_labels(self.rare_labels)}" if self.rare_labels else ""
 
     def _about_controls(self) -> str:
         return "" if self.n_controls < 2 else f" of {self.n_controls} control tasks"
@@ -58,6 +68,8 @@ class Selectivity(_TaskAndControl):
         Name of the metric.
     control_scores : ndarray of shape (n_controls, n_folds) or None
         Test scores on each control task.
+    rare_labels : dict of label to list of int
+        Labels of the task that are missing in the training samples of a fold, and these folds.
     """
 
     task: NDArray[np.float64]
@@ -65,13 +77,15 @@ class Selectivity(_TaskAndControl):
     oov_rate: NDArray[np.float64]
     metric: str = "score"
     control_scores: NDArray[np.float64] | None = None
+    rare_labels: Mapping[Any, list[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         spread = f" ± {self.control_std:.3f}{self._about_controls()}" * (self.n_controls > 1)
         return (
             f"{type(self).__name__}({len(self.task)} folds, mean {self.metric}: task "
-            f"{self.task.mean():.3f}, control {self.control.mean():.3f}{spread}, selectivity "
-            f"{self.selectivity.mean():.3f}; {self.oov_rate.mean():.1%} of test words unseen)"
+            f"{self._mean(self.task):.3f}, control {self._mean(self.control):.3f}{spread}, "
+            f"selectivity {self._mean(self.selectivity):.3f}; {self.oov_rate.mean():.1%} of test "
+            f"words unseen{self._about_rare_labels()})"
         )
 
     def to_frame(self) -> Any:
@@ -111,6 +125,8 @@ class SelectivityCurve(_TaskAndControl):
         Name of the metric.
     control_scores : ndarray of shape (n_controls, n_values, n_folds) or None
         Test scores on each control task.
+    rare_labels : dict of label to list of int
+        Labels of the task that are missing in the training samples of a fold, and these folds.
     """
 
     param_name: str
@@ -120,13 +136,15 @@ class SelectivityCurve(_TaskAndControl):
     oov_rate: NDArray[np.float64]
     metric: str = "score"
     control_scores: NDArray[np.float64] | None = None
+    rare_labels: Mapping[Any, list[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         n_values, n_folds = self.task.shape
-        means = ", ".join(f"{mean:.3f}" for mean in self.selectivity.mean(axis=1))
+        means = ", ".join(f"{mean:.3f}" for mean in self._mean(self.selectivity))
         return (
             f"{type(self).__name__}({n_values} values of {self.param_name}, {n_folds} folds, mean "
-            f"selectivity in {self.metric}{self._about_controls()}: {means})"
+            f"selectivity in {self.metric}{self._about_controls()}: {means}"
+            f"{self._about_rare_labels()})"
         )
 
     def to_frame(self) -> Any:
@@ -140,7 +158,7 @@ class SelectivityCurve(_TaskAndControl):
         """
         pandas = import_optional("pandas", extra="plot", purpose="to_frame()")
         names = ("task", "control", "selectivity")
-        columns = {name: getattr(self, name).mean(axis=1) for name in names}
+        columns = {name: self._mean(getattr(self, name)) for name in names}
         if self.n_controls > 1:
             columns["control_std"] = self.control_std
         index = pandas.Index(self.param_range, name=self.param_name, tupleize_cols=False)

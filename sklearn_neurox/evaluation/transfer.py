@@ -30,7 +30,12 @@ from ._text_baselines import check_texts
 from ._transfer_fits import DataSet, Fits, fit_all, folds_of, groups_of
 from .decision_metrics import response_of
 from .held_out import HeldOutPredictions
-from .transfer_result import ALL_OTHERS, TransferScores, check_is_mapping
+from .transfer_result import (
+    ALL_OTHERS,
+    TransferScores,
+    check_is_mapping,
+    name_unseen_labels,
+)
 
 
 @validate_params(
@@ -143,12 +148,12 @@ def transfer_scores(
     names = tuple(sets)
     metric = check_metric(metric or ("accuracy" if is_classifier(estimator) else "r2"))
     codes = _check_texts(texts, sets)
-    if is_classifier(estimator):
-        _check_labels(sets)
+    unseen = _check_labels(sets) if is_classifier(estimator) else {}
     seed = as_seed(random_state)
     sources = (*names, ALL_OTHERS) if leave_one_out else names
     response = response_of(metric, np.concatenate([each.y for each in sets.values()]))
-    splits = {name: folds_of(estimator, each, name, cv) for name, each in sets.items()}
+    folds = {name: folds_of(estimator, each, name, cv) for name, each in sets.items()}
+    splits = {name: found for name, (found, _) in folds.items()}
     groups = groups_of(sets, shared_groups)
     results = fit_all(
         Fits(estimator, sets, splits, groups, response), leave_one_out, n_jobs, verbose
@@ -182,6 +187,8 @@ def transfer_scores(
         n_bootstraps=int(n_bootstraps),
         random_state=seed,
         provenance=provenance_of(estimator, cv),
+        rare_labels={name: rare for name, (_, rare) in folds.items() if rare},
+        unseen_labels=unseen,
     )
 
 
@@ -206,20 +213,24 @@ def _check_datasets(estimator: Any, datasets: Any) -> dict[str, DataSet]:
     return sets
 
 
-def _check_labels(sets: dict[str, DataSet]) -> None:
+def _check_labels(sets: dict[str, DataSet]) -> dict[tuple[str, str], list[Any]]:
+    """Return the labels of each data set that another one does not have, after a warning."""
     first, *others = sets
     for name in others:
         check_same_kind(sets[name].y, sets[first].y, name=f"The labels of {name!r}")
-    classes = {name: set(each.y.tolist()) for name, each in sets.items()}
-    for source, name in product(sets, sets):
-        unseen = sorted(classes[name] - classes[source], key=str)
-        if unseen:
-            warn(
-                f"The data set {name!r} has labels that {source!r} does not have: "
-                f"{', '.join(map(repr, unseen[:5]))}. They are scored as errors.",
-                UnseenLabelsWarning,
-            )
-            return
+    classes = {name: np.unique(each.y) for name, each in sets.items()}
+    pairs = {
+        (source, name): np.setdiff1d(classes[name], classes[source]).tolist()
+        for source, name in product(sets, sets)
+    }
+    unseen = {pair: labels for pair, labels in pairs.items() if labels}
+    if unseen:
+        warn(
+            f"Some data sets have labels that others do not have: {name_unseen_labels(unseen)}. "
+            "They are scored as errors.",
+            UnseenLabelsWarning,
+        )
+    return unseen
 
 
 def _check_texts(texts: Any, sets: dict[str, DataSet]) -> list[str] | None:

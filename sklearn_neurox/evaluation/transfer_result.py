@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from .._bootstrap import Score
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
+from .._rare_labels import describe_rare_labels
 from ._make_comparison import make_comparison
 from ._provenance import Provenance, describe_bootstrap, name_versions
 from .comparison import ScoreComparison, format_score
 from .held_out import HeldOutPredictions
 
 ALL_OTHERS = "all others"
+_N_SHOWN = 5  # labels, and pairs of data sets, in a message
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +54,12 @@ class TransferScores:
         Number of resamples, and the int that draws the same ones.
     provenance : Provenance
         The estimator, the argument `cv`, and the versions of the packages.
+    rare_labels : dict of str to dict of label to list of int
+        Labels of a data set that are missing in the training samples of its folds, and these folds.
+        Data sets without such labels are left out.
+    unseen_labels : dict of (str, str) to list of label
+        Labels that the second data set has and the first one does not. Pairs without such labels
+        are left out.
     """
 
     names: tuple[str, ...]
@@ -67,6 +75,8 @@ class TransferScores:
     n_bootstraps: int
     random_state: int
     provenance: Provenance
+    rare_labels: Mapping[str, Mapping[Any, list[int]]] = field(default_factory=dict)
+    unseen_labels: Mapping[tuple[str, str], list[Any]] = field(default_factory=dict)
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -187,9 +197,22 @@ class TransferScores:
         return (
             f"{self.metric.capitalize()} ({self.confidence_level:.0%} interval), trained on one "
             f"data set and tested on another, and cross-validated within a data set: {scores}."
-            f"{overlap} {describe_bootstrap(unit, self.n_bootstraps, self.random_state)} "
-            f"{versions}. Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."
+            f"{overlap}{self._about_labels()} "
+            f"{describe_bootstrap(unit, self.n_bootstraps, self.random_state)} {versions}. "
+            f"Estimator: {self.provenance.estimator}; cv={self.provenance.cv}."
         )
+
+    def _about_labels(self) -> str:
+        """Return sentences about the labels that are scored as errors, each after a space."""
+        text = ""
+        for name, found in self.rare_labels.items():
+            text += f" In {name!r}:{describe_rare_labels(found)}"
+        if self.unseen_labels:
+            text += (
+                f" Labels that are missing in the training set, "
+                f"{name_unseen_labels(self.unseen_labels)}, are scored as errors."
+            )
+        return text
 
     def _repr_html_(self) -> str:
         heads = [element("th", escape(name), scope="col") for name in ("train", *self.names)]
@@ -212,6 +235,16 @@ class TransferScores:
             ]
             parts.append(table(heads, [body], caption=name))
         return "".join(parts)
+
+
+def name_unseen_labels(unseen: Mapping[tuple[str, str], Sequence[Any]]) -> str:
+    """Return the first labels, such as "'X' of 'books' (missing in 'films')"."""
+    shown = [
+        f"{', '.join(map(repr, labels[:_N_SHOWN]))}{', ...' * (len(labels) > _N_SHOWN)} of "
+        f"{name!r} (missing in {source!r})"
+        for (source, name), labels in list(unseen.items())[:_N_SHOWN]
+    ]
+    return "; ".join(shown) + "; ..." * (len(unseen) > _N_SHOWN)
 
 
 def check_is_mapping(datasets: Any) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
 from ._adam import make_dataset, make_net, train_epoch
+from ._adam_progress import Progress, learnable_layers, null_objective
 from ._adam_steps import make_steps
 from ._objective import penalty
 from ._solver import Solution, Solver, Step, as_array
@@ -101,26 +103,37 @@ class Adam(Solver):
         ]
 
     def warn(self, solutions: list[Solution], *, stopped: bool = False) -> None:
-        """Warn if every probe has a larger squared error than the mean of the targets."""
-        problem, data = self.problem, self.problem.data
-        if data.loss != "squared_error":
+        """Warn if training ended long before the objective stopped decreasing."""
+        null = null_objective(self.problem.data)
+        if self.problem.data.loss == "squared_error":
+            best = self._best_loss(solutions)
+            if best > (1 + _JITTER) * null > 0:
+                _warn_of_loss(best, null)
+                return
+        nets = [each.attributes.get("net_") for each in solutions]
+        if stopped or self.problem.start is not None or any(hasattr(n, "stopped_") for n in nets):
             return
-        mean = np.average(data.targets, axis=0, weights=data.sample_weight)
-        squares = (data.targets - mean) ** 2
-        of_mean = np.average(squares, axis=0, weights=data.sample_weight).mean()
+        progress = [Progress.of(each.attributes["loss_curve_"], null) for each in solutions]
+        size = len(self.problem.lambdas)
+        self._warn_if_unfinished([progress[i : i + size] for i in range(0, len(progress), size)])
+
+    def _warn_if_unfinished(self, progress: list[list[Progress]]) -> None:
+        """Warn about the layers in which all probes would learn more."""
+        unfinished = np.array([all(each.is_unfinished for each in pairs) for pairs in progress])
+        if unfinished.any():
+            unfinished &= learnable_layers(self.problem)
+        layers = np.flatnonzero(unfinished)
+        if len(layers):
+            # Of a layer, the probe that has learned most; of the layers, that furthest from done.
+            best = [min(progress[layer], key=attrgetter("last")) for layer in layers]
+            _warn_of_progress(max(best, key=attrgetter("last")), len(layers), len(progress))
+
+    def _best_loss(self, solutions: list[Solution]) -> float:
+        """Return the smallest loss without the penalties."""
         weights = torch.from_numpy(np.stack([each.weight for each in solutions])).double()
         lambda_l1, lambda_l2 = torch.from_numpy(self._lambdas().T)
-        penalties = penalty(weights, lambda_l1, lambda_l2, problem.l2_penalty).numpy()
-        best = np.min([each.attributes["objective_"] for each in solutions] - penalties)
-        if best > (1 + _JITTER) * of_mean > 0:
-            warn(
-                f"After the last epoch, the squared error is {best:.3g}, larger than the "
-                f"{of_mean:.3g} of always predicting the mean of y. Adam's steps are too small "
-                "for targets of this scale. Standardize y (for example with "
-                "TransformedTargetRegressor), increase learning_rate or max_epochs, or use "
-                'solver="owlqn".',
-                ConvergenceWarning,
-            )
+        penalties = penalty(weights, lambda_l1, lambda_l2, self.problem.l2_penalty).numpy()
+        return np.min([each.attributes["objective_"] for each in solutions] - penalties)
 
     def _lambdas(self) -> NDArray[np.float64]:
         """Pairs of lambdas of all probes, one layer after the other."""
@@ -137,3 +150,25 @@ class Adam(Solver):
             draw = self.problem.random_state.uniform
             start = draw(-bound, bound, size=shape), draw(-bound, bound, size=shape[0])
         return [array.astype(self.problem.data.sample_weight.dtype) for array in start]
+
+
+def _warn_of_loss(best: float, of_mean: float) -> None:
+    warn(
+        f"After the last epoch, the squared error is {best:.3g}, larger than the {of_mean:.3g} of "
+        "always predicting the mean of y. Adam's steps are too small for targets of this scale. "
+        "Standardize y (for example with TransformedTargetRegressor), increase learning_rate or "
+        'max_epochs, or use solver="owlqn".',
+        ConvergenceWarning,
+    )
+
+
+def _warn_of_progress(progress: Progress, n_unfinished: int, n_layers: int) -> None:
+    where = f" in {n_unfinished} of {n_layers} layers" if n_layers > 1 else ""
+    warn(
+        f"Adam stopped while the objective was still decreasing{where}: by {progress.first:.2g} in "
+        f"the first half of the {progress.n_epochs} epochs and by {progress.second:.2g} in the "
+        f"second, to {progress.last:.3g}. W = 0 has {progress.null:.3g}. Scale X (for example with "
+        "StandardScaler), increase max_epochs or learning_rate, or use "
+        'solver="owlqn".',
+        ConvergenceWarning,
+    )

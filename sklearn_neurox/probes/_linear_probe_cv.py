@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from copy import copy, deepcopy
 from inspect import signature
 from numbers import Integral
@@ -12,10 +13,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.callback import CallbackContext
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import Bunch, check_consistent_length
@@ -31,25 +32,30 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._labels import WEIGHTED, check_labels, check_same_kind, check_targets, encode_labels
-from .._rare_labels import ignore_rare_labels, warn_about_rare_labels
+from .._rare_labels import (
+    ignore_rare_labels,
+    of_defined_folds,
+    warn_about_rare_labels,
+    warn_about_undefined_folds,
+)
 from .._results import check_score, group_splitter, make_splits
 from .._row_copies import copy_rows
 from .._second_moments import Moments
-from .._warnings import warn
+from .._warnings import silenced, warn
 from .._weights import check_sample_weight
 from ._gram import moments_of_folds
+from ._grid_results import GRID, summarize
 from ._linear_probe import FITTED, LinearProbe
 from .solvers import SOLVERS
 
 LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
-_GRID = ("lambda_l1", "lambda_l2")
 
 
 class LinearProbeCV(LinearProbe):
     """Base class of the cross-validated probes, each of which also derives from its plain probe."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{k: v for k, v in LinearProbe._parameter_constraints.items() if k not in _GRID},
+        **{k: v for k, v in LinearProbe._parameter_constraints.items() if k not in GRID},
         "lambdas_l1": ["array-like"],
         "lambdas_l2": ["array-like"],
         "cv": ["cv_object"],
@@ -92,12 +98,14 @@ class LinearProbeCV(LinearProbe):
             scores, zeros, times = self._cross_validate(
                 X, y, weight, candidates, splits, routed.scorer.score, context
             )
-            if not np.isfinite(scores).all():
+            warn_about_undefined_folds(scores.T, y, splits, str(self.scoring or "score"))
+            n_undefined = np.sum(~np.isfinite(of_defined_folds(scores.T)))
+            if n_undefined:
                 warn(
-                    f"The scores of {np.sum(~np.isfinite(scores))} fits are not finite. Pairs of "
-                    "lambdas with such a score are ranked last."
+                    f"The scores of {n_undefined} fits are not finite. Pairs of lambdas with such "
+                    "a score are ranked last."
                 )
-            fitted = _summarize(candidates, scores, times) | {"zero_shares_": zeros.T}
+            fitted = summarize(candidates, scores, times) | {"zero_shares_": zeros.T}
             if self.refit:
                 task = context.subcontext("refit").call_on_fit_task_begin(estimator=self, X=X, y=y)
                 fitted |= self._refit(X, y, weight, fitted["best_params_"])
@@ -182,8 +190,10 @@ class LinearProbeCV(LinearProbe):
         # Each job has weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
-            delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
-            for (train, _), known in zip(splits, moments, strict=True)
+            delayed(_train)(
+                probes[part::n_parts], X, y, sample_weight, train, known, self._is_quiet(fold, part)
+            )
+            for fold, ((train, _), known) in enumerate(zip(splits, moments, strict=True))
             for part in range(n_parts)
         )
         results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
@@ -194,6 +204,13 @@ class LinearProbeCV(LinearProbe):
                 seconds += took
             yield trained, seconds
 
+    def _is_quiet(self, fold: int, part: int) -> bool:
+        """Return whether a job does not warn about convergence.
+
+        If Adam is far from done, it is in every fold, so that the refit or one job says so.
+        """
+        return not SOLVERS[self.solver].is_exact and (self.refit or fold + part > 0)
+
     def _score_fold(
         self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
     ) -> list[float]:
@@ -201,14 +218,14 @@ class LinearProbeCV(LinearProbe):
         scorer = check_scoring(probes[0], self.scoring)
         # `fit` has checked X, and warned about rare labels.
         with config_context(assume_finite=True), ignore_rare_labels():
-            return [check_score(scorer(probe, X, y, **params)) for probe in probes]
+            return [_score(scorer, probe, X, y, params) for probe in probes]
 
     def _make_probe(self, lambdas: Mapping[str, float], *, cold: bool = False) -> LinearProbe:
         """Return the plain probe of a pair of lambdas.
 
         Unless `cold` is True, its warm start continues from the weights of this search.
         """
-        names = set(self._probe_class._get_param_names()) - set(_GRID)
+        names = set(self._probe_class._get_param_names()) - set(GRID)
         params = {name: getattr(self, name) for name in names}
         probe = clone(self._probe_class(**params, **lambdas))
         inherited = ["n_features_in_"]
@@ -338,6 +355,7 @@ def _train(
     sample_weight: NDArray | None,
     train: NDArray,
     moments: Moments | None,
+    is_quiet: bool,
 ) -> tuple[list[LinearProbe], float]:
     """Train some probes of the grid on a fold, and return them with the time in seconds."""
     start = time.perf_counter()
@@ -348,55 +366,29 @@ def _train(
         zeros = {"coef_": np.zeros((1, X.shape[1])), "intercept_": np.zeros(1)}
         fitted = [zeros | {"classes_": labels}] * len(pairs)
     else:
-        fitted = clone(probes[0])._fit_bank(
-            copy_rows(X, train), y[train], weight, pairs, moments=moments
-        )
+        with silenced(ConvergenceWarning) if is_quiet else nullcontext():
+            fitted = clone(probes[0])._fit_bank(
+                copy_rows(X, train), y[train], weight, pairs, moments=moments
+            )
     trained = [copy(probe) for probe in probes]
     for probe, attributes in zip(trained, fitted, strict=True):
         probe._set_fitted(attributes)
     return trained, time.perf_counter() - start
 
 
+def _score(
+    scorer: Callable[..., float], probe: LinearProbe, X: NDArray, y: NDArray, params: Mapping
+) -> float:
+    """Return the score on a fold, NaN if the scorer refuses its labels because some are rare."""
+    try:
+        return check_score(scorer(probe, X, y, **params))
+    except ValueError:
+        if not is_classifier(probe) or np.array_equal(np.unique(y), probe.classes_):
+            raise
+        return np.nan
+
+
 def _accepts_weights(scorer: Callable[..., float]) -> bool:
     if hasattr(scorer, "_accept_sample_weight"):
         return scorer._accept_sample_weight()
     return "sample_weight" in signature(scorer).parameters
-
-
-def _summarize(
-    candidates: list[dict[str, float]], scores: NDArray, times: NDArray
-) -> dict[str, Any]:
-    """Return the fitted attributes of GridSearchCV.
-
-    Parameters
-    ----------
-    candidates : list of dict
-    scores : ndarray of shape (n_folds, n_candidates)
-    times : ndarray of shape (n_folds, 2)
-        Seconds to train and to score the whole grid. An equal share is assigned to each candidate.
-    """
-    means = scores.mean(axis=0)
-    results: dict[str, Any] = {}
-    for kind, seconds in zip(("fit", "score"), times.T / len(candidates), strict=True):
-        results[f"mean_{kind}_time"] = np.full(len(candidates), seconds.mean())
-        results[f"std_{kind}_time"] = np.full(len(candidates), seconds.std())
-    for name in _GRID:
-        results[f"param_{name}"] = np.ma.MaskedArray(
-            [candidate[name] for candidate in candidates], mask=False
-        )
-    results["params"] = candidates
-    results |= {f"split{fold}_test_score": fold_scores for fold, fold_scores in enumerate(scores)}
-    results |= {"mean_test_score": means, "std_test_score": scores.std(axis=0)}
-    last = 0.0 if np.isnan(means).all() else np.nanmin(means) - 1
-    ranked = rankdata(-np.nan_to_num(means, nan=last), method="min").astype(np.int32)
-    results["rank_test_score"] = ranked
-    best = int(ranked.argmin())
-    return {
-        "cv_results_": results,
-        "best_index_": best,
-        "best_params_": candidates[best],
-        "best_score_": float(means[best]),
-        "lambda_l1_": candidates[best]["lambda_l1"],
-        "lambda_l2_": candidates[best]["lambda_l2"],
-        "n_splits_": len(scores),
-    }

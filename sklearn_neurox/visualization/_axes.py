@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._rare_labels import of_defined_folds
 from .._wording import count
 from ._drawn_text import literal
 from ._style import Style, override
@@ -46,7 +47,29 @@ def plot_folds(
     style = override(
         {"label": literal(label), "capsize": 3, **series_style(index)}, errorbar_kw, "lines.Line2D"
     )
+    scores = of_defined_folds(scores)
     ax.errorbar(x, scores.mean(axis=1), scores.std(axis=1), **style)
+
+
+def plot_control_band(
+    ax: Axes, x: ArrayLike, scores: NDArray | None, index: int, band_kw: Style | None
+) -> None:
+    """Draw the spread over several control tasks, (n_tasks, n_points, n_folds), as a band.
+
+    It extends one standard deviation of their means over the folds to each side of the series.
+    """
+    if scores is None or len(scores) < 2:
+        return
+    means = of_defined_folds(scores).mean(axis=-1)
+    middle, spread = means.mean(axis=0), means.std(axis=0, ddof=1)
+    style = {
+        "color": series_style(index)["color"],
+        "alpha": 0.25,
+        "linewidth": 0,
+        "label": f"± 1 std over {len(scores)} control tasks",
+    }
+    style = override(style, band_kw, "collections.PolyCollection")
+    ax.fill_between(x, middle - spread, middle + spread, **style)
 
 
 def set_xticks(ax: Axes, labels: Sequence[object], at_most: int = 25) -> None:

@@ -64,10 +64,12 @@ class BareResultDisplay(Display, Generic[Result]):
 
     _kind: ClassVar[type]
     _finite: ClassVar[tuple[str, ...]] = ()  # fields of the result that must be finite
+    _by_fold: ClassVar[tuple[str, ...]] = ()  # those with one column for each fold
 
     def __init__(self, result: Result) -> None:
         _check_result(result, self._kind)
         check_fields(result, self._finite)
+        check_fields(result, self._by_fold, by_fold=True)
         self.result = result
 
     @classmethod
@@ -146,6 +148,7 @@ class NamedResultsDisplay(ResultDisplay[Result | Mapping[str, Result]]):
         self._results: dict[str, Result] = results_by_name(result, self._kind)
         for name, each in self._results.items():
             check_fields(each, self._finite, name=name)
+            check_fields(each, self._by_fold, name=name, by_fold=True)
 
 
 def _check_result(result: Any, kind: type, *, name: str = "", expected: str = "") -> None:

@@ -18,6 +18,7 @@ Style: TypeAlias = Mapping[str, Any]  # keyword arguments for matplotlib
 # Module and class of the artist that each parameter of `plot` styles.
 ARTISTS: Mapping[str, str] = MappingProxyType(
     {
+        "band_kw": "collections.PolyCollection",
         "bar_kw": "patches.Rectangle",
         "cut_kw": "lines.Line2D",
         "errorbar_kw": "lines.Line2D",
@@ -140,7 +141,7 @@ def _example(artist: str) -> Any:
         return kind(_matplotlib("figure").Figure().add_subplot())
     if artist == "lines.Line2D":
         return kind([], [])
-    if artist == "collections.LineCollection":
+    if artist in ("collections.LineCollection", "collections.PolyCollection"):
         return kind([])
     return kind((0, 0), 1, 1) if artist == _BARS else kind()
 

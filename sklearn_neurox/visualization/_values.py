@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._rare_labels import of_defined_folds
+
 
 def check_finite(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Check that all numbers can be drawn.
@@ -41,7 +43,9 @@ def check_finite(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
-def check_fields(result: Any, fields: tuple[str, ...], *, name: str = "") -> None:
+def check_fields(
+    result: Any, fields: tuple[str, ...], *, name: str = "", by_fold: bool = False
+) -> None:
     """Check that the numbers in some fields of a result can be drawn.
 
     Parameters
@@ -51,6 +55,9 @@ def check_fields(result: Any, fields: tuple[str, ...], *, name: str = "") -> Non
         Fields that are arrays, mappings of names to arrays, or None.
     name : str, default=""
         Name of the result, if it has one, for the error messages.
+    by_fold : bool, default=False
+        Whether the last axis of the arrays is that of the folds. Folds without any score are not
+        drawn.
 
     Raises
     ------
@@ -64,7 +71,7 @@ def check_fields(result: Any, fields: tuple[str, ...], *, name: str = "") -> Non
         for key, part in parts:
             place = field if key is None else f"{field}[{key!r}]"
             if part is not None:
-                check_finite(part, f"{place}{of_result}")
+                check_finite(of_defined_folds(part) if by_fold else part, f"{place}{of_result}")
 
 
 def check_has_tree(clustering: Any) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from .._rare_labels import of_defined_folds
 from ..evaluation import AblationCurve, ablation_curve
 from ._axes import plot_folds, spread_of
 from ._display import ResultDisplay
@@ -57,7 +58,8 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
 
     _compute = staticmethod(ablation_curve)
     _kind = AblationCurve
-    _finite = ("n_neurons", "scores", "full_scores")
+    _finite = ("n_neurons",)
+    _by_fold = ("scores", "full_scores")
 
     def plot(
         self,
@@ -90,7 +92,9 @@ class AblationCurveDisplay(ResultDisplay[AblationCurve]):
             label = f"{keep.capitalize()} neurons"
             plot_folds(ax, n_neurons, scores[order], label, _INDEX[keep], errorbar_kw)
         level = {"color": "0.4", "linestyle": ":", "label": "All neurons"}
-        ax.axhline(result.full_scores.mean(), **override(level, level_kw, "lines.Line2D"))
+        ax.axhline(
+            of_defined_folds(result.full_scores).mean(), **override(level, level_kw, "lines.Line2D")
+        )
         ax.set(
             xscale="log",
             xlabel=f"Neurons kept (of {result.n_available:,})",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._rare_labels import of_defined_folds
 from ..evaluation import LayerwiseScores, layerwise_scores
-from ._axes import plot_folds, set_xticks, spread_of
+from ._axes import plot_control_band, plot_folds, set_xticks, spread_of
 from ._display import ResultDisplay
 from ._drawn_text import literal
 from ._style import Style, override
@@ -26,7 +27,8 @@ _LEVELS: tuple[dict[str, Any], ...] = (
 class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
     """Plot of the scores of a probe on each layer, with its controls and the baseline.
 
-    Points are means over the folds, and bars extend one standard deviation to each side.
+    Points are means over the folds, and bars extend one standard deviation to each side. With
+    several control tasks, a band shows the standard deviation of their means.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
 
     _compute = staticmethod(layerwise_scores)
     _kind = LayerwiseScores
-    _finite = ("scores", "control_scores", "baseline_scores", "other_scores")
+    _by_fold = ("scores", "control_scores", "baseline_scores", "other_scores")
 
     def plot(
         self,
@@ -61,6 +63,7 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         ax: Axes | None = None,
         errorbar_kw: Style | None = None,
         level_kw: Style | None = None,
+        band_kw: Style | None = None,
     ) -> Self:
         """Plot the scores.
 
@@ -73,13 +76,16 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         level_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.axhline` for the baseline and the other
             scores that do not depend on the layer.
+        band_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.fill_between` for the spread over several
+            control tasks.
 
         Returns
         -------
         self : LayerwiseScoresDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, level_kw=level_kw)
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, level_kw=level_kw, band_kw=band_kw)
         result = self.result
         layers = result.layers or ()
         curves = [("Task", result.scores)]
@@ -93,9 +99,10 @@ class LayerwiseScoresDisplay(ResultDisplay[LayerwiseScores]):
         positions = np.arange(len(result.scores))
         for index, (name, scores) in enumerate(curves):
             plot_folds(ax, positions, scores, name, index, errorbar_kw)
+        plot_control_band(ax, positions, result.control_task_scores, 1, band_kw)
         for (name, scores), line in zip(levels, cycle(_LEVELS)):
             style = override({"label": literal(name), **line}, level_kw, "lines.Line2D")
-            ax.axhline(scores.mean(), **style)
+            ax.axhline(of_defined_folds(scores).mean(), **style)
         ax.set(
             xlabel="Layer",
             ylabel=f"{literal(result.metric.capitalize())} ({spread_of(result.scores.shape[1])})",

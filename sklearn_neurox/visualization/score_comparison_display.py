@@ -48,7 +48,6 @@ class ScoreComparisonDisplay(ResultDisplay[ScoreComparison]):
 
     _compute = staticmethod(compare_scores)
     _kind = ScoreComparison
-    _finite = ("best_p_values",)
 
     def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:
         """Plot the scores.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from .._rare_labels import of_defined_folds
 from ..evaluation import Selectivity, SelectivityCurve, selectivity_curve, selectivity_score
-from ._axes import plot_folds, series_style, set_xticks, spread_of
+from ._axes import plot_control_band, plot_folds, series_style, set_xticks, spread_of
 from ._display import NamedResultsDisplay, ResultDisplay
 from ._drawn_text import literal
 from ._style import Style, override
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
     """Plot of the scores on the task and the control task, for one or several experiments.
 
-    Points are means over the folds. The number above the line between them is the selectivity.
+    Points are means over the folds. The number above the line between them is the selectivity. With
+    several control tasks, a bar extends one standard deviation of their means to each side.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
 
     _compute = staticmethod(selectivity_score)
     _kind = Selectivity
-    _finite = ("task", "control")
+    _by_fold = ("task", "control")
 
     def __init__(self, result: Selectivity | Mapping[str, Selectivity]) -> None:
         super().__init__(result)
@@ -71,6 +73,7 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         *,
         ax: Axes | None = None,
         line_kw: Style | None = None,
+        errorbar_kw: Style | None = None,
         hlines_kw: Style | None = None,
         text_kw: Style | None = None,
     ) -> Self:
@@ -82,6 +85,9 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
             Axes object to plot on. If None, a new figure and axes are created.
         line_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.plot` for the points.
+        errorbar_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.errorbar` for the spread over several
+            control tasks.
         hlines_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.hlines` for the lines between them.
         text_kw : dict, default=None
@@ -92,13 +98,21 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
         self : SelectivityDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax, line_kw=line_kw, hlines_kw=hlines_kw, text_kw=text_kw)
+        ax = self._use_axes(
+            ax, line_kw=line_kw, errorbar_kw=errorbar_kw, hlines_kw=hlines_kw, text_kw=text_kw
+        )
         results = self._results
         rows = np.arange(len(results))
-        task, control = (
-            np.array([getattr(each, name).mean() for each in results.values()])
-            for name in ("task", "control")
-        )
+        task, control = np.array(
+            [
+                [of_defined_folds(scores, each.task).mean() for scores in (each.task, each.control)]
+                for each in results.values()
+            ]
+        ).T
+        spread = np.array([float(each.control_std) for each in results.values()])
+        if not np.isnan(spread).all():
+            bars = {"color": series_style(1)["color"], "linestyle": "none", "capsize": 4}
+            ax.errorbar(control, rows, xerr=spread, **override(bars, errorbar_kw, "lines.Line2D"))
         segments = {"color": "0.6", "linewidth": 3, "zorder": 1}
         ax.hlines(
             rows, control, task, **override(segments, hlines_kw, "collections.LineCollection")
@@ -127,8 +141,9 @@ class SelectivityDisplay(NamedResultsDisplay[Selectivity]):
 class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
     """Plot of the scores on both tasks, and their difference, as a function of a parameter.
 
-    Points are means over the folds, and bars extend one standard deviation to each side. The
-    values of the parameter are equally spaced.
+    Points are means over the folds, and bars extend one standard deviation to each side. With
+    several control tasks, a band shows the standard deviation of their means. The values of the
+    parameter are equally spaced.
 
     Parameters
     ----------
@@ -157,9 +172,15 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
 
     _compute = staticmethod(selectivity_curve)
     _kind = SelectivityCurve
-    _finite = ("task", "control")
+    _by_fold = ("task", "control")
 
-    def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        errorbar_kw: Style | None = None,
+        band_kw: Style | None = None,
+    ) -> Self:
         """Plot the scores.
 
         Parameters
@@ -168,13 +189,16 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
             Axes object to plot on. If None, a new figure and axes are created.
         errorbar_kw : dict, default=None
             Keyword arguments passed to matplotlib's `Axes.errorbar`.
+        band_kw : dict, default=None
+            Keyword arguments passed to matplotlib's `Axes.fill_between` for the spread over several
+            control tasks.
 
         Returns
         -------
         self : SelectivityCurveDisplay
             Object that stores the plotted values and the axes.
         """
-        ax = self._use_axes(ax, errorbar_kw=errorbar_kw)
+        ax = self._use_axes(ax, errorbar_kw=errorbar_kw, band_kw=band_kw)
         result = self.result
         curves = {
             "Task": result.task,
@@ -184,6 +208,7 @@ class SelectivityCurveDisplay(ResultDisplay[SelectivityCurve]):
         positions = np.arange(len(result.param_range))
         for index, (label, scores) in enumerate(curves.items()):
             plot_folds(ax, positions, scores, label, index, errorbar_kw)
+        plot_control_band(ax, positions, result.control_scores, 1, band_kw)
         set_xticks(ax, [_short(value) for value in result.param_range])
         ax.set(
             xlabel=literal(result.param_name.rpartition("__")[2]),  # without the step of a Pipeline

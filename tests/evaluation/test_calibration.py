@@ -118,5 +118,7 @@ def test_labels_not_seen_during_training_have_no_probabilities(classification):
     assert sum(each.n for each in curve.bins) == len(y)
     with pytest.raises(ValueError, match=r"label must be one of the classes \[0, 1\], got 2"):
         report.calibration_curve(2)
-    with pytest.raises(ValueError, match="not seen during training: 2"):
-        compare_scores(report, report, metric="log_loss")
+    same = compare_scores(report, report, metric="log_loss", random_state=0)
+    with pytest.warns(UnseenLabelsWarning):
+        expected = probe_report(probe, X, y, metric="log_loss", random_state=0).score.value
+    assert same.scores[0].value == pytest.approx(-expected)

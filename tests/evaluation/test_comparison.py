@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold, LeaveOneGroupOut, RepeatedKFold
 
 from sklearn_neurox import (
     LayerwiseScores,
+    ScoreComparisonDisplay,
     compare_scores,
     get_scorer,
     layerwise_scores,
@@ -301,6 +302,99 @@ class TestLayers:
         assert "Paired bootstrap over sentences, 10,000 resamples" in text
         assert "Estimator: RidgeClassifier(alpha=2); cv=None." in text
         assert f"scikit-learn {__import__('sklearn').__version__}" in text
+
+
+class TestRates:
+    """Recall, precision and false positive rate of labels; bias and slope of numbers."""
+
+    RNG = np.random.RandomState(0)
+    X = RNG.normal(size=(300, 6))
+    GROUPS = np.arange(300) // 5
+
+    def reports(self, y, metric, probe=None, **params):
+        return [
+            probe_report(
+                (probe or LogisticRegression()).fit(self.X[:150, :n], y[:150]),
+                self.X[150:, :n],
+                y[150:],
+                sentence_ids=self.GROUPS[150:],
+                metric=metric,
+                random_state=0,
+                **params,
+            )
+            for n in (6, 1)
+        ]
+
+    @pytest.mark.parametrize("metric", ["recall", "precision", "false_positive_rate"])
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    @pytest.mark.parametrize("pos_label", [None, "a"])
+    def test_reports(self, metric, n_classes, pos_label):
+        y = np.array(["a", "b", "c"])[self.X[:, :n_classes].argmax(1)]
+        reports = self.reports(y, metric, pos_label=pos_label)
+        comparison = compare_scores(*reports, random_state=0, n_bootstraps=2000)
+        for report, score in zip(reports, comparison.scores, strict=True):
+            assert score.value == pytest.approx(report.score.value)
+            assert score.low == pytest.approx(report.score.low, abs=0.05)
+            assert score.high == pytest.approx(report.score.high, abs=0.05)
+        (pair,) = comparison.pairs
+        assert pair.difference.value == pytest.approx(
+            reports[0].score.value - reports[1].score.value
+        )
+        assert pair.p_value < 0.05  # the second one has a single neuron
+        assert np.isnan(comparison.best_p_values).all() == (metric == "false_positive_rate")
+
+    def test_a_class_that_does_not_occur_has_false_positives(self):
+        y = np.array(["a", "b", "c"])[self.X[:, :3].argmax(1)]
+        y[150:][y[150:] == "c"] = "a"
+        reports = self.reports(y, "false_positive_rate")
+        for report, score in zip(
+            reports, compare_scores(*reports, random_state=0).scores, strict=True
+        ):
+            assert score.value == pytest.approx(report.score.value)
+
+    @pytest.mark.parametrize("metric", ["bias", "slope"])
+    def test_regressors(self, metric):
+        y = self.X[:, 0] + 2 * self.X[:, 1] + self.RNG.normal(size=300)
+        reports = self.reports(y, metric, probe=Ridge())
+        comparison = compare_scores(*reports, random_state=0)
+        for report, score in zip(reports, comparison.scores, strict=True):
+            assert score.value == pytest.approx(report.score.value)
+        by_arrays = compare_scores(
+            *(each.predictions for each in reports), y=reports[0].labels, metric=metric,
+            groups=self.GROUPS[150:], random_state=0,
+        )  # fmt: skip
+        np.testing.assert_allclose(by_arrays.pairs[0].difference, comparison.pairs[0].difference)
+
+    def test_layers(self):
+        y = (self.X[:, 0] > 0).astype(int)
+        result = layerwise_scores(
+            RidgeClassifier(), self.X, y, n_layers=3, scoring="recall", groups=self.GROUPS
+        )
+        comparison = result.compare(random_state=0)
+        values = [score.value for score in comparison.scores]
+        np.testing.assert_allclose(values, result.scores.mean(axis=1))
+        assert result.best_layers() == comparison.best == (0,)
+        rates = result.compare(metric="false_positive_rate", random_state=0)
+        assert rates.scores[0].value < 0.1 < rates.scores[1].value
+        assert not rates.ranks_all
+        assert "best" not in repr(rates) + rates.methods()
+        pyplot = pytest.importorskip("matplotlib.pyplot")
+        assert ScoreComparisonDisplay.from_result(rates).ax_.get_legend() is None
+        pyplot.close("all")
+        for message, function in {
+            "The comparison with the best score": lambda **k: result.compare(against="best", **k),
+            "A permutation test": result.permutation_test,
+        }.items():
+            with pytest.raises(
+                ValueError, match=f"{message} requires a metric whose highest value"
+            ):
+                function(metric="false_positive_rate")
+
+    def test_different_positive_classes(self):
+        y = np.array(["a", "b"])[self.X[:, :2].argmax(1)]
+        a, b = (self.reports(y, "recall", pos_label=label)[0] for label in "ab")
+        with pytest.raises(ValueError, match="different positive classes, 'a' and 'b'"):
+            compare_scores(a, b)
 
 
 class TestCompareScores:

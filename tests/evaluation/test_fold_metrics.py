@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn.metrics
-from scipy.stats import pearsonr, spearmanr, ttest_1samp
+from scipy.stats import linregress, pearsonr, spearmanr, ttest_1samp
 
 from sklearn_neurox import accuracy_and_f1, recall_at_fpr
 from sklearn_neurox._bootstrap import (
@@ -30,6 +30,11 @@ REFERENCES = {
     "neg_root_mean_squared_error": lambda y, p: -sklearn.metrics.root_mean_squared_error(y, p),
     "neg_mean_absolute_error": lambda y, p: -sklearn.metrics.mean_absolute_error(y, p),
     "mean": lambda y, p: p.mean(),
+    "recall": sklearn.metrics.recall_score,
+    "precision": sklearn.metrics.precision_score,
+    "false_positive_rate": lambda y, p: 1 - sklearn.metrics.recall_score(y, p, pos_label=0),
+    "bias": lambda y, p: (p - y).mean(),
+    "slope": lambda y, p: linregress(p, y).slope,
     "average_precision": sklearn.metrics.average_precision_score,
     "recall_at_fpr": lambda y, p: recall_at_fpr(y, p, fpr=0.2),
     "neg_log_loss": lambda y, p: -sklearn.metrics.log_loss(y, p),

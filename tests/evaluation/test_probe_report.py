@@ -12,17 +12,22 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     classification_report,
     confusion_matrix,
     f1_score,
+    log_loss,
     mean_absolute_error,
+    precision_score,
     r2_score,
+    recall_score,
+    roc_auc_score,
     root_mean_squared_error,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_neurox import UnseenLabelsWarning
+from sklearn_neurox import UnseenLabelsWarning, get_scorer
 from sklearn_neurox._bootstrap import Resampling, draw_weights, kinds_of_sentences
 from sklearn_neurox.evaluation._probe_scores import (
     LABEL_METRICS,
@@ -420,11 +425,81 @@ def test_labels_that_the_probe_does_not_know():
     assert report.mistakes()[0] in [("X", "a", 1), ("X", "b", 1), ("Y", "b", 1)]
 
 
-def test_labels_of_another_kind_and_a_third_label_for_f1():
+def test_labels_of_another_kind():
     with pytest.raises(ValueError, match=r"not seen during training: 1 \(4 samples\)"):
         probe_report(FirstColumnClassifier(("1", "2")).fit(), [[0]] * 4, [1] * 4)
-    with pytest.raises(ValueError, match=r"not seen during training: 7 \(1 samples\)"):
-        probe_report(FirstColumnClassifier((0, 1)).fit(), [[0]] * 3, [0, 1, 7], metric="f1")
+
+
+class TestEveryMetricScoresUnseenLabelsAsErrors:
+    """The values are those of scikit-learn with the label as a class of its own."""
+
+    RNG = np.random.RandomState(0)
+    X = RNG.normal(size=(80, 3))
+    PROBE = LogisticRegression().fit(X, (X[:, 0] > 0).astype(int))
+    Y = np.where(np.arange(80) % 10 == 0, 7, (X[:, 0] + RNG.normal(size=80) > 0).astype(int))
+
+    def report(self, metric, probe=PROBE, y=Y, **params):
+        with pytest.warns(UnseenLabelsWarning, match="8 of 80 samples .*: 7"):
+            return probe_report(probe, self.X, y, metric=metric, random_state=0, **params)
+
+    def expected(self, metric):
+        predicted, probabilities = self.PROBE.predict(self.X), self.PROBE.predict_proba(self.X)
+        probabilities = np.column_stack([probabilities, np.zeros(80)])
+        codes = np.where(self.Y == 7, 2, self.Y)
+        each = {
+            "f1": lambda: f1_score(self.Y, predicted, labels=[1], average="macro"),
+            "accuracy_and_f1": lambda: (self.expected("f1") + (predicted == self.Y).mean()) / 2,
+            "recall": lambda: recall_score(self.Y, predicted, average="macro"),
+            "precision": lambda: precision_score(
+                self.Y, predicted, average="macro", zero_division=0
+            ),
+            "false_positive_rate": lambda: np.mean(
+                [(predicted[label != self.Y] == label).mean() for label in (0, 1, 7)]
+            ),
+            "roc_auc": lambda: roc_auc_score(codes, probabilities, multi_class="ovr"),
+            "average_precision": lambda: average_precision_score(np.eye(3)[codes], probabilities),
+            "log_loss": lambda: log_loss(codes, probabilities),
+            "brier": lambda: ((probabilities - np.eye(3)[codes]) ** 2).sum(axis=1).mean(),
+        }
+        return each[metric]()
+
+    @pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one")
+    @pytest.mark.parametrize(
+        "metric",
+        [
+            "f1", "accuracy_and_f1", "recall", "precision", "false_positive_rate", "roc_auc",
+            "average_precision", "log_loss", "brier",
+        ],
+    )  # fmt: skip
+    def test_value(self, metric):
+        report = self.report(metric)
+        assert report.score.value == pytest.approx(self.expected(metric))
+        assert report.score.low < report.score.value < report.score.high
+        assert report.classes == [0, 1, 7]
+        assert report.per_class[2].recall == 0
+
+    def test_a_label_between_the_classes(self):
+        """The order of the classes does not matter."""
+        names = np.array(["a", "z", "m"])
+        probe = LogisticRegression().fit(self.X, names[(self.X[:, 0] > 0).astype(int)])
+        y = names[np.where(self.Y == 7, 2, self.Y)]
+        for metric in ("roc_auc", "log_loss", "recall_at_fpr"):
+            with pytest.warns(UnseenLabelsWarning, match="'m'"):
+                report = probe_report(probe, self.X, y, metric=metric, random_state=0)
+            assert report.score.value == pytest.approx(self.report(metric).score.value, rel=1e-3)
+            with pytest.warns(UnseenLabelsWarning):
+                curve = probe_report(probe, self.X, y, metric="roc_auc", pos_label="z")
+            positive = roc_auc_score(y == "z", probe.decision_function(self.X))
+            assert curve.score.value == pytest.approx(positive)
+
+    def test_as_in_a_fold(self):
+        """The scorer of the cross-validated functions gives the same value."""
+        for metric in ("roc_auc", "average_precision", "recall_at_fpr"):
+            value = get_scorer(metric)(self.PROBE, self.X, self.Y)
+            assert self.report(metric).score.value == pytest.approx(value)
+        for metric in ("log_loss", "brier"):
+            value = -get_scorer(metric)(self.PROBE, self.X, self.Y)
+            assert self.report(metric).score.value == pytest.approx(value)
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,13 @@ def test_numbers():
 def test_labels_that_a_data_set_does_not_have(datasets):
     X, y, _ = datasets["films"]
     other = {"films": (X, y), "more": (X, np.where(np.arange(90) < 20, "maybe", y))}
-    with pytest.warns(UnseenLabelsWarning, match="'more' has labels that 'films' does not have"):
+    with pytest.warns(
+        UnseenLabelsWarning, match=r"do not have: 'maybe' of 'more' \(missing in 'films'\)"
+    ):
         result = transfer_scores(RidgeClassifier(), other)
+    assert result.unseen_labels == {("films", "more"): ["maybe"]}
+    assert result.rare_labels == {}
+    assert "Labels that are missing in the training set, 'maybe' of 'more'" in result.methods()
     predicted = RidgeClassifier().fit(X, y).predict(X)
     expected = (predicted == other["more"][1]).mean()
     assert result.scores["films", "more"].value == pytest.approx(expected)

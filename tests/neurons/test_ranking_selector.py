@@ -97,6 +97,7 @@ class TestRegistry:
             "weight-mass": WeightMassSelector,
         } == PACKAGED
 
+    @pytest.mark.filterwarnings("ignore:Adam stopped while")
     @pytest.mark.parametrize("name", [*PACKAGED, *sorted(REGISTERED)])
     def test_a_ranking_is_constructed_by_name(self, name, data):
         ranking = {**PACKAGED, **REGISTERED}[name]

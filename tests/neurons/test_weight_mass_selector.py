@@ -101,6 +101,7 @@ class TestWeightMassSelector:
         [None, LinearSVC(), Ridge(), LinearProbeClassifier(random_state=0)],
         ids=lambda e: type(e).__name__,
     )
+    @pytest.mark.filterwarnings("ignore:Adam stopped while")
     def test_any_linear_model(self, classification, estimator):
         selector = WeightMassSelector(estimator, n_neurons=3).fit(*classification)
         assert selector.transform(classification[0]).shape == (150, 3)

@@ -364,7 +364,7 @@ def test_a_surrounding_autocast_changes_nothing(kind, solver, dtype):
     y = X[:, 0] + random_state.normal(size=60)
     y = y > 0 if "Classifier" in kind.__name__ else y
     options = dict(lambdas_l1=[0.01], lambdas_l2=[0.01, 0.1]) if "CV" in kind.__name__ else {}
-    probe = kind(solver=solver, random_state=0, **options)
+    probe = kind(solver=solver, max_epochs=5, random_state=0, **options)
     expected = clone(probe).fit(X, y)
     with torch.autocast("cpu", torch.bfloat16):
         actual = clone(probe).fit(X, y)

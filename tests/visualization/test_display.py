@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot, rc_context
 from matplotlib.colors import LogNorm, to_rgba_array
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 
 import sklearn_neurox as snx
 from sklearn_neurox import (
@@ -88,6 +88,11 @@ def report_display(X, y, **style):
     return ProbeReportDisplay.from_result({"a": report(X, y)}, score="f1", **style)
 
 
+def regressor_display(X, y, **style):
+    y = X[:, 0] + X[:, 1] ** 2
+    return ProbeReportDisplay.from_estimator(Ridge().fit(X, y), X, y, random_state=0, **style)
+
+
 def report_matrix(X, y, **style):
     return ProbeReportDisplay.from_result(dict.fromkeys("abcd", report(X, y)), **style)
 
@@ -96,6 +101,26 @@ def selectivity_display(X, y, **style):
     return snx.SelectivityDisplay.from_estimator(
         RidgeClassifier(), X, y, words=WORDS, cv=2, random_state=0, **style
     )
+
+
+def selectivity_display_of_tasks(X, y, **style):
+    return snx.SelectivityDisplay.from_estimator(
+        RidgeClassifier(), X, y, words=WORDS, cv=2, n_controls=3, random_state=0, **style
+    )
+
+
+def layer_display_of_tasks(X, y, **style):
+    control = snx.make_control_tasks(WORDS, y, n_tasks=3, random_state=0)
+    return snx.LayerwiseScoresDisplay.from_estimator(
+        RidgeClassifier(), X, y, n_layers=3, cv=2, control=control, **style
+    )
+
+
+def selectivity_curve_of_tasks(X, y, **style):
+    return SelectivityCurveDisplay.from_estimator(
+        RidgeClassifier(), X, y, words=WORDS, cv=2, n_controls=3, random_state=0,
+        param_name="alpha", param_range=[1, 10], **style,
+    )  # fmt: skip
 
 
 def selectivity_curve_display(X, y, **style):
@@ -187,6 +212,10 @@ def patching_display(X, y, **style):
     return snx.PatchingDisplay.from_result(result, **style)
 
 
+def bands(ax):
+    return [each for each in ax.collections if each.get_label().startswith("±")]
+
+
 def labeled(name):
     return lambda ax: [line for line in ax.get_lines() if line.get_label().startswith(name)]
 
@@ -208,6 +237,11 @@ STYLED = [
     (ablation_display, "errorbar_kw", LINE, curves),
     (ablation_display, "level_kw", LINE, levels),
     (report_display, "errorbar_kw", LINE, curves),
+    (layer_display_of_tasks, "band_kw", {"alpha": 0.7, "lw": 7}, bands),
+    (selectivity_curve_of_tasks, "band_kw", {"alpha": 0.7, "lw": 7}, bands),
+    (selectivity_display_of_tasks, "errorbar_kw", LINE, curves),
+    (regressor_display, "line_kw", LINE, labeled("r2")),
+    (regressor_display, "level_kw", LINE, labeled("_equal")),
     (report_matrix, "im_kw", {"cmap": "Greys"}, images),
     (report_matrix, "text_kw", TEXT, texts),
     (selectivity_display, "line_kw", LINE, lines),
@@ -438,6 +472,7 @@ def test_a_style_of_each_bar(classification):
         (neurons_display, "bar_kw", {"zorder": "top", "visible": "x", "capstyle": "x"}),
         (neurons_display, "text_kw", {"fontsize": "enormous"}),
         (selectivity_display, "hlines_kw", {"colors": "notacolor"}),
+        (layer_display_of_tasks, "band_kw", {"facecolor": "notacolor"}),
         (dendrogram_display, "line_kw", {"linestyles": "~"}),
         (dendrogram_display, "cut_kw", {"color": (1, 2)}),
         (codelength_display, "line_kw", {"gapcolor": "notacolor"}),

@@ -9,6 +9,7 @@ from sklearn_neurox import (
     LayerwiseScoresDisplay,
     layerwise_scores,
     make_control_task,
+    make_control_tasks,
 )
 
 
@@ -25,6 +26,34 @@ def test_curves_and_baseline(classification):
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert set(labels) == {"Task", "Control task", "Baseline, no activations"}
     assert ax.get_ylabel() == "Accuracy (mean ± std of 5 folds)"
+
+
+def test_the_spread_over_control_tasks_is_a_band(classification):
+    X, y = classification
+    tasks = make_control_tasks(np.arange(150) // 2, y, n_tasks=4, random_state=0)
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, control=tasks)
+    ax = LayerwiseScoresDisplay.from_result(result, band_kw={"alpha": 0.5}).ax_
+    (band,) = [each for each in ax.collections if each.get_label().startswith("±")]
+    assert band.get_label() == "± 1 std over 4 control tasks"
+    assert band.get_alpha() == 0.5
+    corners = band.get_paths()[0].vertices
+    middle = result.control_scores.mean(axis=1)
+    for layer in range(3):
+        ends = corners[corners[:, 0] == layer, 1]
+        spread = result.control_std[layer]
+        np.testing.assert_allclose([ends.min(), ends.max()], middle[layer] + [-spread, spread])
+    (curve,) = [each for each in ax.containers if each.get_label() == "Control task"]
+    np.testing.assert_allclose(curve.lines[0].get_ydata(), middle)
+
+
+def test_a_single_control_task_has_no_band(classification):
+    X, y = classification
+    control = make_control_task(np.arange(150) // 2, y, random_state=0)
+    result = layerwise_scores(RidgeClassifier(), X, y, n_layers=3, control=control)
+    labels = [
+        each.get_label() for each in LayerwiseScoresDisplay.from_result(result).ax_.collections
+    ]
+    assert not any(label.startswith("±") for label in labels)
 
 
 def test_other_controls_are_curves_or_levels(classification):

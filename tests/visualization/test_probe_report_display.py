@@ -72,14 +72,47 @@ def test_the_support_is_shown_only_if_reports_share_it(classification):
     assert ProbeReportDisplay.from_result(one).ax_.get_xlabel() == "F1"
 
 
+class TestRegressors:
+    @pytest.fixture
+    def numbers(self, classification):
+        X, _ = classification
+        y = X[:, 0] + X[:, 1]
+        return probe_report(Ridge().fit(X[:90, :3], y[:90]), X[90:, :3], y[90:], random_state=0)
+
+    def test_predictions_by_target(self, numbers):
+        ax = ProbeReportDisplay.from_result({"one": numbers, "two": numbers}).ax_
+        equal, *points = ax.get_lines()
+        assert equal.get_slope() == 1
+        assert len(points) == 2
+        for line in points:
+            np.testing.assert_array_equal(line.get_xdata(), numbers.labels)
+            np.testing.assert_array_equal(line.get_ydata(), numbers.predictions)
+        names = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert names == [f"{name}: r2 {numbers.score}" for name in ("one", "two")]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Target", "Prediction")
+
+    def test_style(self, numbers):
+        ax = ProbeReportDisplay.from_result(
+            numbers, line_kw={"color": "red"}, level_kw={"linewidth": 4}
+        ).ax_
+        assert ax.get_lines()[0].get_linewidth() == 4
+        assert ax.get_lines()[1].get_color() == "red"
+
+    def test_more_than_three_reports_are_a_matrix(self, numbers):
+        ax = ProbeReportDisplay.from_result(dict.fromkeys("abcd", numbers)).ax_
+        metrics = ["r2", "pearson", "spearman"]
+        assert [text.get_text() for text in ax.get_yticklabels()] == metrics
+        cells = [text.get_text() for text in ax.texts]
+        assert cells == [f"{numbers.scores[name].value:.2f}" for name in metrics for _ in range(4)]
+
+
 def test_errors(report, classification):
     X, y = classification
     numbers = probe_report(Ridge().fit(X, y), X, y)
-    with pytest.raises(
-        ValueError,
-        match="result must contain reports of classifiers, got the report of a regressor",
-    ):
-        ProbeReportDisplay.from_result(numbers)
+    with pytest.raises(ValueError, match="all of regressors, got both kinds"):
+        ProbeReportDisplay.from_result({"labels": report, "numbers": numbers})
+    with pytest.raises(ValueError, match="reports of regressors must be None, got 'recall'"):
+        ProbeReportDisplay.from_result(numbers, score="recall")
     other = probe_report(RidgeClassifier().fit(X, y + 1), X, y + 1)
     with pytest.raises(
         ValueError, match=r"must have the same classes, got \[0, 1, 2\] and \[1, 2, 3\]"

@@ -34,6 +34,30 @@ def test_selectivity(classification):
     assert display.ax_.get_xlabel() == "Accuracy (mean over the folds)"
 
 
+def test_the_spread_over_control_tasks(classification):
+    X, y = classification
+    options = dict(cv=3, n_controls=3, random_state=0)
+    one = selectivity_score(RidgeClassifier(), X, y, WORDS, **options)
+    single = selectivity_score(RidgeClassifier(), X, y, WORDS, cv=3, random_state=0)
+    ax = SelectivityDisplay.from_result({"a": one, "b": single}).ax_
+    (bars,) = ax.containers
+    segments = [each for each in bars.lines[2][0].get_segments() if len(each)]  # not of "b"
+    middle = one.control.mean()
+    ends = [[x, 0] for x in (middle - one.control_std, middle + one.control_std)]
+    np.testing.assert_allclose(segments, [ends])
+    curve = selectivity_curve(
+        RidgeClassifier(), X, y, WORDS, param_name="alpha", param_range=[0.1, 1e4], **options
+    )
+    ax = SelectivityCurveDisplay.from_result(curve).ax_
+    (band,) = [each for each in ax.collections if each.get_label().startswith("±")]
+    corners = band.get_paths()[0].vertices
+    for place, (mean, spread) in enumerate(
+        zip(curve.control.mean(axis=1), curve.control_std, strict=True)
+    ):
+        ends = corners[corners[:, 0] == place, 1]
+        np.testing.assert_allclose([ends.min(), ends.max()], [mean - spread, mean + spread])
+
+
 def test_selectivity_along_a_parameter(classification):
     X, y = classification
     curve = selectivity_curve(
