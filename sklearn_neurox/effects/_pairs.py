@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._wording import count
 from ..datasets.sentences import check_texts
+from ..extraction.edited_runs import EditedRuns
 from .outcomes import Metric, list_metrics
 from .probe_accuracy import ProbeAccuracy
 
@@ -45,6 +46,29 @@ def check_metrics(metrics: Metric | Sequence[Metric]) -> None:
 def lengths_of(encoded: Sequence[Any]) -> list[int]:
     """Return the number of tokens of each text."""
     return [text.n_subwords for text in encoded]
+
+
+def selected_pairs(
+    runs: EditedRuns, batch: Sequence[Any], pairs: Sequence[NDArray[np.intp]]
+) -> list[NDArray[np.intp]]:
+    """Return the pairs of the texts of the last batch whose position in the text is edited.
+
+    Raises
+    ------
+    ValueError
+        If none of the pairs of a text is.
+    """
+    selected = runs.edited_positions.cpu().numpy()
+    found = []
+    for row, text in zip(selected, batch, strict=True):
+        own = pairs[text.sentence_id]
+        found.append(own[row[own[:, 0]]])
+        if not len(found[-1]):
+            raise ValueError(
+                f"Text {text.sentence_id}: {runs.rule_name} does not select any of the aligned "
+                "positions, so no state would be replaced."
+            )
+    return found
 
 
 def tokens_at(

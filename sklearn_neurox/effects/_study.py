@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,11 +104,12 @@ class Study:
             )
         matching = Matching(edit, states)
         for kind in self.kinds:
-            if kind == "control_task":
-                drawn[kind] = [make(labels) for labels in tasks]
-            else:
-                random = RandomState([self.seeds[kind], fold])
-                drawn[kind] = list(matching.draw(kind, self.n_placebos, random))
+            with _noting(kind):
+                if kind == "control_task":
+                    drawn[kind] = [make(labels) for labels in tasks]
+                else:
+                    random = RandomState([self.seeds[kind], fold])
+                    drawn[kind] = list(matching.draw(kind, self.n_placebos, random))
         return drawn
 
     def _measure(
@@ -123,8 +125,9 @@ class Study:
             unedited, before = measurement.unedited(batch)
             found["unedited"][:, 0, ids] = before
             for kind, edits in drawn.items():
-                for draw, edit in enumerate(edits):
-                    found[kind][:, draw, ids] = measurement.effects(edit, unedited, before)
+                with _noting(kind):
+                    for draw, edit in enumerate(edits):
+                        found[kind][:, draw, ids] = measurement.effects(edit, unedited, before)
 
     def damage(self, texts: Sequence[Any]) -> dict[str, NDArray[np.float64]]:
         """Return the effects on unrelated texts by outcome, averaged over the folds."""
@@ -137,3 +140,8 @@ class Study:
             for edit in self.edits:
                 total[:, ids] += measurement.effects(edit, unedited, before) / len(self.edits)
         return dict(zip([outcome.name for outcome in outcomes], total, strict=True))
+
+
+def _noting(kind: str) -> AbstractContextManager[None]:
+    """Return a context that adds to errors for which placebo they occurred."""
+    return nullcontext() if kind == "edit" else noting(f"for the placebo {kind!r}")

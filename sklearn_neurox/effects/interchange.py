@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from torch import nn
@@ -25,7 +25,7 @@ from ._alignment import Alignment, align
 from ._extractors import extractor_of
 from ._interchange import SourceStates
 from ._measuring import Measurement
-from ._pairs import check_metrics, check_pairs, lengths_of
+from ._pairs import check_metrics, check_pairs, lengths_of, selected_pairs
 from .outcomes import Metric, find_outcomes
 from .result import CausalEffect
 
@@ -149,7 +149,7 @@ default=None
             ids = [text.sentence_id for text in batch]
             states = SourceStates(runs, batch, others, pairs, neurons)
             run, before = measurement.unedited(batch)
-            _check_selected(runs, batch, pairs, where)
+            selected_pairs(runs, batch, pairs)  # raises an error if there are none
             unedited[:, ids] = before
             effects[:, ids] = measurement.effects(states.at(), run, before)
         place = runs.place.name
@@ -163,16 +163,3 @@ default=None
         edit="interchange",
         place=place,
     )
-
-
-def _check_selected(
-    runs: EditedRuns, batch: Sequence[Any], pairs: Sequence[NDArray[np.intp]], where: Any
-) -> None:
-    """Check that an aligned position of each text of the last batch is replaced."""
-    selected = runs.edited_positions.cpu().numpy()
-    for row, text in zip(selected, batch, strict=True):
-        if not row[pairs[text.sentence_id][:, 0]].any():
-            raise ValueError(
-                f"Text {text.sentence_id}: {where!r} does not select any of the aligned positions, "
-                "so no state would be replaced."
-            )

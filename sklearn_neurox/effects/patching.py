@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -13,18 +13,20 @@ from torch import nn
 
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
+from .._validation import validate_params
 from .._wording import count
 from ..activations.columns import Neurons
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.extractor import ActivationExtractor
 from ..extraction.hook_points import unit_of
 from ..extraction.loaded import layers_of, load_once
+from ..extraction.positions import Where
 from ..extraction.text_runs import TextRun
 from ._alignment import Alignment, align, select
 from ._extractors import extractor_of
 from ._interchange import SourceStates, source_inputs
 from ._measuring import Measurement
-from ._pairs import check_metrics, check_pairs, lengths_of, tokens_at
+from ._pairs import check_metrics, check_pairs, lengths_of, selected_pairs, tokens_at
 from .outcomes import Metric, find_outcomes
 
 
@@ -36,7 +38,8 @@ class PatchingMap:
     ----------
     layers : tuple of int
     positions : tuple of int
-        Positions as they were chosen: indices into the aligned positions of each text.
+        Positions as they were chosen: indices into the aligned positions of each text, or into
+        those that `where` selects.
     tokens : tuple of str
         The token at each position: that of the texts, followed by that of the sources if these are
         different. It is empty if texts, or sources, differ.
@@ -178,6 +181,7 @@ class PatchingMap:
         return pandas.DataFrame(columns, index=index)
 
 
+@validate_params({"where": [callable, None]})
 def patching_map(
     model: nn.Module | str | PathLike | ActivationExtractor,
     texts: Sequence[Any],
@@ -187,6 +191,7 @@ def patching_map(
     modules: str | None = None,
     positions: Sequence[int] | None = None,
     alignment: Alignment = None,
+    where: Where | Callable[..., Any] | None = None,
     metrics: Metric | Sequence[Metric] = "output",
     tokenizer: Any = None,
 ) -> PatchingMap:
@@ -211,10 +216,15 @@ def patching_map(
         :class:`ActivationExtractor`.
     positions : sequence of int, default=None
         Which of the aligned positions are interchanged, by their index; negative ones count from
-        the end. If None, all, which requires the same number for all texts.
+        the end. If None, all, which requires the same number for all texts. With `where`, they are
+        indices into the positions that it selects.
     alignment : {"start", "end"}, sequence of pairs, or sequence of n_texts sequences of pairs, \
 default=None
         As in :func:`interchange_effect`.
+    where : Where or callable, default=None
+        Positions of the texts that are interchanged, as in :func:`causal_effect`. The first one
+        that it selects in each text is the first column of the map, and so on, wherever it is in
+        the text. If None, all that are aligned.
     metrics : str, callable, or sequence of them, default="output"
         Outcomes, as in :func:`interchange_effect`. There are no shares of "loss", because the loss
         on a source is that of other tokens.
@@ -258,9 +268,12 @@ default=None
     check_metrics(metrics)
     extractor = load_once(extractor)
     numbers = layers_of(extractor, layers, modules)
-    with EditedRuns(extractor, layer=_place(numbers[0], modules)) as runs:
-        own, others = runs.encode(texts), runs.encode(sources)
-    pairs, chosen = select(align(lengths_of(own), lengths_of(others), alignment), positions)
+    with EditedRuns(extractor, layer=_place(numbers[0], modules), where=where) as runs:
+        own, others = runs.encode(texts), runs.encode(sources, mark=False)
+        aligned = align(lengths_of(own), lengths_of(others), alignment)
+        if where is not None:
+            aligned = _selected(runs, own, aligned)
+    pairs, chosen = select(aligned, positions)
     outcomes = find_outcomes(metrics, extractor.tokenizer, len(own))
     arrays = _Arrays([each.name for each in outcomes], len(numbers), len(chosen), len(own))
     for row, layer in enumerate(numbers):
@@ -285,6 +298,18 @@ default=None
 def _place(layer: int, modules: str | None) -> int | Neurons:
     # Columns of a part of a block are found by its kind, so their number does not matter.
     return layer if modules is None else Neurons((layer,), 1, unit_of(modules))
+
+
+def _selected(
+    runs: EditedRuns, texts: Sequence[Any], pairs: Sequence[NDArray[np.intp]]
+) -> list[NDArray[np.intp]]:
+    """Return the pairs of each text whose position in the text is edited."""
+    found = list(pairs)
+    for batch in runs.batches(list(texts)):
+        runs.read_states(batch)
+        for text, own in zip(batch, selected_pairs(runs, batch, pairs), strict=True):
+            found[text.sentence_id] = own
+    return found
 
 
 class _Arrays:

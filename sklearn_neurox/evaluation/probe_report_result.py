@@ -70,9 +70,10 @@ class ProbeReport:
         Number of sentences with words of seen types, and of those with words of unseen types.
     decisions : ndarray of shape (n_samples,) or (n_samples, n_classes), or None
         Decision values or probabilities of the second of two classes, or of each of more classes,
-        if a metric compares the ranks of samples.
+        if a metric compares the ranks of samples. The classes are those of `per_class`, and labels
+        that were not seen during training have the value -inf.
     class_probabilities : ndarray of shape (n_samples, n_classes) or None
-        Probabilities of all classes, if the probe has ``predict_proba``.
+        Probabilities of the classes of the probe, if it has ``predict_proba``.
     pos_label : label, default=None
         The positive class of the metrics that have one.
     fpr : float, default=0.01

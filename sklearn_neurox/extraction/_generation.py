@@ -24,7 +24,7 @@ _RESERVED = (
 )  # fmt: skip
 # Arguments that may end an answer without an end token, after which there is padding in a batch.
 _ENDINGS = {"stopping_criteria", "stop_strings", "generation_config"}
-_OF_OTHER_METHODS = {"labels", "spans", "outside", "at", "edits"}
+_OF_OTHER_METHODS = {"labels", "spans", "outside", "at"}
 
 
 def check_generation(model: Any, max_new_tokens: Any, arguments: Mapping[str, Any]) -> None:
@@ -55,7 +55,7 @@ def check_generation(model: Any, max_new_tokens: Any, arguments: Mapping[str, An
     for name in _OF_OTHER_METHODS & set(arguments):
         raise TypeError(
             f"generate does not accept {name}. Label the returned rows by their sentence_ids, or "
-            "append the answers to the prompts and use extract_tokens. Edit the model by intervene."
+            "append the answers to the prompts and use extract_tokens."
         )
     if reserved := sorted(set(arguments) & set(_RESERVED)):
         raise ValueError(f"generate does not accept the argument {reserved[0]!r}.")

@@ -234,6 +234,7 @@ class TextMethods:
         max_new_tokens: int,
         where: Where | None = None,
         store: str | PathLike | None = None,
+        edits: Edits | None = None,
         **generation_kwargs: Any,
     ) -> tuple[list[str], TokenActivations]:
         """Generate an answer to each prompt, and return the answers and one row per token.
@@ -253,6 +254,9 @@ class TextMethods:
             these are all tokens of the prompt and its answer.
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`.
+        edits : mapping of places to edits, default=None
+            Edits of the states of the model in each step of the generation and while the states are
+            read, as in :meth:`extract`.
         **generation_kwargs : dict
             Passed to the method ``generate`` of the model, such as ``do_sample=False``.
 
@@ -273,6 +277,7 @@ class TextMethods:
         self._check_text_parameters()
         check_where(where)
         check_generation(self.model, max_new_tokens, generation_kwargs)
+        edits = check_optional_edits(edits, store)
         store = check_optional_store(store, self.get_params(deep=False), append=False)
         texts = check_texts_of_tokens(prompts)
         with alone_with(self.model, self.tokenizer):
@@ -282,13 +287,14 @@ class TextMethods:
             encoded = list(
                 rows_in(encoder.encode(texts), limit, drop=drop, n_new=int(max_new_tokens))
             )
-            answers, finished = generated_texts(
-                self.model, encoder, encoded, max_new_tokens, generation_kwargs
-            )
-            tokens = self._extract_encoded(
-                network, tokenizer, finished, lambda text: token_rows(text, where, None, None),
-                store, by_token=True, rule=where,
-            )  # fmt: skip
+            with edited_during(network.runner, edits):
+                answers, finished = generated_texts(
+                    self.model, encoder, encoded, max_new_tokens, generation_kwargs
+                )
+                tokens = self._extract_encoded(
+                    network, tokenizer, finished, lambda text: token_rows(text, where, None, None),
+                    store, by_token=True, rule=where, edited=edits is not None,
+                )  # fmt: skip
         return answers, tokens
 
     def _check_text_parameters(self) -> None:

@@ -167,8 +167,8 @@ def _warn_of_progress(progress: Progress, n_unfinished: int, n_layers: int) -> N
     warn(
         f"Adam stopped while the objective was still decreasing{where}: by {progress.first:.2g} in "
         f"the first half of the {progress.n_epochs} epochs and by {progress.second:.2g} in the "
-        f"second, to {progress.last:.3g}. W = 0 has {progress.null:.3g}. Scale X (for example with "
-        "StandardScaler), increase max_epochs or learning_rate, or use "
+        f"second, to {progress.last:.3g}; at W = 0, it is {progress.null:.3g}. Scale X (for "
+        "example with StandardScaler), increase max_epochs or learning_rate, or use "
         'solver="owlqn".',
         ConvergenceWarning,
     )

@@ -214,8 +214,8 @@ class LinearProbeClassifier(ClassifierBatches, ProbeClassifierMixin, LinearProbe
         Warns
         -----
         ConvergenceWarning
-            If "owlqn" does not reach `tol`, or the classes are linearly separable and there is no
-            penalty.
+            If "adam" stops while the objective still decreases nearly as fast as before, if "owlqn"
+            does not reach `tol`, or if the classes are linearly separable and there is no penalty.
         """
         data, labels = self._check(X, y)
         weight = check_sample_weight(sample_weight, len(data))

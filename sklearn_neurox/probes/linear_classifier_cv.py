@@ -240,5 +240,9 @@ class LinearProbeClassifierCV(LinearProbeCV, LinearProbeClassifier):
         UnseenLabelsWarning
             If test samples of a fold have labels without training samples. They are scored as
             errors.
+        UndefinedMetricWarning
+            If the score is undefined in a fold, which then does not count.
+        ConvergenceWarning
+            As in :meth:`LinearProbeClassifier.fit`.
         """
         return self._fit_grid(*self._check(X, y), sample_weight, params)

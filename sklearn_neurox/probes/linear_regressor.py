@@ -199,7 +199,8 @@ class LinearProbeRegressor(RegressorBatches, RegressorMixin, LinearProbe):
         -----
         ConvergenceWarning
             If "adam" ends with a larger error than that of always predicting the mean of y, for
-            example because y is far from 0, or if "owlqn" does not reach `tol`.
+            example because y is far from 0, or stops while the objective still decreases nearly as
+            fast as before, or if "owlqn" does not reach `tol`.
         """
         data, targets = self._check(X, y)
         return self._fit(data, targets, check_sample_weight(sample_weight, len(data)))

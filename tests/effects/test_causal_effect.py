@@ -552,3 +552,34 @@ class TestInvalidInput:
                 edit=projector, labels=[0, 1], cv=LeaveOneOut(), metrics="kl",
                 placebos="control_task", n_placebos=1,
             )  # fmt: skip
+
+    def test_a_direction_of_zeros_names_the_fold(self, encoder):
+        """The mean difference is 0 in the second fold only."""
+        calls = []
+
+        def difference(X, y):
+            calls.append(len(y))
+            return SteeringVector(X.mean(axis=0) * (len(calls) != 2))
+
+        with pytest.raises(ValueError, match="direction must not be 0") as caught:
+            effect_of(
+                encoder, difference, labels=encoder.labels, cv=3, metrics="output", placebos=()
+            )
+        assert caught.value.__notes__ == ["The error occurred in fold 1."]
+
+    def test_a_placebo_that_fails_is_named(self, encoder):
+        calls = []
+
+        def first_only(X, y):  # the first call is that of the edit itself
+            calls.append(len(y))
+            return SteeringVector(X.mean(axis=0) * (len(calls) == 1))
+
+        with pytest.raises(ValueError, match="direction must not be 0") as caught:
+            effect_of(
+                encoder, first_only, labels=encoder.labels, cv=3, metrics="output",
+                placebos=("control_task",),
+            )  # fmt: skip
+        assert caught.value.__notes__ == [
+            "The error occurred for the placebo 'control_task'.",
+            "The error occurred in fold 0.",
+        ]

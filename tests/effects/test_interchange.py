@@ -358,6 +358,81 @@ class TestMaps:
         with pytest.raises(ValueError, match="Shares require sources of the length of their texts"):
             found.share()
 
+    def test_a_rule_selects_the_columns(self, decoder):
+        """The last word of each text is one column, wherever it is."""
+        rule = where.span("w4") | where.span("w0") | where.span("w9")
+        texts = ["w0 w1 w2 w3 w4", "w2 w1 w0", "w6 w7 w8 w9"]
+        sources = ["w1 w1 w2 w3 w5", "w2 w1 w1", "w6 w7 w8 w7"]
+        options = dict(metrics=DIFFERENCE, layers=[0, 1, 3])
+        found = patching_map(
+            extractor_of(decoder), texts, sources, where=rule, positions=[-1], **options
+        )
+        assert found.positions == (-1,)
+        assert found.mean().shape == (3, 1)
+        for row, layer in enumerate(found.layers):
+            expected = interchange_effect(
+                extractor_of(decoder), texts, sources, layer=layer, metrics=DIFFERENCE,
+                alignment=[[(5, 5)], [(3, 3)], [(4, 4)]],
+            )  # fmt: skip
+            for name, values in expected.effects.items():
+                np.testing.assert_allclose(found.effects[name][row, 0], values, rtol=1e-5)
+                assert values.any()
+        # Without special tokens, the columns are the words.
+        words = patching_map(
+            extractor_of(decoder), texts[:1], sources[:1], where=~where.special(), **options
+        )
+        whole = patching_map(extractor_of(decoder), texts[:1], sources[:1], **options)
+        assert words.tokens == whole.tokens[1:]
+        np.testing.assert_allclose(words.mean(), whole.mean()[:, 1:], rtol=1e-5, atol=1e-7)
+
+    def test_a_function_selects_the_columns(self, decoder):
+        def third(inputs):
+            return (torch.arange(inputs["input_ids"].shape[1]) == 3).expand_as(inputs["input_ids"])
+
+        options = dict(metrics=DIFFERENCE)
+        by_function = patching_map(extractor_of(decoder), TEXTS, SOURCES, where=third, **options)
+        by_position = patching_map(extractor_of(decoder), TEXTS, SOURCES, positions=[3], **options)
+        assert by_function.positions == (0,)
+        for name, values in by_position.effects.items():
+            np.testing.assert_array_equal(by_function.effects[name], values)
+
+    def test_a_rule_with_an_alignment(self, decoder):
+        longer = [f"w8 {text}" for text in SOURCES]
+        options = dict(alignment="end", metrics=last, layers=[1])
+        by_rule = patching_map(extractor_of(decoder), TEXTS, longer, where=where.last(2), **options)
+        by_position = patching_map(
+            extractor_of(decoder), TEXTS, longer, positions=[-2, -1], **options
+        )
+        np.testing.assert_array_equal(by_rule.effects["last"], by_position.effects["last"])
+
+    @pytest.mark.parametrize(
+        ("options", "error", "message"),
+        [
+            (
+                {"where": where.span("w4")},
+                ValueError,
+                r"Text [13]: where.span\('w4'\) does not select",
+            ),
+            (
+                {"where": where.span("w9"), "alignment": [(1, 1)]},
+                ValueError,
+                r"Text 0: where.span\('w9'\) does not select any of the aligned positions",
+            ),
+            ({"where": ~where.special()}, ValueError, "Text 0 has 5 aligned .* text 1 has 3"),
+            (
+                {"where": where.first(), "positions": [1]},
+                ValueError,
+                "contains 1, but text 0 has 1",
+            ),
+            ({"where": "last"}, ValueError, "'where' parameter of patching_map must be a callable"),
+            ({"where": where.role("user")}, ValueError, "role"),
+        ],
+        ids=str,
+    )
+    def test_invalid_rules(self, decoder, options, error, message):
+        with pytest.raises(error, match=message):
+            patching_map(extractor_of(decoder), TEXTS, SOURCES, **options)
+
     def test_results(self, decoder):
         pytest.importorskip("pandas")
         found = patching_map(

@@ -270,6 +270,26 @@ class TestEditsOfAnExtraction:
             assert not np.allclose(call(), expected)
         assert _everything(model) == before
 
+    def test_generation(self, decoder):
+        """Every step is edited, and so are the states that are read afterwards."""
+        model, tokenizer = decoder[:2]
+        extractor = ActivationExtractor(model, tokenizer)
+        prompts, options = ["w1 w2", "w3 w4 w5"], dict(max_new_tokens=5, do_sample=False)
+        edits = {1: SteeringVector(np.linspace(-40, 40, WIDTH))}
+        before = _everything(model)
+        plain, states = extractor.generate(prompts, **options)
+        answers, edited = extractor.generate(prompts, edits=edits, **options)
+        assert _everything(model) == before
+        assert answers != plain
+        with intervene(model, edits):
+            expected, rows = extractor.generate(prompts, **options)
+        assert answers == expected
+        np.testing.assert_array_equal(edited.X, rows.X)
+        assert edited.provenance["edited"] is True
+        assert "edited" not in states.provenance
+        again, _ = extractor.generate(prompts, **options)
+        assert again == plain
+
     def test_of_a_model_that_is_loaded(self, zoo, sentences, tmp_path):
         model, tokenizer = zoo("bert")
         for each in (model, tokenizer):
@@ -315,6 +335,16 @@ class TestEditsOfAnExtraction:
                 call(edits={4: EDITS["steer"]})
         with pytest.raises(TypeError, match="edits must be a mapping of places to edits"):
             extractor.transform(texts, edits=EDITS["steer"])
+
+    def test_invalid_edits_of_a_generation(self, decoder, tmp_path):
+        extractor, store = ActivationExtractor(*decoder), tmp_path / "store"
+        with pytest.raises(ValueError, match="edits cannot be used with store"):
+            extractor.generate(["w1"], max_new_tokens=2, edits=self.EDITS, store=store)
+        assert not store.exists()
+        with pytest.raises(TypeError, match="edits must be a mapping of places to edits"):
+            extractor.generate(["w1"], max_new_tokens=2, edits=[EDITS["steer"]])
+        with pytest.raises(ValueError, match="does not have layer 9"):
+            extractor.generate(["w1"], max_new_tokens=2, edits={9: EDITS["steer"]})
 
 
 class TestNothingRemains:

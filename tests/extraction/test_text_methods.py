@@ -427,7 +427,7 @@ def test_models_that_cannot_generate(chat, tiny_bert):
     for value, error in ((0, ValueError), (1.0, TypeError), (True, TypeError)):
         with pytest.raises(error, match="max_new_tokens must be"):
             ActivationExtractor(model, tokenizer).generate(["a"], max_new_tokens=value)
-    for name in ("labels", "spans", "at", "edits"):
+    for name in ("labels", "spans", "at"):
         with pytest.raises(TypeError, match=f"generate does not accept {name}"):
             ActivationExtractor(model, tokenizer).generate(["a"], max_new_tokens=2, **{name: [1]})
     with pytest.raises(
