@@ -93,7 +93,9 @@ def _stratified(y: NDArray, splitter: StratifiedKFold) -> Any:
     if np.unique(y, return_counts=True)[1].max() >= n_folds:
         return splitter
     if len(y) < n_folds:
-        raise ValueError(f"{n_folds} folds require at least {n_folds} samples, got {len(y)}.")
+        raise ValueError(
+            f"{n_folds} folds require at least {n_folds} samples, got {count(len(y), 'sample')}."
+        )
     folds = np.empty(len(y), dtype=np.intp)
     folds[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
     return PredefinedSplit(folds)

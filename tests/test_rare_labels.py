@@ -311,5 +311,5 @@ class TestFewerSamplesOfEachLabelThanFolds:
             np.testing.assert_array_equal(one[1], other[1])
 
     def test_too_few_samples(self):
-        with pytest.raises(ValueError, match="5 folds require at least 5 samples, got 4"):
+        with pytest.raises(ValueError, match="5 folds require at least 5 samples, got 4 samples"):
             layerwise_scores(RidgeClassifier(), X[:4], [0, 0, 1, 1], n_layers=2, cv=5)
