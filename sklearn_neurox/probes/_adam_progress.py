@@ -103,6 +103,8 @@ def learnable_layers(problem: Problem) -> NDArray[np.bool_]:
 
     chance = square(permuted)
     related = square(gradient) > chance.mean(axis=0) + _N_DEVIATIONS * chance.std(axis=0)
+    if (standardization := problem.data.standardization) is not None:
+        gradient = gradient / torch.from_numpy(standardization.scale)
     return related & _leaves_zero(problem, gradient)
 
 

@@ -126,7 +126,10 @@ class Adam(Solver):
         if len(layers):
             # Of a layer, the probe that has learned most; of the layers, that furthest from done.
             best = [min(progress[layer], key=attrgetter("last")) for layer in layers]
-            _warn_of_progress(max(best, key=attrgetter("last")), len(layers), len(progress))
+            is_scaled = self.problem.data.standardization is not None
+            _warn_of_progress(
+                max(best, key=attrgetter("last")), len(layers), len(progress), is_scaled=is_scaled
+            )
 
     def _best_loss(self, solutions: list[Solution]) -> float:
         """Return the smallest loss without the penalties."""
@@ -162,13 +165,16 @@ def _warn_of_loss(best: float, of_mean: float) -> None:
     )
 
 
-def _warn_of_progress(progress: Progress, n_unfinished: int, n_layers: int) -> None:
+def _warn_of_progress(
+    progress: Progress, n_unfinished: int, n_layers: int, *, is_scaled: bool
+) -> None:
     where = f" in {n_unfinished} of {n_layers} layers" if n_layers > 1 else ""
+    scaling = "" if is_scaled else "set standardize=True, "
+    remedies = f'{scaling}increase learning_rate or max_epochs, or use solver="owlqn".'
     warn(
         f"Adam stopped while the objective was still decreasing{where}: by {progress.first:.2g} in "
         f"the first half of the {progress.n_epochs} epochs and by {progress.second:.2g} in the "
-        f"second, to {progress.last:.3g}; at W = 0, it is {progress.null:.3g}. Scale X (for "
-        "example with StandardScaler), increase max_epochs or learning_rate, or use "
-        'solver="owlqn".',
+        f"second, to {progress.last:.3g}; at W = 0, it is {progress.null:.3g}. "
+        f"{remedies[0].upper()}{remedies[1:]}",
         ConvergenceWarning,
     )

@@ -65,8 +65,8 @@ class TestDataSets:
     def test_far_from_done(self, data):
         (message,) = fit_messages(probe(), *data)
         assert message.startswith(STOPPED)
-        for remedy in ("Scale X", "increase max_epochs or learning_rate", 'solver="owlqn"'):
-            assert remedy in message
+        remedies = ("Set standardize=True, increase learning_rate or max_epochs", 'solver="owlqn"')
+        assert all(remedy in message for remedy in remedies)
 
     @pytest.mark.parametrize(
         "data",
@@ -80,6 +80,16 @@ class TestDataSets:
     def test_the_remedies_help(self, data):
         assert fit_messages(probe(learning_rate=0.1), *data) == []
         assert fit_messages(probe(max_epochs=1000), *data) == []
+
+    def test_standardize(self):
+        """The same fit as on standardized samples, whose message does not advise it."""
+        for data in (IRIS, WINE):
+            (ours,) = fit_messages(probe(standardize=True), *data)
+            (theirs,) = fit_messages(probe(), *scaled(data))
+            assert ours.split("Increase")[0] == theirs.split("Set standardize")[0]
+        assert fit_messages(probe(standardize=True), *CANCER) == []
+        strong = {"lambda_l1": 0.7, "standardize": True}  # W = 0 is optimal, as below
+        assert fit_messages(probe(**strong), *IRIS) == []
 
     def test_what_the_warning_is_worth(self):
         """The default probe is far worse than the exact one where it warns."""
