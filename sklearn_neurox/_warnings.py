@@ -26,17 +26,19 @@ def _folders(names: Iterable[str]) -> Iterator[str]:
 _INSIDE = (
     f"{Path(__file__).parent}{os.sep}",
     contextlib.__file__,
-    *_folders(("sklearn", "joblib", "torch", "transformers", "accelerate", "peft")),
+    *_folders(("sklearn", "joblib", "torch", "tqdm", "transformers", "accelerate", "peft")),
 )
 
 _SILENCED: ContextVar[tuple[type[Warning], ...]] = ContextVar("_SILENCED", default=())
+# Kinds of warnings that are issued once, and have been issued.
+_ISSUED: ContextVar[set[str] | None] = ContextVar("_ISSUED", default=None)
 
 
 class UnseenLabelsWarning(UserWarning):
     """Warning that samples with labels not seen during training are scored as errors."""
 
 
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
+def warn(message: str, category: type[Warning] = UserWarning, *, kind: str | None = None) -> None:
     """Issue a warning that points to the first frame outside the package.
 
     In Python 3.12 or later, ``skip_file_prefixes`` of ``warnings.warn`` does the same.
@@ -45,13 +47,34 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     ----------
     message : str
     category : type of Warning, default=UserWarning
+    kind : str, default=None
+        Name of a warning that is issued once within the context of :func:`issued_once`.
     """
-    if issubclass(category, _SILENCED.get()):
+    issued = _ISSUED.get()
+    if issubclass(category, _SILENCED.get()) or (issued is not None and kind in issued):
         return
+    if issued is not None and kind is not None:
+        issued.add(kind)
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def issued_once() -> Iterator[None]:
+    """Issue each kind of warning once, although many fits in this thread may cause it.
+
+    The context of a function that calls another such function is that of both.
+    """
+    if _ISSUED.get() is not None:
+        yield
+        return
+    token = _ISSUED.set(set())
+    try:
+        yield
+    finally:
+        _ISSUED.reset(token)
 
 
 @contextmanager

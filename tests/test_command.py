@@ -381,9 +381,10 @@ class TestStore:
         command = ["probe", str(store), "--cv", "2", "--metric", metric, "--lambda-l2", "0.1"]
         assert main([*command, "--out", str(out)]) == 0
         tokens = snx.TokenActivations.load(store)
-        probe = make_pipeline(
-            StandardScaler(), snx.LinearProbeClassifier(lambda_l2=0.1, random_state=0)
-        )
+        max_epochs = int(np.ceil(1000 * 32 / len(tokens.X)))  # 1,000 steps
+        assert max_epochs > 10
+        probe = snx.LinearProbeClassifier(lambda_l2=0.1, max_epochs=max_epochs, random_state=0)
+        probe = make_pipeline(StandardScaler(), probe)
         X = tokens.layer(1).astype(np.float32)
         folds = {"cv": GroupKFold(2), "groups": tokens.sentence_ids}
         expected = cross_val_score(probe, X, tokens.y, scoring=scoring, **folds)

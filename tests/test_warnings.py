@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import sklearn
 import torch
+import tqdm
 
 import sklearn_neurox
-from sklearn_neurox._warnings import UnseenLabelsWarning, warn
+from sklearn_neurox._warnings import UnseenLabelsWarning, issued_once, warn
 
 PACKAGE = Path(sklearn_neurox.__file__).parent
 SKLEARN, TORCH = (Path(each.__file__).parent for each in (sklearn, torch))
@@ -31,6 +32,7 @@ def called_from(*paths):
         ([SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], __file__),
         (["study.py", SKLEARN / "base.py", PACKAGE / "probes" / "gaussian.py"], "study.py"),
         (["study.py", TORCH / "module.py", PACKAGE / "extraction" / "editing.py"], "study.py"),
+        (["study.py", Path(tqdm.__file__).parent / "std.py", PACKAGE / "_labels.py"], "study.py"),
         (["study.py", contextlib.__file__, PACKAGE / "extraction" / "editing.py"], "study.py"),
         ([f"{SKLEARN}_of_mine/study.py", PACKAGE / "_labels.py"], f"{SKLEARN}_of_mine/study.py"),
     ],
@@ -39,6 +41,24 @@ def test_a_warning_points_at_the_line_of_the_user(paths, expected):
     with pytest.warns(UserWarning, match="here") as caught:
         called_from(*paths)("here")
     assert [Path(each.filename).name for each in caught] == [Path(expected).name]
+
+
+def test_a_kind_of_warning_is_issued_once():
+    def issue():
+        for message, kind in (("one", "a"), ("two", "a"), ("three", "b"), ("four", None)):
+            warn(message, UnseenLabelsWarning, kind=kind)
+
+    def run():
+        with issued_once():
+            issue()
+            with issued_once():  # of a function that is called
+                issue()
+        issue()
+
+    with pytest.warns(UnseenLabelsWarning) as caught:
+        run()
+    found = [str(each.message) for each in caught]
+    assert found == ["one", "three", "four", "four", "one", "two", "three", "four"]
 
 
 def test_the_category_is_the_one_passed():

@@ -35,6 +35,8 @@ from .nouns import types_of
 
 WORD_TYPES = "word types"  # name of a control in the tables and figures
 _MAX_ABLATION_FOLDS = 3
+_MIN_STEPS = 1000  # of Adam, which is far from done after fewer ones
+_RATE_ON_FEW_NEURONS = 1e-2  # with the default, a probe on few neurons is far from done
 _RANKING_TOL = 1e-3  # not smaller, because the ranking is computed in each fold
 
 
@@ -105,10 +107,13 @@ class Study:
     settings: Settings = Settings()
 
     def make_probe(self) -> LinearProbeClassifier:
-        """Create a probe that standardizes the neurons."""
-        return LinearProbeClassifier(
+        """Create a probe that standardizes the neurons, with more epochs for few words."""
+        probe = LinearProbeClassifier()
+        n_steps = probe.max_epochs * len(self.tokens.X) / probe.batch_size
+        return probe.set_params(
             lambda_l1=self.settings.lambda_l1,
             lambda_l2=self.settings.lambda_l2,
+            max_epochs=int(np.ceil(probe.max_epochs * max(1, _MIN_STEPS / n_steps))),
             standardize=True,
             random_state=self.settings.random_state,
         )
@@ -197,7 +202,7 @@ class Study:
         probe = make_sparse_probe(_RANKING_TOL)
         selector = WeightMassSelector(probe)
         curve = ablation_curve(
-            self.make_probe(),
+            self.make_probe().set_params(learning_rate=_RATE_ON_FEW_NEURONS),
             X.astype(np.float32, copy=False),  # it would convert float16 to float64
             self.tokens.y,
             ranking=selector,

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from .._validation import noting
+from .._warnings import issued_once
 
 
 def run_jobs(
@@ -22,6 +23,8 @@ def run_jobs(
     unit: str = "fold",
 ) -> list[Any]:
     """Call a function with the arguments of each job.
+
+    Warnings that many fits may cause are issued once.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def run_jobs(
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_run)(place, function, job) for place, job in zip(places, jobs, strict=True)
     )
-    return list(tqdm(results, total=len(jobs), unit=unit, desc=name, disable=not verbose))
+    with issued_once():
+        return list(tqdm(results, total=len(jobs), unit=unit, desc=name, disable=not verbose))
 
 
 def _run(place: str, function: Callable[..., Any], job: tuple[Any, ...]) -> Any:

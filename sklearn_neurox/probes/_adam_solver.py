@@ -162,6 +162,7 @@ def _warn_of_loss(best: float, of_mean: float) -> None:
         "Standardize y (for example with TransformedTargetRegressor), increase learning_rate or "
         'max_epochs, or use solver="owlqn".',
         ConvergenceWarning,
+        kind="Adam",
     )
 
 
@@ -177,4 +178,5 @@ def _warn_of_progress(
         f"second, to {progress.last:.3g}; at W = 0, it is {progress.null:.3g}. "
         f"{remedies[0].upper()}{remedies[1:]}",
         ConvergenceWarning,
+        kind="Adam",
     )

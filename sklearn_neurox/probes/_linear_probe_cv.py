@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from copy import copy, deepcopy
 from inspect import signature
 from numbers import Integral
@@ -16,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.callback import CallbackContext
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import Bunch, check_consistent_length
@@ -41,7 +39,7 @@ from .._rare_labels import (
 from .._results import check_score, group_splitter, make_splits
 from .._row_copies import copy_rows
 from .._second_moments import Moments
-from .._warnings import silenced, warn
+from .._warnings import issued_once, warn
 from .._weights import check_sample_weight
 from ._gram import moments_of_folds
 from ._grid_results import GRID, summarize
@@ -94,7 +92,8 @@ class LinearProbeCV(LinearProbe):
             warn_about_rare_labels(y, splits, weight)
 
         n_tasks = len(splits) + self.refit
-        with fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit) as context:
+        task = fit_task(self, X, y, max_subtasks=n_tasks, predicts=self.refit)
+        with issued_once(), task as context:
             scores, zeros, times = self._cross_validate(
                 X, y, weight, candidates, splits, routed.scorer.score, context
             )
@@ -190,10 +189,8 @@ class LinearProbeCV(LinearProbe):
         # Each job has weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
-            delayed(_train)(
-                probes[part::n_parts], X, y, sample_weight, train, known, self._is_quiet(fold, part)
-            )
-            for fold, ((train, _), known) in enumerate(zip(splits, moments, strict=True))
+            delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
+            for (train, _), known in zip(splits, moments, strict=True)
             for part in range(n_parts)
         )
         results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
@@ -203,13 +200,6 @@ class LinearProbeCV(LinearProbe):
                 trained[part::n_parts], took = next(results)
                 seconds += took
             yield trained, seconds
-
-    def _is_quiet(self, fold: int, part: int) -> bool:
-        """Return whether a job does not warn about convergence.
-
-        If Adam is far from done, it is in every fold, so that the refit or one job says so.
-        """
-        return not SOLVERS[self.solver].is_exact and (self.refit or fold + part > 0)
 
     def _score_fold(
         self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
@@ -355,7 +345,6 @@ def _train(
     sample_weight: NDArray | None,
     train: NDArray,
     moments: Moments | None,
-    is_quiet: bool,
 ) -> tuple[list[LinearProbe], float]:
     """Train some probes of the grid on a fold, and return them with the time in seconds."""
     start = time.perf_counter()
@@ -366,10 +355,9 @@ def _train(
         zeros = {"coef_": np.zeros((1, X.shape[1])), "intercept_": np.zeros(1)}
         fitted = [zeros | {"classes_": labels}] * len(pairs)
     else:
-        with silenced(ConvergenceWarning) if is_quiet else nullcontext():
-            fitted = clone(probes[0])._fit_bank(
-                copy_rows(X, train), y[train], weight, pairs, moments=moments
-            )
+        fitted = clone(probes[0])._fit_bank(
+            copy_rows(X, train), y[train], weight, pairs, moments=moments
+        )
     trained = [copy(probe) for probe in probes]
     for probe, attributes in zip(trained, fitted, strict=True):
         probe._set_fitted(attributes)

@@ -16,6 +16,7 @@ from sklearn_neurox import (
     LinearProbeClassifier,
     LinearProbeClassifierCV,
     LinearProbeRegressor,
+    ablation_curve,
     layerwise_scores,
 )
 from sklearn_neurox.probes._adam_progress import Progress, learnable_layers, null_objective
@@ -198,8 +199,18 @@ class TestSearches:
         X = np.hstack([scale(DIGITS[0]), 0.01 * scale(DIGITS[0])])
         with pytest.warns(ConvergenceWarning) as caught:
             layerwise_scores(probe(), X, DIGITS[1], n_layers=2, cv=2)
-        assert len(caught) == 2  # one for each fold
-        assert str(caught[0].message).startswith(f"{STOPPED} in 1 of 2 layers: by ")
+        (warning,) = caught  # one for all folds
+        assert str(warning.message).startswith(f"{STOPPED} in 1 of 2 layers: by ")
+        assert warning.filename == __file__
+
+    @pytest.mark.parametrize("verbose", [0, 1])  # with a progress bar
+    def test_functions_with_many_fits_warn_once(self, verbose):
+        with pytest.warns(ConvergenceWarning) as caught:
+            ablation_curve(
+                probe(), *IRIS, ranking=np.arange(4), mode="remove", cv=3, verbose=verbose
+            )
+        (warning,) = caught
+        assert warning.filename == __file__
 
 
 class TestRegression:
