@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -120,9 +121,10 @@ def test_errors_of_layers(classification, changes, message):
 
 
 def test_a_score_that_is_nan_has_no_best_layer(classification):
-    result = layerwise_scores(
-        PROBE, *classification, n_layers=3, scoring=lambda estimator, X, y: np.nan
-    )
+    with pytest.warns(UndefinedMetricWarning, match="undefined in 5 of 5 folds"):
+        result = layerwise_scores(
+            PROBE, *classification, n_layers=3, scoring=lambda estimator, X, y: np.nan
+        )
     with pytest.raises(ValueError, match="The score of layer 0 is NaN"):
         result.best_layer  # noqa: B018 -- the access is what is tested
 

@@ -13,7 +13,7 @@ def X():
 
 def test_zeroing_equals_removing_with_the_weights(classification):
     X, y = classification
-    probe = LinearProbeClassifier(random_state=0, device="cpu").fit(X, y)
+    probe = LinearProbeClassifier(max_epochs=9, random_state=0, device="cpu").fit(X, y)
     zeroed = probe.decision_function(NeuronAblator([1, 4]).fit_transform(X))
     keep = NeuronSelector([1, 4], invert=True)
     kept = keep.fit_transform(X) @ keep.transform(probe.coef_).T + probe.intercept_

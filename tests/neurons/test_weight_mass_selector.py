@@ -242,6 +242,7 @@ def test_a_pipeline_passes_weights_on_to_the_probe(classification):
     assert np.abs(fitted - clone(probe).fit(X, y).coef_).max() > 0.1
 
 
+@pytest.mark.filterwarnings("ignore:Adam stopped while")
 class TestStandardize:
     """The ranking is that of a linear probe behind a StandardScaler."""
 

@@ -123,7 +123,9 @@ def test_means_that_exceed_the_standard_deviation(make, solver):
     rows = (Z + 1000 * (np.arange(D) % 2)).astype(np.float32)
     rows = np.hstack([rows, rows[::-1, :4]])
     y = Y if make is LinearProbeClassifier else SIGNAL
-    probe = make(lambda_l2=0.2, l2_penalty="squared", solver=solver, tol=2e-6, random_state=0)
+    probe = make(
+        lambda_l2=0.2, l2_penalty="squared", solver=solver, tol=2e-6, max_epochs=9, random_state=0
+    )
     ours, behind, scaler = fit_both(probe, rows, y)
     np.testing.assert_allclose(ours.coef_ * scaler.scale_, behind.coef_, atol=1e-5)
     np.testing.assert_allclose(ours.objective_, behind.objective_, rtol=1e-6)
