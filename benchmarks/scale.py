@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from _memory import Watch
 from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sklearn_neurox as snx
 
@@ -55,6 +57,11 @@ def transformed(transformer, X, y):
     transformer.transform(X[:CHUNK])
 
 
+def behind_scaler(X, y):
+    """Fit a probe behind a scaler, which requires float32."""
+    make_pipeline(StandardScaler(), adam()).fit(X.astype(np.float32), y)
+
+
 def predicted(X, y):
     """Predict all samples with a probe that was trained on some of them."""
     exact().fit(np.array(X[:1000]), y[:1000]).predict(X)
@@ -64,12 +71,18 @@ def predicted(X, y):
 CALLS = {
     "LinearProbeClassifier, adam": lambda X, y, groups: adam().fit(X, y),
     "LinearProbeClassifier, owlqn": lambda X, y, groups: exact().fit(X, y),
+    "adam, standardize": lambda X, y, groups: adam(standardize=True).fit(X, y),
+    "owlqn, standardize": lambda X, y, groups: exact(standardize=True).fit(X, y),
+    "adam behind a StandardScaler": lambda X, y, groups: behind_scaler(X, y),
     "LinearProbeRegressor, owlqn": lambda X, y, groups: regressor().fit(X, y),
     "LinearProbeClassifierCV": lambda X, y, groups: classifier_cv().fit(X, y),
     "LinearProbeClassifier.predict": lambda X, y, groups: predicted(X, y),
     "GaussianProbeClassifier": lambda X, y, groups: snx.GaussianProbeClassifier().fit(X, y),
     "MeanDifferenceClassifier": lambda X, y, groups: snx.MeanDifferenceClassifier().fit(X, y),
     "WeightMassSelector": lambda X, y, groups: snx.WeightMassSelector(exact()).fit(X, y),
+    "WeightMassSelector, standardize": lambda X, y, groups: snx.WeightMassSelector(
+        exact(), standardize=True
+    ).fit(X, y),
     "ProbelessSelector": lambda X, y, groups: snx.ProbelessSelector().fit(X, y),
     "AveragePrecisionSelector": lambda X, y, groups: snx.AveragePrecisionSelector().fit(X, y),
     "GaussianSelector": lambda X, y, groups: snx.GaussianSelector(n_greedy=3).fit(X, y),
