@@ -3,7 +3,7 @@
 Child processes run a small Llama over texts of random tokens and fit an estimator for each of four
 layers, cross-validated in five folds. The memory is that beside the model and the texts. The
 allocator returns free memory at once, so that fragments are not counted.
-Run: python benchmarks/bench_stream.py [--tokens 10000 80000 320000 640000] [--width 128]
+Run: python benchmarks/bench_stream.py [--tokens 10000 160000 320000 480000] [--width 128]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 import torch
-from bench_memory import Watch
+from _memory import Watch
 
 LAYERS, FOLDS, LENGTH, VOCABULARY = (1, 2, 3, 4), 5, 128, 1000
 ITEMSIZE = {"sums": 8, "rows": 4}
@@ -108,7 +108,9 @@ def on_paper(n_layers, n_folds, width):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, nargs="+", default=[10_000, 80_000, 320_000, 640_000])
+    parser.add_argument(
+        "--tokens", type=int, nargs="+", default=[10_000, 160_000, 320_000, 480_000]
+    )
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -134,9 +136,11 @@ def main():
                 f"{results[-1]['difference']:.1e} from those of fit on all rows"
             )
         print(line, flush=True)
-    # With fewer tokens, the parts of a fold are smaller.
+    # With fewer tokens, the parts of a fold, or of what is tokenized at a time, are smaller.
     full = [
-        (n, each["MB"]) for n, each in zip(args.tokens, results, strict=True) if n > FOLDS * ROWS
+        (n, each["MB"])
+        for n, each in zip(args.tokens, results, strict=True)
+        if n > max(FOLDS * ROWS, 1024 * LENGTH)
     ]
     if len(full) > 1:
         slope = np.polyfit(*zip(*full, strict=True), 1)[0] * 1e6
