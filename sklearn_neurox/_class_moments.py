@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
+from torch import Tensor
 
+from ._device import sum_of_grams
 from ._moments import varying
 from ._row_chunks import read_arrays
 from ._second_moments import check_range
@@ -163,13 +167,13 @@ def _chunks(
     X: NDArray, codes: NDArray[np.intp], *, by_class: bool
 ) -> Iterator[tuple[slice | NDArray[np.intp], NDArray[np.float64]]]:
     """Yield rows and their activations in float64. By class, a chunk has samples of one class."""
-    if by_class:
-        for c in np.unique(codes):
-            samples = np.flatnonzero(codes == c)
-            for rows in gen_batches(len(samples), _ROWS):
-                yield samples[rows], X[samples[rows]].astype(np.float64)
+    if not by_class:
+        yield from read_arrays(X, np.float64, copy=True)
         return
-    yield from read_arrays(X, np.float64, copy=True)
+    for c in np.unique(codes):
+        samples = np.flatnonzero(codes == c)
+        for rows in gen_batches(len(samples), _ROWS):
+            yield samples[rows], X[samples[rows]].astype(np.float64)
 
 
 def _add_scatter(
@@ -180,13 +184,19 @@ def _add_scatter(
     means: NDArray[np.float64],
 ) -> None:
     """Add the weighted products or squares of the deviations from the means of classes."""
-    for rows, part in _chunks(X, codes, by_class=total.ndim == 3):
-        own = codes[rows]
-        part -= means[own]
-        part *= np.sqrt(weight[rows])[:, np.newaxis]
-        if total.ndim == 3:
-            total[own[0]] += part.T @ part
-        elif total.ndim == 2:
-            total += part.T @ part
-        else:
+
+    def deviations() -> Iterator[tuple[int, Tensor]]:
+        for rows, part in _chunks(X, codes, by_class=total.ndim == 3):
+            own = codes[rows]
+            part -= means[own]
+            part *= np.sqrt(weight[rows])[:, np.newaxis]
+            yield int(own[0]), torch.from_numpy(part)
+
+    if total.ndim == 3:
+        for c, chunks in groupby(deviations(), key=itemgetter(0)):
+            sum_of_grams((part for _, part in chunks), torch.from_numpy(total[c]))
+    elif total.ndim == 2:
+        sum_of_grams((part for _, part in deviations()), torch.from_numpy(total))
+    else:
+        for _, part in deviations():
             total += np.einsum("ij,ij->j", part, part)

@@ -81,3 +81,31 @@ def test_the_columns_of_y_are_named_separately():
     message = re.escape("column 0 differ from their mean by at most ")
     with pytest.raises(ValueError, match=message):
         LeaceEraser().fit(X, y)
+
+
+@pytest.mark.parametrize("shift", [0, 1e6])
+def test_moments_with_different_origins_are_merged(shift):
+    """Also if the means of both parts differ by a million standard deviations."""
+    rows = X + np.where(np.arange(60) < 20, 0, shift)[:, np.newaxis]
+    weight = RNG.uniform(0.5, 2, size=60)
+
+    def moments(some, origin=None):
+        targets = torch.from_numpy(NUMBERS[np.newaxis, some])
+        return Moments.of(
+            torch.from_numpy(rows[some]), targets, torch.from_numpy(weight[some]), origin
+        )
+
+    origin = torch.tensor([shift + 3.0] * 4 + [1.0], dtype=torch.float64)
+    first, second = moments(slice(0, 20)), moments(slice(20, 60), origin)
+    before = first.products.clone(), second.products.clone()
+    columns = np.c_[rows, NUMBERS]
+    expected = np.cov(columns.T, aweights=weight, ddof=0)
+    for merged in (first.merged(second), second.merged(first)):
+        found = merged.covariances()
+        mean = torch.cat([found.mean, found.target_mean])
+        np.testing.assert_allclose(mean, np.average(columns, axis=0, weights=weight), rtol=1e-12)
+        np.testing.assert_allclose(found.neurons, expected[:4, :4], rtol=1e-9)
+        np.testing.assert_allclose(found.cross, expected[4:, :4], rtol=1e-7, atol=1e-9)
+        assert merged.weight == pytest.approx(weight.sum())
+    assert torch.equal(first.products, before[0])
+    assert torch.equal(second.products, before[1])

@@ -59,8 +59,10 @@ def encode(
     limit, on_truncate = limit_of(network, tokenizer, extractor.max_length), extractor.on_truncate
     if words:
         corpus = check_corpus(texts)
-        encoded = encode_words(
-            encoder, corpus, limit=limit, on_truncate=on_truncate, special_tokens=False
+        encoded = list(
+            encode_words(
+                encoder, corpus, limit=limit, on_truncate=on_truncate, special_tokens=False
+            )
         )
     elif isinstance(extractor.pooling, Where) or not all(map(is_sentence, check_texts(texts))):
         at: Any = "first" if extractor.pooling == "cls" else extractor.pooling

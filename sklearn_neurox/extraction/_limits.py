@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..datasets.sentences import Sentence
 from ._encoded_sentence import DroppedWord, EncodedSentence
 from ._encoding import Encoder
 from ._loading import n_positions
+from ._spooling import Spool
 
 _N_SHOWN = 5  # dropped words in a message
 
@@ -43,7 +45,8 @@ def encode_words(
     on_truncate: str,
     special_tokens: bool,
     on_empty_word: str = "error",
-) -> list[EncodedSentence]:
+    spooled: bool = False,
+) -> Sequence[EncodedSentence]:
     """Tokenize all sentences, with one row per word.
 
     Parameters
@@ -58,10 +61,12 @@ def encode_words(
         Whether to also create rows for special tokens.
     on_empty_word : {"error", "drop"}, default="error"
         As in ``ActivationExtractor``.
+    spooled : bool, default=False
+        Whether to keep the sentences in a temporary file instead of in memory.
 
     Returns
     -------
-    list of EncodedSentence
+    sequence of EncodedSentence
         The sentences that have rows.
 
     Raises
@@ -72,21 +77,32 @@ def encode_words(
         :meth:`Encoder.words`.
     """
     dropped: list[DroppedWord] = []
-    encoded = [
-        encoder.words(words, i, special_tokens=special_tokens, dropped=dropped)
-        for i, words in enumerate(corpus)
-    ]
+    kept: list[EncodedSentence] | Spool = Spool() if spooled else []
+    worst: EncodedSentence | None = None
+    n_long = n_lost = n_with_words = 0
+    for i, words in enumerate(corpus):
+        sentence = encoder.words(words, i, special_tokens=special_tokens, dropped=dropped)
+        if max(sentence.positions, default=-1) < 0:
+            continue  # the tokenizer drops all of its words
+        n_with_words += 1
+        if sentence.n_subwords <= limit:
+            kept.append(sentence)
+            continue
+        n_long += 1
+        if worst is None or sentence.n_subwords > worst.n_subwords:
+            worst = sentence
+        n_lost += sentence.n_rows
+        if on_truncate == "warn" and len(_ends_within(sentence, limit)):
+            kept.append(_first_words(sentence, limit))
+            n_lost -= kept[-1].n_rows
     if dropped:
         _report_dropped(dropped, on_empty_word)
-        encoded = [sentence for sentence in encoded if max(sentence.positions, default=-1) >= 0]
-        if not encoded:
+        if not n_with_words:
             raise ValueError("The tokenizer drops all words of the corpus. No word is left.")
-    long = [s for s in encoded if s.n_subwords > limit]
-    if not long:
-        return encoded
-    worst = max(long, key=lambda s: s.n_subwords)
+    if worst is None:
+        return kept
     message = (
-        f"{len(long)} of {len(corpus)} sentences exceed the limit of {limit} sub-words; sentence "
+        f"{n_long} of {len(corpus)} sentences exceed the limit of {limit} sub-words; sentence "
         f"{worst.sentence_id} has {worst.n_subwords}"
     )
     if on_truncate == "error":
@@ -96,13 +112,9 @@ def encode_words(
             f"{message}, and its word {lost} ({corpus[worst.sentence_id][lost]!r}) is beyond the "
             "limit. Split the sentence, or set on_truncate to 'warn' or 'drop'."
         )
-    kept = [s for s in encoded if s.n_subwords <= limit]
     if on_truncate == "warn":
-        kept += [_first_words(s, limit) for s in long if len(_ends_within(s, limit))]
-        kept.sort(key=lambda s: s.sentence_id)
-        n_lost = sum(s.n_rows for s in encoded) - sum(s.n_rows for s in kept)
         warn(f"{message}. {n_lost} words do not have a row in X.")
-    if not kept:
+    if not len(kept):
         raise ValueError(f"{message}. No sentence is left.")
     return kept
 

@@ -64,6 +64,8 @@ class LayerStates:
         traceback: TracebackType | None,
     ) -> None:
         self._contexts.close()
+        # Otherwise, they remain until Python collects the cycle of this object and its hooks.
+        self._read.clear()
 
     def _on_state(self, layer: int, state: Tensor) -> None:
         self._read[layer] = state.clone()  # copied, because the next module may work in place

@@ -97,7 +97,7 @@ def streamed(
     ----------
     extractor : ActivationExtractor
     texts : list
-        Sentences as lists of words, or texts. The tokens of texts are kept in a temporary file.
+        Sentences as lists of words, or texts. Their tokens are kept in a temporary file.
     are_words : bool
     layers : dict of str to int
         The layer of each estimator.
@@ -122,6 +122,7 @@ def streamed(
                 corpus=texts,
                 special_tokens=extractor.include_special_tokens,
                 on_empty_word=extractor.on_empty_word,
+                spooled=True,
             )
             run, _, sentences = extractor._prepare(encode, extractor.aggregation)
             run = _with_layers(run, layers)

@@ -169,7 +169,7 @@ def listed(values: Any) -> Any:
 
 def _encode(
     encoder: Encoder, corpus: list[list[str]], kept: NDArray | None, **options: Any
-) -> list[EncodedSentence]:
+) -> Sequence[EncodedSentence]:
     """Tokenize sentences, with one row for each of the words to keep."""
     encoded = encode_words(encoder, corpus, **options)
     if kept is None:

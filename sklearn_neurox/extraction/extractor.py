@@ -344,8 +344,8 @@ class ActivationExtractor(
         return network, load_tokenizer(tokenizer)
 
     def _prepare(
-        self, encode: Callable[..., list[EncodedSentence]], aggregation: str
-    ) -> tuple[Run, Any, list[EncodedSentence]]:
+        self, encode: Callable[..., Sequence[EncodedSentence]], aggregation: str
+    ) -> tuple[Run, Any, Sequence[EncodedSentence]]:
         """Load the model and its tokenizer, and tokenize sentences."""
         network, tokenizer = self._load()
         run = self._run(network, tokenizer, aggregation)

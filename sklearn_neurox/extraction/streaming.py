@@ -104,7 +104,7 @@ def fit_stream(
     fold rather than for each training part: at the end, those of the other folds are added. With
     five folds, estimators for 4 layers of 4,096 neurons that each keep a matrix take
     5 * 4 * 4096^2 * 8 bytes = 2.7 GB. The class :class:`GaussianProbeClassifier` keeps one matrix
-    for each label. Tokens of texts are kept in a temporary file, and those of words in memory.
+    for each label. The tokens of texts are kept in a temporary file.
 
     With `cv`, an estimator that does not add sums is trained for each fold while the model runs, on
     the texts in the order of their folds.

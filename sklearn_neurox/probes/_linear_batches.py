@@ -287,7 +287,9 @@ class RegressorBatches(BatchSums, BatchTraining):
 
     def _adds_sums(self) -> bool:
         solver = SOLVERS.get(self.solver)
-        return solver is not None and solver.uses_moments and not solver.trains_batches
+        if solver is None or "cv" in self.get_params(deep=False):
+            return False
+        return solver.uses_moments and not solver.trains_batches
 
     def _added(self, one: Sums, other: Sums) -> Sums:
         n_columns = len(one["origin"]), len(other["origin"])

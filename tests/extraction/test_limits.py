@@ -8,6 +8,8 @@ import torch
 from sklearn.base import clone
 
 from sklearn_neurox import ActivationExtractor
+from sklearn_neurox.extraction._encoding import Encoder
+from sklearn_neurox.extraction._limits import encode_words
 
 from .small_models import alone, stack
 
@@ -142,3 +144,17 @@ def test_no_space_beside_the_special_tokens(zoo, max_length):
         ),
     ):
         extractor.transform(["Tomorrow : rain"])
+
+
+@pytest.mark.filterwarnings("ignore:.*exceed the limit")
+@pytest.mark.parametrize("on_truncate", ["warn", "drop"])
+def test_sentences_in_a_temporary_file(tiny_bert, corpus, on_truncate):
+    encoder = Encoder(tiny_bert[1], split_special_tokens=None)
+    options = dict(limit=25, on_truncate=on_truncate, special_tokens=False)
+    listed, spooled = (
+        encode_words(encoder, corpus.sentences[:80], **options, spooled=spooled)
+        for spooled in (False, True)
+    )
+    assert len(listed) > 10
+    assert not isinstance(spooled, list)
+    assert list(spooled) == listed

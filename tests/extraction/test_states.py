@@ -1,11 +1,15 @@
 """States of some layers: those of all layers, without computing the layers above."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 import transformers
 
 from sklearn_neurox import ActivationExtractor
+from sklearn_neurox.extraction._states import LayerStates
 from sklearn_neurox.extraction.hook_points import blocks_of
 
 from .small_models import KINDS, SMALL, make
@@ -98,3 +102,24 @@ def test_models_with_states_of_another_kind(zoo, kind, options, message):
     model = getattr(transformers, f"{kind}Model")(config).eval()
     with pytest.raises(ValueError, match=f"{message}.*Set modules to .*ModuleActivations"):
         ActivationExtractor(model, tokenizer).extract([["a", "b"], ["c", "d"]])
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama", "t5"])
+def test_the_states_of_the_last_batch_are_freed_at_once(zoo, sentences, kind, monkeypatch):
+    """Until Python collects cycles, each part of a large corpus would keep those of a batch."""
+    read, run = [], LayerStates.__call__
+
+    def recording(self, inputs):
+        states = run(self, inputs)
+        read.extend(weakref.ref(state) for state in self._read.values())
+        return states
+
+    monkeypatch.setattr(LayerStates, "__call__", recording)
+    extractor = ActivationExtractor(*zoo(kind))
+    gc.disable()
+    try:
+        extractor.extract(sentences)
+        assert len(read) > 3
+        assert not [state for state in read if state() is not None]
+    finally:
+        gc.enable()
