@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._device import like, sum_of_grams
+from ._device import sum_of_grams
+from ._row_chunks import RowChunks
 
 # Smallest share of a sum of squares that may remain after a subtraction. The rounding error is
 # 1e-16 of the sum.
@@ -74,8 +75,11 @@ class Moments:
         width = 1 + X.shape[1] + len(targets)
         size = max(1, _CHUNK_ELEMENTS // width)
         chunks = [slice(start, start + size) for start in range(0, len(X), size)]
+        converted = RowChunks(X, weight)
         if origin is None:
-            total = torch.stack([weight[rows] @ like(X[rows], weight) for rows in chunks]).sum(0)
+            total = weight.new_zeros(X.shape[1])
+            for rows, neurons in converted.read(size):
+                total += weight[rows] @ neurons
             origin = torch.cat([total, targets @ weight]) / weight.sum()
         # Used for all chunks, because new memory costs more than the conversion.
         buffer = weight.new_empty(min(size, len(X)), width)
@@ -95,7 +99,7 @@ class Moments:
         squares = (products.diagonal() / products[0, 0])[1:]
         n = X.shape[1]
         for name, square, start, parts in (
-            ("X", squares[:n], origin[:n], (X[rows].to(weight) for rows in chunks)),
+            ("X", squares[:n], origin[:n], (neurons for _, neurons in converted.read(size))),
             ("y", squares[n:], origin[n:], (targets[:, rows].T for rows in chunks)),
         ):
             check_range(square, start, (part - start for part in parts), name=name)
