@@ -182,11 +182,18 @@ def locate(
     first = 0
     for message in conversation:
         own = slice(first, first := first + len(contents_of(message)))
-        parts = zip(contents[own], spans[own], strict=True)
-        verbatim = all(len(at) == 1 and text[slice(*at[0])] == content for content, at in parts)
         found = tuple(chain.from_iterable(spans[own]))
-        messages.append(Message(message["role"], found, verbatim, not contents[own]))
+        kept = None
+        if len(contents[own]) == len(found) == 1:
+            kept = _place_in(contents[own][0], text[slice(*found[0])])
+        messages.append(Message(message["role"], found, kept, not contents[own]))
     return tuple(messages)
+
+
+def _place_in(content: str, kept: str) -> int | None:
+    """Return where the part of a content that a template keeps begins, if this is unambiguous."""
+    first = content.find(kept)
+    return first if kept and first >= 0 and content.find(kept, first + 1) < 0 else None
 
 
 def _by_contents(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:

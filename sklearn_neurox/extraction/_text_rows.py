@@ -239,7 +239,8 @@ def _labels_of_tokens(text: EncodedText, spans: Sequence[Span]) -> dict[int, Spa
 
 def _in_text(text: EncodedText, span: Span) -> tuple[int, int]:
     """Return the characters of a span in the whole text."""
-    first, length, of = 0, len(text.text), f"text {text.index}"
+    first, stop, of = 0, len(text.text), f"text {text.index}"
+    in_text = 0  # where the characters from `first` to `stop` are in the text
     if span.message is not None:
         turns = text.messages
         if not 0 <= span.message < len(turns):
@@ -253,20 +254,21 @@ def _in_text(text: EncodedText, span: Span) -> tuple[int, int]:
             raise ValueError(
                 f"spans[{span.number}]: the chat template leaves out the content of {of}."
             )
-        if not message.is_verbatim or len(message.spans) != 1:
+        if message.first is None:
             raise ValueError(
                 f"spans[{span.number}]: the chat template changes the content of {of}, so its "
-                "characters cannot be found. Remove white space at its ends, or count characters "
-                "in the whole text, which tokenizer.apply_chat_template returns."
+                "characters cannot be found. Count characters in the whole text, which "
+                "tokenizer.apply_chat_template returns."
             )
-        first, end = message.spans[0]
-        length = end - first
-    if not 0 <= span.start < span.stop <= length:
+        in_text, end = message.spans[0]
+        first, stop = message.first, message.first + end - in_text
+    if not first <= span.start < span.stop <= stop:
+        what = "the length of" if span.message is None else "the part that the template keeps of"
         raise ValueError(
-            f"spans[{span.number}]: expected characters with 0 <= start < stop <= {length}, the "
-            f"length of {of}, got start={span.start} and stop={span.stop}."
+            f"spans[{span.number}]: expected characters with {first} <= start < stop <= {stop}, "
+            f"{what} {of}, got start={span.start} and stop={span.stop}."
         )
-    return first + span.start, first + span.stop
+    return span.start + in_text - first, span.stop + in_text - first
 
 
 def with_labels(text: EncodedText, rows: list[Row], labels: Any) -> list[Row]:

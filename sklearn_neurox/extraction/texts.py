@@ -16,7 +16,8 @@ class Message(NamedTuple):
 
     role: str
     spans: tuple[tuple[int, int], ...]  # empty if the template leaves the content out
-    is_verbatim: bool = True  # whether the text contains the content as it was passed
+    # Where the part of the content begins that the text contains. None if there is no such part.
+    first: int | None = 0
     is_empty: bool = False  # whether there is no content, as in a message that only calls a tool
 
 

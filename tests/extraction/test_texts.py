@@ -93,7 +93,8 @@ def test_messages_are_found_in_the_text(tokenizer_of, family):
                 assert found.strip() == "Yes."
             else:
                 assert found.strip() == content.strip()
-            assert message.is_verbatim == (found == content)
+            # Each of these templates keeps a part of the content as it is.
+            assert content[message.first :].startswith(found)
             # The places are in the order of the messages, so none of them is that of another.
             assert message.role == "system" or start >= reached
             reached = stop
@@ -127,7 +128,32 @@ def test_tool_turns(tokenizer_of, family):
     ((start, stop),) = text.messages[2].spans
     quoted = TOOL["content"].replace('"', '\\"')
     assert text.text[start:stop] == (quoted if family == "llama 3" else TOOL["content"])
-    assert text.messages[2].is_verbatim == (family == "chatml")
+    assert text.messages[2].first == (0 if family == "chatml" else None)
+
+
+@pytest.mark.parametrize("family", ["llama 3", "chatml", "qwen 3"])
+def test_spans_of_contents_that_a_template_shortens(tokenizer_of, family):
+    """Characters are counted in the content as it was passed."""
+    tokenizer = with_template(tokenizer_of("gpt2"), family)
+    asked = {"role": "user", "content": "  Is Rome in Italy?\n"}
+    thought = {"role": "assistant", "content": "<think>Rome?</think>\n\nRome is, yes."}
+    for message, content, word in ((0, asked["content"], "Italy"), (1, thought["content"], "yes")):
+        (text,) = encoder_of(tokenizer).encode([[asked, thought, USER]])
+        start = content.index(word)
+        span = Span(0, message, start, start + len(word), "x")
+        rows = token_rows(text, None, [span], None)
+        first, stop = text.offsets[rows[0].places[0], 0], text.offsets[rows[-1].places[0], 1]
+        assert text.text[first:stop].strip() == word
+    if family == "qwen 3":
+        with pytest.raises(ValueError, match=r"with 22 <= start < stop <= 35, the part that the"):
+            token_rows(text, None, [Span(0, 1, 7, 11, "x")], None)
+
+
+def test_a_span_in_a_content_that_is_kept_in_another_form(tokenizer_of):
+    tokenizer = with_template(tokenizer_of("gpt2"), "llama 3")
+    (text,) = encoder_of(tokenizer).encode([[USER, CALL, TOOL, ASSISTANT]])
+    with pytest.raises(ValueError, match=r"the chat template changes the content of message 2"):
+        token_rows(text, None, [Span(0, 2, 0, 5, "x")], None)
 
 
 def test_contents_in_parts(tokenizer_of):
