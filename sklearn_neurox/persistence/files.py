@@ -72,7 +72,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     >>> from sklearn.preprocessing import StandardScaler
     >>> import sklearn_neurox as snx
     >>> X, y = load_iris(return_X_y=True)
-    >>> pipeline = make_pipeline(StandardScaler(), snx.LinearProbeClassifier(random_state=0))
+    >>> probe = snx.LinearProbeClassifier(lambda_l2=0.01, solver="owlqn")
+    >>> pipeline = make_pipeline(StandardScaler(), probe)
     >>> pipeline = pipeline.fit(X, y)
     >>> with TemporaryDirectory() as folder:
     ...     snx.save(pipeline, Path(folder) / "iris.skops")
