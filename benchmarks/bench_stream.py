@@ -22,6 +22,7 @@ from _memory import Watch
 LAYERS, FOLDS, LENGTH, VOCABULARY = (1, 2, 3, 4), 5, 128, 1000
 ITEMSIZE = {"sums": 8, "rows": 4}
 ROWS = 8192 + LENGTH  # of one part, at most
+BATCH = 2048  # tokens of a batch
 RETURNING = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
@@ -100,9 +101,12 @@ def child(n_tokens, width):
 
 
 def on_paper(n_layers, n_folds, width):
-    """Return the GB of sums, of the largest temporary matrices, and of the rows of one part."""
+    """Return the GB of sums, of the largest temporary matrices, and of rows.
+
+    The rows are those of one part, and the states of one batch, from which they are computed.
+    """
     matrix = width**2 * ITEMSIZE["sums"]
-    rows = ROWS * n_layers * width * ITEMSIZE["rows"]
+    rows = (ROWS + BATCH) * n_layers * width * ITEMSIZE["rows"]
     return n_folds * n_layers * matrix / 1e9, 3 * matrix / 1e9, rows / 1e9
 
 
@@ -151,7 +155,7 @@ def main():
         print(
             f"  on paper, {len(LAYERS)} layers x {width:,} neurons, {FOLDS} folds: sums "
             f"{sums:.2f} GB + temporary matrices {temporary:.2f} GB + rows of one part "
-            f"{rows:.2f} GB = {sums + temporary + rows:.2f} GB"
+            f"and states of one batch {rows:.2f} GB = {sums + temporary + rows:.2f} GB"
         )
 
 

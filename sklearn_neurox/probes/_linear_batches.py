@@ -52,17 +52,33 @@ def _no_batches(probe: BatchTraining, kind: str) -> AttributeError:
     )
 
 
+def _continues(probe: BatchTraining) -> bool:
+    """Return that Adam can continue, or raise an AttributeError that says why it cannot."""
+    if probe.net_params:
+        raise AttributeError(
+            "partial_fit does not support net_params, because it continues with the state of Adam. "
+            "Set net_params=None."
+        )
+    if probe.standardize:
+        raise AttributeError(
+            f"With solver={probe.solver!r}, partial_fit does not support standardize=True, because "
+            "the standard deviations of later batches are not known. Standardize X, and set "
+            "standardize=False."
+        )
+    return True
+
+
 def _trains_classifier(probe: ClassifierBatches) -> bool:
     solver = _solver_of(probe, "LinearProbeClassifier")
     if solver is None or solver.trains_batches:
-        return True
+        return _continues(probe)
     raise _no_batches(probe, "LinearProbeClassifier")
 
 
 def _trains_regressor(probe: RegressorBatches) -> bool:
     solver = _solver_of(probe, "LinearProbeRegressor")
     if solver is None or solver.trains_batches:
-        return True
+        return _continues(probe)
     if solver.uses_moments:
         return continues(probe)
     raise _no_batches(probe, "LinearProbeRegressor")
@@ -82,19 +98,6 @@ class BatchTraining:
     _set_fitted: Callable[[Mapping[str, Any]], None]
     # What the solver continues from, besides the weights: plain arrays.
     _state: dict[str, NDArray]
-
-    def _check_batch_params(self) -> None:
-        if self.net_params:
-            raise ValueError(
-                "partial_fit does not support net_params, because it continues with the state of "
-                "Adam. Set net_params=None."
-            )
-        if self.standardize:
-            raise ValueError(
-                f"With solver={self.solver!r}, partial_fit does not support standardize=True, "
-                "because the standard deviations of later batches are not known. Standardize X, "
-                "and set standardize=False."
-            )
 
     def _train_pass(
         self,
@@ -162,7 +165,7 @@ class ClassifierBatches(BatchTraining):
         If all batches but the last one contain a multiple of `batch_size` samples, and `shuffle` is
         False, the result of several calls is that of ``fit`` with ``max_epochs=1`` on all samples.
         After ``fit``, training continues with its weights, and with a new state of Adam. Only
-        available if ``solver="adam"``.
+        available if ``solver="adam"``, without `standardize` and `net_params`.
 
         Parameters
         ----------
@@ -188,9 +191,8 @@ class ClassifierBatches(BatchTraining):
         ValueError
             If X contains NaN or infinity, a label is not one of `classes`, `classes` differ from
             those of the first call, lengths differ, weights are negative, training diverges, or
-            `class_weight`, `standardize` or `net_params` require all samples.
+            `class_weight` requires all samples.
         """
-        self._check_batch_params()
         if isinstance(self.class_weight, str):
             raise ValueError(
                 f"partial_fit does not support class_weight={self.class_weight!r}, because the "
@@ -242,7 +244,8 @@ class RegressorBatches(BatchSums, BatchTraining):
         after ``fit``, which does not keep the sums.
 
         With ``solver="adam"``, the probe is trained for one pass over the mini-batches of X,
-        beginning with the current weights, as in :meth:`LinearProbeClassifier.partial_fit`.
+        beginning with the current weights, as in :meth:`LinearProbeClassifier.partial_fit`. Only
+        available without `standardize` and `net_params`.
 
         Parameters
         ----------
@@ -263,13 +266,11 @@ class RegressorBatches(BatchSums, BatchTraining):
         ------
         ValueError
             If X or y contain NaN or infinity, squares exceed the range of float64, lengths differ,
-            weights are negative, y has another number of columns than in the first call, training
-            diverges, or `standardize` or `net_params` require all samples.
+            weights are negative, y has another number of columns than in the first call, or
+            training diverges.
         """
         sums = not SOLVERS[self.solver].trains_batches
         is_first = self._is_first_batch()
-        if not sums:
-            self._check_batch_params()
         device = resolve_device(self.device)
         data, targets = self._check_numbers(X, y, reset=is_first)
         weight = check_sample_weight(sample_weight, len(data), relative=False)

@@ -142,8 +142,6 @@ def test_refusals():
         probe.partial_fit(X, CODES, classes=range(4))
     for invalid, message in [
         (dict(class_weight="balanced"), "frequencies of the classes are not known"),
-        (dict(standardize=True), "standard deviations of later batches are not known"),
-        (dict(net_params={"lr": 1.0}), "Set net_params=None"),
         (dict(batch_size=0), "The 'batch_size' parameter"),
         (dict(solver="sgd"), "The 'solver' parameter"),
     ]:
@@ -158,6 +156,10 @@ def test_refusals():
     ("probe", "message"),
     [
         (LinearProbeClassifier(solver="owlqn"), r'Set solver="adam"; call fit, which reads'),
+        (LinearProbeClassifier(standardize=True), "deviations of later batches are not known"),
+        (LinearProbeRegressor(standardize=True), "deviations of later batches are not known"),
+        (LinearProbeClassifier(net_params={"lr": 1.0}), "Set net_params=None"),
+        (LinearProbeRegressor(net_params={"lr": 1.0}), "Set net_params=None"),
         (LinearProbeClassifierCV(), "Use partial_fit of LinearProbeClassifier with the chosen"),
         (
             LinearProbeRegressorCV(solver="owlqn"),
