@@ -52,17 +52,28 @@ def _no_batches(probe: BatchTraining, kind: str) -> AttributeError:
     )
 
 
+def _knows_scale(probe: BatchTraining) -> bool:
+    """Raise an error if passes over mini-batches would need the scale of later batches."""
+    if not probe.standardize:
+        return True
+    raise AttributeError(
+        f"With solver={probe.solver!r}, partial_fit is not available for standardize=True, because "
+        "the standard deviations of later batches are not known. Standardize X, and set "
+        "standardize=False."
+    )
+
+
 def _trains_classifier(probe: ClassifierBatches) -> bool:
     solver = _solver_of(probe, "LinearProbeClassifier")
     if solver is None or solver.trains_batches:
-        return True
+        return _knows_scale(probe)
     raise _no_batches(probe, "LinearProbeClassifier")
 
 
 def _trains_regressor(probe: RegressorBatches) -> bool:
     solver = _solver_of(probe, "LinearProbeRegressor")
     if solver is None or solver.trains_batches:
-        return True
+        return _knows_scale(probe)
     if solver.uses_moments:
         return continues(probe)
     raise _no_batches(probe, "LinearProbeRegressor")
@@ -88,12 +99,6 @@ class BatchTraining:
             raise ValueError(
                 "partial_fit does not support net_params, because it continues with the state of "
                 "Adam. Set net_params=None."
-            )
-        if self.standardize:
-            raise ValueError(
-                f"With solver={self.solver!r}, partial_fit does not support standardize=True, "
-                "because the standard deviations of later batches are not known. Standardize X, "
-                "and set standardize=False."
             )
 
     def _train_pass(
@@ -188,7 +193,7 @@ class ClassifierBatches(BatchTraining):
         ValueError
             If X contains NaN or infinity, a label is not one of `classes`, `classes` differ from
             those of the first call, lengths differ, weights are negative, training diverges, or
-            `class_weight`, `standardize` or `net_params` require all samples.
+            `class_weight` or `net_params` requires all samples.
         """
         self._check_batch_params()
         if isinstance(self.class_weight, str):
@@ -264,7 +269,7 @@ class RegressorBatches(BatchSums, BatchTraining):
         ValueError
             If X or y contain NaN or infinity, squares exceed the range of float64, lengths differ,
             weights are negative, y has another number of columns than in the first call, training
-            diverges, or `standardize` or `net_params` require all samples.
+            diverges, or `net_params` requires all samples.
         """
         sums = not SOLVERS[self.solver].trains_batches
         is_first = self._is_first_batch()

@@ -142,13 +142,18 @@ def test_refusals():
         probe.partial_fit(X, CODES, classes=range(4))
     for invalid, message in [
         (dict(class_weight="balanced"), "frequencies of the classes are not known"),
-        (dict(standardize=True), "standard deviations of later batches are not known"),
         (dict(net_params={"lr": 1.0}), "Set net_params=None"),
         (dict(batch_size=0), "The 'batch_size' parameter"),
         (dict(solver="sgd"), "The 'solver' parameter"),
     ]:
         with pytest.raises(ValueError, match=message):
             clone(probe).set_params(**invalid).partial_fit(X, CODES, classes=range(3))
+    for each in (LinearProbeClassifier(**FAST), LinearProbeRegressor(**FAST)):
+        each.set_params(standardize=True)
+        assert not hasattr(each, "partial_fit")
+        with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as error:
+            each.partial_fit(X, NUMBERS)
+        assert "deviations of later batches are not known" in str(error.value.__cause__)
     outputs = LinearProbeRegressor(**FAST).partial_fit(X, NUMBERS)
     with pytest.raises(ValueError, match="expected 1, got 2"):
         outputs.partial_fit(X, np.c_[NUMBERS, NUMBERS])
