@@ -1,10 +1,14 @@
 """The command ``extract`` on texts and conversations, and the page about their store."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 
 import sklearn_neurox as snx
 from sklearn_neurox.__main__ import main
@@ -239,3 +243,63 @@ def test_the_page_describes_tokens_and_prompts(corpus_file, tiny_bert_path, tmp_
     assert f"test {unit}s" in html
     assert f"top {unit}s" in html
     assert "test words" not in html
+
+
+def files(path):
+    return {name: (path / name).read_bytes() for name in sorted(os.listdir(path))}
+
+
+def test_processes_of_torchrun(corpus_file, tiny_bert_path, tmp_path, monkeypatch, capsys):
+    """Each process writes its shard of one store, according to the environment variables."""
+    pytest.importorskip("fcntl")
+    monkeypatch.setattr("sklearn_neurox.extraction._batching._WORDS", 5)
+    assert run(tiny_bert_path, corpus_file, tmp_path / "whole", "--device", "cpu") == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        assert run(tiny_bert_path, corpus_file, tmp_path / "store", "--device", "cpu") == 0
+        if rank == "1":
+            with pytest.raises(ValueError, match="ranks 0 of 2 processes have not written"):
+                snx.TokenActivations.load(tmp_path / "store")
+    assert files(tmp_path / "store") == files(tmp_path / "whole")
+    capsys.readouterr()
+    assert run(tiny_bert_path, corpus_file, tmp_path / "more", "--append") == 1
+    assert "--append cannot be used with shard=(0, 2)" in capsys.readouterr().err
+    out = tmp_path / "words.json"
+    assert run(tiny_bert_path, corpus_file, out, "--unit", "word") == 1
+    assert "several processes cannot write a file of NeuroX" in capsys.readouterr().err
+    monkeypatch.setenv("RANK", "first")
+    assert run(tiny_bert_path, corpus_file, tmp_path / "more") == 1
+    assert "variable RANK must be a number, got 'first'" in capsys.readouterr().err
+
+
+def test_the_device_of_a_process(monkeypatch):
+    from sklearn_neurox._cli.processes import device_of, shard_of
+
+    assert shard_of({}) is shard_of({"RANK": "0"}) is None
+    assert shard_of({"RANK": "0", "WORLD_SIZE": "1"}) is None
+    assert shard_of({"RANK": "2", "WORLD_SIZE": "3"}) == (2, 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of("auto", {"LOCAL_RANK": "1"}) == "cuda:1"
+    assert device_of("auto", {}) == "auto"
+    assert device_of("cpu", {"LOCAL_RANK": "1"}) == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of("auto", {"LOCAL_RANK": "1"}) == "auto"
+
+
+@pytest.mark.slow
+def test_torchrun(tiny_bert_path, tmp_path):
+    pytest.importorskip("fcntl")
+    sentences = snx.load_tagged_sentences(subset="test").sentences * 60  # several windows
+    (tmp_path / "corpus.txt").write_text("\n".join(map(" ".join, sentences)))
+    options = [str(tiny_bert_path), str(tmp_path / "corpus.txt"), "--device", "cpu"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, launcher in (("whole", []), ("store", torchrun)):
+        command = [*launcher, "-m", "sklearn_neurox", "extract", *options]
+        done = subprocess.run(
+            [sys.executable, *command, "--out", str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "store") == files(tmp_path / "whole")

@@ -168,5 +168,6 @@ def _add_extraction_options(command: argparse.ArgumentParser) -> None:
     add(
         "--device",
         default="auto",
-        help="device of the model: auto, cpu, cuda or cuda:1 (default: %(default)s)",
+        help="device of the model: auto, cpu, cuda or cuda:1; under torchrun, auto is the CUDA "
+        "device of the local rank, if there is any (default: %(default)s)",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Iterable
 from itertools import chain
@@ -13,6 +14,7 @@ from ..activations import TokenActivations, write_activations
 from ..datasets import read_conllu, read_parallel, read_sentences, read_texts
 from ..datasets.texts import TextCorpus
 from ..extraction import ActivationExtractor
+from .processes import device_of, shard_of
 from .rules import parse_at, parse_rule
 
 _NEUROX = (".hdf5", ".json")
@@ -94,6 +96,7 @@ def check_options(args: Namespace) -> None:
 def extract(args: Namespace) -> TokenActivations:
     """Extract the activations of a corpus, and write them to a store or a file of NeuroX."""
     check_options(args)
+    shard = shard_of(os.environ)
     rule = None if args.where is None else parse_rule(args.where, option="--where")
     at = parse_at(args.at or "last")
     extractor = ActivationExtractor(
@@ -109,12 +112,14 @@ def extract(args: Namespace) -> TokenActivations:
         batch_tokens=args.batch_tokens,
         dtype=args.dtype,
         random_weights=args.random_weights,
-        device=args.device,
+        device=device_of(args.device, os.environ),
         random_state=args.random_state or 0,
-        verbose=1,
+        verbose=int(shard is None or shard[0] == 0),
     ).fit()  # validates the options before the corpus, which may be large, is read
     is_file, unit = Path(args.out).suffix.lower() in _NEUROX, _unit_of(args)
-    into: dict[str, Any] = {} if is_file else {"store": args.out, "append": args.append}
+    into: dict[str, Any] = {} if is_file else {
+        "store": args.out, "append": args.append, "shard": shard
+    }  # fmt: skip
     if unit == "word":
         sentences, labels = _read_words(args)
         drop = _label_of(args.drop_label, chain.from_iterable(labels or []), "--drop-label")
@@ -208,6 +213,11 @@ def _check_file(out: Path, args: Namespace, unit: str) -> None:
         what = "--append" if args.append else "tokens and prompts"
         raise ValueError(
             f"--out={out}: a file of NeuroX cannot be used for {what}. Pass a folder for a store."
+        )
+    if shard_of(os.environ) is not None:
+        raise ValueError(
+            f"--out={out}: several processes cannot write a file of NeuroX. Pass a folder for a "
+            "store, or run a single process."
         )
     labels = {"conllu": "column", "jsonl": "label", "txt": "labels"}[_kind_of(args.corpus)]
     if getattr(args, labels) is not None and args.drop_label is None:

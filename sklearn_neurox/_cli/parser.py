@@ -130,7 +130,8 @@ def _add_extract(subparsers: Any) -> None:
         description=(
             "Run a transformers model over a corpus and write one row of activations per word, "
             "token or prompt to a store, which is a folder. Repeat an interrupted command to "
-            "resume it."
+            "resume it. Under torchrun, as in 'torchrun --nproc-per-node 4 -m sklearn_neurox "
+            "extract ...', several processes write one store, each on its own CUDA device."
         ),
     )
     extract.set_defaults(run=commands.extract, usage=extract.format_usage)

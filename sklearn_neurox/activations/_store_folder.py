@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._files import TEMPORARY, replace_file, resolve, sync_folder
 from .._warnings import warn
+from ._checksums import crc32_of_file
 from ._store_format import (
     FORMAT,
     HEADER_SIZE,
@@ -37,18 +36,11 @@ from ._store_format import (
     layout,
     npy_size,
     parse_json,
-    parse_progress,
     parse_words,
     read_sealed_json,
 )
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # locks are skipped
-
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-_BLOCK = 2**23  # bytes of X that are checked at a time
+from ._store_journal import JOINT_LOCK, files_of_shards, lock_of, read_progress
+from ._store_locks import lock, temporary_lock
 
 
 class StoreFolder:
@@ -90,7 +82,8 @@ class StoreFolder:
         if not path.is_dir():
             raise ValueError(f"{path} is a file, but a store is a folder.")
         names = set(os.listdir(path))
-        own = {LOCK, WORDS, IDS, LABELS, PLACES, PROGRESS} | set(filter(_is_leftover, names))
+        own = {LOCK, WORDS, IDS, LABELS, PLACES, PROGRESS}
+        own |= {*filter(_is_leftover, names), *files_of_shards(names)}
         if STORE in names:
             self.read_description()
         elif names and (LOCK not in names or names - own):
@@ -102,37 +95,74 @@ class StoreFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Exclude other writers with a lock, which is released when the process ends."""
-        with open(self / LOCK, "ab") as file:
-            try:
-                if fcntl is None:
-                    raise OSError(errno.ENOSYS, "no fcntl")
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(
-                    f"{self.path} is open in another writer. Close that writer first."
-                ) from None
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
+        with self._locked() as is_locked:
+            if not is_locked:
                 warn(
                     f"{self.path} cannot be locked on this file system. Make sure that only one "
                     "writer uses it at a time."
                 )
+            yield
+
+    @contextmanager
+    def locked_by(self, rank: int) -> Iterator[None]:
+        """Exclude other writers, except those of other shards, with two locks.
+
+        Raises
+        ------
+        ValueError
+            If a writer of all rows or of the same shard is open, or locks are not supported.
+        """
+        with self._locked(shared=True) as is_locked, ExitStack() as own:
+            if not is_locked:
+                raise ValueError(
+                    f"{self.path} cannot be locked on this file system, so several processes "
+                    "cannot write to it. Use another folder, or a single process."
+                )
             try:
-                yield
-            finally:
-                if fcntl is not None:  # otherwise, a forked process would keep the lock
-                    with suppress(OSError):
-                        fcntl.flock(file, fcntl.LOCK_UN)
+                own.enter_context(temporary_lock(self / lock_of(rank)))
+            except BlockingIOError:
+                raise ValueError(
+                    f"Rank {rank} of {self.path} is open in another process. Each process needs "
+                    "its own rank."
+                ) from None
+            yield
+
+    @contextmanager
+    def _locked(self, *, shared: bool = False) -> Iterator[bool]:
+        with ExitStack() as stack:
+            try:
+                is_locked = stack.enter_context(lock(self / LOCK, shared=shared))
+            except BlockingIOError:
+                raise ValueError(
+                    f"{self.path} is open in another writer. Close that writer first."
+                ) from None
+            yield is_locked
+
+    def locked_jointly(self) -> AbstractContextManager[None]:
+        """Wait until no other process creates or finishes the store, and exclude them meanwhile."""
+        return temporary_lock(self / JOINT_LOCK, wait=True)
 
     def write(self, name: str, content: bytes | Callable[[BinaryIO], None]) -> None:
         """Write a file in one step: after a crash, it is either the old or the new file."""
         replace_file(self / name, content)
 
-    def remove_leftovers(self) -> None:
-        """Remove the unfinished files of a process that was killed."""
-        for name in filter(_is_leftover, os.listdir(self.path)):
-            (self / name).unlink(missing_ok=True)
+    def remove_leftovers(self, names: Collection[str] = NAMES) -> None:
+        """Remove the unfinished files of a process that was killed.
+
+        Parameters
+        ----------
+        names : collection of str, default=NAMES
+            Files that no process is writing.
+        """
+        for name in os.listdir(self.path):
+            if _is_leftover(name, names):
+                (self / name).unlink(missing_ok=True)
+
+    def remove_files_of_shards(self, *, keep: Collection[str] = ()) -> None:
+        """Remove the journals and locks of the processes that wrote a store, which is finished."""
+        for name in files_of_shards(os.listdir(self.path)):
+            if name not in keep:
+                (self / name).unlink(missing_ok=True)
 
     # Reading
 
@@ -221,7 +251,7 @@ class StoreFolder:
     def _readers(self) -> dict[str, Callable[[Json], Any]]:
         """Functions that read a file as described in the store, or raise a ValueError."""
         return {
-            PROGRESS: lambda store: parse_progress(_read(self / PROGRESS), store),
+            PROGRESS: lambda store: read_progress(self.path, store),
             WORDS: self._read_words,
             IDS: self._read_sentence_ids,
             LABELS: self._read_labels,
@@ -255,12 +285,8 @@ class StoreFolder:
             If it does not match.
         """
         dtype, shape = layout(store)
-        left, crc32 = progress["n_words"] * shape[1] * dtype.itemsize, 0
-        with open(self / ROWS, "rb") as file:
-            file.seek(HEADER_SIZE)
-            while block := file.read(min(_BLOCK, left)):
-                crc32, left = zlib.crc32(block, crc32), left - len(block)
-        if left or crc32 != progress["crc32"]:
+        n_bytes = progress["n_words"] * shape[1] * dtype.itemsize
+        if crc32_of_file(self / ROWS, HEADER_SIZE, n_bytes) != progress["crc32"]:
             raise ValueError(
                 f"{self.path} is damaged. {ROWS}: the checksum of its {progress['n_words']:,} rows "
                 f"does not match {PROGRESS}. All other files are intact."
@@ -306,8 +332,8 @@ class StoreFolder:
                 (self / file_name({"generation": older}, name)).unlink(missing_ok=True)
 
 
-def _is_leftover(name: str) -> bool:
-    return name.endswith(TEMPORARY) and name.startswith(tuple(f"{own}." for own in NAMES))
+def _is_leftover(name: str, names: Collection[str] = NAMES) -> bool:
+    return name.endswith(TEMPORARY) and name.startswith(tuple(f"{own}." for own in names))
 
 
 def _read(path: Path, size: int | None = None) -> bytes:

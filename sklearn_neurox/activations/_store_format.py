@@ -140,30 +140,6 @@ def parse_words(raw: bytes, n_sentences: int, n_words: int) -> list[list[str]]:
     return words
 
 
-def parse_progress(raw: bytes, store: Json) -> dict[str, int]:
-    """Read the journal: how many sentences and words are safely in X, and their CRC-32.
-
-    Raises
-    ------
-    ValueError
-        If it is not the journal of this store.
-    """
-    progress = read_sealed_json(raw, "the journal of a store")
-    counts: dict[str, Any] = {key: progress.get(key) for key in ("n_sentences", "n_words", "crc32")}
-    # A store that has just grown still has the journal of the complete store before.
-    before = store.get("grown_from") or {}
-    is_older = progress.get("store") == before.get("sha256", "")
-    if (
-        not all(map(_is_count, counts.values()))
-        or (progress.get("store") != store["sha256"] and not is_older)
-        or (is_older and any(counts[key] != before[key] for key in ("n_sentences", "n_words")))
-    ):
-        raise ValueError("it is not the journal of this store.")
-    if counts["n_sentences"] > store["n_sentences"] or counts["n_words"] > store["n_words"]:
-        raise ValueError("it counts more sentences or words than the store has.")
-    return counts
-
-
 def check_description(store: Json) -> None:
     """Check the description of a store, which was either passed or read.
 
@@ -176,7 +152,7 @@ def check_description(store: Json) -> None:
     if (
         not isinstance(layers, list)
         or not layers
-        or not (all(map(_is_count, layers)) or all(type(layer) is str for layer in layers))
+        or not (all(map(is_count, layers)) or all(type(layer) is str for layer in layers))
     ):
         raise ValueError(
             "layers must be a list of at least one non-negative integer, or of paths of modules, "
@@ -184,15 +160,15 @@ def check_description(store: Json) -> None:
         )
     if len(set(layers)) < len(layers):
         raise ValueError(f"layers must be distinct, got {str(layers)[:80]}.")
-    if not _is_count(width) or not width:
+    if not is_count(width) or not width:
         raise ValueError(f"width must be a positive integer, got {str(width)[:80]}.")
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {str(dtype)[:80]!r}.")
     n_sentences, n_words = store.get("n_sentences", -1), store.get("n_words", -1)
     if not (
         _has_files_of_labels(store)
-        and _is_count(n_sentences)
-        and _is_count(n_words)
+        and is_count(n_sentences)
+        and is_count(n_words)
         and 0 < n_sentences <= n_words
         and isinstance(store.get("parameters"), dict)
     ):
@@ -212,13 +188,13 @@ def _check_growth(store: Json) -> None:
     if before is None and generation == 0:
         return
     if not (
-        _is_count(generation)
+        is_count(generation)
         and generation > 0
         and isinstance(before, dict)
         and before.keys() == {"sha256", "n_sentences", "n_words", "varying"}
         and isinstance(before["sha256"], str)
         and isinstance(before["varying"], dict)
-        and all(_is_count(before[name]) for name in ("n_sentences", "n_words"))
+        and all(is_count(before[name]) for name in ("n_sentences", "n_words"))
         and 0 < before["n_sentences"] <= before["n_words"]
         and before["n_sentences"] < store["n_sentences"]
         and before["n_words"] < store["n_words"]
@@ -329,5 +305,6 @@ def check_json(value: Any, name: str) -> Any:
     )
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Return whether a value of a JSON file is a number of things."""
     return type(value) is int and 0 <= value < 2**48

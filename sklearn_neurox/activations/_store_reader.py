@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
-from ._store_format import HEADER_SIZE, IDS, LABELS, PLACES, PROGRESS, ROWS, WORDS, layout
+from ._store_format import HEADER_SIZE, IDS, LABELS, PLACES, PROGRESS, ROWS, WORDS, Json, layout
 from .bfloat16 import Array, Bfloat16Array
 from .columns import Layer
 from .dtypes import BFLOAT16
@@ -29,37 +29,71 @@ class StoredActivations(NamedTuple):
 
 
 def read_store(
-    path: str | os.PathLike[str], *, verify: bool = False, partial: bool = False
+    path: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    partial: bool = False,
+    part: slice | None = None,
 ) -> StoredActivations:
-    """Open a store; see :meth:`TokenActivations.load`."""
+    """Open a store; see :meth:`TokenActivations.load`.
+
+    Parameters
+    ----------
+    path : str or path-like
+    verify, partial : bool, default=False
+    part : slice, default=None
+        Sentences to load, which are known to be written. If None, these are all.
+    """
     folder = StoreFolder(path)
     store = folder.read_description()
     files = folder.read_files(store)
     progress = files[PROGRESS]
-    n_done, n_words = progress["n_sentences"], progress["n_words"]
-    if n_done < store["n_sentences"] and not partial:
-        raise ValueError(
-            f"{folder.path} is unfinished: {n_done} of {store['n_sentences']} sentences are "
-            "written. Repeat the call that created it (such as extract(..., store=...) or a "
-            "StoreWriter) to resume, or load these sentences with TokenActivations.load(path, "
-            "partial=True)."
-        )
+    if part is None:
+        if progress["n_sentences"] < store["n_sentences"] and not partial:
+            raise ValueError(f"{folder.path} is unfinished: {_unfinished(store, progress)}")
+        part = slice(0, progress["n_sentences"])
     if verify:
         folder.verify_rows(store, progress)
+    start, stop = (sum(map(len, files[WORDS][:end])) for end in (part.start, part.stop))
+    rows = slice(start, stop)
     dtype, shape = layout(store)
     shape = files[ROWS], shape[1]  # fewer rows if the store has just grown
     X = np.memmap(folder / ROWS, dtype, mode="r", offset=HEADER_SIZE, shape=shape)
-    places = files[PLACES][:n_words].astype(np.intp) if PLACES in files else None
+    places = files[PLACES][rows].astype(np.intp) if PLACES in files else None
     known = places is not None and (places[:, 1] >= 0).all()
     return StoredActivations(
-        X=Bfloat16Array(X[:n_words]) if store["dtype"] == BFLOAT16 else X[:n_words],
-        words=files[WORDS][:n_done],
-        sentence_ids=files[IDS][:n_done].astype(np.intp),
-        labels=files[LABELS][:n_words].copy() if LABELS in files else None,
+        X=Bfloat16Array(X[rows]) if store["dtype"] == BFLOAT16 else X[rows],
+        words=files[WORDS][part],
+        sentence_ids=files[IDS][part].astype(np.intp),
+        labels=files[LABELS][rows].copy() if LABELS in files else None,
         positions=None if places is None else places[:, 0],
         offsets=places[:, 1:] if places is not None and known else None,
         layers=tuple(store["layers"]),
         parameters=store["parameters"],
+    )
+
+
+def _unfinished(store: Json, progress: Json) -> str:
+    """Describe what is missing in a store, and how to complete it."""
+    n_done, n_sentences = progress["n_sentences"], store["n_sentences"]
+    shards = progress.get("shards")
+    if not shards:
+        return (
+            f"{n_done} of {n_sentences} sentences are written. Repeat the call that created it "
+            "(such as extract(..., store=...) or a StoreWriter) to resume, or load these sentences "
+            "with TokenActivations.load(path, partial=True)."
+        )
+    missing = [str(rank) for rank, shard in enumerate(shards) if not shard.is_finished]
+    ranks = (
+        f"ranks {', '.join(missing)} of {len(shards)} processes have not written all rows of "
+        "their shards"
+        if missing
+        else f"all {len(shards)} processes have written their rows, but it was not completed"
+    )
+    return (
+        f"{ranks}. Repeat their calls of extract(..., store=..., shard=(rank, {len(shards)})) to "
+        f"resume, or load the first {n_done} of {n_sentences} sentences with "
+        "TokenActivations.load(path, partial=True)."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ._packing import columns_of_sentences
 from ._saving import save_tokens
-from ._store_reader import describe_store, read_store
+from ._store_reader import StoredActivations, describe_store, read_store
 
 
 class StoredTokens:
@@ -62,17 +62,7 @@ class StoredTokens:
             If it is not a store, has another schema, is unfinished (unless `partial` is True), or
             is damaged. The message says which files are intact.
         """
-        stored = read_store(path, verify=verify, partial=partial)
-        tokens = cls(
-            X=stored.X,
-            **columns_of_sentences(stored.words, stored.sentence_ids, stored.positions),
-            layers=stored.layers,
-            y=stored.labels,
-            unit=stored.parameters.get("unit", "neuron"),
-            offsets=stored.offsets,
-            provenance=stored.parameters,
-        )  # type: ignore[call-arg]  # the class that inherits this method is a dataclass
-        return tokens
+        return tokens_of(cls, read_store(path, verify=verify, partial=partial))
 
     @classmethod
     def describe(cls, path: str | PathLike) -> dict[str, Any]:
@@ -88,7 +78,8 @@ class StoredTokens:
         dict
             ``layers``, ``width``, ``dtype``, ``n_sentences``, ``n_words``, ``n_done``,
             ``n_words_done`` and the ``parameters`` that the store was written with. If the rows of
-            a sentence are not adjacent, ``n_sentences`` counts its runs of adjacent rows.
+            a sentence are not adjacent, ``n_sentences`` counts its runs of adjacent rows. While
+            several processes write the store, ``n_done`` counts the sentences before the first gap.
 
         Raises
         ------
@@ -96,3 +87,16 @@ class StoredTokens:
             If there is no such store, or its ``store.json`` or ``progress.json`` is damaged.
         """
         return describe_store(path)
+
+
+def tokens_of(kind: Any, stored: StoredActivations) -> Any:
+    """Return what was read from a store as an object of a class, which is TokenActivations."""
+    return kind(
+        X=stored.X,
+        **columns_of_sentences(stored.words, stored.sentence_ids, stored.positions),
+        layers=stored.layers,
+        y=stored.labels,
+        unit=stored.parameters.get("unit", "neuron"),
+        offsets=stored.offsets,
+        provenance=stored.parameters,
+    )

@@ -44,7 +44,7 @@ import json
 import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
@@ -58,7 +58,6 @@ from ._store_difference import first_difference
 from ._store_folder import StoreFolder
 from ._store_format import (
     FORMAT,
-    HEADER_SIZE,
     PROGRESS,
     ROWS,
     SCHEMA,
@@ -68,7 +67,8 @@ from ._store_format import (
     layout,
     seal,
 )
-from ._store_rows import extend_rows, write_empty
+from ._store_journal import is_empty, sealed_journal
+from ._store_rows import check_new_rows, extend_rows, write_empty, write_rows
 from .bfloat16 import bits_of
 from .columns import Layer
 from .dtypes import BFLOAT16
@@ -200,32 +200,56 @@ class StoreWriter:
             labels=labels, parameters=parameters, positions=positions, offsets=offsets,
         )  # fmt: skip
         if n_sentences is not None and n_sentences != len(content.words):
-            raise ValueError(
-                f"n_sentences={n_sentences}, but words contains "
-                f"{count(len(content.words), 'sentence')}."
-            )
+            words = count(len(content.words), "sentence")
+            raise ValueError(f"n_sentences={n_sentences}, but words contains {words}.")
         self._folder = StoreFolder(path)
         self.path = self._folder.path
         self._folder.prepare()
         with ExitStack() as opened:
-            opened.enter_context(self._folder.locked())
-            exists = (self._folder / STORE).exists()
-            if append and exists:
-                content = grown(self._folder, content, varying)
-            self._set_content(content)
-            files = content.files()
-            description = content.description(files)
-            self._dtype, self._shape = layout(description)
-            self._is_bfloat16 = description["dtype"] == BFLOAT16
-            with self._keeping():
-                self._folder.remove_leftovers()
-                if not exists:
-                    self._begin(description, files)
-                elif content.growth:
-                    self._grow(description, files)
-            self._resume(description, content)
+            opened.enter_context(self._locked())
+            with self._alone():
+                exists = (self._folder / STORE).exists()
+                if append and exists:
+                    content = grown(self._folder, content, varying)
+                self._set_content(content)
+                files = content.files()
+                description = content.description(files)
+                self._dtype, self._shape = layout(description)
+                self._is_bfloat16 = description["dtype"] == BFLOAT16
+                with self._keeping():
+                    self._remove_leftovers()
+                    if not exists:
+                        self._begin(description, files)
+                    elif content.growth:
+                        self._grow(description, files)
+                self._resume(description, content)
             self._file = opened.enter_context(open(self._folder / ROWS, "r+b", buffering=0))
             self._opened = opened.pop_all()
+
+    # A writer of a shard replaces these methods. `_locked` excludes other writers while this one is
+    # open, and `_alone` excludes all other processes for a moment.
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return self._folder.locked()
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _remove_leftovers(self) -> None:
+        self._folder.remove_leftovers()
+
+    def _begin_journal(self) -> None:
+        self._write_progress(self._progress)
+
+    def _own_progress(self, progress: Json) -> dict[str, int]:
+        """Return what this writer has written, according to the journals."""
+        if shards := progress.get("shards"):
+            raise ValueError(
+                f"{self.path} is unfinished, and {len(shards)} processes write it. Repeat their "
+                f"calls with shard=(rank, {len(shards)}), or choose another folder."
+            )
+        self._folder.remove_files_of_shards()
+        return progress
 
     def _set_content(self, content: StoreContent) -> None:
         self.n_sentences, self.n_words = len(content.words), sum(content.lengths)
@@ -235,8 +259,8 @@ class StoreWriter:
     def _begin(self, description: Json, files: dict[str, bytes]) -> None:
         """Write all files except X. The description is written last, so X always has one."""
         self._write_files(description, files)
-        self._write_progress(self._progress)
-        self._write_description(description)
+        self._begin_journal()
+        self._folder.write(STORE, self._sealed)
 
     def _grow(self, description: Json, files: dict[str, bytes]) -> None:
         """Write the files of a store with more sentences, unless this has already been done.
@@ -247,12 +271,11 @@ class StoreWriter:
         store = self._folder.read_description()
         if store.get("generation", 0) < description["generation"]:
             self._write_files(description, files)
-            self._write_description(description)
+            self._folder.write(STORE, self._sealed)
 
     def _write_files(self, description: Json, files: dict[str, bytes]) -> None:
         version = import_module(__package__.partition(".")[0]).__version__
-        store = {"format": FORMAT, "schema": SCHEMA, "version": version} | description
-        self._sealed = seal(store)
+        self._sealed = seal({"format": FORMAT, "schema": SCHEMA, "version": version} | description)
         self._sealed_by = json.loads(self._sealed)["sha256"]
         for name, content in files.items():
             self._folder.write(file_name(description, name), content)
@@ -268,10 +291,10 @@ class StoreWriter:
         if difference:
             raise ValueError(f"{self.path} contains another store: {difference}.")
         self._sealed_by = store["sha256"]
-        if not (folder / ROWS).exists() and not folder.read_file(store, PROGRESS)["n_sentences"]:
+        if not (folder / ROWS).exists() and is_empty(folder.read_file(store, PROGRESS)):
             with self._keeping():
                 folder.write(ROWS, lambda file: write_empty(file, self._dtype, self._shape))
-        self._progress = folder.read_files(store)[PROGRESS]
+        self._progress = self._own_progress(folder.read_files(store)[PROGRESS])
         if content.growth:
             with self._keeping():
                 extend_rows(folder / ROWS, self._dtype, self._shape)
@@ -322,8 +345,7 @@ class StoreWriter:
         """
         if self._file.closed:
             raise ValueError(f"The writer of {self.path} is closed.")
-        if self._is_bfloat16:
-            X = bits_of(X)
+        X = bits_of(X) if self._is_bfloat16 else X
         n_done = self._check_rows(X, n_sentences)
         # As bytes, because memoryview does not support float16; a view if X is contiguous.
         rows: Any = np.ascontiguousarray(X, dtype=self._dtype).reshape(-1).view(np.uint8)
@@ -333,11 +355,8 @@ class StoreWriter:
             "crc32": zlib.crc32(rows, self._progress["crc32"]),
         }
         with self._keeping():
-            self._file.seek(HEADER_SIZE + self.n_words_done * self._shape[1] * self._dtype.itemsize)
-            left = memoryview(rows)
-            while left:  # a system call may write only a part
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
+            place = self.n_words_done * self._shape[1] * self._dtype.itemsize
+            write_rows(self._file, place, memoryview(rows))
             self._write_progress(progress)
         self._progress = progress
 
@@ -347,11 +366,7 @@ class StoreWriter:
 
     def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
         """Check rows, and return the number of sentences in the store after appending them."""
-        if not isinstance(X, np.ndarray) or X.dtype.newbyteorder("<") != self._dtype:
-            got = f"dtype {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
-            raise TypeError(f"X must be an array of dtype {self._dtype}, got {got}.")
-        if X.ndim != 2 or X.shape[1] != self._shape[1]:
-            raise ValueError(f"X must have {self._shape[1]} columns, got shape {X.shape}.")
+        check_new_rows(X, self._dtype, self._shape[1])
         end = self.n_words_done + len(X)
         n_done = int(np.searchsorted(self._ends, end))
         if n_done in (self.n_done, len(self._ends)) or self._ends[n_done] != end:
@@ -361,14 +376,16 @@ class StoreWriter:
                 f"sentence {self.n_done} of {self.n_sentences} have {lengths} words (at most five "
                 f"are listed), but X has {len(X)} rows."
             )
-        if n_sentences is not None and n_sentences != n_done - self.n_done:
-            raise ValueError(
-                f"X contains the rows of {n_done - self.n_done} sentences, but {n_sentences=}."
-            )
+        n_new = n_done - self.n_done
+        if n_sentences not in (None, n_new):
+            raise ValueError(f"X contains the rows of {n_new} sentences, but {n_sentences=}.")
         return n_done
 
     def _write_progress(self, progress: dict[str, int]) -> None:
-        self._folder.write(PROGRESS, seal({"store": self._sealed_by} | progress))
+        self._folder.write(PROGRESS, sealed_journal(self._sealed_by, progress))
+
+    def _done(self) -> str:
+        return f"{self.n_done} of {self.n_sentences} sentences"
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -377,7 +394,7 @@ class StoreWriter:
             yield
         except OSError as error:
             reason = (
-                f"{error.strerror or error}. {self.n_done} of {self.n_sentences} sentences are "
-                "kept in the store, and repeating the same calls resumes from there"
+                f"{error.strerror or error}. {self._done()} are kept in the store, and repeating "
+                "the same calls resumes from there"
             )
             raise OSError(error.errno, reason, str(self.path)) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .._files import resolve
+from ..activations.shards import ShardWriter, load_part
 from ..activations.store import StoreWriter
+from ..activations.tokens import TokenActivations
 from ._digests import fingerprint, plain_tensors
 from ._encoded_sentence import EncodedSentence
 from ._running import Run, digest_of
@@ -22,43 +25,88 @@ from .hook_points import is_edited, unit_of
 _MAX_HASHED = 2**30
 
 
-def check_optional_store(path: Any, parameters: Mapping[str, Any], *, append: bool) -> Path | None:
-    """Check a store as :func:`check_store` does, unless it is None.
+@dataclass(frozen=True)
+class Target:
+    """A store that activations are written to.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Also if there is no store to append to.
+    Parameters
+    ----------
+    path : Path
+        Absolute path of the folder, without links.
+    append : bool, default=False
+        Whether to append the sentences to a finished store.
+    shard : tuple of int, default=None
+        (rank, world_size) of this process if several processes write the store.
     """
-    if path is None and append:
-        raise ValueError("append=True appends rows to a store, so it needs store.")
-    return None if path is None else check_store(path, parameters)
+
+    path: Path
+    append: bool = False
+    shard: tuple[int, int] | None = None
 
 
-def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
+def check_target(
+    path: Any, parameters: Mapping[str, Any], *, append: bool = False, shard: Any = None
+) -> Target | None:
     """Check that activations can be written to a store before the extraction starts.
 
     The working directory and links may change during the extraction, so the path is resolved here.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or None
     parameters : mapping
         Parameters of the extractor.
+    append : bool, default=False
+    shard : tuple of int, default=None
+        The shard of one process is None.
 
     Returns
     -------
-    Path
-        The absolute path, without links.
+    Target or None
+        None if `path` is None.
 
     Raises
     ------
     TypeError
-        If `path` is not a path.
+        If `path` is not a path, or `shard` not a pair of integers.
     ValueError
         If `path` is empty, the states of the model are edited, or the rows could not be
-        reproduced when the extraction is resumed.
+        reproduced when the extraction is resumed; if there is no store to append to or to divide;
+        or if `shard` is out of range or used with `append`.
     """
+    checked = None if shard is None else _check_shard(shard)
+    if path is None:
+        if append:
+            raise ValueError("append=True appends rows to a store, so it needs store.")
+        if shard is not None:
+            raise ValueError(
+                f"shard={shard} divides a store among several processes, so it needs store."
+            )
+        return None
+    if append and checked is not None:
+        raise ValueError(
+            f"append=True cannot be used with shard={shard}. Append rows in a single process, or "
+            "write another store."
+        )
+    return Target(_check_store(path, parameters), append, checked)
+
+
+def _check_shard(shard: Any) -> tuple[int, int] | None:
+    if (
+        not isinstance(shard, Sequence)
+        or len(shard) != 2
+        or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in shard)
+    ):
+        raise TypeError(f"shard must be a pair of integers, (rank, world_size), got {shard!r:.60}.")
+    rank, world_size = map(int, shard)
+    if not 0 <= rank < world_size:
+        raise ValueError(
+            f"The rank of shard=(rank, world_size) must be from 0 to world_size - 1, got {shard}."
+        )
+    return None if world_size == 1 else (rank, world_size)
+
+
+def _check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
     if not isinstance(path, str | PathLike):
         raise TypeError(
             f"store must be the path of a folder, got {type(path).__name__} {path!r:.60}."
@@ -81,7 +129,7 @@ def check_store(path: Any, parameters: Mapping[str, Any]) -> Path:
 
 
 def write_store(
-    path: str | PathLike,
+    target: Target,
     run: Run,
     encoded: Sequence[EncodedSentence],
     parts: list[slice],
@@ -90,18 +138,18 @@ def write_store(
     parameters: dict[str, Any],
     are_tokens: bool = False,
     offsets: NDArray | None = None,
-    append: bool = False,
-) -> None:
+) -> TokenActivations:
     """Write activations to a store part by part, and skip the parts that it already contains.
 
     Parameters
     ----------
-    path : str or path-like
+    target : Target
     run : Run
     encoded : sequence of EncodedSentence
+        All sentences, even if this process writes only a shard.
     parts : list of slice
-        Parts of `encoded`, in order. They must not depend on where a run was interrupted, because
-        rounding depends on the batches.
+        Parts of `encoded`, in order. They must not depend on where a run was interrupted or on the
+        number of processes, because rounding depends on the batches.
     labels : ndarray of shape (n_words,) or None
     parameters : dict
         As returned by :func:`provenance`.
@@ -109,30 +157,48 @@ def write_store(
         Whether the rows may be other tokens than the words of sentences.
     offsets : ndarray of int of shape (n_rows, 2), default=None
         Characters of each row in its text.
-    append : bool, default=False
-        Whether to append the sentences to a finished store.
+
+    Returns
+    -------
+    TokenActivations
+        The content of the store, or the shard of this process.
     """
     first_row = run.rows(encoded[:1], quiet=True)
-    writer = StoreWriter(
-        path,
-        layers=run.layers,
-        width=first_row.shape[1] // len(run.layers),
-        dtype=run.dtype,
-        words=[sentence.words for sentence in encoded],
-        sentence_ids=[sentence.sentence_id for sentence in encoded],
-        labels=labels,
-        parameters=parameters,
-        positions=[p for s in encoded for p in s.positions] if are_tokens else None,
-        offsets=offsets,
-        append=append,
-        varying=["subwords_sha256"],
-    )
-    with writer:
-        n_before = writer.n_sentences - len(encoded)  # of a store to which sentences are appended
-        for part in parts:
-            if n_before + part.start >= writer.n_done:
-                sentences = encoded[part]
-                writer.append(run.rows(sentences), n_sentences=len(sentences))
+    content: dict[str, Any] = {
+        "layers": run.layers,
+        "width": first_row.shape[1] // len(run.layers),
+        "dtype": run.dtype,
+        "words": [sentence.words for sentence in encoded],
+        "sentence_ids": [sentence.sentence_id for sentence in encoded],
+        "labels": labels,
+        "parameters": parameters,
+        "positions": [p for s in encoded for p in s.positions] if are_tokens else None,
+        "offsets": offsets,
+    }
+    if target.shard is not None:
+        rank, world_size = target.shard
+        # The bounds of shards are those of parts, so the batches are those of a single process.
+        bounds = [rank * len(parts) // world_size for rank in range(world_size + 1)]
+        ends = [parts[bound - 1].stop if bound else 0 for bound in bounds[1:]]
+        with ShardWriter(target.path, rank=rank, ends=ends, **content) as writer:
+            _append(writer, run, encoded, parts[bounds[rank] : bounds[rank + 1]])
+            first, end = writer.shard.first[0], writer.shard.end[0]
+        return load_part(target.path, slice(first, end))
+    with StoreWriter(
+        target.path, append=target.append, varying=["subwords_sha256"], **content
+    ) as writer:
+        _append(writer, run, encoded, parts)
+    return TokenActivations.load(target.path)
+
+
+def _append(
+    writer: StoreWriter, run: Run, encoded: Sequence[EncodedSentence], parts: Iterable[slice]
+) -> None:
+    n_before = writer.n_sentences - len(encoded)  # of a store to which sentences are appended
+    for part in parts:
+        if n_before + part.start >= writer.n_done:
+            sentences = encoded[part]
+            writer.append(run.rows(sentences), n_sentences=len(sentences))
 
 
 def provenance(

@@ -14,7 +14,7 @@ from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import Run
 from ._spooling import Spool
-from ._storing import check_optional_store, provenance, write_store
+from ._storing import Target, check_target, provenance, write_store
 from ._text_encoding import check_texts_of_tokens, text_encoder_of
 from ._text_labels import check_spans, check_text_labels, counted
 from ._text_rows import (
@@ -63,6 +63,7 @@ class TextMethods:
         where: Where | None = None,
         store: str | PathLike | None = None,
         append: bool = False,
+        shard: tuple[int, int] | None = None,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over texts and return one row per token.
@@ -97,6 +98,8 @@ class TextMethods:
             Folder that the activations are written to, as in :meth:`extract`.
         append : bool, default=False
             Whether to append the rows to a finished `store`, as in :meth:`extract`.
+        shard : tuple of int, default=None
+            (rank, world_size) of one of several processes, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -144,7 +147,8 @@ class TextMethods:
             )
             return rows if y is None else with_labels(text, rows, y)
 
-        return self._extract(texts, rows_of, store, append, edits, by_token=True, rule=where)
+        target = check_target(store, self.get_params(deep=False), append=append, shard=shard)
+        return self._extract(texts, rows_of, target, edits, by_token=True, rule=where)
 
     def extract_prompts(
         self,
@@ -155,6 +159,7 @@ class TextMethods:
         where: Where | None = None,
         store: str | PathLike | None = None,
         append: bool = False,
+        shard: tuple[int, int] | None = None,
         edits: Edits | None = None,
     ) -> Any:
         """Run the model over prompts and return one row per prompt.
@@ -179,6 +184,8 @@ class TextMethods:
             is a dict.
         append : bool, default=False
             Whether to append the rows to a finished `store`, as in :meth:`extract`.
+        shard : tuple of int, default=None
+            (rank, world_size) of one of several processes, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -222,7 +229,8 @@ class TextMethods:
             rows = [prompt_row(text, each, where) for each in named.values()]
             return rows if y is None else with_labels(text, rows, y)
 
-        tokens = self._extract(prompts, rows_of, store, append, edits, by_token=False)
+        target = check_target(store, self.get_params(deep=False), append=append, shard=shard)
+        tokens = self._extract(prompts, rows_of, target, edits, by_token=False)
         if not isinstance(at, Mapping):
             return tokens
         return {name: tokens[place :: len(named)] for place, name in enumerate(named)}
@@ -278,7 +286,7 @@ class TextMethods:
         check_where(where)
         check_generation(self.model, max_new_tokens, generation_kwargs)
         edits = check_optional_edits(edits, store)
-        store = check_optional_store(store, self.get_params(deep=False), append=False)
+        target = check_target(store, self.get_params(deep=False))
         texts = check_texts_of_tokens(prompts)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
@@ -293,7 +301,7 @@ class TextMethods:
                 )
                 tokens = self._extract_encoded(
                     network, tokenizer, finished, lambda text: token_rows(text, where, None, None),
-                    store, by_token=True, rule=where, edited=edits is not None,
+                    target, by_token=True, rule=where, edited=edits is not None,
                 )  # fmt: skip
         return answers, tokens
 
@@ -314,16 +322,14 @@ class TextMethods:
         self,
         texts: Iterable[Any],
         rows_of: RowsOf,
-        store: Any,
-        append: bool,
+        target: Target | None,
         edits: Edits | None,
         *,
         by_token: bool,
         rule: Where | None = None,
     ) -> TokenActivations:
         """Tokenize texts, and run the model over them."""
-        edits = check_optional_edits(edits, store)
-        store = check_optional_store(store, self.get_params(deep=False), append=append)
+        edits = check_optional_edits(edits, target)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
             limit = limit_of(network, tokenizer, self.max_length)
@@ -334,8 +340,8 @@ class TextMethods:
             )
             with edited_during(network.runner, edits):
                 return self._extract_encoded(
-                    network, tokenizer, encoded, rows_of, store,
-                    by_token=by_token, rule=rule, append=append, edited=edits is not None,
+                    network, tokenizer, encoded, rows_of, target,
+                    by_token=by_token, rule=rule, edited=edits is not None,
                     spooled=isinstance(texts, Iterator),
                 )  # fmt: skip
 
@@ -345,11 +351,10 @@ class TextMethods:
         tokenizer: Any,
         texts: Iterable[EncodedText],
         rows_of: RowsOf,
-        store: str | PathLike | None,
+        target: Target | None,
         *,
         by_token: bool,
         rule: Where | None,
-        append: bool = False,
         edited: bool = False,
         spooled: bool = False,
     ) -> TokenActivations:
@@ -370,20 +375,19 @@ class TextMethods:
             )
         check_ids(network.stack, tokenizer, rows.sentences)
         warn_unknown(tokenizer, rows.sentences)
-        parts = [slice(None)] if store is None else list(pieces(rows.sentences))
+        parts = [slice(None)] if target is None else list(pieces(rows.sentences))
         run = without_leaks(run, rows.sentences, parts)
         about = provenance(
             self.get_params(deep=False), run, tokenizer, rows.sentences,
-            rows="token" if by_token else "prompt", stored=store is not None, edited=edited,
+            rows="token" if by_token else "prompt", stored=target is not None, edited=edited,
         )  # fmt: skip
         offsets, y = rows.all_offsets(), rows.y()
-        if store is None:
+        if target is None:
             return run.tokens(rows.sentences, y, offsets=offsets, provenance=about)
-        write_store(
-            store, run, rows.sentences, parts,
-            labels=y, parameters=about, are_tokens=True, offsets=offsets, append=append,
+        return write_store(
+            target, run, rows.sentences, parts,
+            labels=y, parameters=about, are_tokens=True, offsets=offsets,
         )  # fmt: skip
-        return TokenActivations.load(store)
 
 
 def _check_texts(texts: Any, store: Any) -> tuple[Any, int | None]:

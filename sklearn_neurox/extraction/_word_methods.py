@@ -20,7 +20,7 @@ from ._limits import encode_words
 from ._locks import alone_with
 from ._padding import without_leaks
 from ._running import word_indices
-from ._storing import check_optional_store, provenance, write_store
+from ._storing import check_target, provenance, write_store
 from .state_edits import Edits, check_optional_edits, edited_during
 
 
@@ -44,6 +44,7 @@ class WordMethods:
         drop_label: Any = None,
         store: str | PathLike | None = None,
         append: bool = False,
+        shard: tuple[int, int] | None = None,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over the words of a corpus.
@@ -68,6 +69,12 @@ class WordMethods:
             the same model, parameters and layers. Sentences are then counted from the highest
             number in the store. Repeating the call resumes it if it was interrupted, and appends
             the rows again otherwise.
+        shard : tuple of int, default=None
+            (rank, world_size) of this process if `world_size` processes write one `store`. Each of
+            them makes the same call with its own rank, and runs the model over its share of the
+            sentences. The files of the finished store are those that a single process writes.
+            Under ``torchrun``, the two numbers are the environment variables RANK and WORLD_SIZE.
+            Cannot be used with `append`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :func:`intervene`. They cannot be
             used with `store`.
@@ -75,7 +82,9 @@ class WordMethods:
         Returns
         -------
         TokenActivations
-            One row per word, in the order of the corpus. With `store`, X is a memory map.
+            One row per word, in the order of the corpus. With `store`, X is a memory map. With
+            `shard`, the rows of this process; :meth:`TokenActivations.load` opens the store when
+            all processes have finished.
 
         Raises
         ------
@@ -104,7 +113,7 @@ class WordMethods:
         corpus, y = self._check_corpus(sentences, labels, drop_label)
         edits = check_optional_edits(edits, store)
         parameters = self.get_params(deep=False)
-        store = check_optional_store(store, parameters, append=append)
+        target = check_target(store, parameters, append=append, shard=shard)
         kept = None if y is None or drop_label is None else y != drop_label
         encode = partial(
             _encode,
@@ -118,22 +127,21 @@ class WordMethods:
             if y is not None:
                 y = y[word_indices(corpus, encoded)]
             offsets = word_offsets(corpus, encoded)
-            parts = [slice(None)] if store is None else list(pieces(encoded))
+            parts = [slice(None)] if target is None else list(pieces(encoded))
             about = provenance(
                 parameters, run, tokenizer, encoded,
-                rows="word", stored=store is not None, edited=edits is not None,
+                rows="word", stored=target is not None, edited=edits is not None,
             )  # fmt: skip
             with edited_during(run.network.runner, edits):
                 run = without_leaks(run, encoded, parts)
-                if store is None:
+                if target is None:
                     return run.tokens(encoded, y, offsets=offsets, provenance=about)
             # Some words do not have a row, or rows are not words.
             some = self.include_special_tokens or self.on_empty_word == "drop" or kept is not None
-            write_store(
-                store, run, encoded, parts,
-                labels=y, parameters=about, are_tokens=some, offsets=offsets, append=append,
+            return write_store(
+                target, run, encoded, parts,
+                labels=y, parameters=about, are_tokens=some, offsets=offsets,
             )  # fmt: skip
-        return TokenActivations.load(store)
 
     def _check_corpus(
         self,

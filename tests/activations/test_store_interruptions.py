@@ -12,6 +12,7 @@ import pytest
 
 from sklearn_neurox import StoreWriter, TokenActivations
 from sklearn_neurox.activations import _store_folder as folder_
+from sklearn_neurox.activations import _store_locks as locks_
 
 from .small_stores import about, content, rows, write
 
@@ -158,9 +159,9 @@ def test_a_dead_process_keeps_no_lock(tmp_path):
 @pytest.mark.parametrize("without", ["module", "file system"])
 def test_without_locks_it_says_so(tmp_path, monkeypatch, without):
     if without == "module":
-        monkeypatch.setattr(folder_, "fcntl", None)
+        monkeypatch.setattr(locks_, "fcntl", None)
     else:
-        monkeypatch.setattr(folder_.fcntl, "flock", fail(errno.ENOLCK))
+        monkeypatch.setattr(locks_.fcntl, "flock", fail(errno.ENOLCK))
     with pytest.warns(UserWarning, match="store cannot be locked on this file system"):
         write(tmp_path / "store")
     assert len(TokenActivations.load(tmp_path / "store")) == 8
