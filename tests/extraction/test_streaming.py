@@ -392,7 +392,7 @@ class TestFolds:
             "score=True requires classifiers or regressors",
         ),
     ],
-    ids=str,
+    ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_bad_arguments(zoo, texts, changed, error, message):
     listed, labels = texts
