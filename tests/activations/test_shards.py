@@ -83,7 +83,7 @@ def test_an_unfinished_store_says_who_is_missing(tmp_path):
         writer.append(rows()[:2])
     with pytest.raises(
         ValueError,
-        match=r"is unfinished: ranks 0, 2 of 3 processes have not written .* Repeat their calls "
+        match=r"is unfinished: some rows of ranks 0, 2 \(of 3 processes\) are missing. Repeat their calls "
         r"of extract\(..., store=..., shard=\(rank, 3\)\) to resume, or load the first 1 of 4 sent",
     ):
         TokenActivations.load(path)
