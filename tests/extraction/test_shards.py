@@ -73,7 +73,7 @@ def test_one_rank_after_the_other(tiny_bert, corpus, tmp_path, small_pieces, met
     again = call(store=tmp_path / "store", shard=(0, world_size))
     np.testing.assert_array_equal(again.X, parts[0].X)
     assert content(tmp_path / "store") == content(tmp_path / "whole")
-    # 90 prompts are 3 windows of 40, so 2 of 5 processes have nothing to do.
+    # 90 prompts are 3 windows of 40, so 2 of 5 processes are idle.
     n_empty = sum(len(part) == 0 for part in parts.values())
     assert n_empty == (2 if method == "extract_prompts" else 0)
 
