@@ -85,8 +85,7 @@ def _unfinished(store: Json, progress: Json) -> str:
         )
     missing = [str(rank) for rank, shard in enumerate(shards) if not shard.is_finished]
     ranks = (
-        f"ranks {', '.join(missing)} of {len(shards)} processes have not written all rows of "
-        "their shards"
+        f"some rows of ranks {', '.join(missing)} (of {len(shards)} processes) are missing"
         if missing
         else f"all {len(shards)} processes have written their rows, but it was not completed"
     )

@@ -45,7 +45,8 @@ class StoredTokens:
         verify : bool, default=False
             Whether to read all rows and verify their checksum. Everything else is always verified.
         partial : bool, default=False
-            Whether to load the sentences that are already written if the store is unfinished.
+            Whether to load the sentences that are already written if the store is unfinished. If
+            several processes write it, these are the sentences before the first gap.
 
         Returns
         -------

@@ -15,7 +15,8 @@ written is ever moved: rows are written to X and synced to disk, and only then i
 replaced, in one step. Rows beyond the count in the journal were left by a crash and are
 overwritten. If sentences are appended to a finished store, X is extended, and the files of words,
 labels and places are written under new names, such as ``words.1.json``, before the description
-refers to them.
+refers to them. If several processes write a store, each has its own journal: see
+``_store_journal``.
 
 **Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one of 13 layers of
 768 neurons, float16, for 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and
@@ -134,7 +135,7 @@ class StoreWriter:
         If an argument is out of range or sizes do not match; if `path` contains something else, a
         damaged store, or a store of other words, layers or parameters (the message names the first
         difference; with `append`, words and labels may differ); or if another writer has the store
-        open.
+        open, or several processes write it.
     FileNotFoundError
         If the parent folder of `path` does not exist.
     OSError
@@ -207,22 +208,20 @@ class StoreWriter:
         self._folder.prepare()
         with ExitStack() as opened:
             opened.enter_context(self._locked())
-            with self._alone():
-                exists = (self._folder / STORE).exists()
-                if append and exists:
-                    content = grown(self._folder, content, varying)
-                self._set_content(content)
-                files = content.files()
-                description = content.description(files)
-                self._dtype, self._shape = layout(description)
-                self._is_bfloat16 = description["dtype"] == BFLOAT16
-                with self._keeping():
-                    self._remove_leftovers()
-                    if not exists:
-                        self._begin(description, files)
-                    elif content.growth:
-                        self._grow(description, files)
-                self._resume(description, content)
+            if append and (self._folder / STORE).exists():
+                content = grown(self._folder, content, varying)
+            self._set_content(content)
+            files = content.files()
+            description = content.description(files)
+            self._dtype, self._shape = layout(description)
+            self._is_bfloat16 = description["dtype"] == BFLOAT16
+            with self._alone(), self._keeping():
+                self._remove_leftovers()
+                if not (self._folder / STORE).exists():
+                    self._begin(description, files)
+                elif content.growth:
+                    self._grow(description, files)
+            self._resume(description, content)
             self._file = opened.enter_context(open(self._folder / ROWS, "r+b", buffering=0))
             self._opened = opened.pop_all()
 
@@ -291,8 +290,8 @@ class StoreWriter:
         if difference:
             raise ValueError(f"{self.path} contains another store: {difference}.")
         self._sealed_by = store["sha256"]
-        if not (folder / ROWS).exists() and is_empty(folder.read_file(store, PROGRESS)):
-            with self._keeping():
+        with self._alone(), self._keeping():
+            if not (folder / ROWS).exists() and is_empty(folder.read_file(store, PROGRESS)):
                 folder.write(ROWS, lambda file: write_empty(file, self._dtype, self._shape))
         self._progress = self._own_progress(folder.read_files(store)[PROGRESS])
         if content.growth:

@@ -3,12 +3,14 @@
 import itertools
 import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
 
 from sklearn_neurox import StoreWriter, TokenActivations
-from sklearn_neurox.activations import _checksums, _store_locks
+from sklearn_neurox.activations import _checksums, _store_journal, _store_locks
 from sklearn_neurox.activations.shards import ShardWriter, load_part
 
 from .small_stores import FILES, about, content, rows, seal, write
@@ -61,6 +63,43 @@ def test_ranks_at_the_same_time(tmp_path, whole):
     assert content(path) == whole
 
 
+def test_threads(tmp_path, whole):
+    """Whoever creates and whoever finishes the store, the files are the same."""
+    ends = [1, 2, 3, 4, 4, 4]
+    first_rows = [0, 2, 3, 6, 8, 8, 8]
+
+    def work(path, rank, barrier):
+        barrier.wait(30)
+        with open_shard(path, rank, ends) as writer:
+            if first_rows[rank] < first_rows[rank + 1]:
+                writer.append(rows()[first_rows[rank] : first_rows[rank + 1]])
+
+    with ThreadPoolExecutor(len(ends)) as threads:
+        for attempt in range(5):
+            path, barrier = tmp_path / f"store{attempt}", Barrier(len(ends))
+            futures = [threads.submit(work, path, rank, barrier) for rank in range(len(ends))]
+            for future in futures:
+                future.result()
+            assert content(path) == whole
+
+
+def test_reading_while_the_store_is_finished(tmp_path, monkeypatch):
+    """The journals of the ranks disappear after a reader has read that of the store."""
+    path, read, finished = tmp_path / "store", _store_journal._read, []
+    for rank in (0, 1):
+        write_shard(path, rank)
+
+    def finish_before(file):
+        if file.name == "progress.0.json" and not finished:
+            finished.append(True)
+            write_shard(path, 2)
+        return read(file)
+
+    monkeypatch.setattr(_store_journal, "_read", finish_before)
+    np.testing.assert_array_equal(TokenActivations.load(path, verify=True).X, rows())
+    assert finished
+
+
 @pytest.mark.parametrize("ends", [[0, 0, 4], [4, 4, 4], [0, 4, 4], [0, 2, 2, 4, 4]])
 def test_ranks_that_have_nothing_to_do(tmp_path, whole, ends):
     path, first_rows = tmp_path / "store", [0, 2, 3, 6, 8]
@@ -83,7 +122,7 @@ def test_an_unfinished_store_says_who_is_missing(tmp_path):
         writer.append(rows()[:2])
     with pytest.raises(
         ValueError,
-        match=r"is unfinished: ranks 0, 2 of 3 processes have not written .* Repeat their calls "
+        match=r"is unfinished: some rows of ranks 0, 2 \(of 3 processes\) are missing. Repeat their calls "
         r"of extract\(..., store=..., shard=\(rank, 3\)\) to resume, or load the first 1 of 4 sent",
     ):
         TokenActivations.load(path)

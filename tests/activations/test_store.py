@@ -109,6 +109,8 @@ def test_parameters_come_back(tmp_path):
     assert description["parameters"] == about()["parameters"]
     assert [description[key] for key in ("n_done", "n_words_done", "n_sentences")] == [2, 3, 4]
     assert (description["layers"], description["dtype"]) == ([0, 3], "float32")
+    (path / "words.json").unlink()  # it does not depend on the size of the corpus
+    assert TokenActivations.describe(path) == description
 
 
 def test_in_pieces_it_is_the_same_to_the_bit(tmp_path):
