@@ -83,14 +83,10 @@ def _unfinished(store: Json, progress: Json) -> str:
             "(such as extract(..., store=...) or a StoreWriter) to resume, or load these sentences "
             "with TokenActivations.load(path, partial=True)."
         )
-    missing = [str(rank) for rank, shard in enumerate(shards) if not shard.is_finished]
-    ranks = (
-        f"some rows of ranks {', '.join(missing)} (of {len(shards)} processes) are missing"
-        if missing
-        else f"all {len(shards)} processes have written their rows, but it was not completed"
-    )
+    missing = ", ".join(str(rank) for rank, shard in enumerate(shards) if not shard.is_finished)
     return (
-        f"{ranks}. Repeat their calls of extract(..., store=..., shard=(rank, {len(shards)})) to "
+        f"some rows of ranks {missing} (of {len(shards)} processes) are missing. Repeat their "
+        f"calls of extract(..., store=..., shard=(rank, {len(shards)})) to "
         f"resume, or load the first {n_done} of {n_sentences} sentences with "
         "TokenActivations.load(path, partial=True)."
     )

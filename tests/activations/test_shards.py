@@ -1,5 +1,6 @@
 """Several writers of one store: its files are those of a single writer."""
 
+import errno
 import itertools
 import os
 import zlib
@@ -265,6 +266,24 @@ def test_rows_beyond_the_shard(tmp_path):
         ),
     ):
         writer.append(rows()[:6])
+
+
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+def test_a_full_disk(tmp_path, whole, monkeypatch, where):
+    path = tmp_path / "store"
+
+    def fail(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_shard(path, 0)
+    write_shard(path, 2)
+    with open_shard(path, 1) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, where, fail)
+            with pytest.raises(OSError, match="0 of the 1 sentences of rank 1 are kept"):
+                writer.append(rows()[3:6])
+        writer.append(rows()[3:6])  # there is space again
+    assert content(path) == whole
 
 
 def test_without_locks(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sklearn_neurox import StoreWriter, TokenActivations
 from sklearn_neurox.activations._store_format import seal
+from sklearn_neurox.activations.shards import ShardWriter
 
 from ..activations.small_stores import about, content, rows
 from .mutations import damaged
@@ -114,6 +115,10 @@ values = st.one_of(
 )
 
 
+# The ends of shards, most of which are not those of the store.
+shards = st.one_of(values, st.lists(st.sampled_from([[0, 0], [1, 2], [3, 6], [4, 8]]), max_size=4))
+
+
 @given(data=st.data(), labels=kinds)
 def test_changed_descriptions(data, labels):
     """Someone who knows how the checksums are made can write anything, and it is checked."""
@@ -131,6 +136,8 @@ def test_changed_descriptions(data, labels):
     progress["store"] = json.loads(files["store.json"])["sha256"]
     if data.draw(st.booleans()):
         progress[data.draw(st.sampled_from(sorted(progress)))] = data.draw(values)
+    if data.draw(st.booleans()):
+        progress["shards"] = data.draw(shards)
     progress.pop("sha256", None)
     files["progress.json"] = seal(progress)
     path = fresh("changed")
@@ -200,3 +207,37 @@ def test_any_interruptions_end_in_the_same_store(labels, sessions):
         if writer.n_done < len(LENGTHS):
             writer.append(rows()[writer.n_words_done :])
     assert content(path) == whole(labels)
+
+
+@mock.patch.object(os, "fsync", lambda _: None)  # noqa: PT008 -- another value would be an argument
+@given(
+    ends=st.lists(st.integers(0, 4), min_size=1, max_size=3).map(lambda ends: [*sorted(ends), 4]),
+    sessions=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 14)), max_size=8
+    ),
+)
+def test_any_interruptions_of_several_processes_end_in_the_same_store(ends, sessions):
+    """Each session appends some sentences of a rank, and ends by itself or between any two steps."""
+    path = fresh("shards")
+    starts = np.cumsum([0, *LENGTHS])
+
+    def write_some(rank, n_sentences):
+        writer = None
+        try:
+            writer = ShardWriter(path, rank=rank, ends=ends, **arguments())
+            last = min(writer.n_done + n_sentences, ends[rank])
+            if writer.n_done < last:
+                writer.append(rows()[starts[writer.n_done] : starts[last]])
+        finally:
+            if writer is not None:
+                writer.close()  # as the end of a process releases the lock
+
+    for rank, n_sentences, n_steps in sessions:
+        with killed_after(n_steps):
+            write_some(rank % len(ends), n_sentences)
+        if (path / "X.npy").exists():
+            tokens = TokenActivations.load(path, verify=True, partial=True)
+            np.testing.assert_array_equal(tokens.X, rows()[: len(tokens)])
+    for rank in range(len(ends)):
+        write_some(rank, 4)
+    assert content(path) == whole("text")
