@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import fit_task
 from ._class_moments import ClassMoments, Scatter
 from ._labels import WEIGHTED, check_class_labels, check_labels, encode_labels, find_codes
+from ._row_copies import copy_rows
 from ._validation import all_or_nothing, fit_context, validate_samples
 from ._weights import check_sample_weight
 
@@ -324,7 +325,8 @@ def read_batch(
     weight = check_sample_weight(sample_weight, len(data), relative=False)
     samples = "samples" if weight.all() else WEIGHTED
     if not weight.all():
-        data, labels, weight = data[weight > 0], labels[weight > 0], weight[weight > 0]
+        kept = np.flatnonzero(weight)
+        data, labels, weight = copy_rows(data, kept), labels[kept], weight[kept]
     if is_first and given is None:
         given, _ = encode_labels(labels, by=by, samples=samples)
     if is_first:

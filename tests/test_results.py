@@ -182,7 +182,7 @@ def test_other_errors_of_scorers_are_unchanged():
             RidgeClassifier(), X, Y, np.arange(60) % 4, random_state=0, scoring=scoring
         ),
         lambda scoring: snx.LinearProbeClassifierCV(
-            lambdas_l1=[0], lambdas_l2=[0.1], scoring=scoring, device="cpu"
+            lambdas_l1=[0], lambdas_l2=[0.1], scoring=scoring, max_epochs=1, device="cpu"
         ).fit(X, Y),
     ],
     ids=["layers", "ablation", "selectivity", "cv"],
@@ -214,7 +214,9 @@ def test_scores_that_are_not_floats(score, message):
     with pytest.raises((TypeError, ValueError), match=message):
         snx.layerwise_scores(RidgeClassifier(), X, Y, n_layers=2, cv=3, scoring=lambda *args: score)
     with pytest.raises((TypeError, ValueError), match=message):
-        snx.LinearProbeClassifierCV(cv=3, scoring=lambda *args: score, device="cpu").fit(X, Y)
+        snx.LinearProbeClassifierCV(
+            cv=3, scoring=lambda *args: score, max_epochs=1, device="cpu"
+        ).fit(X, Y)
 
 
 class TestFolds:

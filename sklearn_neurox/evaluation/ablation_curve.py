@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._grouped_fits import fit_clone
 from .._optional import import_optional
@@ -19,12 +20,11 @@ from .._rare_labels import (
     warn_about_undefined_folds,
 )
 from .._results import check_permutation, ranking_of
-from .._row_copies import copy_rows
 from .._validation import validate_params
 from ..interventions import NeuronAblator
 from ._folds import CV_CONSTRAINTS, Split, check_not_frozen, make_folds
 from ._jobs import run_jobs
-from ._samples import check_activations
+from ._samples import check_activations, take_samples
 from .scorers import Scorer, Scoring, metric_name
 
 KEEP = ("top", "random", "bottom")
@@ -173,9 +173,7 @@ def ablation_curve(
     16         0.81    0.71    0.23
     32         0.88    0.82    0.65
     """
-    activations, y, groups = check_activations(
-        estimator, X, y, groups, dtype=[np.float64, np.float32]
-    )
+    activations, y, groups = check_activations(estimator, X, y, groups, dtype=FLOAT_DTYPES)
     counts = _counts(fractions, activations.shape[1])
     keep = (keep,) if isinstance(keep, str) else tuple(keep)
     if not keep or not set(keep) <= set(KEEP):
@@ -226,16 +224,18 @@ def _ablate_fold(
 ) -> tuple[float, dict[str, list[float]]]:
     """Return the score with all neurons, and the scores of each selection by name."""
     train, test = split
-    X_train, y_train, X_test, y_test = copy_rows(X, train), y[train], copy_rows(X, test), y[test]
+    X_train, y_train = take_samples(X, train), y[train]
+    X_test, y_test = take_samples(X, test), y[test]
     of_train = None if groups is None else groups[train]
     if hasattr(ranking, "fit"):  # on another copy, because a step may modify X in place
-        ranking = ranking_of(fit_clone(ranking, copy_rows(X, train), y_train, of_train), X.shape[1])
+        own = take_samples(X, train)
+        ranking = ranking_of(fit_clone(ranking, own, y_train, of_train), X.shape[1])
     orders = {
         "top": ranking,
         "bottom": ranking[::-1],
         "random": np.random.RandomState(seed).permutation(X.shape[1]),
     }
-    fitted = fit_clone(estimator, copy_rows(X, train), y_train, of_train)
+    fitted = fit_clone(estimator, take_samples(X, train), y_train, of_train)
 
     def score(neurons: NDArray[np.intp]) -> float:
         ablator = NeuronAblator(neurons, mode=mode, invert=True).fit(X_train)

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from .._batch_sums import BatchSums, Sums, continues, from_sums
 from .._callbacks import fit_task
 from .._device import as_tensor
+from .._row_copies import copy_rows
 from .._second_moments import Moments
 from .._validation import fit_context, validate_samples
 from .._weights import check_sample_weight
@@ -194,7 +195,8 @@ class LeaceEraser(BatchSums, Edit):
         weight = check_sample_weight(sample_weight, len(data), relative=False)
         with fit_task(self, data, y, predicts=False):
             if not weight.all():
-                data, columns, weight = data[weight > 0], columns[weight > 0], weight[weight > 0]
+                kept = np.flatnonzero(weight)
+                data, columns, weight = copy_rows(data, kept), columns[kept], weight[kept]
             moments = Moments.of(
                 as_tensor(data),
                 as_tensor(columns.T.copy()),

@@ -231,10 +231,9 @@ class LinearProbeClassifier(ClassifierBatches, ProbeClassifierMixin, LinearProbe
         is_exact = SOLVERS[self.solver].is_exact
         if not is_exact or self.lambda_l1 or self.lambda_l2 or not self.coef_.any():
             return
-        if sample_weight is not None:
-            X, y = X[sample_weight > 0], y[sample_weight > 0]
-        best = self._as_logits(self._apply(X)).argmax(axis=1)
-        if np.array_equal(self.classes_[best], y):
+        predicted = self.classes_[self._as_logits(self._apply(X)).argmax(axis=1)]
+        counts = slice(None) if sample_weight is None else sample_weight > 0
+        if np.array_equal(predicted[counts], y[counts]):
             warn(
                 "The classes of the training samples are linearly separable, and lambda_l1 = "
                 "lambda_l2 = 0: the objective does not have a minimizer, because the weights grow "
