@@ -113,7 +113,7 @@ def _parse_progress(raw: bytes, store: Json) -> tuple[dict[str, int], list[tuple
     counts: dict[str, Any] = {key: progress.get(key) for key in COUNTS}
     # A store that has just grown still has the journal of the complete store before.
     before = store.get("grown_from") or {}
-    is_older = progress.get("store") == before.get("sha256", "")
+    is_older = bool(before) and progress.get("store") == before["sha256"]
     if (
         not all(map(is_count, counts.values()))
         or (progress.get("store") != store["sha256"] and not is_older)

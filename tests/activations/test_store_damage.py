@@ -241,3 +241,11 @@ def test_a_folder_in_the_place_of_a_file(copied):
     (copied / "words.json").mkdir()
     with pytest.raises(ValueError, match=r"words.json: it is missing"):
         TokenActivations.load(copied)
+
+
+@pytest.mark.parametrize("store", ["", "0" * 64, None, 3])
+def test_a_journal_of_another_store(tmp_path, store):
+    path = write(tmp_path / "store")
+    seal(path, "progress.json", store=store)
+    with pytest.raises(ValueError, match=r"progress.json: it is not the journal of this store"):
+        TokenActivations.load(path)
