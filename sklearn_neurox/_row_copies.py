@@ -112,14 +112,16 @@ def _temporary_map(dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
         reserve(descriptor, dtype.itemsize * int(np.prod(shape)))
         mapped: np.memmap = np.memmap(path, dtype, mode="r+", shape=shape)
     except BaseException:
-        _delete(path)
+        os.unlink(path)
         raise
     finally:
         os.close(descriptor)
-    weakref.finalize(mapped, _delete, path)
+    weakref.finalize(mapped, _delete, path, os.getpid())
     return mapped
 
 
-def _delete(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
+def _delete(path: str, owner: int) -> None:
+    """Delete a file, but not in a fork of the process that created it and may still read it."""
+    if os.getpid() == owner:
+        with suppress(FileNotFoundError):
+            os.unlink(path)

@@ -57,6 +57,20 @@ def test_rows_of_a_memory_map_are_a_file_that_is_deleted(mapped, temporary, dtyp
     assert mapped[:].any()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="requires fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_does_not_delete_the_file(mapped, temporary):
+    copied = copy_rows(mapped, np.arange(50))
+    child = os.fork()
+    if not child:
+        del copied
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list(temporary.iterdir())) == 1
+    np.testing.assert_array_equal(copied, mapped[:50])
+
+
 def test_small_copies_and_arrays_in_memory_are_not_files(mapped, temporary, monkeypatch):
     rows = np.arange(5)
     assert mapping_of(copy_rows(np.array(mapped), rows)) is None
