@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._row_chunks import read_arrays
 
 _CELLS = 2**17  # float64 values that fit into the cache of a core
+_SQUARABLE = 1e100  # numbers between its inverse and itself have squares in float64
 
 
 def neuron_moments(
@@ -46,11 +47,14 @@ def neuron_moments(
         np.maximum(high, rows.max(axis=0), out=high)
         mean += _weighted_sum(share, rows)
     varies = varying(low, high, X.dtype)
-    # Values in [-1, 1] have squares that do not overflow.
-    unit = np.where(varies, high - low, 1.0)
+    # Neurons whose squares would overflow or underflow are divided by their range first.
+    width = np.where(varies, high - low, 1.0)
+    is_extreme = (width < 1 / _SQUARABLE) | (width > _SQUARABLE)
+    unit = np.where(is_extreme, width, 1.0)
     for rows, share in _batches(X, weight / total):
         rows -= mean
-        rows /= unit
+        if is_extreme.any():
+            rows /= unit
         variance += _weighted_sum(share, np.square(rows, out=rows))
     return mean, np.where(varies, unit * np.sqrt(variance), 0.0)
 

@@ -22,3 +22,10 @@ def test_neuron_std_counts_weights_as_repetitions():
     X, times = rng.normal(size=(50, 3)), rng.randint(4, size=50)
     np.testing.assert_allclose(neuron_std(X, times), X.repeat(times, axis=0).std(axis=0))
     np.testing.assert_allclose(neuron_std(1e200 * X), 1e200 * X.std(axis=0))
+
+
+def test_squares_of_neurons_may_exceed_the_range():
+    X = np.random.RandomState(0).normal(size=(50, 4))
+    for scale in (1e-200, 1e-99, 1e99, 1e200, [1e110, 1e100, 1e99, 1e98]):
+        scaled = X * scale
+        np.testing.assert_allclose(neuron_std(scaled), X.std(axis=0) * scale, rtol=1e-12)
