@@ -20,6 +20,8 @@ from ._fold_metrics import Curve, FoldMetric, Folds
 
 # Fewer groups do not support an interval.
 MIN_GROUPS = 5
+# Share of the scores to which equal scores may differ, depending on the order of sums.
+_ROUNDING = 32 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class ResampledScores:
                 continue
             drawn = centered[:, others] - centered[:, [i]]
             error = np.nanstd(drawn, axis=0)
-            # Models with the same predictions differ by 0 in all resamples.
-            error[error == 0] = np.inf
+            # Models with the same predictions differ only by rounding in all resamples.
+            error[error <= _ROUNDING * np.nanmax(np.abs(self.scores))] = np.inf
             largest = ((self.scores[others] - self.scores[i]) / error).max()
             maxima = expanded_deviations(np.nanmax(drawn / error, axis=1), self.n_groups)
             p_values[i] = (1 + (maxima >= largest).sum()) / (1 + len(drawn))

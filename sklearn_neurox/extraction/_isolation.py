@@ -134,7 +134,7 @@ class Snapshot:
         with torch.inference_mode():
             for tensor, before in self._tensors:
                 # Sparse tensors cannot be compared.
-                if tensor.layout != torch.strided or not torch.equal(tensor, before):
+                if tensor.layout != torch.strided or not _is_equal(tensor, before):
                     tensor.copy_(before)
 
     def check_weights(self, model: nn.Module) -> None:
@@ -153,6 +153,12 @@ class Snapshot:
                 "activations depend on earlier calls. Store values that change in a buffer or an "
                 "attribute, which are restored."
             )
+
+
+def _is_equal(tensor: Tensor, before: Tensor) -> bool:
+    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:  # not every torch compares these
+        tensor, before = tensor.view(torch.uint8), before.view(torch.uint8)
+    return torch.equal(tensor, before)
 
 
 def _changing_weights(module: nn.Module) -> Iterator[Tensor]:

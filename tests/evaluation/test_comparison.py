@@ -17,7 +17,7 @@ from sklearn_neurox import (
     make_control_task,
     probe_report,
 )
-from sklearn_neurox.evaluation._comparison_statistics import holm
+from sklearn_neurox.evaluation._comparison_statistics import ResampledScores, holm
 from sklearn_neurox.evaluation._make_comparison import resample_scores
 from sklearn_neurox.evaluation.held_out import HeldOutPredictions
 
@@ -217,6 +217,14 @@ class TestLayers:
             result = layerwise_scores(Ridge(), X, X[:, 0], n_layers=3, scoring=metric, cv=3)
             values = [score.value for score in result.compare(n_bootstraps=200).scores]
             np.testing.assert_allclose(values, result.scores.mean(axis=1))
+
+    def test_rounding_does_not_decide_which_layers_are_the_best(self):
+        rng = np.random.RandomState(0)
+        drawn = np.repeat(rng.uniform(0.6, 0.8, size=(500, 1)), 2, axis=1)
+        drawn[:, 1] *= 1 + 4e-16 * rng.normal(size=500)
+        for scores in ([0.7, 0.7 + 2e-16], [0.7 + 2e-16, 0.7]):
+            found = ResampledScores(np.array(scores), drawn, 40, 0.95)
+            assert (found.best_p_values() == 1).all()
 
     def test_layers_with_the_same_predictions_do_not_differ(self, classification):
         X, y = classification

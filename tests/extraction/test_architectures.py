@@ -51,6 +51,8 @@ def build(name, tokenizer, **options):
 @pytest.mark.parametrize("name", MODELS)
 def test_states_heads_and_neurons(tokenizer, sentences, name):
     """The states are those of transformers, and the next module computes with what was read."""
+    if name.startswith("Falcon") and torch.__version__ < (2, 6):
+        pytest.skip("In transformers, the masks of Falcon require torch 2.6.")
     model = build(name, tokenizer)
     tokens = ActivationExtractor(model, tokenizer).extract(sentences[:4])
     row = 0
