@@ -186,4 +186,5 @@ def expanded_p_value(share: ArrayLike, n_groups: int) -> NDArray[np.float64]:
 def expanded_deviations(deviations: NDArray, n_groups: int) -> NDArray[np.float64]:
     """Expand standardized deviations of resampled statistics, as :func:`expanded_interval` does."""
     spread = np.sqrt(n_groups / (n_groups - 1))
-    return spread * student_t.isf(norm.sf(deviations), n_groups - 1)
+    size = student_t.isf(norm.sf(np.abs(deviations)), n_groups - 1)
+    return spread * np.sign(deviations) * size  # exactly 0 at 0, and symmetric
