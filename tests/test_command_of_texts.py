@@ -232,6 +232,7 @@ def test_options_that_contradict_each_other(
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", ["token", "prompt"])
 @pytest.mark.filterwarnings("ignore:In 2 of 2 folds:UserWarning")  # each prompt is its own type
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # a random model
 def test_the_page_describes_tokens_and_prompts(corpus_file, tiny_bert_path, tmp_path, unit):
     store, page = tmp_path / "store", tmp_path / "page.html"
     assert run(tiny_bert_path, corpus_file, store, "--unit", unit, "--layers", "2") == 0

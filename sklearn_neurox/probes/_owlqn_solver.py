@@ -128,10 +128,12 @@ class OWLQN(Solver):
 
     def warn(self, solutions: list[Solution], *, stopped: bool = False) -> None:
         """Warn if the optimality conditions do not hold within `tol`."""
+        # The solver compares in the dtype of the weights, in which `tol` is rounded.
+        tol = max(self.tol, float(self.problem.data.sample_weight.dtype.type(self.tol)))
         late = [
             (each.attributes["optimality_"], each.attributes["n_iter_"], pair)
             for each, pair in zip(solutions, self.problem.lambdas.tolist(), strict=True)
-            if each.attributes["optimality_"] > self.tol
+            if each.attributes["optimality_"] > tol
         ]
         if stopped or not late:
             return

@@ -95,3 +95,14 @@ def test_second_moments_are_a_single_bank(standardize):
     assert [bank.tolist() for bank in solver.banks()] == [list(range(len(GRID)))]
     assert isinstance(solver.problem.data.datafit, GramDatafit) == (not standardize)
     assert solver.problem.data.datafit.n_rows == 0
+
+
+def test_a_violation_of_tol_itself_is_not_reported():
+    """In float32, 1e-3 is larger than in float64. Here, the violation is lambda_l1 = tol."""
+    X = np.repeat([[-1e4], [1e4]], 5, axis=0).astype(np.float32)
+    probe = LinearProbeClassifier(solver="owlqn", lambda_l1=1e-3, tol=1e-3, device="cpu")
+    probe.warm_start = True
+    probe.coef_, probe.intercept_ = np.float32([[1.0]]), np.float32([0.0])
+    probe.classes_, probe.n_features_in_ = np.array([0, 1]), 1
+    probe.fit(X, np.arange(10) // 5)
+    assert probe.optimality_ == float(np.float32(1e-3)) > 1e-3
