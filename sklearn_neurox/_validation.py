@@ -41,11 +41,6 @@ def validate_params(constraints: Mapping[str, list[Any]]) -> Callable[[_Function
     return _validate_params(constraints, prefer_skip_nested_validation=False)
 
 
-def float_dtypes(X: Any) -> Any:
-    """Return the dtypes of X to keep. Computations on float16, a storage format, use float32."""
-    return np.float32 if getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
-
-
 # scikit-learn needs these after a failed fit to tear down its callbacks, and then removes them.
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 

@@ -51,7 +51,7 @@ class RandomStates:
             and all(map(torch.equal, self._torch, other._torch))
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # its state is compared by value
 
     def restore(self) -> None:
         """Set the generators to these states."""

@@ -32,7 +32,6 @@ from .._moments import neuron_std
 from .._row_copies import own_copy
 from .._validation import (
     fit_context,
-    float_dtypes,
     validate_activations,
     validate_data,
     validate_samples,
@@ -229,7 +228,9 @@ class WeightMassSelector(MetaEstimatorMixin, RankingSelector, ranking="weight-ma
         if isinstance(model, _PROBES):  # they read float16 in chunks
             validate, options = validate_activations, {}
         else:
-            validate, options = validate_data, {"dtype": float_dtypes(X)}
+            is_float16 = getattr(X, "dtype", None) == np.float16  # which others do not compute in
+            dtype = np.float32 if is_float16 else [np.float64, np.float32]
+            validate, options = validate_data, {"dtype": dtype}
         if self.prefit:
             return validate(self, X, **options), y
         check = check_class_labels if is_classifier(model) else check_targets
