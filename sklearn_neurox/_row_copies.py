@@ -1,11 +1,11 @@
-"""Arrays derived from the rows of another one, which are files if that one is."""
+"""Copies of the rows or columns of an array, which are files if the array is one."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,10 @@ from ._files import mapping_of, release, reserve
 _LARGEST_IN_MEMORY = 1 << 26
 # Size in bytes of the rows that are copied at a time.
 _AT_ONCE = 1 << 24
+# Number of columns of an array in memory that are copied at a time, and of the rows that are
+# transposed at a time, which are then still in the cache.
+_COLUMNS = 32
+_TRANSPOSED = 1024
 
 
 def copy_rows(X: NDArray, rows: NDArray[np.intp], dtype: DTypeLike | None = None) -> NDArray:
@@ -76,8 +80,50 @@ def map_rows(
     return _write(X, kind, (len(X), width), lambda some: function(X[some]))
 
 
+def read_columns(X: NDArray) -> Iterator[NDArray]:
+    """Yield the columns of an array one after the other, as contiguous arrays.
+
+    A large memory map is transposed into a temporary file first, so that it is read only once.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+
+    Yields
+    ------
+    ndarray of shape (n_rows,)
+        Valid until the next column.
+    """
+    n_rows, n_columns = X.shape
+    if _is_large(X, X.nbytes):
+        width = n_columns
+        columns: NDArray = _temporary_map(X.dtype, (n_columns, n_rows))
+    else:
+        width = min(_COLUMNS, n_columns)
+        columns = np.empty((width, n_rows), X.dtype)
+    for some in gen_batches(n_columns, width):
+        part = columns[: some.stop - some.start]
+        _transpose(X[:, some], part)
+        for column in part:
+            yield column
+            release(mapping_of(columns))
+
+
+def _transpose(X: NDArray, result: NDArray) -> None:
+    """Write X.T to `result`."""
+    for some in gen_batches(len(X), _rows_at_once(X)):
+        for rows in gen_batches(some.stop - some.start, _TRANSPOSED):
+            result[:, some][:, rows] = X[some][rows].T
+        release(mapping_of(X))
+        release(mapping_of(result))
+
+
 def _n_cells(X: NDArray) -> int:
     return int(np.prod(X.shape[1:]))
+
+
+def _rows_at_once(X: NDArray) -> int:
+    return max(1, _AT_ONCE // (X.itemsize * _n_cells(X)))
 
 
 def _is_large(X: NDArray, n_bytes: int) -> bool:
@@ -90,7 +136,7 @@ def _write(
 ) -> NDArray:
     """Write the rows of a result, some at a time, to a temporary file."""
     written = _temporary_map(dtype, shape)
-    for some in gen_batches(len(written), max(1, _AT_ONCE // (X.itemsize * _n_cells(X)))):
+    for some in gen_batches(len(written), _rows_at_once(X)):
         written[some] = rows_of(some)
         release(mapping_of(X))
         release(mapping_of(written))

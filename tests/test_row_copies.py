@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_neurox as snx
 from sklearn_neurox import _row_copies
 from sklearn_neurox._files import mapping_of
-from sklearn_neurox._row_copies import copy_rows, map_rows, own_copy
+from sklearn_neurox._row_copies import copy_rows, map_rows, own_copy, read_columns
 
 
 @pytest.fixture
@@ -144,3 +144,24 @@ def test_results_are_those_of_arrays_in_memory(mapped, temporary, estimator):
     del found, one
     gc.collect()
     assert not list(Path(temporary).iterdir())
+
+
+@pytest.mark.parametrize("n_columns", [1, 31, 32, 70])
+def test_columns_of_an_array_are_contiguous(n_columns):
+    X = np.random.RandomState(0).normal(size=(2100, n_columns)).astype(np.float32)
+    columns = []
+    for column in read_columns(X):
+        assert column.flags.c_contiguous and column.dtype == X.dtype
+        columns.append(column.copy())
+    np.testing.assert_array_equal(columns, X.T)
+
+
+def test_columns_of_a_large_memory_map_are_those_of_a_file_that_is_deleted(mapped, temporary):
+    columns = read_columns(mapped)
+    np.testing.assert_array_equal(next(columns), mapped[:, 0])
+    (file,) = temporary.iterdir()
+    assert file.stat().st_size == mapped.nbytes
+    np.testing.assert_array_equal(list(map(np.array, columns)), mapped[:, 1:].T)
+    del columns
+    gc.collect()
+    assert not list(temporary.iterdir())

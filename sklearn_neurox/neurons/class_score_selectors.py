@@ -15,9 +15,9 @@ from .._batch_sums import ClassBatches, continues, from_sums
 from .._labels import check_target, encode_labels
 from .._moments import neuron_std
 from .._validation import fit_context
+from ._average_precision import average_precisions
 from .class_scores import (
     Scores,
-    average_precisions,
     class_means,
     mean_differences,
     warn_of_single_samples,

@@ -17,20 +17,17 @@ from sklearn.utils import (
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from .._device import as_tensor
-from .._files import mapping_of, release
 from .._labels import check_class_labels, encode_labels
 from .._moments import neuron_std
 from .._row_chunks import read_arrays
 from .._validation import check_matrix, check_scale, naming_the_cell
 from .._warnings import warn
+from ._average_precision import average_precisions
 
 Scores: TypeAlias = NDArray[np.float64]
-Bounds: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # first and last indices
 
-_CELLS = 2**25  # of X in a block of neurons, 128 MB in float32
 _MEANS = 2**17  # compared at a time, 1 MB
 _SAMPLES_PER_SUM = 32  # summed in the dtype of X, before these sums are summed in float64
-_NEURONS = 32  # copied from X at a time and sorted one after the other
 
 
 def mean_difference_scores(
@@ -266,75 +263,3 @@ def _pairwise_differences(means: Scores) -> tuple[Scores, Scores]:
     per_class = np.empty_like(means)
     np.put_along_axis(per_class, ranks, score, axis=1)
     return overall, per_class.T
-
-
-def average_precisions(
-    X: NDArray, codes: NDArray[np.intp], n_classes: int, min_activation: float, signed: bool
-) -> Scores:
-    """Compute average precisions of validated samples, with one sort per neuron.
-
-    Returns
-    -------
-    ndarray of shape (n_classes, n_neurons)
-        Negative if the neuron detects the class by low activations.
-    """
-    codes = codes.astype(np.min_scalar_type(n_classes))  # NumPy sorts small integers in O(n)
-    sizes = np.bincount(codes, minlength=n_classes)
-    scores = np.empty((n_classes, X.shape[1]))
-    mapping = mapping_of(X)
-    # Each block of neurons reads a mapped file from end to end, so such blocks are larger.
-    width = _NEURONS if mapping is None else max(_NEURONS, _CELLS // len(X))
-    for neurons in gen_batches(X.shape[1], width):
-        block = np.array(X[:, neurons].T, dtype=np.result_type(X, np.float32), order="C")
-        release(mapping)
-        if min_activation:
-            block[np.abs(block) < min_activation] = 0
-        for neuron, activations in enumerate(block, start=neurons.start):
-            scores[:, neuron] = _of_one_neuron(activations, codes, sizes, signed)
-    return scores
-
-
-def _of_one_neuron(
-    activations: NDArray, codes: NDArray, sizes: NDArray[np.intp], signed: bool
-) -> Scores:
-    """Compute the average precisions of one neuron for all classes.
-
-    The samples are sorted by activation, and then stably by class. Each sample then has a rank
-    among all samples and a rank within its class. The ratio of the numbers of samples above these
-    ranks is the precision at the sample.
-    """
-    order = np.argsort(activations)
-    place = np.argsort(codes[order], kind="stable")  # by class, then by activation
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    among_all, in_class = _first_and_last(place, activations[order], starts)
-    # Number of samples with at least the same activation: of the class, and of all.
-    above = np.repeat(ends, sizes) - in_class[0], len(place) - among_all[0]
-    scores = np.add.reduceat(above[0] / above[1], starts)
-    if signed:
-        below = in_class[1] + 1 - np.repeat(starts, sizes), among_all[1] + 1
-        of_low = np.add.reduceat(below[0] / below[1], starts)
-        scores = np.where(of_low > scores, -of_low, scores)
-    return scores / sizes
-
-
-def _first_and_last(
-    place: NDArray[np.intp], sorted_activations: NDArray, starts: NDArray[np.intp]
-) -> tuple[Bounds, Bounds]:
-    """Return the bounds of runs of equal activations, among all samples and within the class."""
-    index = np.arange(len(place))
-    changes = sorted_activations[1:] != sorted_activations[:-1]
-    if changes.all():
-        return (place, place), (index, index)
-    first, last = _bounds_of_runs(changes)
-    group = first[place]
-    changes = group[1:] != group[:-1]
-    changes[starts[1:] - 1] = True
-    return (group, last[place]), _bounds_of_runs(changes)
-
-
-def _bounds_of_runs(changes: NDArray[np.bool_]) -> Bounds:
-    """Return the first and the last index of the run that each index belongs to."""
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-    lengths = np.diff(starts, append=len(changes) + 1)
-    return np.repeat(starts, lengths), np.repeat(starts + lengths - 1, lengths)

@@ -129,8 +129,14 @@ class TestAveragePrecision:
             [[average_precision_score(y == c, neuron) for neuron in X.T] for c in np.unique(y)]
         )
 
-    def test_it_is_that_of_scikit_learn(self, samples):
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_it_is_that_of_scikit_learn(self, samples, dtype):
         X, y = samples
+        X = X.astype(dtype)
+        X[::7, 11] = -0.0  # equal to the next values
+        X[1::7, 11] = 0.0
+        X[2::7, 11] = np.finfo(dtype).smallest_subnormal
+        X[3::7, 11] = np.finfo(dtype).min
         scores = average_precision_scores(X, y, signed=False)
         np.testing.assert_allclose(scores, self.reference(X, y), rtol=0, atol=1e-12)
 
@@ -151,6 +157,12 @@ class TestAveragePrecision:
             atol=1e-12,
         )
         np.testing.assert_array_equal(X, before)
+
+    def test_min_activation_is_not_rounded_to_float16(self):
+        value = np.float16(0.05)  # 0.04998779296875
+        X, y = np.array([[0], [value], [0], [value]]), ["a", "b", "a", "b"]
+        assert average_precision_scores(X, y, min_activation=0.05).tolist() == [[0.5], [0.5]]
+        assert average_precision_scores(X, y, min_activation=0.0499).tolist() == [[1], [1]]
 
     def test_it_depends_on_the_order_alone(self, samples):
         X, y = samples
