@@ -151,7 +151,8 @@ def test_columns_of_an_array_are_contiguous(n_columns):
     X = np.random.RandomState(0).normal(size=(2100, n_columns)).astype(np.float32)
     columns = []
     for column in read_columns(X):
-        assert column.flags.c_contiguous and column.dtype == X.dtype
+        assert column.flags.c_contiguous
+        assert column.dtype == X.dtype
         columns.append(column.copy())
     np.testing.assert_array_equal(columns, X.T)
 

@@ -43,8 +43,7 @@ def _cells(activations: NDArray, codes: NDArray[np.intp], n_classes: int) -> Cel
     keys = _ordered(activations)
     is_small = keys.itemsize == 2 and n_classes <= 1 << 16
     dtype, n_bits = (np.uint32, 16) if is_small else (np.uint64, 32)
-    together = keys.astype(dtype)
-    together <<= n_bits
+    together: NDArray[np.unsignedinteger] = keys.astype(dtype) << n_bits
     together |= codes.astype(dtype)
     together.sort()
     starts = np.flatnonzero(np.concatenate([[True], together[1:] != together[:-1]]))
@@ -53,7 +52,7 @@ def _cells(activations: NDArray, codes: NDArray[np.intp], n_classes: int) -> Cel
     return cells >> n_bits, classes, np.diff(starts, append=len(together)).astype(float)
 
 
-def _ordered(activations: NDArray) -> NDArray:
+def _ordered(activations: NDArray) -> NDArray[np.unsignedinteger]:
     """Return unsigned integers of at most 32 bits in the order of the activations.
 
     The bits of a float are its sign and its magnitude. Positive and negative zeros are equal.
