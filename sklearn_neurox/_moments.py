@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._row_chunks import read_arrays
 
@@ -42,7 +42,8 @@ def neuron_moments(
     total = weight.sum()
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     mean, variance = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for rows, share in _batches(X, weight / total):
+    # Ranges are exact in float32, and faster.
+    for rows, share in _batches(X, weight / total, np.result_type(X, np.float32)):
         np.minimum(low, rows.min(axis=0), out=low)
         np.maximum(high, rows.max(axis=0), out=high)
         mean += _weighted_sum(share, rows)
@@ -51,7 +52,7 @@ def neuron_moments(
     width = np.where(varies, high - low, 1.0)
     is_extreme = (width < 1 / _SQUARABLE) | (width > _SQUARABLE)
     unit = np.where(is_extreme, width, 1.0)
-    for rows, share in _batches(X, weight / total):
+    for rows, share in _batches(X, weight / total, np.float64):
         rows -= mean
         if is_extreme.any():
             rows /= unit
@@ -113,10 +114,10 @@ def scaled_weights(sample_weight: ArrayLike) -> NDArray[np.float64]:
     return np.where(weight > 0, np.maximum(scaled, np.finfo(np.float64).smallest_subnormal), 0)
 
 
-def _weighted_sum(share: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weighted_sum(share: NDArray[np.float64], rows: NDArray) -> NDArray[np.float64]:
     """Sum share * rows so that equal columns have equal sums, unlike in a BLAS product."""
     if np.ptp(share) == 0:
-        return share[0] * rows.sum(axis=0)
+        return share[0] * rows.sum(axis=0, dtype=np.float64)
     return (share[:, np.newaxis] * rows).sum(axis=0)
 
 
@@ -126,10 +127,10 @@ def neuron_std(X: NDArray, sample_weight: ArrayLike | None = None) -> NDArray[np
 
 
 def _batches(
-    X: NDArray, weight: NDArray[np.float64]
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield samples of positive weight in float64, in chunks that can be modified."""
-    for rows, samples in read_arrays(X, np.float64, size=_size(X), copy=True):
+    X: NDArray, weight: NDArray[np.float64], dtype: DTypeLike
+) -> Iterator[tuple[NDArray, NDArray[np.float64]]]:
+    """Yield samples of positive weight and their weights, in chunks that can be modified."""
+    for rows, samples in read_arrays(X, dtype, size=_size(X), copy=True):
         share = weight[rows]
         samples = samples if share.all() else samples[share > 0]
         if len(samples):

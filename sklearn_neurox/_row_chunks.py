@@ -60,6 +60,7 @@ class RowChunks:
         self.X, self.target, self.mapping, self.columns = X, target, mapping, columns
         self.copy = copy
         self._converted: Tensor | None = None
+        self._single: Tensor | None = None
         self._gathered: Tensor | None = None
         self._n_read = 0
 
@@ -114,6 +115,10 @@ class RowChunks:
             return moved.clone() if self.copy and moved.data_ptr() == part.data_ptr() else moved
         if not self.copy and part.dtype == self.target.dtype:
             return part
+        if part.element_size() < 4 and self.target.dtype == torch.float64:
+            # Three times as fast as a direct conversion, and exact, too.
+            self._single = _at_least(self._single, part, part.new_empty(0, dtype=torch.float32))
+            part = self._single[: len(part)].copy_(part)
         self._converted = _at_least(self._converted, part, self.target)
         return self._converted[: len(part)].copy_(part)
 

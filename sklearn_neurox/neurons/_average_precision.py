@@ -42,9 +42,9 @@ def _cells(activations: NDArray, codes: NDArray[np.intp], n_classes: int) -> Cel
     """
     keys = _ordered(activations)
     is_small = keys.itemsize == 2 and n_classes <= 1 << 16
-    dtype, n_bits = (np.uint32, 16) if is_small else (np.uint64, 32)
-    together: NDArray[np.unsignedinteger] = keys.astype(dtype) << n_bits
-    together |= codes.astype(dtype)
+    n_bits = 16 if is_small else 32
+    dtype: type[np.unsignedinteger] = np.uint32 if is_small else np.uint64
+    together = (keys.astype(dtype) << n_bits) | codes.astype(dtype)
     together.sort()
     starts = np.flatnonzero(np.concatenate([[True], together[1:] != together[:-1]]))
     cells = together[starts]
