@@ -140,14 +140,12 @@ class ClassMoments:
     @property
     def variance(self) -> NDArray[np.float64]:
         """Variance of each neuron over all samples, (n_neurons,)."""
-        share = self.size / self.size.sum()
-        between = share @ (self.means - share @ self.means) ** 2
         squares = self.scatter
         if squares.ndim > 1:
             squares = np.einsum("...jj->...j", squares)
         if squares.ndim > 1:
             squares = squares.sum(axis=0)
-        return squares / self.size.sum() + between
+        return squares / self.size.sum() + variance_between(self.size, self.means)
 
     @property
     def std(self) -> NDArray[np.float64]:
@@ -174,6 +172,26 @@ def _chunks(
         samples = np.flatnonzero(codes == c)
         for rows in gen_batches(len(samples), _ROWS):
             yield samples[rows], X[samples[rows]].astype(np.float64)
+
+
+def variance_between(
+    size: NDArray[np.float64], means: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the variance of the means of classes, which is exactly 0 if they are equal.
+
+    Parameters
+    ----------
+    size : ndarray of shape (n_classes,)
+        Sum of the sample weights of each class.
+    means : ndarray of shape (n_classes, n_neurons)
+
+    Returns
+    -------
+    ndarray of shape (n_neurons,)
+    """
+    share = size / size.sum()
+    shifted = means - means[size.argmax()]
+    return share @ (shifted - share @ shifted) ** 2
 
 
 def _add_scatter(

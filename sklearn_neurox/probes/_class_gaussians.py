@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from .._class_moments import ClassMoments
+from .._class_moments import ClassMoments, variance_between
 from .._process import blas_threads
 from .._row_chunks import read_arrays
 
@@ -124,7 +124,5 @@ def _prior_scale(
     sums = np.einsum("cjj->cj", scatter)
     # n / 2 bounds the variance if the weights of a class sum to less than 2.
     within = sums / np.maximum(size - 1, size / 2)[:, np.newaxis]
-    share = size / size.sum()
-    between = share @ (means - share @ means) ** 2
-    overall = sums.sum(axis=0) / size.sum() + between
+    overall = sums.sum(axis=0) / size.sum() + variance_between(size, means)
     return np.where(within > _NO_VARIANCE * overall, within, overall)

@@ -387,6 +387,16 @@ class TestDegenerate:
         wide[:, 3] = 1e12 * np.arange(180)  # it varies on other samples
         np.testing.assert_allclose(other.predict_proba(wide), probe.predict_proba(X), atol=1e-12)
 
+    def test_constant_neurons_of_any_value_have_no_variance(self, samples, covariance):
+        """The rounding of the mean over classes of unequal sizes is not a variance."""
+        X, y = samples
+        rng = np.random.RandomState(1)
+        values = rng.normal(size=200) * 10 ** rng.uniform(-6, 9, size=200)
+        wide = np.hstack([X[:, :1], np.tile(values, (180, 1))])
+        probe = GaussianProbeClassifier(covariance=covariance).fit(wide, y)
+        assert (np.einsum("cjj->jc", probe.covariances_) > 0).all(axis=1).nonzero()[0] == [0]
+        assert probe.mutual_information(wide, y, np.arange(1, 201)) == 0
+
     def test_all_neurons_constant(self):
         probe = GaussianProbeClassifier().fit(np.ones((6, 2)), [0, 0, 0, 1, 1, 1])
         np.testing.assert_allclose(probe.predict_proba([[1, 7]]), [[0.5, 0.5]])
