@@ -174,9 +174,7 @@ def _chunks(
             yield samples[rows], X[samples[rows]].astype(np.float64)
 
 
-def variance_between(
-    size: NDArray[np.float64], means: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def variance_between(size: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the variance of the means of classes, which is exactly 0 if they are equal.
 
     Parameters

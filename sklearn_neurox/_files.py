@@ -123,10 +123,10 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     OSError
         If a link points to itself.
     """
-    try:
-        return Path(path).resolve()
-    except RuntimeError:  # before Python 3.13
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    resolved = Path(os.path.realpath(path))
+    if resolved.is_symlink():  # `realpath` returns a link that points to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return resolved
 
 
 def _check_target(path: Path) -> Path:

@@ -168,6 +168,14 @@ class TestReplacing:
         with pytest.raises(OSError, match=r"Too many levels of symbolic links: '.*a'"):
             replace_file(tmp_path / "a", b"new")
 
+    @pytest.mark.parametrize("name", ["b", "c", "c/file"])
+    def test_links_in_a_circle(self, tmp_path, name):
+        for link, target in [("a", "b"), ("b", "a"), ("c", "a")]:
+            (tmp_path / link).symlink_to(tmp_path / target)
+        with pytest.raises(OSError, match="Too many levels of symbolic links: '"):
+            replace_file(tmp_path / name, b"new")
+        assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
+
     def test_an_error_without_a_path_names_the_target(self, tmp_path):
         """It must not name the temporary file, which is removed."""
 
