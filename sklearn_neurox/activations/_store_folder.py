@@ -82,6 +82,12 @@ class StoreFolder:
         if not path.is_dir():
             raise ValueError(f"{path} is a file, but a store is a folder.")
         names = set(os.listdir(path))
+        if STORE in names and (self / STORE).is_symlink():
+            raise ValueError(
+                f"The files of {path} are links, as in the cache of the Hugging Face Hub, so they "
+                "must not be changed. Download the store with "
+                "snapshot_download(..., local_dir=...)."
+            )
         own = {LOCK, WORDS, IDS, LABELS, PLACES, PROGRESS}
         own |= {*filter(_is_leftover, names), *files_of_shards(names)}
         if STORE in names:
@@ -254,7 +260,9 @@ class StoreFolder:
             raise ValueError(
                 f"{self.path} is damaged. "
                 f"{' '.join([*damage.values(), *_shortened(list(damage_of_rows.values()))])} "
-                f"{_advice(store, damage_of_rows)}Intact files: {names}."
+                f"{_advice(store, damage_of_rows)}Restore or download these files again, or "
+                "delete the folder and repeat the calls that created it. "
+                f"Intact files: {names}."
             )
         return contents
 

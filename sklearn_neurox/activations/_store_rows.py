@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +20,8 @@ from ._checksums import crc32_of_files
 from ._store_format import HEADER_SIZE, header
 from ._store_layout import Layout, XFile
 from .columns import Layer
+
+_MAX_OPEN = 64  # files at a time; systems allow a process at least 256
 
 
 class RowFiles:
@@ -70,21 +74,19 @@ class RowFiles:
         OSError
             If the disk is full or fails, or a file has been removed.
         """
-        crc32 = dict(crc32)
-        for file, rows in self._layout.files_of_rows(slice(first, first + len(X))):
-            part = X[rows.start - first : rows.stop - first, file.columns]
-            # As bytes, because memoryview does not support float16; a view if X is contiguous.
-            raw: Any = (
-                np.ascontiguousarray(part, dtype=self._layout.dtype).reshape(-1).view(np.uint8)
-            )
-            place = HEADER_SIZE + (rows.start - file.rows.start) * self._row_bytes(file)
-            with open_to_write(self._path / file.name) as opened:
-                opened.seek(place)
-                left = memoryview(raw)
-                while left:  # a system call may write only a part
-                    left = left[opened.write(left) :]
-                os.fsync(opened.fileno())
-            crc32[file.name] = zlib.crc32(raw, crc32.get(file.name, 0))
+        crc32, pieces = dict(crc32), self._layout.files_of_rows(slice(first, first + len(X)))
+        while some := list(islice(pieces, _MAX_OPEN)):
+            with ExitStack() as stack:
+                opened = []
+                for file, rows in some:
+                    opened.append(stack.enter_context(open_to_write(self._path / file.name)))
+                    part = X[rows.start - first : rows.stop - first, file.columns]
+                    raw = _bytes_of(part, self._layout.dtype)
+                    opened[-1].seek(HEADER_SIZE + (rows.start - file.rows.start) * self._row(file))
+                    _write_all(opened[-1], raw)
+                    crc32[file.name] = zlib.crc32(raw, crc32.get(file.name, 0))
+                for each in opened:  # at the end, so that the system writes all of them at once
+                    os.fsync(each.fileno())
         return crc32
 
     # Reading
@@ -146,21 +148,22 @@ class RowFiles:
             (
                 self._path / file.name,
                 HEADER_SIZE,
-                file.n_first(n_words) * self._row_bytes(file),
+                file.n_first(n_words) * self._row(file),
             )
             for file in files
         ]
         found = zip(files, crc32_of_files(pieces), strict=True)
         return [file for file, crc in found if crc != crc32.get(file.name, 0)]
 
-    def _row_bytes(self, file: XFile) -> int:
+    def _row(self, file: XFile) -> int:
+        """Return the number of bytes of a row of a file."""
         return file.width * self._layout.dtype.itemsize
 
     def _empty(self, file: XFile) -> Callable[[BinaryIO], None]:
         return lambda opened: self._write_shape(opened, file)
 
     def _write_shape(self, opened: BinaryIO, file: XFile) -> None:
-        reserve(opened.fileno(), HEADER_SIZE + file.n_rows * self._row_bytes(file))
+        reserve(opened.fileno(), HEADER_SIZE + file.n_rows * self._row(file))
         opened.write(header(self._layout.dtype, (file.n_rows, file.width)))
         opened.flush()
 
@@ -168,7 +171,7 @@ class RowFiles:
         """Return the number of rows that a file has space for, or raise a ValueError."""
         path, row, before = (
             self._path / file.name,
-            self._row_bytes(file),
+            self._row(file),
             file.n_first(n_before),
         )
         if not before and not path.exists():
@@ -198,6 +201,17 @@ class RowFiles:
                 shape = n, file.width
                 parts.append(np.memmap(path, dtype, mode="r", offset=HEADER_SIZE, shape=shape))
         return parts
+
+
+def _bytes_of(X: NDArray, dtype: np.dtype) -> memoryview:
+    # As bytes, because memoryview does not support float16; a view if X is contiguous.
+    raw: Any = np.ascontiguousarray(X, dtype).reshape(-1).view(np.uint8)
+    return memoryview(raw)
+
+
+def _write_all(file: FileIO, left: memoryview) -> None:
+    while left:  # a system call may write only a part
+        left = left[file.write(left) :]
 
 
 def open_to_write(path: Path) -> FileIO:

@@ -22,11 +22,13 @@ refers to them. If several processes write a store, each has its own journal: se
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -374,8 +376,16 @@ class StoreWriter:
         try:
             yield
         except OSError as error:
+            what = error.strerror or str(error)
+            if isinstance(error.filename, str | bytes):
+                what = f"{Path(os.fsdecode(error.filename)).name}: {what}"
             reason = (
-                f"{error.strerror or error}. {self._done()} are kept in the store, and repeating "
-                "the same calls resumes from there"
+                f"{what}. {self._done()} are kept in the store, and repeating the same calls "
+                "resumes from there"
             )
+            if error.errno == errno.ENOENT:
+                reason = (
+                    f"{what}. The file was removed while the store was written. Restore it, or "
+                    "delete the folder and repeat the same calls"
+                )
             raise OSError(error.errno, reason, str(self.path)) from error

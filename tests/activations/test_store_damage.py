@@ -69,7 +69,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
     (copied / "labels.npy").write_bytes(b"")
     (copied / "X.npy").unlink()
     message = (
-        r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. "
+        r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. Restore .* repeat the calls that created it. "
         r"Intact files: store.json, progress.json, words.json, sentence_ids.npy\."
     )
     with pytest.raises(ValueError, match=message):

@@ -438,7 +438,7 @@ def test_one_layer_of_a_partial_download(tmp_path):
     np.testing.assert_array_equal(tokens.X, rows()[:, 4:])
     message = (
         r"X.layer_0.part_00000.npy: it is missing\. .*X.layer_0.part_00002.npy: it is missing\. "
-        r"TokenActivations.load\(path, layers=\[3\]\) loads the intact layers\. Intact files: "
+        r"TokenActivations.load\(path, layers=\[3\]\) loads the intact layers\. Restore or download"
     )
     for layers in (None, [0], [0, 3]):
         with pytest.raises(ValueError, match=message):
