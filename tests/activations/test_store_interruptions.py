@@ -2,7 +2,6 @@
 
 import errno
 import io
-import multiprocessing
 import os
 import random
 import time
@@ -16,7 +15,7 @@ from sklearn_neurox.activations import _store_folder as folder_
 from sklearn_neurox.activations import _store_locks as locks_
 from sklearn_neurox.activations import _store_rows
 
-from .small_stores import about, content, rows, write
+from .small_stores import about, content, forkserver, rows, write
 
 # --- A process that is killed ---------------------------------------------------------------
 
@@ -51,13 +50,6 @@ def child(path, begun):
     corpus = Corpus()
     begun.set()
     corpus.finish(path, pause=0.001)
-
-
-def forkserver():
-    """A server that has imported all that takes long forks the children."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["pytest", "sklearn_neurox.activations.store"])
-    return processes
 
 
 def test_killed_at_any_moment_it_goes_on_and_the_result_is_the_same(tmp_path):
