@@ -109,6 +109,8 @@ class BlockArray:
         return found or [parts[0][:0]]
 
     def _take(self, parts: list[NDArray], rows: NDArray[np.intp]) -> NDArray:
+        if len(parts) == 1:
+            return parts[0][rows]
         values = np.empty((len(rows), parts[0].shape[1]), self.dtype)
         for part, end in zip(parts, self._ends, strict=True):
             first = end - len(part)

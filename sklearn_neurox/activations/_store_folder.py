@@ -204,7 +204,9 @@ class StoreFolder:
             if store["schema"] != schema_of(store):
                 raise ValueError("its schema does not match its values.")
         except ValueError as error:
+            divided = sorted(path.name for path in self.path.glob("X.*.npy"))
             others = [name for name in NAMES if name != STORE and (self / name).is_file()]
+            others += _shortened(divided)
             raise ValueError(
                 f"{self.path} is not a store, or is damaged: {STORE}: {error} Without it, the "
                 f"other files cannot be verified{': ' if others else ''}{', '.join(others)}."
