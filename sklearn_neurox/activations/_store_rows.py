@@ -45,10 +45,16 @@ class RowFiles:
             if not (self._path / file.name).exists():
                 replace_file(self._path / file.name, self._empty(file))
 
-    def extend(self) -> None:
-        """Reserve space for more rows, and write the new shapes, which may already be done."""
+    def extend(self, n_before: int) -> None:
+        """Reserve space for more rows, and write the new shapes, which may already be done.
+
+        Parameters
+        ----------
+        n_before : int
+            Number of rows before the store has grown.
+        """
         self.create_missing()
-        for file in self._layout.files():
+        for file in (each for each in self._layout.files() if each.rows.stop > n_before):
             with open(self._path / file.name, "r+b") as opened:
                 self._write_shape(opened, file)
                 os.fsync(opened.fileno())

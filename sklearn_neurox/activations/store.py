@@ -283,7 +283,7 @@ class StoreWriter:
         self._progress = self._own_progress(folder.read_files(store)[PROGRESS])
         if content.growth:
             with self._keeping():
-                self._rows.extend()
+                self._rows.extend(description["grown_from"]["n_words"])
                 self._write_progress(self._progress)
                 folder.remove_older(store)
 
