@@ -2,10 +2,11 @@
 
 The data are 6,000 words x 2,688 neurons (7 layers of 384), and both files are in the page cache.
 A memory map needs only to be opened, so that opening is timed alone, and then with reading every
-number. With --layouts, the script compares three layouts of a store: it reads one layer of 13 x 768
-for 100,000 words (8 GB of disk).
+number. With --layouts, the script compares the two layouts of a store: it reads one layer of 13 x
+768 for 100,000 words, from the disk and from the page cache, random rows and all rows (6 GB of disk
+in TMPDIR).
 Run: python benchmarks/bench_store.py [--repeats 5] [--layouts]
-It needs h5py, and zarr for --layouts.
+It needs h5py, except for --layouts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from sklearn_neurox import StoreWriter, TokenActivations
 
 N_WORDS, N_LAYERS, WIDTH, LENGTH = 6000, 7, 384, 20  # LENGTH: words per sentence
 LARGE, LAYERS, HIDDEN, LAYER = 100_000, 13, 768, 6
+ROWS = 5000  # written at a time
 
 
 def write(folder):
@@ -91,28 +94,36 @@ def compare(folder, repeats):
 
 
 def write_layouts(folder):
-    """Write the data as one array, as one array per layer, and with zarr 3."""
-    import zarr
-
-    shape = (LARGE, LAYERS * HIDDEN)
-    make = np.lib.format.open_memmap
-    one = make(folder / "one.npy", mode="w+", dtype=np.float16, shape=shape)
-    layers = [
-        make(folder / f"layer{i}.npy", mode="w+", dtype=np.float16, shape=(LARGE, HIDDEN))
-        for i in range(LAYERS)
-    ]
-    chunked = zarr.create_array(
-        folder / "zarr", shape=shape, chunks=(1000, HIDDEN), dtype="float16", compressors=None
+    """Write the same rows as stores of two layouts, and one layer of them as a plain file."""
+    n = LARGE // LENGTH
+    arguments = {
+        "layers": range(LAYERS),
+        "width": HIDDEN,
+        "dtype": "float16",
+        "words": [["word"] * LENGTH] * n,
+        "sentence_ids": np.arange(n),
+    }
+    plain = np.lib.format.open_memmap(
+        folder / "plain.npy", mode="w+", dtype=np.float16, shape=(LARGE, HIDDEN)
     )
+    writers = {
+        "one file": StoreWriter(folder / "one", **arguments),
+        "split_layers=True": StoreWriter(folder / "split", **arguments, split_layers=True),
+    }
+    seconds = dict.fromkeys(writers, 0.0)
     rng = np.random.default_rng(0)
-    for first in range(0, LARGE, 5000):
-        rows = slice(first, first + 5000)
-        X = rng.standard_normal((5000, shape[1]), dtype=np.float32).astype(np.float16)
-        one[rows] = chunked[rows] = X
-        for i, layer in enumerate(layers):
-            layer[rows] = X[:, i * HIDDEN : (i + 1) * HIDDEN]
-    for array in (one, *layers):
-        array.flush()
+    for first in range(0, LARGE, ROWS):
+        rows = slice(first, first + ROWS)
+        X = rng.standard_normal((ROWS, LAYERS * HIDDEN), dtype=np.float32).astype(np.float16)
+        plain[rows] = X[:, LAYER * HIDDEN : (LAYER + 1) * HIDDEN]
+        for name, writer in writers.items():
+            start = time.perf_counter()
+            writer.append(X)
+            seconds[name] += time.perf_counter() - start
+    for name, writer in writers.items():
+        writer.close()
+        print(f"  write {LARGE:,} rows, {ROWS:,} at a time, {name:20} {seconds[name]:6.1f} s")
+    plain.flush()
     os.sync()  # only pages that are on disk can be dropped from the cache
 
 
@@ -131,40 +142,66 @@ def read_bytes():
 
 
 def compare_layouts(folder, repeats):
-    import zarr
-
+    print(f"{LARGE:,} words, {LAYERS} layers of {HIDDEN}, float16")
     write_layouts(folder)
-    columns = slice(LAYER * HIDDEN, (LAYER + 1) * HIDDEN)
-    layouts = {
-        "one array": lambda: np.load(folder / "one.npy", mmap_mode="r")[:, columns],
-        "one array per layer": lambda: np.load(folder / f"layer{LAYER}.npy", mmap_mode="r"),
-        "zarr 3, uncompressed": lambda: zarr.open_array(folder / "zarr", mode="r")[:, columns],
+    one, split = folder / "one", folder / "split"
+    layers = {
+        "np.memmap of a file with the layer": lambda: np.load(folder / "plain.npy", mmap_mode="r"),
+        "one file": lambda: TokenActivations.load(one).layer(LAYER),
+        "split_layers=True": lambda: TokenActivations.load(split).layer(LAYER),
     }
-    print(f"layer {LAYER} of {LAYERS} x {HIDDEN}, {LARGE:,} words, float16, read into memory")
-    for name, load in layouts.items():
-        times = {"cold": [], "cached": []}
-        for _ in range(repeats):
+    times = {name: {"cold": [], "cached": []} for name in layers}
+    read = {}
+    for repeat in range(repeats):
+        for name in list(layers)[:: 1 if repeat % 2 else -1]:
             drop(folder)
-            for state, taken in times.items():  # the second read is cached
-                before, start = read_bytes(), time.perf_counter()
-                X = np.array(load())
-                taken.append(time.perf_counter() - start)
-                if state == "cold":
-                    read = read_bytes() - before
+            mapped = layers[name]()  # the words are read here
+            before = read_bytes()
+            for state in ("cold", "cached"):
+                start = time.perf_counter()
+                X = np.array(mapped)
+                times[name][state].append(time.perf_counter() - start)
+                read.setdefault(name, read_bytes() - before)
+            assert X.shape == (LARGE, HIDDEN)
+    print(f"layer {LAYER} read into memory (median of {repeats})")
+    for name, own in times.items():
+        ratios = [np.median(own[s]) / np.median(next(iter(times.values()))[s]) for s in own]
         print(
-            f"  {name:24} cold {np.median(times['cold']):6.3f} s, {read / 1e6:6.0f} MB read; "
-            f"cached {np.median(times['cached']):6.3f} s   sum {total([X[::97]]):.3f}",
+            f"  {name:36} cold {np.median(own['cold']):6.3f} s x{ratios[0]:5.2f}, "
+            f"{read[name] / 1e6:6.0f} MB read; cached {np.median(own['cached']):6.3f} s "
+            f"x{ratios[1]:5.2f}   sum {total([layers[name]()[::97]]):.3f}",
             flush=True,
         )
+    tokens = {
+        "one file": TokenActivations.load(one),
+        "split_layers=True": TokenActivations.load(split),
+    }
+    rows = np.random.default_rng(0).integers(LARGE, size=(20, 512))
+    print("20 batches of 512 random rows of all layers, cached")
+    interleave(
+        {
+            name: lambda each=each: (
+                f"sum {sum(total([each[some].X[:, ::97]]) for some in rows):.3f}"
+            )
+            for name, each in tokens.items()
+        },
+        repeats=repeats,
+    )
+    print("X of all layers: opened and summed")
+    interleave(
+        {
+            name: lambda path=path: f"sum {total([TokenActivations.load(path).X[::97]]):.3f}"
+            for name, path in {"one file": one, "split_layers=True": split}.items()
+        },
+        repeats=min(repeats, 2),
+    )
 
 
 def main():
     parser = command_line(__doc__)
     parser.add_argument("--layouts", action="store_true", help="compare layouts of a store instead")
     args = parser.parse_args()
-    try:
-        import h5py  # noqa: F401 -- fails before any work is done
-    except ImportError:
+    if not args.layouts and find_spec("h5py") is None:
         print("bench_store.py needs h5py: pip install h5py")
         return
     with tempfile.TemporaryDirectory() as name:

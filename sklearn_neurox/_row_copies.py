@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -116,6 +116,36 @@ def _transpose(X: NDArray, result: NDArray) -> None:
             result[:, some][:, rows] = X[some][rows].T
         release(mapping_of(X))
         release(mapping_of(result))
+
+
+def copy_blocks(runs: Sequence[Sequence[NDArray]]) -> NDArray:
+    """Join arrays to a single one, which may be a memory map as in :func:`copy_rows`.
+
+    Parameters
+    ----------
+    runs : sequence of sequences of ndarray
+        For each run of adjacent columns, the arrays with its rows, one below the other. All runs
+        are divided between the same rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+    """
+    shape = sum(map(len, runs[0])), sum(parts[0].shape[1] for parts in runs)
+    dtype = runs[0][0].dtype
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    blocks = [part for parts in runs for part in parts]
+    if not any(_is_large(block, n_bytes) for block in blocks):
+        return np.hstack([np.concatenate(parts) for parts in runs])
+    written, first = _temporary_map(dtype, shape), 0
+    for row in zip(*runs, strict=True):  # the blocks of the same rows
+        for some in gen_batches(len(row[0]), _rows_at_once(written)):
+            rows = slice(first + some.start, first + some.stop)
+            np.concatenate([block[some] for block in row], axis=1, out=written[rows])
+            for array in (*row, written):
+                release(mapping_of(array))
+        first += len(row[0])
+    return written
 
 
 def _n_cells(X: NDArray) -> int:

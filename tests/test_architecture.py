@@ -127,8 +127,7 @@ WRITERS = {
     "activations/_hdf5_writing.py": {"File", "open"},  # to the temporary files of `replacing`
     "activations/_neurox_files.py": {"open"},  # likewise
     "activations/_store_locks.py": {"open"},  # locks, which are empty
-    "activations/_store_rows.py": {"open"},  # the space for rows
-    "activations/store.py": {"open"},  # rows, which the journal counts when they are complete
+    "activations/_store_rows.py": {"open"},  # rows, which the journal counts when complete
     "visualization/analysis_report.py": {"savefig"},  # to memory
     "visualization/text.py": {"saveas"},  # calls `save`, which replaces the file
 }

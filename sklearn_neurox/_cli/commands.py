@@ -107,6 +107,24 @@ def report(args: Namespace) -> None:
     print(f"Page: {path.resolve().as_uri()}")
 
 
+def card(args: Namespace) -> None:
+    """Write the card of a store for the Hugging Face Hub."""
+    from ..activations import write_dataset_card
+
+    named = {"repository": args.repository} if args.repository else {}
+    path = write_dataset_card(
+        args.store,
+        license=args.license,
+        language=args.language.split(",") if args.language else None,
+        title=args.title,
+        description=args.description,
+        tags=args.tags.split(",") if args.tags else (),
+        overwrite=args.overwrite,
+        **named,
+    )
+    _print_saved(str(path))
+
+
 def _demo_model() -> tuple[str, str]:
     """Return the path and the name of the model that the extra "demo" installs."""
     package: Any = import_optional(

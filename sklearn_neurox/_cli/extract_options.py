@@ -69,6 +69,16 @@ def _add_input_and_output(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="append the rows to STORE if it is finished",
     )
+    add(
+        "--split-layers",
+        action="store_true",
+        help="write each layer to its own files, which can be read without the others",
+    )
+    add(
+        "--max-file-size",
+        metavar="SIZE",
+        help="largest size of a file of activations in STORE, such as 5GB (default: no limit)",
+    )
 
 
 def _add_label_options(command: argparse.ArgumentParser) -> None:

@@ -118,7 +118,8 @@ def extract(args: Namespace) -> TokenActivations:
     ).fit()  # validates the options before the corpus, which may be large, is read
     is_file, unit = Path(args.out).suffix.lower() in _NEUROX, _unit_of(args)
     into: dict[str, Any] = {} if is_file else {
-        "store": args.out, "append": args.append, "shard": shard
+        "store": args.out, "append": args.append, "shard": shard,
+        "split_layers": args.split_layers, "max_file_size": args.max_file_size,
     }  # fmt: skip
     if unit == "word":
         sentences, labels = _read_words(args)
@@ -209,8 +210,17 @@ def _label_of(text: str | None, labels: Iterable[Any], option: str) -> Any:
 
 def _check_file(out: Path, args: Namespace, unit: str) -> None:
     """Check that a file of NeuroX can be written before the work starts."""
-    if unit != "word" or args.append:
-        what = "--append" if args.append else "tokens and prompts"
+    used = [
+        option
+        for option, value in (
+            ("--append", args.append),
+            ("--split-layers", args.split_layers),
+            ("--max-file-size", args.max_file_size),
+        )
+        if value
+    ]
+    if unit != "word" or used:
+        what = used[0] if used else "tokens and prompts"
         raise ValueError(
             f"--out={out}: a file of NeuroX cannot be used for {what}. Pass a folder for a store."
         )

@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_extract, _add_probe, _add_rank, _add_report):
+    for add in (_add_demo, _add_extract, _add_probe, _add_rank, _add_report, _add_card):
         add(subparsers)
     return parser
 
@@ -210,6 +210,28 @@ def _add_report(subparsers: Any) -> None:
     report.add_argument(
         "--out", metavar="FILE.html", help="the page (default: STORE.html in the current folder)"
     )
+
+
+def _add_card(subparsers: Any) -> None:
+    card = subparsers.add_parser(
+        "card",
+        help="write the card of a store for the Hugging Face Hub",
+        description=(
+            "Write a README.md into a store, which describes it on the Hugging Face Hub: the "
+            "model, the layers, the number of rows and the checksums. It does not contain words or "
+            "labels."
+        ),
+    )
+    card.set_defaults(run=commands.card, usage=card.format_usage)
+    _add_store(card)
+    add = card.add_argument
+    add("--repository", metavar="USER/NAME", help="name of the repository on the Hub")
+    add("--license", metavar="ID", help="license, such as cc-by-4.0 (default: none)")
+    add("--language", metavar="CODES", help="languages of the texts, such as en or en,de")
+    add("--title", help="title (default: the name of the model)")
+    add("--description", metavar="TEXT", help="text that follows the title")
+    add("--tags", metavar="TAGS", help="more tags, separated by commas")
+    add("--overwrite", action="store_true", help="replace a README.md that was edited")
 
 
 def _add_store(command: argparse.ArgumentParser) -> None:

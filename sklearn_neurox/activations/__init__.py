@@ -1,6 +1,7 @@
 """Activations: the rows and columns of X, in memory and on disk."""
 
 from .columns import Neurons
+from .dataset_card import write_dataset_card
 from .formats import read_activations, write_activations
 from .store import StoreWriter
 from .tokens import TokenActivations
@@ -11,4 +12,5 @@ __all__ = [
     "TokenActivations",
     "read_activations",
     "write_activations",
+    "write_dataset_card",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from pathlib import Path
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32; the lowest bit is the coefficient of the highest power
@@ -48,28 +48,37 @@ def _product(first: int, second: int) -> int:
     return product
 
 
-def crc32_of_file(path: Path, start: int, n_bytes: int) -> int | None:
-    """Compute the CRC-32 of a part of a file by several threads.
+def crc32_of_files(pieces: Iterable[tuple[Path, int, int]]) -> list[int | None]:
+    """Compute the CRC-32 of parts of files by several threads.
 
     Parameters
     ----------
-    path : Path
-    start, n_bytes : int
-        First byte, and number of bytes.
+    pieces : iterable of (Path, int, int)
+        A file, the first byte, and the number of bytes.
 
     Returns
     -------
-    int or None
-        None if the file is shorter.
+    list of int or None
+        None for a file that is shorter.
     """
-    starts = range(start, start + n_bytes, _PART)
-    sizes = [min(_PART, start + n_bytes - each) for each in starts]
-    crc32 = 0
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as threads:
-        for part, size in zip(threads.map(_crc32, repeat(path), starts, sizes), sizes, strict=True):
-            if part is None:
-                return None
-            crc32 = joined_crc32(crc32, part, size)
+        waiting = [
+            [
+                (threads.submit(_crc32, path, start + done, size), size)
+                for done in range(0, n_bytes, _PART)
+                for size in [min(_PART, n_bytes - done)]
+            ]
+            for path, start, n_bytes in pieces
+        ]
+        return [_joined((each.result(), size) for each, size in parts) for parts in waiting]
+
+
+def _joined(parts: Iterable[tuple[int | None, int]]) -> int | None:
+    crc32 = 0
+    for part, size in parts:
+        if part is None:
+            return None
+        crc32 = joined_crc32(crc32, part, size)
     return crc32
 
 

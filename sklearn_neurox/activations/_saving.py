@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .bfloat16 import in_memory
+from .dtypes import stored_dtype
 from .store import StoreWriter
 
+_AT_ONCE = 1 << 28  # bytes that are written before the journal counts them
 
-def save_tokens(tokens: Any, path: str | PathLike) -> None:
+
+def save_tokens(tokens: Any, path: str | PathLike, **layout: Any) -> None:
     """Write activations to a store; see :meth:`TokenActivations.save`."""
     if not len(tokens):
         raise ValueError("The TokenActivations is empty: expected at least one word.")
@@ -31,6 +35,13 @@ def save_tokens(tokens: Any, path: str | PathLike) -> None:
         parameters=dict(tokens.provenance or {}) | {"unit": tokens.unit},
         positions=None if is_whole and tokens.offsets is None else tokens.positions,
         offsets=tokens.offsets,
+        **layout,
     )
+    ends = np.cumsum([len(sentence) for sentence in words])
+    n_rows = max(1, _AT_ONCE // (len(tokens.neurons) * stored_dtype(tokens.dtype).itemsize))
     with writer:
-        writer.append(tokens._rows, n_sentences=len(words))
+        while (start := writer.n_words_done) < len(tokens):
+            # Whole sentences, at least one.
+            last = int(np.searchsorted(ends, start + n_rows, side="right")) - 1
+            stop = int(ends[max(last, writer.n_done)])
+            writer.append(in_memory(tokens._rows[start:stop]))

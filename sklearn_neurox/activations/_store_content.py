@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._rows import check_sentence_ids, check_stored_words
+from ._store_description import check_description
 from ._store_difference import differing_entry
 from ._store_folder import StoreFolder
 from ._store_format import (
@@ -22,12 +23,12 @@ from ._store_format import (
     PROGRESS,
     WORDS,
     Json,
-    check_description,
     check_json,
     check_places,
     check_stored_labels,
     to_npy,
 )
+from ._store_layout import LAYOUT, layout_of
 from .columns import Layer, check_layers
 from .dtypes import check_dtype
 
@@ -45,7 +46,7 @@ class StoreContent:
     places : ndarray of int of shape (n_words, 3) or None
         The position, the first character and the end of each row in its text.
     about : dict
-        Layers, width, dtype and parameters.
+        Layers, width, dtype, layout and parameters.
     growth : dict, default={}
         If the store has grown: its generation, and what it contained before.
     """
@@ -70,6 +71,8 @@ class StoreContent:
         parameters: Mapping[str, Any] | None,
         positions: ArrayLike | None,
         offsets: ArrayLike | None,
+        split_layers: bool,
+        max_file_size: int | str | None,
     ) -> StoreContent:
         """Check the arguments of a StoreWriter."""
         corpus = check_stored_words(words, are_tokens=positions is not None)
@@ -82,7 +85,7 @@ class StoreContent:
             "width": index(width),
             "dtype": check_dtype(dtype),
             "parameters": check_json(dict(parameters or {}), "parameters"),
-        }
+        } | layout_of(split_layers, max_file_size)
         content = cls(corpus, ids, y, places, about)
         check_description(content.description(content.files()))
         return content
@@ -162,7 +165,8 @@ def grown(folder: StoreFolder, new: StoreContent, varying: Collection[str]) -> S
 
 
 def _content_of(store: Json, files: Mapping[str, Any]) -> StoreContent:
-    about = {name: store[name] for name in ("layers", "width", "dtype", "parameters")}
+    names = ("layers", "width", "dtype", *LAYOUT, "parameters")
+    about = {name: store[name] for name in names if name in store}
     labels = files.get(LABELS)
     if labels is not None:
         labels = labels.astype(labels.dtype.newbyteorder("<"))
@@ -188,7 +192,7 @@ def _check_alike(
     folder: StoreFolder, old: StoreContent, new: StoreContent, varying: Collection[str]
 ) -> None:
     """Check that sentences can be appended to a store."""
-    difference = differing_entry(old.about, new.about, ("layers", "width", "dtype"), varying)
+    difference = differing_entry(old.about, new.about, varying)
     if difference is None and (old.labels is None) != (new.labels is None):
         difference = (
             "the store has no labels, but labels were passed"

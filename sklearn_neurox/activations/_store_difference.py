@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
 from ._store_format import IDS, LABELS, PLACES, WORDS, Json
+from ._store_layout import LAYOUT
 
 
 def first_difference(
@@ -28,7 +29,7 @@ def first_difference(
     y : ndarray of shape (n_words,) or None
         Labels of the new store.
     """
-    if difference := differing_entry(stored, new, ("layers", "width", "dtype"), None):
+    if difference := differing_entry(stored, new, None):
         return difference
     files = stored["files"], new["files"]
     if files[0][WORDS] != files[1][WORDS]:
@@ -46,23 +47,20 @@ def first_difference(
     return _differing_parameter(stored["parameters"], new["parameters"])
 
 
-def differing_entry(
-    stored: Json, new: Json, keys: Collection[str], varying: Collection[str] | None
-) -> str | None:
+def differing_entry(stored: Json, new: Json, varying: Collection[str] | None) -> str | None:
     """Describe the first entry of a description that differs, or return None.
 
     Parameters
     ----------
     stored, new : dict
         Descriptions, or parts of them.
-    keys : collection of str
-        Entries to compare.
     varying : collection of str or None
         If not None, parameters are compared too, except these.
     """
-    for key in keys:
-        if stored[key] != new[key]:
-            return _differ(key, stored[key], new[key])
+    for key in ("layers", "width", "dtype", *LAYOUT):
+        before, after = (side.get(key, LAYOUT.get(key)) for side in (stored, new))
+        if before != after:
+            return _differ(key, before, after)
     if varying is None:
         return None
     parameters = (

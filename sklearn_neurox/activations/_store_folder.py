@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from .._files import TEMPORARY, replace_file, resolve, sync_folder
 from .._warnings import warn
-from ._checksums import crc32_of_file
+from ._store_description import check_description, file_name
 from ._store_format import (
     FORMAT,
-    HEADER_SIZE,
     IDS,
     LABELS,
     LOCK,
@@ -25,22 +24,23 @@ from ._store_format import (
     PLACES,
     PROGRESS,
     ROWS,
-    SCHEMA,
+    SCHEMAS,
     STORE,
     WORDS,
     Json,
-    check_description,
-    file_name,
     from_npy,
-    header,
-    layout,
     npy_size,
     parse_json,
     parse_words,
     read_sealed_json,
 )
 from ._store_journal import JOINT_LOCK, files_of_shards, lock_of, read_progress
+from ._store_layout import Layout, schema_of
 from ._store_locks import lock, temporary_lock
+from ._store_rows import RowFiles
+from .columns import Layer
+
+_N_NAMED = 8  # files of X in an error message
 
 
 class StoreFolder:
@@ -82,6 +82,12 @@ class StoreFolder:
         if not path.is_dir():
             raise ValueError(f"{path} is a file, but a store is a folder.")
         names = set(os.listdir(path))
+        if STORE in names and (self / STORE).is_symlink():
+            raise ValueError(
+                f"The files of {path} are links, as in the cache of the Hugging Face Hub, so they "
+                "must not be changed. Download the store with "
+                "snapshot_download(..., local_dir=...)."
+            )
         own = {LOCK, WORDS, IDS, LABELS, PLACES, PROGRESS}
         own |= {*filter(_is_leftover, names), *files_of_shards(names)}
         if STORE in names:
@@ -131,7 +137,11 @@ class StoreFolder:
     def _locked(self, *, shared: bool = False) -> Iterator[bool]:
         with ExitStack() as stack:
             try:
-                is_locked = stack.enter_context(lock(self / LOCK, shared=shared))
+                # A folder without a description is recognized by its lock.
+                is_removed = (self / STORE).exists
+                is_locked = stack.enter_context(
+                    lock(self / LOCK, shared=shared, is_removed=is_removed)
+                )
             except BlockingIOError:
                 raise ValueError(
                     f"{self.path} is open in another writer. Close that writer first."
@@ -183,15 +193,20 @@ class StoreFolder:
             store = parse_json(raw)
             if not isinstance(store, dict) or store.get("format") != FORMAT:
                 raise ValueError("it was not written by StoreWriter.")
-            if store.get("schema") != SCHEMA:
+            if store.get("schema") not in SCHEMAS:
                 raise ValueError(
                     f"it was written by sklearn_neurox {str(store.get('version'))[:20]} in schema "
-                    f"{str(store.get('schema'))[:20]}, but this version reads schema {SCHEMA}."
+                    f"{str(store.get('schema'))[:20]}, but this version reads schemas "
+                    f"{' and '.join(map(str, SCHEMAS))}."
                 )
             store = read_sealed_json(raw, "a description")
             check_description(store)
+            if store["schema"] != schema_of(store):
+                raise ValueError("its schema does not match its values.")
         except ValueError as error:
+            divided = sorted(path.name for path in self.path.glob("X.*.npy"))
             others = [name for name in NAMES if name != STORE and (self / name).is_file()]
+            others += _shortened(divided)
             raise ValueError(
                 f"{self.path} is not a store, or is damaged: {STORE}: {error} Without it, the "
                 f"other files cannot be verified{': ' if others else ''}{', '.join(others)}."
@@ -199,7 +214,7 @@ class StoreFolder:
         return store
 
     def read_file(self, store: Json, name: str) -> Any:
-        """Read one file. If it is damaged, the error names the intact files.
+        """Read one file, but not rows. If it is damaged, the error names the intact files.
 
         Raises
         ------
@@ -212,8 +227,15 @@ class StoreFolder:
             self.read_files(store)
             raise
 
-    def read_files(self, store: Json) -> dict[str, Any]:
+    def read_files(self, store: Json, layers: Sequence[Layer] | None = None) -> dict[str, Any]:
         """Read and check all files except the rows, and return their contents by file name.
+
+        Parameters
+        ----------
+        store : dict
+            The description.
+        layers : sequence of int or str, default=None
+            Layers whose files are required. If None, these are all.
 
         Raises
         ------
@@ -222,7 +244,7 @@ class StoreFolder:
         """
         contents, damage = {}, {}
         for name, reader in self._readers.items():
-            if name in store["files"] or name in (PROGRESS, ROWS):
+            if name in store["files"] or name == PROGRESS:
                 try:
                     contents[name] = reader(store)
                 except ValueError as error:
@@ -232,20 +254,23 @@ class StoreFolder:
             if sum(map(len, contents[WORDS][: progress["n_sentences"]])) != progress["n_words"]:
                 del contents[PROGRESS]
                 damage[PROGRESS] = f"{PROGRESS}: its word count does not match {WORDS}."
-        if ROWS in contents and PROGRESS in contents:
-            n_rows = contents[PROGRESS]["n_words"]
-            if contents[ROWS] < n_rows:  # of a store that has grown
-                damage[ROWS] = (
-                    f"{ROWS}: it has {contents[ROWS]:,} rows instead of the {n_rows:,} rows that "
-                    "were written."
-                )
-                del contents[ROWS]
-        if damage:
-            intact = ", ".join([STORE, *contents])
+        before = (store.get("grown_from") or store)["n_words"]
+        n_written = contents[PROGRESS]["n_words"] if PROGRESS in contents else None
+        intact, damage_of_rows = self.rows(store).check(before, n_written, layers)
+        if damage or damage_of_rows:
+            names = ", ".join([STORE, *contents, *_shortened(intact)])
             raise ValueError(
-                f"{self.path} is damaged. {' '.join(damage.values())} Intact files: {intact}."
+                f"{self.path} is damaged. "
+                f"{' '.join([*damage.values(), *_shortened(list(damage_of_rows.values()))])} "
+                f"{_advice(store, damage_of_rows)}Restore or download these files again, or "
+                "delete the folder and repeat the calls that created it. "
+                f"Intact files: {names}."
             )
         return contents
+
+    def rows(self, store: Json) -> RowFiles:
+        """Return the files of X."""
+        return RowFiles(self.path, Layout.of(store))
 
     @property
     def _readers(self) -> dict[str, Callable[[Json], Any]]:
@@ -256,7 +281,6 @@ class StoreFolder:
             IDS: self._read_sentence_ids,
             LABELS: self._read_labels,
             PLACES: self._read_places,
-            ROWS: self._check_size_of_rows,
         }
 
     def _read_words(self, store: Json) -> list[list[str]]:
@@ -276,20 +300,25 @@ class StoreFolder:
         raw = self._read_checked(store, PLACES, npy_size(dtype, length))
         return from_npy(raw, dtype, length).reshape(-1, 3)
 
-    def verify_rows(self, store: Json, progress: dict[str, int]) -> None:
-        """Verify the checksum of all rows that have been written.
+    def verify_rows(
+        self, store: Json, progress: Json, layers: Sequence[Layer] | None = None
+    ) -> None:
+        """Verify the checksums of all rows that have been written.
 
         Raises
         ------
         ValueError
-            If it does not match.
+            If one of them does not match.
         """
-        dtype, shape = layout(store)
-        n_bytes = progress["n_words"] * shape[1] * dtype.itemsize
-        if crc32_of_file(self / ROWS, HEADER_SIZE, n_bytes) != progress["crc32"]:
+        n_words = progress["n_words"]
+        if damaged := self.rows(store).verify(n_words, progress["crc32"], layers):
+            told = [
+                f"{file.name}: the checksum of its {file.n_first(n_words):,} rows does not match "
+                f"{PROGRESS}."
+                for file in damaged
+            ]
             raise ValueError(
-                f"{self.path} is damaged. {ROWS}: the checksum of its {progress['n_words']:,} rows "
-                f"does not match {PROGRESS}. All other files are intact."
+                f"{self.path} is damaged. {' '.join(_shortened(told))} All other files are intact."
             )
 
     def _read_checked(self, store: Json, name: str, size: int | None = None) -> bytes:
@@ -299,31 +328,6 @@ class StoreFolder:
             raise ValueError(f"the checksum of its {len(raw):,} bytes does not match {STORE}.")
         return raw
 
-    def _check_size_of_rows(self, store: Json) -> int:
-        """Check the size and the header of X, but not its values, and return its number of rows.
-
-        A store that has just grown may still have the size or the header of the store before.
-        """
-        dtype, shape = layout(store)
-        row = shape[1] * dtype.itemsize
-        before = (store.get("grown_from") or {}).get("n_words", shape[0])
-        expected, least = (HEADER_SIZE + n_rows * row for n_rows in (shape[0], before))
-        path = self / ROWS
-        if not path.is_file():
-            raise ValueError("it is missing.")
-        size = path.stat().st_size
-        if not least <= size <= expected:
-            n_rows = max(0, min(size, expected) - HEADER_SIZE) // row
-            raise ValueError(
-                f"it has {size:,} bytes instead of {expected:,}: at most the first {n_rows:,} of "
-                f"{shape[0]:,} rows are intact."
-            )
-        with open(path, "rb") as file:
-            found = file.read(HEADER_SIZE)
-        if found not in (header(dtype, shape), header(dtype, (before, shape[1]))):
-            raise ValueError(f"its header does not describe {dtype} of shape {shape}.")
-        return (size - HEADER_SIZE) // row
-
     def remove_older(self, store: Json) -> None:
         """Remove the files of a store before it has grown, which are not used anymore."""
         generation = store.get("generation", 0)
@@ -332,8 +336,29 @@ class StoreFolder:
                 (self / file_name({"generation": older}, name)).unlink(missing_ok=True)
 
 
+def _advice(store: Json, damage: Mapping[str, str]) -> str:
+    """Say which layers can be loaded although files of other layers are damaged or missing."""
+    layout = Layout.of(store)
+    whole = [
+        layer
+        for layer in layout.layers
+        if not any(file.name in damage for file in layout.files([layer]))
+    ]
+    if not damage or not whole:
+        return ""
+    return f"TokenActivations.load(path, layers={whole}) loads the intact layers. "
+
+
+def _shortened(texts: list[str]) -> list[str]:
+    """Return a few of many texts."""
+    if len(texts) <= _N_NAMED:
+        return texts
+    return [*texts[:_N_NAMED], f"and {len(texts) - _N_NAMED} more"]
+
+
 def _is_leftover(name: str, names: Collection[str] = NAMES) -> bool:
-    return name.endswith(TEMPORARY) and name.startswith(tuple(f"{own}." for own in names))
+    stems = [f"{own}." for own in names] + (["X."] if ROWS in names else [])
+    return name.endswith(TEMPORARY) and name.startswith(tuple(stems))
 
 
 def _read(path: Path, size: int | None = None) -> bytes:

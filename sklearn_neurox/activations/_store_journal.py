@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ._checksums import joined_crc32
-from ._store_format import LOCK, PROGRESS, Json, is_count, layout, read_sealed_json, seal
+from ._store_format import LOCK, PROGRESS, ROWS, Json, is_count, read_sealed_json, seal
+from ._store_layout import Layout
 
-COUNTS = ("n_sentences", "n_words", "crc32")
+NO_ROWS: Json = {"n_sentences": 0, "n_words": 0, "crc32": {}}
 JOINT_LOCK = f"{LOCK}.shards"  # held for a moment, to create and to finish a store
 _OF_SHARDS = re.compile(
     rf"progress\.\d+\.json(\.[0-9a-f]+\.tmp)?|{re.escape(LOCK)}\.(\d+|shards)", re.ASCII
@@ -31,16 +32,16 @@ class Shard(NamedTuple):
     end: tuple[int, int]
     n_sentences: int  # written, including all before it
     n_words: int
-    crc32: int  # of its own rows
+    crc32: dict[str, int]  # of its own rows in each file
 
     @property
     def is_finished(self) -> bool:
         """Whether all rows are written."""
         return self.n_sentences == self.end[0]
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Json:
         """Return the content of its journal."""
-        return {name: getattr(self, name) for name in COUNTS}
+        return {name: getattr(self, name) for name in NO_ROWS}
 
 
 def journal_of(rank: int) -> str:
@@ -58,9 +59,23 @@ def files_of_shards(names: Iterable[str]) -> list[str]:
     return [name for name in names if _OF_SHARDS.fullmatch(name)]
 
 
-def sealed_journal(store_sha256: str, counts: dict[str, int], **about: Any) -> bytes:
-    """Return the content of a journal."""
-    return seal({"store": store_sha256} | counts | about)
+def sealed_journal(store_sha256: str, counts: Json, **about: Any) -> bytes:
+    """Return the content of a journal.
+
+    Parameters
+    ----------
+    store_sha256 : str
+        Checksum of the description.
+    counts : dict
+        ``n_sentences``, ``n_words``, and ``crc32`` of each file. If all rows are in one file, its
+        CRC-32 is stored as a number.
+    **about : dict
+        Other entries.
+    """
+    crc32 = counts["crc32"]
+    is_one = crc32.keys() <= {ROWS}
+    stored = crc32.get(ROWS, 0) if is_one else dict(sorted(crc32.items()))
+    return seal({"store": store_sha256} | counts | {"crc32": stored} | about)
 
 
 def is_empty(progress: Json) -> bool:
@@ -107,15 +122,15 @@ def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _parse_progress(raw: bytes, store: Json) -> tuple[dict[str, int], list[tuple[int, int]] | None]:
+def _parse_progress(raw: bytes, store: Json) -> tuple[Json, list[tuple[int, int]] | None]:
     """Read the journal of a store, and the ends of the shards if several processes write it."""
     progress = read_sealed_json(raw, "the journal of a store")
-    counts: dict[str, Any] = {key: progress.get(key) for key in COUNTS}
+    counts = _parse_counts(progress, store)
     # A store that has just grown still has the journal of the complete store before.
     before = store.get("grown_from") or {}
     is_older = bool(before) and progress.get("store") == before["sha256"]
     if (
-        not all(map(is_count, counts.values()))
+        counts is None
         or (progress.get("store") != store["sha256"] and not is_older)
         or (is_older and any(counts[key] != before[key] for key in ("n_sentences", "n_words")))
     ):
@@ -125,7 +140,7 @@ def _parse_progress(raw: bytes, store: Json) -> tuple[dict[str, int], list[tuple
     ends = progress.get("shards")
     if ends is None:
         return counts, None
-    if not _are_ends(ends, store) or any(counts.values()):
+    if not _are_ends(ends, store) or counts["n_words"]:
         raise ValueError("its shards are not those of this store.")
     return counts, [(end[0], end[1]) for end in ends]
 
@@ -148,33 +163,47 @@ def _parse_shard(
     """Read the journal of one of several processes, which does not exist before the first rows."""
     first, end = ends[rank - 1] if rank else (0, 0), ends[rank]
     if raw is None:
-        return Shard(first, end, *first, 0)
+        return Shard(first, end, *first, {})
     name = journal_of(rank)
     try:
         journal = read_sealed_json(raw, "the journal of a process")
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    counts: list[Any] = [journal.get(key) for key in COUNTS]
+    counts = _parse_counts(journal, store)
     if (
-        journal.get("store") != store["sha256"]
+        counts is None
+        or journal.get("store") != store["sha256"]
         or journal.get("shard") != [rank, len(ends)]
-        or not all(map(is_count, counts))
-        or not first[0] <= counts[0] <= end[0]
-        or not first[1] <= counts[1] <= end[1]
-        or (counts[0] == end[0]) != (counts[1] == end[1])
-        or counts[2] >= 2**32
+        or not first[0] <= counts["n_sentences"] <= end[0]
+        or not first[1] <= counts["n_words"] <= end[1]
+        or (counts["n_sentences"] == end[0]) != (counts["n_words"] == end[1])
     ):
         raise ValueError(f"{name}: it is not the journal of process {rank} of this store.")
-    return Shard(first, end, *counts)
+    return Shard(first, end, **counts)
 
 
-def _joined(shards: Sequence[Shard], store: Json) -> dict[str, int]:
+def _parse_counts(journal: Json, store: Json) -> Json | None:
+    """Return the counts in a journal, or None if they are not valid."""
+    counts = {name: journal.get(name) for name in NO_ROWS}
+    names, crc32 = {file.name for file in Layout.of(store).files()}, counts["crc32"]
+    if not isinstance(crc32, dict):
+        crc32 = {ROWS: crc32} if crc32 != 0 or ROWS in names else {}
+    numbers = [counts["n_sentences"], counts["n_words"], *crc32.values()]
+    if not all(map(is_count, numbers)) or crc32.keys() - names:
+        return None
+    return None if any(crc >= 2**32 for crc in crc32.values()) else counts | {"crc32": crc32}
+
+
+def _joined(shards: Sequence[Shard], store: Json) -> Json:
     """Return the counts of all rows before the first gap."""
-    dtype, (_, n_columns) = layout(store)
-    joined = {"n_sentences": 0, "n_words": 0, "crc32": 0}
+    layout, joined = Layout.of(store), NO_ROWS
     for shard in shards:
-        n_bytes = (shard.n_words - shard.first[1]) * n_columns * dtype.itemsize
-        joined = shard.counts() | {"crc32": joined_crc32(joined["crc32"], shard.crc32, n_bytes)}
+        crc32 = dict(joined["crc32"])
+        for file, rows in layout.files_of_rows(slice(shard.first[1], shard.n_words)):
+            n_bytes = (rows.stop - rows.start) * file.width * layout.dtype.itemsize
+            own = shard.crc32.get(file.name, 0)
+            crc32[file.name] = joined_crc32(crc32.get(file.name, 0), own, n_bytes)
+        joined = shard.counts() | {"crc32": crc32}
         if not shard.is_finished:
             break
     return joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +18,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def lock(path: Path, *, shared: bool = False) -> Iterator[bool]:
+def lock(
+    path: Path, *, shared: bool = False, is_removed: Callable[[], bool] = lambda: False
+) -> Iterator[bool]:
     """Lock a file, which is created if it does not exist.
 
     Parameters
@@ -26,6 +28,8 @@ def lock(path: Path, *, shared: bool = False) -> Iterator[bool]:
     path : Path
     shared : bool, default=False
         Whether others may lock the file as well, if they share it, too.
+    is_removed : callable, optional
+        Called at the end. Returns whether the last one who has locked the file removes it.
 
     Yields
     ------
@@ -37,18 +41,25 @@ def lock(path: Path, *, shared: bool = False) -> Iterator[bool]:
     BlockingIOError
         If another process, or another part of this one, has locked the file.
     """
-    with open(path, "ab") as file:
-        is_locked = True
-        try:
-            _acquire(file, shared=shared, wait=False)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            is_locked = False
-        try:
-            yield is_locked
-        finally:
-            _release(file)
+    while True:
+        with open(path, "ab") as file:
+            is_locked = True
+            try:
+                _acquire(file, shared=shared, wait=False)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                is_locked = False
+            if is_locked and not _is_at(file, path):
+                continue  # its last owner has just removed it
+            try:
+                yield is_locked
+            finally:
+                if is_removed() and (not is_locked or _is_alone(file)):
+                    with suppress(OSError):  # on Windows, an open file cannot be removed
+                        path.unlink(missing_ok=True)
+                _release(file)
+            return
 
 
 @contextmanager
@@ -85,6 +96,15 @@ def _acquire(file: BinaryIO, *, shared: bool, wait: bool) -> None:
         raise OSError(errno.ENOSYS, "no fcntl")
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
+
+
+def _is_alone(file: BinaryIO) -> bool:
+    """Return whether nobody shares the lock, which then excludes all others."""
+    try:
+        _acquire(file, shared=False, wait=False)
+    except OSError:
+        return False
+    return True
 
 
 def _release(file: BinaryIO) -> None:

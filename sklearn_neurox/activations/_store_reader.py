@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._store_folder import StoreFolder
-from ._store_format import HEADER_SIZE, IDS, LABELS, PLACES, PROGRESS, ROWS, WORDS, Json, layout
-from .bfloat16 import Array, Bfloat16Array
-from .columns import Layer
+from ._store_format import IDS, LABELS, PLACES, PROGRESS, WORDS, Json
+from ._store_layout import LAYOUT, Layout
+from .bfloat16 import Bfloat16Array, Rows
+from .columns import Layer, check_layers
 from .dtypes import BFLOAT16
 
 
 class StoredActivations(NamedTuple):
     """What is read from a store."""
 
-    X: Array  # a read-only memory map
+    X: Rows  # read-only memory maps
     words: list[list[str]]  # of each sentence
     sentence_ids: NDArray[np.intp]  # of each sentence
     labels: NDArray | None  # of each word
@@ -34,6 +36,7 @@ def read_store(
     verify: bool = False,
     partial: bool = False,
     part: slice | None = None,
+    layers: Sequence[Layer] | None = None,
 ) -> StoredActivations:
     """Open a store; see :meth:`TokenActivations.load`.
 
@@ -43,22 +46,26 @@ def read_store(
     verify, partial : bool, default=False
     part : slice, default=None
         Sentences to load, which are known to be written. If None, these are all.
+    layers : sequence of int or str, default=None
     """
     folder = StoreFolder(path)
     store = folder.read_description()
-    files = folder.read_files(store)
+    chosen = None if layers is None else _check_stored(layers, store)
+    files = folder.read_files(store, chosen)
     progress = files[PROGRESS]
     if part is None:
         if progress["n_sentences"] < store["n_sentences"] and not partial:
             raise ValueError(f"{folder.path} is unfinished: {_unfinished(store, progress)}")
         part = slice(0, progress["n_sentences"])
-    if verify:
-        folder.verify_rows(store, progress)
     start, stop = (sum(map(len, files[WORDS][:end])) for end in (part.start, part.stop))
     rows = slice(start, stop)
-    dtype, shape = layout(store)
-    shape = files[ROWS], shape[1]  # fewer rows if the store has just grown
-    X = np.memmap(folder / ROWS, dtype, mode="r", offset=HEADER_SIZE, shape=shape)
+    try:
+        if verify:
+            folder.verify_rows(store, progress, chosen)
+        X = folder.rows(store).open(max(1, stop), chosen)  # an empty file cannot be mapped
+    except FileNotFoundError:
+        folder.read_files(store, chosen)  # the error names all files that have just been removed
+        raise
     places = files[PLACES][rows].astype(np.intp) if PLACES in files else None
     known = places is not None and (places[:, 1] >= 0).all()
     return StoredActivations(
@@ -68,9 +75,19 @@ def read_store(
         labels=files[LABELS][rows].copy() if LABELS in files else None,
         positions=None if places is None else places[:, 0],
         offsets=places[:, 1:] if places is not None and known else None,
-        layers=tuple(store["layers"]),
+        layers=tuple(store["layers"]) if chosen is None else chosen,
         parameters=store["parameters"],
     )
+
+
+def _check_stored(layers: Sequence[Layer], store: Json) -> tuple[Layer, ...]:
+    chosen = check_layers(layers)
+    if missing := [layer for layer in chosen if layer not in store["layers"]]:
+        raise ValueError(
+            f"The store does not contain layer {missing[0]!r}. It contains the layers "
+            f"{', '.join(map(repr, store['layers']))}."
+        )
+    return chosen
 
 
 def _unfinished(store: Json, progress: Json) -> str:
@@ -96,7 +113,14 @@ def describe_store(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Describe a store; see :meth:`TokenActivations.describe`."""
     folder = StoreFolder(path)
     store = folder.read_description()
-    progress = folder.read_file(store, PROGRESS)
+    progress = {}
+    if (folder / PROGRESS).exists():
+        progress = folder.read_file(store, PROGRESS)
     keys = ("layers", "width", "dtype", "n_sentences", "n_words", "parameters")
-    done = {"n_done": progress["n_sentences"], "n_words_done": progress["n_words"]}
-    return {key: store[key] for key in keys} | done
+    layout = Layout.of(store)
+    return (
+        {key: store[key] for key in keys}
+        | {key: store.get(key, default) for key, default in LAYOUT.items()}
+        | {"n_done": progress.get("n_sentences"), "n_words_done": progress.get("n_words")}
+        | {"files": {layer: [x.name for x in layout.files([layer])] for layer in store["layers"]}}
+    )

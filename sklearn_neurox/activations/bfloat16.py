@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .._device import as_numpy, as_tensor
 from .._files import mapping_of, release
+from ._block_array import BlockArray
 from .dtypes import BFLOAT16
 
 _AT_ONCE = 2**22  # values that are converted at a time
@@ -24,14 +25,14 @@ class Bfloat16Array:
 
     Parameters
     ----------
-    bits : ndarray of uint16
+    bits : ndarray or BlockArray of uint16
         The bits of the values, possibly a memory map.
     """
 
     dtype = BFLOAT16
 
-    def __init__(self, bits: NDArray[np.uint16]):
-        self.bits = bits
+    def __init__(self, bits: NDArray[np.uint16] | BlockArray):
+        self.bits: Any = bits
 
     @classmethod
     def from_tensor(cls, tensor: torch.Tensor) -> Bfloat16Array:
@@ -80,19 +81,25 @@ class Bfloat16Array:
         values = np.empty(self.shape, dtype=np.float32)
         if not values.size:
             return values
-        bits, flat = self.bits.reshape(len(self), -1), values.reshape(len(self), -1)
-        n_rows = max(1, _AT_ONCE // bits.shape[1])
-        mapping = mapping_of(self.bits)
+        bits, flat = self.bits, values.reshape(len(self), -1)
+        if isinstance(bits, np.ndarray):
+            bits = bits.reshape(flat.shape)
+        n_rows = max(1, _AT_ONCE // flat.shape[1])
+        blocks = bits.blocks if isinstance(bits, BlockArray) else [bits]
+        mappings = [mapping_of(block) for block in blocks]
         for start in range(0, len(bits), n_rows):
             part = np.ascontiguousarray(bits[start : start + n_rows], dtype=np.uint16)
             narrow = as_tensor(part.view(np.int16)).view(torch.bfloat16)
             torch.from_numpy(flat[start : start + n_rows]).copy_(narrow)
-            release(mapping)
+            for mapping in mappings:
+                release(mapping)
         return values
 
 
 # Activations of any dtype of `DTYPES`.
 Array: TypeAlias = NDArray | Bfloat16Array
+# The same, or blocks of it that are in several files.
+Rows: TypeAlias = Array | BlockArray
 
 
 def as_activations(values: Any, *, name: str) -> Any:
@@ -121,14 +128,34 @@ def is_floating(array: Array) -> bool:
     return isinstance(array, Bfloat16Array) or array.dtype.kind == "f"
 
 
-def to_numpy(array: Array) -> NDArray:
-    """Return an array of NumPy, in which bfloat16 is converted to float32."""
+def to_numpy(array: Rows) -> NDArray:
+    """Return a single array of NumPy, in which bfloat16 is converted to float32."""
+    if isinstance(array, BlockArray):
+        return array.to_array()
     return array.to_float32() if isinstance(array, Bfloat16Array) else array
 
 
-def name_of_dtype(array: Array) -> str:
+def in_memory(array: Rows) -> Array:
+    """Copy blocks to a single array, in their own dtype."""
+    if isinstance(array, Bfloat16Array):
+        return Bfloat16Array(np.asarray(array.bits))
+    return np.asarray(array)
+
+
+def name_of_dtype(array: Rows) -> str:
     """Return the name of the dtype of an array, such as "bfloat16"."""
     return BFLOAT16 if isinstance(array, Bfloat16Array) else array.dtype.name
+
+
+def beside(arrays: Sequence[Rows]) -> Rows:
+    """Join arrays of the same rows and dtype side by side. Blocks are not copied."""
+    blocks = [array for array in arrays if isinstance(array, BlockArray)]
+    if blocks:
+        return BlockArray.beside(blocks)
+    bits = [array.bits for array in arrays if isinstance(array, Bfloat16Array)]
+    if bits and isinstance(bits[0], BlockArray):
+        return Bfloat16Array(BlockArray.beside(bits))
+    return concatenate([array for array in arrays if not isinstance(array, BlockArray)], axis=1)
 
 
 def concatenate(arrays: Sequence[Array], *, axis: int = 0) -> Array:
@@ -162,4 +189,5 @@ def bits_of(X: Any) -> NDArray[np.uint16]:
         raise TypeError(
             f"X must be a tensor of bfloat16, or an array of float32, which is rounded, got {got}."
         )
-    return X.bits
+    bits: NDArray[np.uint16] = X.bits
+    return bits

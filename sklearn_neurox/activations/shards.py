@@ -13,8 +13,8 @@ from .._wording import count
 from ._store_content import StoreContent
 from ._store_format import NAMES, PROGRESS, Json
 from ._store_journal import (
-    COUNTS,
     JOINT_LOCK,
+    NO_ROWS,
     Shard,
     journal_of,
     sealed_journal,
@@ -86,17 +86,16 @@ class ShardWriter(StoreWriter):
         # Python integers, which can be written as JSON.
         self._plan = [(end, int(self._ends[end])) for end in self._sentence_ends]
         first = self._plan[self._rank - 1] if self._rank else (0, 0)
-        self.shard = Shard(first, self._plan[self._rank], *first, 0)
+        self.shard = Shard(first, self._plan[self._rank], *first, {})
         self._progress = self.shard.counts()
 
     def _begin_journal(self) -> None:
-        counts = dict.fromkeys(COUNTS, 0)
-        self._folder.write(PROGRESS, sealed_journal(self._sealed_by, counts, shards=self._plan))
+        self._folder.write(PROGRESS, sealed_journal(self._sealed_by, NO_ROWS, shards=self._plan))
 
-    def _own_progress(self, progress: Json) -> dict[str, int]:
+    def _own_progress(self, progress: Json) -> Json:
         shards = progress.get("shards")
         if shards is None and progress["n_sentences"] == self.n_sentences:  # it is finished
-            return dict(zip(COUNTS, (*self.shard.end, 0), strict=True))
+            return dict(zip(NO_ROWS, (*self.shard.end, {}), strict=True))
         world_size = len(self._plan)
         if shards is None or len(shards) != world_size:
             before = "one process" if shards is None else f"{len(shards)} processes"
@@ -111,10 +110,10 @@ class ShardWriter(StoreWriter):
                 f"{[shard.end[0] for shard in shards]} instead of {self._sentence_ends}. Complete "
                 "it with the version of sklearn_neurox that created it, or choose another folder."
             )
-        counts: dict[str, int] = shards[self._rank].counts()
+        counts: Json = shards[self._rank].counts()
         return counts
 
-    def _write_progress(self, progress: dict[str, int]) -> None:
+    def _write_progress(self, progress: Json) -> None:
         about = [self._rank, len(self._plan)]
         content = sealed_journal(self._sealed_by, progress, shard=about)
         self._folder.write(journal_of(self._rank), content)
@@ -142,7 +141,7 @@ class ShardWriter(StoreWriter):
             if progress["n_sentences"] < self.n_sentences:
                 return
             if "shards" in progress:
-                counts = {name: progress[name] for name in COUNTS}
+                counts = {name: progress[name] for name in NO_ROWS}
                 folder.write(PROGRESS, sealed_journal(self._sealed_by, counts))
             folder.remove_files_of_shards(keep=[JOINT_LOCK])
 

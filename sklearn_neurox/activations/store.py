@@ -1,7 +1,8 @@
 """Store of activations on disk, which is written incrementally and read as a memory map.
 
 ========================  =========================================================================
-``X.npy``                 every layer of every word, in C order, of the final size from the start
+``X.npy``                 every layer of every word, of the final size from the start; several
+                          files with ``split_layers`` or ``max_file_size``: see ``_store_layout``
 ``words.json``            the words of each sentence
 ``sentence_ids.npy``      the number of each sentence in the corpus
 ``labels.npy``            the labels, if there are any
@@ -17,36 +18,17 @@ overwritten. If sentences are appended to a finished store, X is extended, and t
 labels and places are written under new names, such as ``words.1.json``, before the description
 refers to them. If several processes write a store, each has its own journal: see
 ``_store_journal``.
-
-**Why one array for all layers.** ``benchmarks/bench_store.py --layouts`` reads one of 13 layers of
-768 neurons, float16, for 100,000 words (2.0 GB, on an SSD with read-ahead), from the page cache and
-cold. The last column is a batch of 512 random rows over all layers, from the page cache. Seconds:
-
-===============================  ==========  ==========  ===============  =====
-layout                           cached      cold        read from disk   batch
-===============================  ==========  ==========  ===============  =====
-one array, C order               0.08-0.09   1.0-1.4     2.00 GB (all)    0.003
-one array per layer              0.04-0.05   0.10-0.15   0.15 GB          0.007
-zarr 3, uncompressed             0.19-0.49   0.14-0.19   0.15 GB          0.75
-===============================  ==========  ==========  ===============  =====
-
-Probes read rows of all layers repeatedly, and only a single array can be memory-mapped as their X.
-The drawback is that reading a single layer from a cold file costs as much as reading the whole
-file: its 1,536 bytes of a row of 19,968 lie on every third or fourth page, and the system reads
-ahead. (Asking for these pages only, with ``MADV_RANDOM``, reads 0.56 GB, but takes 12 s.) Once
-cached, it takes twice as long as a separate file. If you need only a few layers, store only these.
-Fortran order stores each layer in one piece, but takes 23 times as long for a batch of rows, and 26
-times for appending 30 rows.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,24 +37,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._wording import count
 from ._store_content import StoreContent, grown
+from ._store_description import file_name
 from ._store_difference import first_difference
 from ._store_folder import StoreFolder
-from ._store_format import (
-    FORMAT,
-    PROGRESS,
-    ROWS,
-    SCHEMA,
-    STORE,
-    Json,
-    file_name,
-    layout,
-    seal,
-)
-from ._store_journal import is_empty, sealed_journal
-from ._store_rows import check_new_rows, extend_rows, write_empty, write_rows
+from ._store_format import FORMAT, PROGRESS, STORE, Json, seal
+from ._store_journal import NO_ROWS, is_empty, sealed_journal
+from ._store_layout import Layout, layout_of, schema_of
+from ._store_rows import RowFiles, check_new_rows
 from .bfloat16 import bits_of
 from .columns import Layer
 from .dtypes import BFLOAT16
+
+__all__ = ["StoreWriter", "layout_of"]
 
 
 class StoreWriter:
@@ -115,6 +91,12 @@ class StoreWriter:
     varying : collection of str, default=()
         Names of `parameters` that may differ if sentences are appended, such as digests of the
         words. The store contains a digest of all their values.
+    split_layers : bool, default=False
+        Whether to write each layer to a file of its own, which can be read and downloaded without
+        the others. Otherwise, all layers of a row are adjacent, and X is a single memory map.
+    max_file_size : int or str, default=None
+        Largest size of a file of X in bytes, or as a text such as "5GB". The rows of X are divided
+        between files of this size. If None, the size is not limited.
 
     Attributes
     ----------
@@ -195,10 +177,13 @@ class StoreWriter:
         n_sentences: int | None = None,
         append: bool = False,
         varying: Collection[str] = (),
+        split_layers: bool = False,
+        max_file_size: int | str | None = None,
     ):
         content = StoreContent.check(
             layers=layers, width=width, dtype=dtype, words=words, sentence_ids=sentence_ids,
             labels=labels, parameters=parameters, positions=positions, offsets=offsets,
+            split_layers=split_layers, max_file_size=max_file_size,
         )  # fmt: skip
         if n_sentences is not None and n_sentences != len(content.words):
             words = count(len(content.words), "sentence")
@@ -213,7 +198,8 @@ class StoreWriter:
             self._set_content(content)
             files = content.files()
             description = content.description(files)
-            self._dtype, self._shape = layout(description)
+            self._layout = Layout.of(description)
+            self._rows = RowFiles(self.path, self._layout)
             self._is_bfloat16 = description["dtype"] == BFLOAT16
             with self._alone(), self._keeping():
                 self._remove_leftovers()
@@ -222,7 +208,7 @@ class StoreWriter:
                 elif content.growth:
                     self._grow(description, files)
             self._resume(description, content)
-            self._file = opened.enter_context(open(self._folder / ROWS, "r+b", buffering=0))
+            self._is_closed = False
             self._opened = opened.pop_all()
 
     # A writer of a shard replaces these methods. `_locked` excludes other writers while this one is
@@ -240,7 +226,7 @@ class StoreWriter:
     def _begin_journal(self) -> None:
         self._write_progress(self._progress)
 
-    def _own_progress(self, progress: Json) -> dict[str, int]:
+    def _own_progress(self, progress: Json) -> Json:
         """Return what this writer has written, according to the journals."""
         if shards := progress.get("shards"):
             raise ValueError(
@@ -253,7 +239,7 @@ class StoreWriter:
     def _set_content(self, content: StoreContent) -> None:
         self.n_sentences, self.n_words = len(content.words), sum(content.lengths)
         self._ends = np.cumsum([0, *content.lengths])
-        self._progress = {"n_sentences": 0, "n_words": 0, "crc32": 0}
+        self._progress = NO_ROWS
 
     def _begin(self, description: Json, files: dict[str, bytes]) -> None:
         """Write all files except X. The description is written last, so X always has one."""
@@ -274,7 +260,8 @@ class StoreWriter:
 
     def _write_files(self, description: Json, files: dict[str, bytes]) -> None:
         version = import_module(__package__.partition(".")[0]).__version__
-        self._sealed = seal({"format": FORMAT, "schema": SCHEMA, "version": version} | description)
+        about = {"format": FORMAT, "schema": schema_of(description), "version": version}
+        self._sealed = seal(about | description)
         self._sealed_by = json.loads(self._sealed)["sha256"]
         for name, content in files.items():
             self._folder.write(file_name(description, name), content)
@@ -291,12 +278,12 @@ class StoreWriter:
             raise ValueError(f"{self.path} contains another store: {difference}.")
         self._sealed_by = store["sha256"]
         with self._alone(), self._keeping():
-            if not (folder / ROWS).exists() and is_empty(folder.read_file(store, PROGRESS)):
-                folder.write(ROWS, lambda file: write_empty(file, self._dtype, self._shape))
+            if is_empty(folder.read_file(store, PROGRESS)):
+                self._rows.create_missing()
         self._progress = self._own_progress(folder.read_files(store)[PROGRESS])
         if content.growth:
             with self._keeping():
-                extend_rows(folder / ROWS, self._dtype, self._shape)
+                self._rows.extend(description["grown_from"]["n_words"])
                 self._write_progress(self._progress)
                 folder.remove_older(store)
 
@@ -314,12 +301,14 @@ class StoreWriter:
     @property
     def n_done(self) -> int:
         """Number of sentences that are safely in the store."""
-        return self._progress["n_sentences"]
+        n_done: int = self._progress["n_sentences"]
+        return n_done
 
     @property
     def n_words_done(self) -> int:
         """Number of words that are safely in the store."""
-        return self._progress["n_words"]
+        n_done: int = self._progress["n_words"]
+        return n_done
 
     def append(self, X: Any, n_sentences: int | None = None) -> None:
         """Append the rows of the next sentences, which are on disk when the method returns.
@@ -342,30 +331,25 @@ class StoreWriter:
             If the disk is full or fails. The message names the store and its content, which is
             unchanged. The same call can be repeated.
         """
-        if self._file.closed:
+        if self._is_closed:
             raise ValueError(f"The writer of {self.path} is closed.")
         X = bits_of(X) if self._is_bfloat16 else X
         n_done = self._check_rows(X, n_sentences)
-        # As bytes, because memoryview does not support float16; a view if X is contiguous.
-        rows: Any = np.ascontiguousarray(X, dtype=self._dtype).reshape(-1).view(np.uint8)
-        progress = {
-            "n_sentences": n_done,
-            "n_words": self.n_words_done + len(X),
-            "crc32": zlib.crc32(rows, self._progress["crc32"]),
-        }
+        first = self.n_words_done
         with self._keeping():
-            place = self.n_words_done * self._shape[1] * self._dtype.itemsize
-            write_rows(self._file, place, memoryview(rows))
+            crc32 = self._rows.write(first, X, self._progress["crc32"])
+            progress = {"n_sentences": n_done, "n_words": first + len(X), "crc32": crc32}
             self._write_progress(progress)
         self._progress = progress
 
     def close(self) -> None:
-        """Close the files and release the lock. An unfinished store can be resumed later."""
+        """Release the lock. An unfinished store can be resumed later."""
+        self._is_closed = True
         self._opened.close()
 
     def _check_rows(self, X: NDArray, n_sentences: int | None) -> int:
         """Check rows, and return the number of sentences in the store after appending them."""
-        check_new_rows(X, self._dtype, self._shape[1])
+        check_new_rows(X, self._layout.dtype, self._layout.shape[1])
         end = self.n_words_done + len(X)
         n_done = int(np.searchsorted(self._ends, end))
         if n_done in (self.n_done, len(self._ends)) or self._ends[n_done] != end:
@@ -380,7 +364,7 @@ class StoreWriter:
             raise ValueError(f"X contains the rows of {n_new} sentences, but {n_sentences=}.")
         return n_done
 
-    def _write_progress(self, progress: dict[str, int]) -> None:
+    def _write_progress(self, progress: Json) -> None:
         self._folder.write(PROGRESS, sealed_journal(self._sealed_by, progress))
 
     def _done(self) -> str:
@@ -392,8 +376,16 @@ class StoreWriter:
         try:
             yield
         except OSError as error:
+            what = error.strerror or str(error)
+            if isinstance(error.filename, str | bytes):
+                what = f"{Path(os.fsdecode(error.filename)).name}: {what}"
             reason = (
-                f"{error.strerror or error}. {self._done()} are kept in the store, and repeating "
-                "the same calls resumes from there"
+                f"{what}. {self._done()} are kept in the store, and repeating the same calls "
+                "resumes from there"
             )
+            if error.errno == errno.ENOENT:
+                reason = (
+                    f"{what}. The file was removed while the store was written. Restore it, or "
+                    "delete the folder and repeat the same calls"
+                )
             raise OSError(error.errno, reason, str(self.path)) from error

@@ -23,7 +23,7 @@ from ._rows import (
     stack_sentences,
 )
 from ._stored_tokens import StoredTokens
-from .bfloat16 import Array, Bfloat16Array, concatenate, name_of_dtype, to_numpy
+from .bfloat16 import Rows, beside, name_of_dtype, to_numpy
 from .columns import Layer, Neurons, check_layers
 from .texts import TextActivations, rows_by_text
 
@@ -213,7 +213,7 @@ class TokenActivations(StoredTokens, FromHiddenStates):
 
     @property
     def _rows(self) -> Any:
-        """The activations in their own dtype: X, or a Bfloat16Array."""
+        """The activations in their own dtype: X, a BlockArray or a Bfloat16Array."""
         return vars(self)["rows"]
 
     @property
@@ -276,7 +276,7 @@ class TokenActivations(StoredTokens, FromHiddenStates):
         """
         chosen = check_layers(layers)
         parts = [self._rows[:, self.neurons.columns(layer)] for layer in chosen]
-        X: Any = concatenate(parts, axis=1)
+        X: Any = beside(parts)
         return replace(self, X=X, layers=chosen)
 
     def by_text(self) -> TextActivations:
@@ -351,15 +351,18 @@ def pack_sentences(
 
 def _read(tokens: TokenActivations) -> NDArray:
     columns = vars(tokens)
-    if isinstance(columns["rows"], Bfloat16Array) and "wide" not in columns:
-        columns["wide"] = columns["rows"].to_float32()
-    return columns.get("wide", columns["rows"])
+    if isinstance(columns["rows"], np.ndarray):
+        return columns["rows"]
+    if "joined" not in columns:
+        columns["joined"] = to_numpy(columns["rows"])
+    return columns["joined"]
 
 
-def _write(tokens: TokenActivations, rows: Array) -> None:
+def _write(tokens: TokenActivations, rows: Rows) -> None:
     vars(tokens)["rows"] = rows
 
 
-# X of bfloat16 is converted when it is read. The property is added after the class has become a
-# dataclass, because a value in the body of the class would be a default value.
+# X of bfloat16 is converted, and X of several files is joined, when it is read. The property is
+# added after the class has become a dataclass, because a value in the body of the class would be a
+# default value.
 TokenActivations.X = property(_read, _write, doc="Activations.")  # type: ignore[assignment]  # of a field

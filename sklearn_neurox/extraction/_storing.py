@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import nn
 
 from .._files import resolve
 from ..activations.shards import ShardWriter, load_part
-from ..activations.store import StoreWriter
+from ..activations.store import StoreWriter, layout_of
 from ..activations.tokens import TokenActivations
 from ._digests import fingerprint, plain_tensors
 from ._encoded_sentence import EncodedSentence
@@ -37,15 +37,24 @@ class Target:
         Whether to append the sentences to a finished store.
     shard : tuple of int, default=None
         (rank, world_size) of this process if several processes write the store.
+    layout : dict, default={}
+        Arguments of StoreWriter: how X is divided into files.
     """
 
     path: Path
     append: bool = False
     shard: tuple[int, int] | None = None
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_target(
-    path: Any, parameters: Mapping[str, Any], *, append: bool = False, shard: Any = None
+    path: Any,
+    parameters: Mapping[str, Any],
+    *,
+    append: bool = False,
+    shard: Any = None,
+    split_layers: bool = False,
+    max_file_size: int | str | None = None,
 ) -> Target | None:
     """Check that activations can be written to a store before the extraction starts.
 
@@ -59,6 +68,8 @@ def check_target(
     append : bool, default=False
     shard : tuple of int, default=None
         The shard of one process is None.
+    split_layers : bool, default=False
+    max_file_size : int or str, default=None
 
     Returns
     -------
@@ -68,14 +79,18 @@ def check_target(
     Raises
     ------
     TypeError
-        If `path` is not a path, or `shard` not a pair of integers.
+        If `path` is not a path, `shard` not a pair of integers, or `split_layers` not a boolean.
     ValueError
         If `path` is empty, the states of the model are edited, or the rows could not be
         reproduced when the extraction is resumed; if there is no store to append to or to divide;
-        or if `shard` is out of range or used with `append`.
+        if `shard` is out of range or used with `append`; or if `max_file_size` is not a size.
     """
     checked = None if shard is None else _check_shard(shard)
+    layout = layout_of(split_layers, max_file_size)
     if path is None:
+        if layout:
+            name, value = next(iter(layout.items()))
+            raise ValueError(f"{name}={value} divides a store into files, so it needs store.")
         if append:
             raise ValueError("append=True appends rows to a store, so it needs store.")
         if shard is not None:
@@ -88,7 +103,7 @@ def check_target(
             f"append=True cannot be used with shard={shard}. Append rows in a single process, or "
             "write another store."
         )
-    return Target(_check_store(path, parameters), append, checked)
+    return Target(_check_store(path, parameters), append, checked, layout)
 
 
 def _check_shard(shard: Any) -> tuple[int, int] | None:
@@ -174,6 +189,7 @@ def write_store(
         "parameters": parameters,
         "positions": [p for s in encoded for p in s.positions] if are_tokens else None,
         "offsets": offsets,
+        **target.layout,
     }
     if target.shard is not None:
         rank, world_size = target.shard

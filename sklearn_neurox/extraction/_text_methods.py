@@ -2,56 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from ..activations.tokens import TokenActivations
-from ._batching import pieces
 from ._generation import check_generation, generated_texts
 from ._limits import limit_of
 from ._locks import alone_with
-from ._padding import without_leaks
-from ._running import Run
-from ._spooling import Spool
-from ._storing import Target, check_target, provenance, write_store
+from ._storing import check_target
 from ._text_encoding import check_texts_of_tokens, text_encoder_of
 from ._text_labels import check_spans, check_text_labels, counted
 from ._text_rows import (
     At,
     Row,
-    Rows,
     check_at,
     check_where,
     prompt_row,
-    roles_of,
     rows_in,
     token_rows,
     with_labels,
 )
-from ._vocabulary import check_ids, warn_unknown
+from ._text_runs import TextRuns
 from ._word_methods import listed
 from .positions import Where
 from .state_edits import Edits, check_optional_edits, edited_during
-from .texts import EncodedText, Message
-
-# The rows of a text.
-RowsOf = Callable[[EncodedText], list[Row]]
+from .texts import EncodedText
 
 
-class TextMethods:
+class TextMethods(TextRuns):
     """Extraction from strings, conversations and token indices, which are not split into words."""
-
-    model: Any
-    tokenizer: Any
-    add_prefix_space: bool
-    on_truncate: str
-    max_length: int | None
-    modules: str | None
-    get_params: Callable[..., dict[str, Any]]
-    _check_parameters: Callable[[], None]
-    _load: Callable[[], tuple[Any, Any]]
-    _run: Callable[..., Run]
 
     def extract_tokens(
         self,
@@ -64,6 +44,8 @@ class TextMethods:
         store: str | PathLike | None = None,
         append: bool = False,
         shard: tuple[int, int] | None = None,
+        split_layers: bool = False,
+        max_file_size: int | str | None = None,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over texts and return one row per token.
@@ -100,6 +82,10 @@ class TextMethods:
             Whether to append the rows to a finished `store`, as in :meth:`extract`.
         shard : tuple of int, default=None
             (rank, world_size) of one of several processes, as in :meth:`extract`.
+        split_layers : bool, default=False
+            Whether each layer has its own files in `store`, as in :meth:`extract`.
+        max_file_size : int or str, default=None
+            Largest size of a file of `store`, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -147,7 +133,10 @@ class TextMethods:
             )
             return rows if y is None else with_labels(text, rows, y)
 
-        target = check_target(store, self.get_params(deep=False), append=append, shard=shard)
+        target = check_target(
+            store, self.get_params(deep=False), append=append, shard=shard,
+            split_layers=split_layers, max_file_size=max_file_size,
+        )  # fmt: skip
         return self._extract(texts, rows_of, target, edits, by_token=True, rule=where)
 
     def extract_prompts(
@@ -160,6 +149,8 @@ class TextMethods:
         store: str | PathLike | None = None,
         append: bool = False,
         shard: tuple[int, int] | None = None,
+        split_layers: bool = False,
+        max_file_size: int | str | None = None,
         edits: Edits | None = None,
     ) -> Any:
         """Run the model over prompts and return one row per prompt.
@@ -186,6 +177,10 @@ class TextMethods:
             Whether to append the rows to a finished `store`, as in :meth:`extract`.
         shard : tuple of int, default=None
             (rank, world_size) of one of several processes, as in :meth:`extract`.
+        split_layers : bool, default=False
+            Whether each layer has its own files in `store`, as in :meth:`extract`.
+        max_file_size : int or str, default=None
+            Largest size of a file of `store`, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :meth:`extract`.
 
@@ -229,7 +224,10 @@ class TextMethods:
             rows = [prompt_row(text, each, where) for each in named.values()]
             return rows if y is None else with_labels(text, rows, y)
 
-        target = check_target(store, self.get_params(deep=False), append=append, shard=shard)
+        target = check_target(
+            store, self.get_params(deep=False), append=append, shard=shard,
+            split_layers=split_layers, max_file_size=max_file_size,
+        )  # fmt: skip
         tokens = self._extract(prompts, rows_of, target, edits, by_token=False)
         if not isinstance(at, Mapping):
             return tokens
@@ -242,6 +240,8 @@ class TextMethods:
         max_new_tokens: int,
         where: Where | None = None,
         store: str | PathLike | None = None,
+        split_layers: bool = False,
+        max_file_size: int | str | None = None,
         edits: Edits | None = None,
         **generation_kwargs: Any,
     ) -> tuple[list[str], TokenActivations]:
@@ -262,6 +262,10 @@ class TextMethods:
             these are all tokens of the prompt and its answer.
         store : str or path-like, default=None
             Folder that the activations are written to, as in :meth:`extract`.
+        split_layers : bool, default=False
+            Whether each layer has its own files in `store`, as in :meth:`extract`.
+        max_file_size : int or str, default=None
+            Largest size of a file of `store`, as in :meth:`extract`.
         edits : mapping of places to edits, default=None
             Edits of the states of the model in each step of the generation and while the states are
             read, as in :meth:`extract`.
@@ -286,7 +290,10 @@ class TextMethods:
         check_where(where)
         check_generation(self.model, max_new_tokens, generation_kwargs)
         edits = check_optional_edits(edits, store)
-        target = check_target(store, self.get_params(deep=False))
+        target = check_target(
+            store, self.get_params(deep=False),
+            split_layers=split_layers, max_file_size=max_file_size,
+        )  # fmt: skip
         texts = check_texts_of_tokens(prompts)
         with alone_with(self.model, self.tokenizer):
             network, tokenizer = self._load()
@@ -304,90 +311,6 @@ class TextMethods:
                     target, by_token=True, rule=where, edited=edits is not None,
                 )  # fmt: skip
         return answers, tokens
-
-    def _check_text_parameters(self) -> None:
-        self._check_parameters()
-        if self.on_truncate == "warn":
-            raise ValueError(
-                "on_truncate='warn' leaves out the ends of sentences, which would change which "
-                "tokens of a text are selected. Use 'error' or 'drop'."
-            )
-        if self.add_prefix_space:
-            raise ValueError(
-                "add_prefix_space=True applies to sentences of words. Texts are tokenized as they "
-                "are, so add the space to each text instead."
-            )
-
-    def _extract(
-        self,
-        texts: Iterable[Any],
-        rows_of: RowsOf,
-        target: Target | None,
-        edits: Edits | None,
-        *,
-        by_token: bool,
-        rule: Where | None = None,
-    ) -> TokenActivations:
-        """Tokenize texts, and run the model over them."""
-        edits = check_optional_edits(edits, target)
-        with alone_with(self.model, self.tokenizer):
-            network, tokenizer = self._load()
-            limit = limit_of(network, tokenizer, self.max_length)
-            encoded = rows_in(
-                text_encoder_of(self, tokenizer).encode(texts),
-                limit,
-                drop=self.on_truncate == "drop",
-            )
-            with edited_during(network.runner, edits):
-                return self._extract_encoded(
-                    network, tokenizer, encoded, rows_of, target,
-                    by_token=by_token, rule=rule, edited=edits is not None,
-                    spooled=isinstance(texts, Iterator),
-                )  # fmt: skip
-
-    def _extract_encoded(
-        self,
-        network: Any,
-        tokenizer: Any,
-        texts: Iterable[EncodedText],
-        rows_of: RowsOf,
-        target: Target | None,
-        *,
-        by_token: bool,
-        rule: Where | None,
-        edited: bool = False,
-        spooled: bool = False,
-    ) -> TokenActivations:
-        """Run the model over encoded texts, and return the rows that are selected."""
-        # The mean of a single state is this state.
-        run = self._run(network, tokenizer, "first" if by_token else "mean")
-        rows = Rows(Spool()) if spooled else Rows()
-        turns: dict[str, Message] = {}
-        for text in texts:
-            rows.add(text, rows_of(text))
-            turns |= {turn.role: turn for turn in text.known_turns}
-        if not rows.sentences:
-            what = (
-                "No token is in a span" if rule is None else f"{rule!r} does not select any token"
-            )
-            raise ValueError(
-                f"{what} of any text, or any that is in a span.{roles_of(turns.values())}"
-            )
-        check_ids(network.stack, tokenizer, rows.sentences)
-        warn_unknown(tokenizer, rows.sentences)
-        parts = [slice(None)] if target is None else list(pieces(rows.sentences))
-        run = without_leaks(run, rows.sentences, parts)
-        about = provenance(
-            self.get_params(deep=False), run, tokenizer, rows.sentences,
-            rows="token" if by_token else "prompt", stored=target is not None, edited=edited,
-        )  # fmt: skip
-        offsets, y = rows.all_offsets(), rows.y()
-        if target is None:
-            return run.tokens(rows.sentences, y, offsets=offsets, provenance=about)
-        return write_store(
-            target, run, rows.sentences, parts,
-            labels=y, parameters=about, are_tokens=True, offsets=offsets,
-        )  # fmt: skip
 
 
 def _check_texts(texts: Any, store: Any) -> tuple[Any, int | None]:

@@ -45,6 +45,8 @@ class WordMethods:
         store: str | PathLike | None = None,
         append: bool = False,
         shard: tuple[int, int] | None = None,
+        split_layers: bool = False,
+        max_file_size: int | str | None = None,
         edits: Edits | None = None,
     ) -> TokenActivations:
         """Run the model over the words of a corpus.
@@ -75,6 +77,11 @@ class WordMethods:
             sentences. The files of the finished store are those that a single process writes.
             Under ``torchrun``, the two numbers are the environment variables RANK and WORLD_SIZE.
             Cannot be used with `append`.
+        split_layers : bool, default=False
+            Whether each layer has its own files in `store`, which can be read and downloaded
+            without those of the others. X is then joined when it is read.
+        max_file_size : int or str, default=None
+            Largest size of a file of `store` in bytes, or as a text such as "5GB".
         edits : mapping of places to edits, default=None
             Edits of the states of the model while it runs, as in :func:`intervene`. They cannot be
             used with `store`.
@@ -113,7 +120,10 @@ class WordMethods:
         corpus, y = self._check_corpus(sentences, labels, drop_label)
         edits = check_optional_edits(edits, store)
         parameters = self.get_params(deep=False)
-        target = check_target(store, parameters, append=append, shard=shard)
+        target = check_target(
+            store, parameters, append=append, shard=shard,
+            split_layers=split_layers, max_file_size=max_file_size,
+        )  # fmt: skip
         kept = None if y is None or drop_label is None else y != drop_label
         encode = partial(
             _encode,

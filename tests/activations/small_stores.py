@@ -1,6 +1,7 @@
 """A small store, and what its files contain."""
 
 import json
+import multiprocessing
 import os
 
 import numpy as np
@@ -45,3 +46,10 @@ def seal(path, name, **changes):
     kept = json.loads((path / name).read_text()) | changes
     del kept["sha256"]
     (path / name).write_bytes(seal_(kept))
+
+
+def forkserver():
+    """A server that has imported all that takes long forks the children."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["pytest", "sklearn_neurox.activations.store"])
+    return processes

@@ -69,7 +69,7 @@ def test_damage_of_two_files_is_told_at_once(copied):
     (copied / "labels.npy").write_bytes(b"")
     (copied / "X.npy").unlink()
     message = (
-        r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. "
+        r"labels.npy: the checksum of its 0 bytes.* X.npy: it is missing. Restore .* repeat the calls that created it. "
         r"Intact files: store.json, progress.json, words.json, sentence_ids.npy\."
     )
     with pytest.raises(ValueError, match=message):
@@ -81,8 +81,30 @@ def test_damage_of_two_files_is_told_at_once(copied):
     [
         (
             "store.json",
-            {"schema": 2},
-            "sklearn_neurox .* in schema 2, but this version reads schema 1",
+            {"schema": 3},
+            "sklearn_neurox .* in schema 3, but this version reads schemas 1 and 2",
+        ),
+        ("store.json", {"schema": 2}, "its schema does not match its values"),
+        ("store.json", {"split_layers": True}, "its schema does not match its values"),
+        (
+            "store.json",
+            {"schema": 2, "split_layers": 1},
+            "what it says about the files of X is not valid",
+        ),
+        (
+            "store.json",
+            {"schema": 2, "max_file_size": 0},
+            "what it says about the files of X is not valid",
+        ),
+        (
+            "store.json",
+            {"schema": 2, "max_file_size": 159},
+            "max_file_size=159 is too small: a row of a file and its header have 160 bytes",
+        ),
+        (
+            "store.json",
+            {"schema": 2, "n_words": 2**40, "max_file_size": 160},
+            "would be divided into 1,099,511,627,776 files",
         ),
         ("store.json", {"format": "zarr"}, "it was not written by StoreWriter"),
         ("store.json", {"parameters": {"unit": 5}}, "'unit' must be a string"),

@@ -1,7 +1,7 @@
 """Writers that are killed, locked out, or out of space: the finished store is the same."""
 
 import errno
-import multiprocessing
+import io
 import os
 import random
 import time
@@ -13,8 +13,9 @@ import pytest
 from sklearn_neurox import StoreWriter, TokenActivations
 from sklearn_neurox.activations import _store_folder as folder_
 from sklearn_neurox.activations import _store_locks as locks_
+from sklearn_neurox.activations import _store_rows
 
-from .small_stores import about, content, rows, write
+from .small_stores import about, content, forkserver, rows, write
 
 # --- A process that is killed ---------------------------------------------------------------
 
@@ -49,13 +50,6 @@ def child(path, begun):
     corpus = Corpus()
     begun.set()
     corpus.finish(path, pause=0.001)
-
-
-def forkserver():
-    """A server that has imported all that takes long forks the children."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["pytest", "sklearn_neurox.activations.store"])
-    return processes
 
 
 def test_killed_at_any_moment_it_goes_on_and_the_result_is_the_same(tmp_path):
@@ -177,20 +171,18 @@ def fail(number):
     return failing
 
 
-class Full:
+class Full(io.FileIO):
     """File that accepts `capacity` bytes, and then raises an error."""
 
-    def __init__(self, file, capacity):
-        self.file, self.capacity = file, capacity
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
+    def __init__(self, path, capacity):
+        super().__init__(path, "r+b")
+        self.capacity = capacity
 
     def write(self, part):
         if not self.capacity:
             fail(errno.ENOSPC)()
         # A system call may write only a part.
-        n = self.file.write(part[: min(7, self.capacity)])
+        n = super().write(part[: min(7, self.capacity)])
         self.capacity -= n
         return n
 
@@ -203,7 +195,7 @@ def test_a_full_disk_keeps_whole_sentences(tmp_path, monkeypatch, where):
         before = content(path)
         with monkeypatch.context() as patch:
             if where == "rows":
-                patch.setattr(writer, "_file", Full(writer._file, 41))
+                patch.setattr(_store_rows, "open_to_write", lambda path: Full(path, 41))
             else:
                 patch.setattr(os, where, fail(errno.ENOSPC))
             with pytest.raises(OSError, match="2 of 4 sentences are kept") as caught:
@@ -225,7 +217,7 @@ def test_a_full_disk_keeps_whole_sentences(tmp_path, monkeypatch, where):
 
 def test_a_part_at_a_time_is_all_in_the_end(tmp_path, monkeypatch):
     with StoreWriter(tmp_path / "store", **about()) as writer:
-        monkeypatch.setattr(writer, "_file", Full(writer._file, 10**6))
+        monkeypatch.setattr(_store_rows, "open_to_write", lambda path: Full(path, 10**6))
         writer.append(rows())
     assert content(tmp_path / "store") == content(write(tmp_path / "whole"))
 

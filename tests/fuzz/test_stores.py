@@ -23,6 +23,12 @@ from .mutations import damaged
 
 JSON = ("store.json", "progress.json")
 LENGTHS = [2, 1, 3, 2]  # words of the sentences of `about()`
+LAYOUTS = {
+    "one file": {},
+    "layers": {"split_layers": True},
+    "rows": {"max_file_size": 128 + 3 * 32},
+    "layers and rows": {"split_layers": True, "max_file_size": 128 + 3 * 16},
+}
 
 
 @cache
@@ -38,17 +44,19 @@ def fresh(name):
 
 
 @cache
-def whole(labels):
+def whole(kind):
     """The files of a finished store."""
     path = fresh("whole")
-    with StoreWriter(path, **arguments(labels)) as writer:
+    with StoreWriter(path, **arguments(kind)) as writer:
         writer.append(rows())
     return content(path)
 
 
-def arguments(labels="text"):
+def arguments(kind):
+    labels, layout = kind
     return about(
-        labels={"text": about()["labels"], "none": None, "bool": [True, False] * 4}[labels]
+        labels={"text": about()["labels"], "none": None, "bool": [True, False] * 4}[labels],
+        **LAYOUTS[layout],
     )
 
 
@@ -59,19 +67,19 @@ def put(path, files):
     (path / ".sklearn_neurox.lock").touch()
 
 
-kinds = st.sampled_from(["text", "none", "bool"])
+kinds = st.tuples(st.sampled_from(["text", "none", "bool"]), st.sampled_from(sorted(LAYOUTS)))
 
 
-def use(path, labels):
+def use(path, kind):
     """Read and resume a store, each of which succeeds or says what is wrong, and return its content."""
     tokens = None
     for call in (
         lambda: TokenActivations.load(path, verify=True, partial=True),
         lambda: TokenActivations.load(path),
         lambda: TokenActivations.describe(path),
-        lambda: StoreWriter(path, **arguments(labels)).close(),
+        lambda: StoreWriter(path, **arguments(kind)).close(),
         lambda: StoreWriter(
-            path, **arguments(labels) | {"words": [["x"] * n for n in LENGTHS]}
+            path, **arguments(kind) | {"words": [["x"] * n for n in LENGTHS]}
         ).close(),
     ):
         try:
@@ -84,17 +92,17 @@ def use(path, labels):
     return tokens
 
 
-@given(data=st.data(), labels=kinds)
-def test_damaged_bytes(data, labels):
+@given(data=st.data(), kind=kinds)
+def test_damaged_bytes(data, kind):
     """All files have checksums, so what is loaded is the original."""
-    files = dict(whole(labels))
+    files = dict(whole(kind))
     name = data.draw(st.sampled_from(sorted(files)))
     files[name] = data.draw(damaged(files[name]))
     path = fresh("damaged")
     put(path, files)
-    tokens = use(path, labels)
-    if tokens is not None and files[name] != whole(labels)[name]:
-        assert name == "X.npy"  # whose values are only compared with verify=True
+    tokens = use(path, kind)
+    if tokens is not None and files[name] != whole(kind)[name]:
+        assert name.startswith("X.")  # whose values are only compared with verify=True
     elif tokens is not None:
         np.testing.assert_array_equal(tokens.X, rows())
 
@@ -119,10 +127,10 @@ values = st.one_of(
 shards = st.one_of(values, st.lists(st.sampled_from([[0, 0], [1, 2], [3, 6], [4, 8]]), max_size=4))
 
 
-@given(data=st.data(), labels=kinds)
-def test_changed_descriptions(data, labels):
+@given(data=st.data(), kind=kinds)
+def test_changed_descriptions(data, kind):
     """Someone who knows how the checksums are made can write anything, and it is checked."""
-    files = dict(whole(labels))
+    files = dict(whole(kind))
     store = json.loads(files["store.json"])
     if data.draw(st.booleans()):
         name = data.draw(st.sampled_from(sorted(store["files"])))
@@ -142,7 +150,7 @@ def test_changed_descriptions(data, labels):
     files["progress.json"] = seal(progress)
     path = fresh("changed")
     put(path, files)
-    tokens = use(path, labels)
+    tokens = use(path, kind)
     if tokens is not None:
         assert len(tokens) == len(tokens.words) == len(tokens.X)
         assert tokens.X.shape[1] == tokens.n_layers * tokens.neurons.width
@@ -177,13 +185,13 @@ def killed_after(n_steps):
 
 @mock.patch.object(os, "fsync", lambda _: None)  # noqa: PT008 -- another value would be an argument
 @given(
-    labels=kinds,
+    kind=kinds,
     sessions=st.lists(
         st.tuples(st.lists(st.integers(1, 4), max_size=4), st.integers(0, 12), st.booleans()),
         max_size=6,
     ),
 )
-def test_any_interruptions_end_in_the_same_store(labels, sessions):
+def test_any_interruptions_end_in_the_same_store(kind, sessions):
     """Each session appends some sentences, and ends by itself or between any two steps."""
     path = fresh("resumed")
     starts = np.cumsum([0, *LENGTHS])
@@ -191,7 +199,7 @@ def test_any_interruptions_end_in_the_same_store(labels, sessions):
         for appends, n_steps, moves in sessions:
             writer = None
             with killed_after(n_steps):
-                writer = StoreWriter(path.name, **arguments(labels))
+                writer = StoreWriter(path.name, **arguments(kind))
                 with contextlib.chdir("/") if moves else contextlib.nullcontext():
                     for n_sentences in appends:
                         i = writer.n_done
@@ -200,23 +208,24 @@ def test_any_interruptions_end_in_the_same_store(labels, sessions):
                             writer.append(rows()[starts[i] : starts[last]])
             if writer is not None:
                 writer.close()  # as the end of a process releases the lock
-            if (path / "X.npy").exists():
+            if all((path / name).exists() for name in whole(kind) if name.startswith("X.")):
                 tokens = TokenActivations.load(path, verify=True, partial=True)
                 np.testing.assert_array_equal(tokens.X, rows()[: len(tokens)])
-    with StoreWriter(path, **arguments(labels)) as writer:
+    with StoreWriter(path, **arguments(kind)) as writer:
         if writer.n_done < len(LENGTHS):
             writer.append(rows()[writer.n_words_done :])
-    assert content(path) == whole(labels)
+    assert content(path) == whole(kind)
 
 
 @mock.patch.object(os, "fsync", lambda _: None)  # noqa: PT008 -- another value would be an argument
 @given(
+    kind=kinds,
     ends=st.lists(st.integers(0, 4), min_size=1, max_size=3).map(lambda ends: [*sorted(ends), 4]),
     sessions=st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 14)), max_size=8
     ),
 )
-def test_any_interruptions_of_several_processes_end_in_the_same_store(ends, sessions):
+def test_any_interruptions_of_several_processes_end_in_the_same_store(kind, ends, sessions):
     """Each session appends some sentences of a rank, and ends by itself or between any two steps."""
     path = fresh("shards")
     starts = np.cumsum([0, *LENGTHS])
@@ -224,7 +233,7 @@ def test_any_interruptions_of_several_processes_end_in_the_same_store(ends, sess
     def write_some(rank, n_sentences):
         writer = None
         try:
-            writer = ShardWriter(path, rank=rank, ends=ends, **arguments())
+            writer = ShardWriter(path, rank=rank, ends=ends, **arguments(kind))
             last = min(writer.n_done + n_sentences, ends[rank])
             if writer.n_done < last:
                 writer.append(rows()[starts[writer.n_done] : starts[last]])
@@ -235,9 +244,9 @@ def test_any_interruptions_of_several_processes_end_in_the_same_store(ends, sess
     for rank, n_sentences, n_steps in sessions:
         with killed_after(n_steps):
             write_some(rank % len(ends), n_sentences)
-        if (path / "X.npy").exists():
+        if all((path / name).exists() for name in whole(kind) if name.startswith("X.")):
             tokens = TokenActivations.load(path, verify=True, partial=True)
             np.testing.assert_array_equal(tokens.X, rows()[: len(tokens)])
     for rank in range(len(ends)):
         write_some(rank, 4)
-    assert content(path) == whole("text")
+    assert content(path) == whole(kind)
