@@ -109,15 +109,6 @@ def read_columns(X: NDArray) -> Iterator[NDArray]:
             release(mapping_of(columns))
 
 
-def _transpose(X: NDArray, result: NDArray) -> None:
-    """Write X.T to `result`."""
-    for some in gen_batches(len(X), _rows_at_once(X)):
-        for rows in gen_batches(some.stop - some.start, _TRANSPOSED):
-            result[:, some][:, rows] = X[some][rows].T
-        release(mapping_of(X))
-        release(mapping_of(result))
-
-
 def copy_blocks(runs: Sequence[Sequence[NDArray]]) -> NDArray:
     """Join arrays to a single one, which may be a memory map as in :func:`copy_rows`.
 
@@ -146,6 +137,15 @@ def copy_blocks(runs: Sequence[Sequence[NDArray]]) -> NDArray:
                 release(mapping_of(array))
         first += len(row[0])
     return written
+
+
+def _transpose(X: NDArray, result: NDArray) -> None:
+    """Write X.T to `result`."""
+    for some in gen_batches(len(X), _rows_at_once(X)):
+        for rows in gen_batches(some.stop - some.start, _TRANSPOSED):
+            result[:, some][:, rows] = X[some][rows].T
+        release(mapping_of(X))
+        release(mapping_of(result))
 
 
 def _n_cells(X: NDArray) -> int:
