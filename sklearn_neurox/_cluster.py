@@ -95,7 +95,8 @@ def _as_finished(
         for future in distributed.as_completed(futures):
             yield futures[future], _result(future, distributed.scheduler.KilledWorker)
     finally:
-        client.cancel(list(futures))
+        if client.status == "running":
+            client.cancel(list(futures))
 
 
 def _result(future: Any, killed: type[Exception]) -> Any:

@@ -47,6 +47,7 @@ def run_parallel(
         If workers of a dask cluster died too often.
     """
     call = partial(_call, get_config(), function)
+    results: Iterator[tuple[Any, list[tuple[Any, ...]]]]
     if n_jobs == 1 or is_in_cluster():
         results = (call(None, job) for job in jobs)
     elif (client := cluster_client()) is not None:

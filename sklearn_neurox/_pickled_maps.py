@@ -50,7 +50,7 @@ class _Pickler(cloudpickle.Pickler):
         if isinstance(value, np.ndarray) and value.size and mapping_of(value) is not None:
             mapped = _mapped_file(value)
             if mapped.filename is not None:
-                return _open, _description(value, mapped)
+                return _open, _description(value, mapped, Path(mapped.filename).resolve())
         return super().reducer_override(value)
 
 
@@ -62,25 +62,19 @@ def _mapped_file(array: NDArray) -> np.memmap:
     return base
 
 
-def _description(array: NDArray, mapped: np.memmap) -> tuple[Any, ...]:
+def _description(array: NDArray, mapped: np.memmap, path: Path) -> tuple[Any, ...]:
     """Return the arguments of :func:`_open`."""
     if mapped.flags.writeable:
         mapped.flush()  # other machines read the file, and not this memory
     low, high = byte_bounds(array)
     offset = mapped.offset + low - mapped.ctypes.data
-    path = str(Path(mapped.filename).resolve())
     part = np.memmap(path, np.uint8, mode="r", offset=offset, shape=(high - low,))
-    return (
-        path,
-        offset,
-        high - low,
-        _digest(part),
-        (array.shape, array.dtype, array.ctypes.data - low, array.strides),
-    )
+    view = array.shape, array.dtype, array.ctypes.data - low, array.strides
+    return str(path), offset, high - low, _digest(part), view
 
 
 def _open(
-    path: str, offset: int, n_bytes: int, digest: int, array: tuple[Any, np.dtype, int, Any]
+    path: str, offset: int, n_bytes: int, digest: int, view: tuple[Any, np.dtype, int, Any]
 ) -> NDArray:
     """Open a part of a file as an array, and check that it is the file that was pickled."""
     advice = "Put it, and the folder for temporary files (TMPDIR), where all workers find it."
@@ -92,7 +86,7 @@ def _open(
     if is_large_enough:
         part = np.memmap(path, np.uint8, mode="r", offset=offset, shape=(n_bytes,))
         if _digest(part) == digest:
-            shape, dtype, start, strides = array
+            shape, dtype, start, strides = view
             return np.ndarray(shape, dtype, buffer=part, offset=start, strides=strides)
     raise ValueError(
         f"{path} is not the file of the memory-mapped array that was sent to this worker. {advice}"
