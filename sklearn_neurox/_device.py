@@ -13,8 +13,6 @@ from torch import Tensor
 
 # Share of the free memory of a CUDA device that activations may take.
 _SHARE_OF_MEMORY = 0.7
-# All other floating dtypes, such as bfloat16, are exact in float32.
-_NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
 # Types of devices, each with an autocast of its own, as far as this torch has it.
 _DEVICE_TYPES = tuple(
     kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
@@ -93,58 +91,6 @@ class _Alias:
     def __array_interface__(self) -> dict[str, Any]:
         interface = dict(self.array.__array_interface__)
         return interface | {"data": (interface["data"][0], False)}
-
-
-def as_numpy(values: Any, *, name: str) -> Any:
-    """Convert tensors, also those on a device or with a gradient, to arrays with the same values.
-
-    bfloat16, which NumPy does not have, becomes float32. A masked array in which nothing is masked
-    becomes a plain array. Anything but a tensor, a masked array or a list of them is returned as it
-    is.
-
-    Parameters
-    ----------
-    values : object
-    name : str
-        Name of the argument, for the error messages.
-
-    Raises
-    ------
-    TypeError
-        If a tensor is sparse, nested, quantized or without values (on the device "meta").
-    ValueError
-        If a value is masked, because the value behind the mask would be used.
-    """
-    if isinstance(values, list | tuple) and any(map(_is_converted, values)):
-        return [as_numpy(each, name=f"{name}[{row}]") for row, each in enumerate(values)]
-    if isinstance(values, np.ma.MaskedArray):
-        return _without_mask(values, name)
-    if not isinstance(values, Tensor):
-        return values
-    is_dense = values.layout == torch.strided and not (values.is_nested or values.is_quantized)
-    if not is_dense or values.is_meta:
-        raise TypeError(
-            f"{name} must be dense and have values, got a tensor of layout {values.layout}, dtype "
-            f"{values.dtype} and device {str(values.device)!r}."
-        )
-    values = values.detach().cpu().resolve_conj().resolve_neg()
-    if values.dtype.is_floating_point and values.dtype not in _NUMPY_FLOATS:
-        values = values.float()
-    return values.numpy()
-
-
-def _is_converted(value: Any) -> bool:
-    """Return whether an entry of a list is a tensor or a masked row. Labels are checked later."""
-    return isinstance(value, Tensor) or (isinstance(value, np.ma.MaskedArray) and value.ndim > 0)
-
-
-def _without_mask(values: np.ma.MaskedArray, name: str) -> np.ndarray:
-    mask = np.ma.getmaskarray(values)
-    if mask.any():
-        place = ", ".join(map(str, np.argwhere(mask)[0].tolist()))
-        cell = f"{name}[{place}]" if place else name
-        raise ValueError(f"{name} must not have masked values, but {cell} is masked.")
-    return np.asarray(values)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

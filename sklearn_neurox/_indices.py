@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._device import as_numpy
+from ._conversion import as_numpy
 
 
 def check_indices(

@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._device import as_numpy
+from ._conversion import as_numpy
 
 # Called with the index of a label; returns its place, for error messages.
 Place: TypeAlias = Callable[[int], str]

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, PredefinedSplit, StratifiedKFold, check_cv
 
-from ._device import as_numpy
+from ._conversion import as_numpy
 from ._labels import check_labels, check_numbers
 from ._wording import count
 

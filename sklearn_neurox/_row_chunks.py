@@ -167,10 +167,13 @@ def read_tensors(
 def linear_outputs(X: NDArray, coef: NDArray, intercept: NDArray) -> NDArray:
     """Return X @ coef.T + intercept without a converted copy of X.
 
+    X is always read in chunks, because the product of all rows is rounded in another way. The
+    result is therefore the same for an array in memory and for a memory map.
+
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_columns), of a floating dtype
-        A float16 array is converted to float32 in chunks.
+        A float16 array is converted to float32.
     coef : ndarray of shape (n_outputs, n_columns) or (n_columns,)
     intercept : ndarray of shape (n_outputs,), or float
 
@@ -178,8 +181,6 @@ def linear_outputs(X: NDArray, coef: NDArray, intercept: NDArray) -> NDArray:
     -------
     ndarray of shape (n_rows, n_outputs) or (n_rows,)
     """
-    if X.dtype != np.float16 and mapping_of(X) is None:
-        return X @ coef.T + intercept
     dtype = np.result_type(X, np.float32)
     outputs = np.empty((len(X), *coef.shape[:-1]), np.result_type(dtype, coef, intercept))
     for rows, chunk in read_arrays(X, dtype):

@@ -180,6 +180,16 @@ def own_copy(X: Any) -> Any:
     return copy_rows(X, np.arange(len(X))) if X.flags.writeable else X
 
 
+def empty_rows(dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
+    """Return an array that is not initialized or, if it is large, a memory map of a temporary file.
+
+    The file is deleted when the memory map is.
+    """
+    if dtype.itemsize * int(np.prod(shape)) > _LARGEST_IN_MEMORY:
+        return _temporary_map(dtype, shape)
+    return np.empty(shape, dtype)
+
+
 def _temporary_map(dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
     """Return a memory map of a new temporary file, which is deleted with the memory map."""
     descriptor, path = tempfile.mkstemp(prefix="sklearn-neurox-", suffix=".rows")

@@ -16,7 +16,7 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from ._device import as_numpy
+from ._conversion import as_numpy
 from ._row_chunks import read_tensors
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._device import as_numpy
+from ._conversion import as_numpy
 from ._labels import check_numbers
 
 # Weights that differ by a larger factor are out of proportion: float32 would set some of them to 0.

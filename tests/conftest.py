@@ -39,6 +39,19 @@ def classification():
 
 
 @pytest.fixture(scope="session")
+def cluster():
+    """Client of a dask cluster of two processes with one thread each."""
+    import distributed
+
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+        client.as_current(),
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
 def corpus():
     from sklearn_neurox import load_tagged_sentences
 

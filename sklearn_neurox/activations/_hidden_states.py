@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._labels import check_labels
 from .._validation import noting
 from ._batches_of_states import StatesOfBatch, batches_of, is_file, read_safetensors

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._device import as_numpy, as_tensor
+from .._conversion import as_numpy
+from .._device import as_tensor
 from .._files import mapping_of, release
 from ._block_array import BlockArray
 from .dtypes import BFLOAT16

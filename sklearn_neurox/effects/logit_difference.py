@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._wording import count
 from ..extraction.text_runs import TextRun
 from ._outcome import Again, Outcome, check_logits

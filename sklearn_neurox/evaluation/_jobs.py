@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from .._parallel import run_parallel
 from .._validation import noting
 from .._warnings import issued_once
 
@@ -34,7 +34,7 @@ def run_jobs(
     places : sequence of str
         The data of each call, such as "in fold 0 of the control task", for a note on its errors.
     n_jobs : int or None
-        Number of jobs to run in parallel, as in ``joblib.Parallel``.
+        Number of jobs to run in parallel, as in :func:`run_parallel`.
     verbose : int
         Verbosity level. If positive, show a progress bar.
     name, unit : str
@@ -45,13 +45,12 @@ def run_jobs(
     list
         The results, in the order of the jobs.
     """
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_run)(place, function, job) for place, job in zip(places, jobs, strict=True)
-    )
+    calls = [(place, function, *job) for place, job in zip(places, jobs, strict=True)]
+    results = run_parallel(_run, calls, n_jobs=n_jobs)
     with issued_once():
         return list(tqdm(results, total=len(jobs), unit=unit, desc=name, disable=not verbose))
 
 
-def _run(place: str, function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+def _run(place: str, function: Callable[..., Any], *job: Any) -> Any:
     with noting(place):
         return function(*job)

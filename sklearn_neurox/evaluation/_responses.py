@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._results import check_probabilities, classes_of
 from .._row_copies import own_copy
 from .._validation import n_samples_of

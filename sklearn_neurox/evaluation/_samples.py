@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, check_consistent_length, indexable
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._labels import check_labels, check_y
 from .._row_copies import copy_rows
 from .._validation import check_matrix, check_not_estimator, check_not_tokens

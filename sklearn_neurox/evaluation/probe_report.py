@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._bootstrap import Resampling, Score, as_seed
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._labels import check_labels, check_numbers, check_target
 from .._results import classes_of
 from .._validation import check_not_estimator, check_not_tokens, check_words, validate_params

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 
 # Modules that look up rows of their weights.
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
@@ -98,7 +98,7 @@ def as_inputs(X: ArrayLike | Tensor, module: nn.Module) -> Tensor:
 
 
 def to_numpy(tensor: Tensor, name: str) -> NDArray:
-    """Convert a tensor of real numbers to NumPy, as :func:`~sklearn_neurox._device.as_numpy`.
+    """Convert a tensor of real numbers to NumPy, as :func:`~sklearn_neurox._conversion.as_numpy`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from ._inputs import as_inputs
 
 _MASK = "attention_mask"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 from .._labels import check_labels, check_numbers, encode_labels, find_codes
 
 # For each column of y its classes, or None for continuous values.

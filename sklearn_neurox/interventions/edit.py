@@ -16,7 +16,8 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted
 from torch import Tensor
 
 from .._callbacks import fit_task
-from .._device import as_numpy, as_tensor, full_precision
+from .._conversion import as_numpy
+from .._device import as_tensor, full_precision
 from .._row_copies import map_rows
 from .._validation import fit_context, validate_data
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._device import as_numpy
+from .._conversion import as_numpy
 
 
 class SupportSelector(SelectorMixin):

@@ -10,7 +10,6 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
@@ -30,6 +29,7 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._labels import WEIGHTED, check_labels, check_same_kind, check_targets, encode_labels
+from .._parallel import run_parallel
 from .._rare_labels import (
     ignore_rare_labels,
     of_defined_folds,
@@ -186,20 +186,12 @@ class LinearProbeCV(LinearProbe):
         if SOLVERS[self.solver].uses_moments and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
         probes = [self._make_probe(candidate, cold=True) for candidate in candidates]
-        # Each job has weak and strong penalties.
-        n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
-        jobs = (
-            delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
+        # The whole grid in each job: in parts of another size, products are rounded in another way.
+        jobs = [
+            (probes, X, y, sample_weight, train, known)
             for (train, _), known in zip(splits, moments, strict=True)
-            for part in range(n_parts)
-        )
-        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
-        for _ in splits:
-            trained, seconds = probes.copy(), 0.0
-            for part in range(n_parts):
-                trained[part::n_parts], took = next(results)
-                seconds += took
-            yield trained, seconds
+        ]
+        yield from run_parallel(_train, jobs, n_jobs=self.n_jobs)
 
     def _score_fold(
         self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
@@ -346,7 +338,7 @@ def _train(
     train: NDArray,
     moments: Moments | None,
 ) -> tuple[list[LinearProbe], float]:
-    """Train some probes of the grid on a fold, and return them with the time in seconds."""
+    """Train the probes of the grid on a fold, and return them with the time in seconds."""
     start = time.perf_counter()
     pairs = [(probe.lambda_l1, probe.lambda_l2) for probe in probes]
     weight = None if sample_weight is None else sample_weight[train]
