@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 
 def _folders(names: Iterable[str]) -> Iterator[str]:
@@ -32,6 +33,9 @@ _INSIDE = (
 _SILENCED: ContextVar[tuple[type[Warning], ...]] = ContextVar("_SILENCED", default=())
 # Kinds of warnings that are issued once, and have been issued.
 _ISSUED: ContextVar[set[str] | None] = ContextVar("_ISSUED", default=None)
+# Message, category and kind of a warning.
+Issued: TypeAlias = tuple[str, type[Warning], str | None]
+_COLLECTED: ContextVar[list[Issued] | None] = ContextVar("_COLLECTED", default=None)
 
 
 class UnseenLabelsWarning(UserWarning):
@@ -50,8 +54,11 @@ def warn(message: str, category: type[Warning] = UserWarning, *, kind: str | Non
     kind : str, default=None
         Name of a warning that is issued once within the context of :func:`issued_once`.
     """
-    issued = _ISSUED.get()
+    issued, collecting = _ISSUED.get(), _COLLECTED.get()
     if issubclass(category, _SILENCED.get()) or (issued is not None and kind in issued):
+        return
+    if collecting is not None:
+        collecting.append((message, category, kind))
         return
     if issued is not None and kind is not None:
         issued.add(kind)
@@ -75,6 +82,17 @@ def issued_once() -> Iterator[None]:
         yield
     finally:
         _ISSUED.reset(token)
+
+
+@contextmanager
+def collected() -> Iterator[list[Issued]]:
+    """Collect the warnings that the package issues in this thread, so that another issues them."""
+    warnings_of_block: list[Issued] = []
+    token = _COLLECTED.set(warnings_of_block)
+    try:
+        yield warnings_of_block
+    finally:
+        _COLLECTED.reset(token)
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from .._parallel import run_parallel
 from .._validation import noting
 from .._warnings import issued_once
 
@@ -45,9 +45,8 @@ def run_jobs(
     list
         The results, in the order of the jobs.
     """
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_run)(place, function, job) for place, job in zip(places, jobs, strict=True)
-    )
+    calls = [(place, function, job) for place, job in zip(places, jobs, strict=True)]
+    results = run_parallel(_run, calls, n_jobs)
     with issued_once():
         return list(tqdm(results, total=len(jobs), unit=unit, desc=name, disable=not verbose))
 

@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
@@ -30,6 +30,7 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 from .._callbacks import fit_task
 from .._device import resolve_device
 from .._labels import WEIGHTED, check_labels, check_same_kind, check_targets, encode_labels
+from .._parallel import run_parallel
 from .._rare_labels import (
     ignore_rare_labels,
     of_defined_folds,
@@ -189,11 +190,11 @@ class LinearProbeCV(LinearProbe):
         # Each job has weak and strong penalties.
         n_parts = min(effective_n_jobs(self.n_jobs), len(probes))
         jobs = (
-            delayed(_train)(probes[part::n_parts], X, y, sample_weight, train, known)
+            (probes[part::n_parts], X, y, sample_weight, train, known)
             for (train, _), known in zip(splits, moments, strict=True)
             for part in range(n_parts)
         )
-        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
+        results = run_parallel(_train, jobs, self.n_jobs)
         for _ in splits:
             trained, seconds = probes.copy(), 0.0
             for part in range(n_parts):
