@@ -6,7 +6,6 @@ values of some views of memory maps.
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 import warnings
@@ -19,6 +18,7 @@ import sklearn
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
+from ._files import backing_of
 from ._row_copies import copy_rows
 from ._warnings import Issued, collected, warn
 
@@ -99,16 +99,23 @@ def _is_sent_correctly(array: NDArray) -> bool:
     """Return whether another process receives the values of an array.
 
     joblib sends the file, offset and shape of a view of a memory map. It loses the order of a
-    transposed view, negative strides, and changes to a copy-on-write map.
+    transposed view, negative strides, and changes to a copy-on-write map. A file that was deleted
+    or replaced cannot be opened again, although the memory map is still valid.
     """
-    backing: Any = array
-    while isinstance(backing.base, np.ndarray):
-        backing = backing.base
-    if not isinstance(backing, np.memmap) or not isinstance(backing.base, mmap.mmap):
+    backing = backing_of(array)
+    if backing is None:
         return True
-    if backing.mode == "c":
+    mapped, mapping = backing
+    if mapped.mode == "c" or _size_of(mapped.filename) != mapping.size():
         return False
     if array.flags.c_contiguous or array.flags.f_contiguous:
-        is_fortran = backing.ndim > 1 and backing.flags.f_contiguous
+        is_fortran = mapped.ndim > 1 and mapped.flags.f_contiguous
         return array.flags.f_contiguous if is_fortran else array.flags.c_contiguous
     return min(array.strides) >= 0
+
+
+def _size_of(path: Any) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except (OSError, TypeError):  # deleted, or an open file without a name
+        return None

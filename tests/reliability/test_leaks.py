@@ -17,8 +17,10 @@ QUICK = [
     "CorrelationClustering", "NeuronAblator, interchange", "LeaceEraser", "ModuleActivations",
     "intervene",
 ]  # fmt: skip
-# Each call runs at least four fits or networks, or draws as many pictures.
-SEVERAL = {*EVALUATION, *NETWORKS, *FILES, *DISPLAYS} - {"ModuleActivations", "intervene"}
+# Most of these calls run ten fits or networks, or write and draw several files and pictures.
+SEVERAL = {
+    *EVALUATION, *NETWORKS, *FILES, *DISPLAYS, *(name for name in PROBES if name.endswith("grid")),
+} - {"ModuleActivations", "intervene"}  # fmt: skip
 # Bytes that Python and torch keep for new objects after a warm-up, whatever the number of calls. A
 # copy of X has 4,608 bytes.
 KEPT = 1 << 16
@@ -80,17 +82,17 @@ def test_a_few_calls(inputs, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_200_fits(inputs, name):
-    n_calls = 50 if name in SEVERAL else 200
+    n_calls = 20 if name in SEVERAL else 200
     assert_nothing_leaks(lambda: CALLS[name](inputs, 0, None), n_calls)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["on_disk", "in_a_store"])
 @pytest.mark.parametrize("name", [*PROBES, *NEURONS, "layerwise_scores"])
-def test_200_fits_of_files(inputs, name, place):
+def test_fits_of_files(inputs, name, place):
     """The copies of rows are temporary files."""
     stored = getattr(inputs, place)()
-    assert_nothing_leaks(lambda: CALLS[name](stored, 0, None), 50)
+    assert_nothing_leaks(lambda: CALLS[name](stored, 0, None), 20)
 
 
 @pytest.mark.slow
@@ -103,7 +105,7 @@ def test_fits_in_threads_and_processes(inputs, name, backend):
         with parallel_config(backend=backend):
             CALLS[name](inputs, 0, 2)
 
-    assert_nothing_leaks(call, 40)
+    assert_nothing_leaks(call, 20)
 
 
 @pytest.mark.slow

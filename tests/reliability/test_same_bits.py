@@ -14,6 +14,7 @@ from .calls import CALLS, EVALUATION, NETWORKS, NEURONS, PROBES
 from .digests_in_a_process import digests
 from .process_state import settings
 
+SCRIPT = __name__.replace("test_same_bits", "digests_in_a_process")
 # Each of them depends on chance, hashes, or the order of sums.
 FEW = [
     "Adam", "Adam, standardize", "ridge", "LDA", "RandomSelector", "CorrelationClustering",
@@ -31,8 +32,7 @@ OF_ARRAYS = [*PROBES, *NEURONS, *(set(EVALUATION) - {"audit_corpus"})]
 def in_a_process(names, *, environment=None, **options):
     """Return the digests of calls in a new process."""
     found = subprocess.run(
-        [sys.executable, "-m", __name__.replace("test_same_bits", "digests_in_a_process")]
-        + [json.dumps({"names": names, **options})],
+        [sys.executable, "-m", SCRIPT, json.dumps({"names": names, **options})],
         env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"} | (environment or {}),
         capture_output=True,
         text=True,
