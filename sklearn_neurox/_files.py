@@ -33,10 +33,43 @@ def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     return base if shared and isinstance(base, mmap.mmap) else None
 
 
+def backing_of(array: np.ndarray) -> tuple[np.memmap, mmap.mmap] | None:
+    """Return the memory map that an array is, or is a view of, and its file mapping."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and isinstance(base.base, mmap.mmap):
+            return base, base.base
+        base = base.base
+    return None
+
+
+def check_not_truncated(array: np.ndarray) -> None:
+    """Raise an OSError if an array is a memory map of a file that has become too short for it."""
+    backing = backing_of(array)
+    if backing is not None:
+        mapped, mapping = backing
+        _check_size(mapping, str(mapped.filename))
+
+
+def _check_size(mapping: mmap.mmap, name: str | None = None) -> None:
+    # Reading beyond the end of the file would crash the process.
+    if mapping.size() < len(mapping):
+        reason = "The file of a memory map was truncated after it was opened"
+        raise OSError(errno.EIO, reason, name) if name else OSError(errno.EIO, reason)
+
+
 def release(mapping: mmap.mmap | None) -> None:
-    """Release the pages of a mapping; they are read again when they are needed."""
-    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on every system
-        mapping.madvise(mmap.MADV_DONTNEED)
+    """Release the pages of a mapping; they are read again when they are needed.
+
+    Raises
+    ------
+    OSError
+        If the file has become too short for the mapping.
+    """
+    if mapping is not None:
+        _check_size(mapping)
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on every system
+            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager

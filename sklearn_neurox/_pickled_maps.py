@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from ._files import mapping_of
+from ._files import backing_of, mapping_of
 
 __all__ = ["dumps", "loads"]
 
@@ -47,19 +47,12 @@ def dumps(value: Any) -> bytes:
 class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         """Return how a memory-mapped array is opened again, and leave other objects as they are."""
-        if isinstance(value, np.ndarray) and value.size and mapping_of(value) is not None:
-            mapped = _mapped_file(value)
+        backing = backing_of(value) if isinstance(value, np.ndarray) and value.size else None
+        if backing is not None and mapping_of(value) is not None:
+            mapped, _ = backing
             if mapped.filename is not None:
                 return _open, _description(value, mapped, Path(mapped.filename).resolve())
         return super().reducer_override(value)
-
-
-def _mapped_file(array: NDArray) -> np.memmap:
-    """Return the memory map of which an array is a view."""
-    base: Any = array
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    return base
 
 
 def _description(array: NDArray, mapped: np.memmap, path: Path) -> tuple[Any, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
-from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +16,29 @@ from sklearn.model_selection import GroupKFold, PredefinedSplit, StratifiedKFold
 
 from ._conversion import as_numpy
 from ._labels import check_labels, check_numbers
+from ._process import ProcessSetting
 from ._wording import count
 
+# Labels that are too rare for a fold have a warning of the package.
+_RARE_LABELS = ("ignore", re.compile("The least populated class in y"), UserWarning, None, 0)
 # Tolerance for sums of probabilities, which may be float32 or rounded to 3 digits.
 _SUM_TOLERANCE = 1e-2
+
+
+def _ignore_rare_labels() -> Callable[[], None]:
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    filters.insert(0, _RARE_LABELS)
+
+    def restore() -> None:
+        warnings.filters[:] = [  # type: ignore[index]
+            each for each in warnings.filters if each is not _RARE_LABELS
+        ]
+
+    return restore
+
+
+# ``warnings.catch_warnings`` would restore filters that another thread has changed.
+_IGNORING_RARE_LABELS = ProcessSetting(_ignore_rare_labels)
 
 
 def check_score(score: Any) -> float:
@@ -76,8 +96,7 @@ def make_splits(
         if by_group := group_splitter(cv):
             check_number_of_groups(len(np.unique(groups)), by_group.n_splits)
             splitter = by_group
-    with catch_warnings():  # labels that are too rare for a fold have their own warning
-        filterwarnings("ignore", "The least populated class in y", UserWarning)
+    with _IGNORING_RARE_LABELS:
         splits = check_splits(splitter.split(X, y, **params), len(y), cv=cv)
     if groups is not None:
         _check_groups_of_splits(groups, splits)

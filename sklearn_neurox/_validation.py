@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import FLOAT_DTYPES
 
 from ._conversion import as_numpy
+from ._files import check_not_truncated
 from ._row_chunks import read_tensors
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -156,6 +157,8 @@ def as_cells(X: Any, *, name: str = "X") -> Any:
     check_not_tokens(X, name=name)
     check_not_estimator(X, name=name)
     X = as_numpy(X, name=name)
+    if isinstance(X, np.ndarray):
+        check_not_truncated(X)
     if issparse(X) or _has_numbers_only(X):
         return X
     cells = np.asarray(X)

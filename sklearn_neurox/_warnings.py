@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 
 def _folders(names: Iterable[str]) -> Iterator[str]:
@@ -33,15 +33,16 @@ _INSIDE = (
 _SILENCED: ContextVar[tuple[type[Warning], ...]] = ContextVar("_SILENCED", default=())
 # Kinds of warnings that are issued once, and have been issued.
 _ISSUED: ContextVar[set[str] | None] = ContextVar("_ISSUED", default=None)
-# Warnings of a call that its caller issues.
-_COLLECTED: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("_COLLECTED", default=None)
+# Message, category and kind of a warning.
+Issued: TypeAlias = tuple[str, type[Warning], str | None]
+_COLLECTED: ContextVar[list[Issued] | None] = ContextVar("_COLLECTED", default=None)
 
 
 class UnseenLabelsWarning(UserWarning):
     """Warning that samples with labels not seen during training are scored as errors."""
 
 
-def warn(message: str, category: type[Warning] = UserWarning, kind: str | None = None) -> None:
+def warn(message: str, category: type[Warning] = UserWarning, *, kind: str | None = None) -> None:
     """Issue a warning that points to the first frame outside the package.
 
     In Python 3.12 or later, ``skip_file_prefixes`` of ``warnings.warn`` does the same.
@@ -53,14 +54,11 @@ def warn(message: str, category: type[Warning] = UserWarning, kind: str | None =
     kind : str, default=None
         Name of a warning that is issued once within the context of :func:`issued_once`.
     """
-    if issubclass(category, _SILENCED.get()):
+    issued, collecting = _ISSUED.get(), _COLLECTED.get()
+    if issubclass(category, _SILENCED.get()) or (issued is not None and kind in issued):
         return
-    collecting = _COLLECTED.get()
     if collecting is not None:
         collecting.append((message, category, kind))
-        return
-    issued = _ISSUED.get()
-    if issued is not None and kind in issued:
         return
     if issued is not None and kind is not None:
         issued.add(kind)
@@ -87,6 +85,17 @@ def issued_once() -> Iterator[None]:
 
 
 @contextmanager
+def collected() -> Iterator[list[Issued]]:
+    """Collect the warnings that the package issues in this thread, so that another issues them."""
+    warnings_of_block: list[Issued] = []
+    token = _COLLECTED.set(warnings_of_block)
+    try:
+        yield warnings_of_block
+    finally:
+        _COLLECTED.reset(token)
+
+
+@contextmanager
 def silenced(category: type[Warning]) -> Iterator[None]:
     """Do not issue the warnings of a category that the package issues in this thread.
 
@@ -97,20 +106,3 @@ def silenced(category: type[Warning]) -> Iterator[None]:
         yield
     finally:
         _SILENCED.reset(token)
-
-
-@contextmanager
-def collected() -> Iterator[list[tuple[Any, ...]]]:
-    """Collect the warnings that the package issues in this thread.
-
-    Yields
-    ------
-    list of tuple
-        The arguments of :func:`warn`, for another thread or process to issue them.
-    """
-    warnings_of_call: list[tuple[Any, ...]] = []
-    token = _COLLECTED.set(warnings_of_call)
-    try:
-        yield warnings_of_call
-    finally:
-        _COLLECTED.reset(token)

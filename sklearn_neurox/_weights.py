@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,28 @@ def check_sample_weight(
             f"{1 / _LARGEST_RATIO:g} to {_LARGEST_RATIO:g}, got {smallest:.3g} to {largest:.3g}."
         )
     return weight.copy()
+
+
+def check_weights_of_folds(
+    sample_weight: NDArray, splits: Sequence[tuple[NDArray, NDArray]], *, scored: bool
+) -> None:
+    """Raise a ValueError if all training samples of a fold have a weight of 0.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_samples,)
+    splits : sequence of (train, test), ndarrays of int
+    scored : bool
+        Whether the weights are used in the scores, so that test samples are checked as well.
+    """
+    for fold, split in enumerate(splits):
+        for part, rows in zip(("training", "test"), split[: 1 + scored], strict=False):
+            if not sample_weight[rows].any():
+                raise ValueError(
+                    f"In fold {fold}, all {len(rows)} {part} samples have a sample_weight of 0. "
+                    "Use fewer folds, or set groups or cv so that each fold has samples of "
+                    "positive weight in both parts."
+                )
 
 
 def check_weight_ratio(weight: NDArray[np.float64], *, name: str) -> None:

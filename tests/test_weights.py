@@ -126,3 +126,29 @@ def test_class_weights_are_those_of_labels_of_the_same_kind():
     probe = snx.LinearProbeClassifier(class_weight={0: 1.0, 1: 2.0}, device="cpu")
     with pytest.raises(TypeError, match=r"class_weight contains number labels, .* are booleans"):
         probe.fit(X, np.array(Y, dtype=bool))
+
+
+@pytest.mark.parametrize("empty", ["training", "test"])
+@pytest.mark.parametrize("solver", ["adam", "owlqn"])
+@pytest.mark.parametrize("kind", [snx.LinearProbeClassifierCV, snx.LinearProbeRegressorCV])
+def test_a_fold_without_weight_is_named(kind, solver, empty):
+    one, other = np.arange(4), np.arange(4, 8)
+    data, target = np.random.RandomState(0).normal(size=(8, 3)), np.arange(8) % 2
+    folds = [(np.r_[0:2, 4:6], np.r_[2:4, 6:8]), (one, other)]
+    weight = np.ones(8)
+    weight[one if empty == "training" else other] = 0
+    search = kind(solver=solver, cv=folds, device="cpu")
+    message = rf"In fold 1, all 4 {empty} samples have a sample_weight of 0\. Use fewer folds"
+    with pytest.raises(ValueError, match=message):
+        search.fit(data, target, sample_weight=weight)
+    assert not hasattr(search, "coef_")
+
+
+def test_test_samples_without_weight_may_be_scored_without_weights():
+    weight = np.repeat([1.0, 0.0], 4)
+    data, target = np.random.RandomState(0).normal(size=(8, 3)), np.arange(8) % 2
+    search = snx.LinearProbeClassifierCV(
+        lambdas_l1=[0], lambdas_l2=[0.1], cv=[(np.arange(4), np.arange(4, 8))], solver="owlqn",
+        scoring=lambda probe, X, y: probe.score(X, y), device="cpu",
+    )  # fmt: skip
+    assert np.isfinite(search.fit(data, target, sample_weight=weight).best_score_)

@@ -102,16 +102,23 @@ class RowLabels:
         return values if self.classes is None else self.classes[values]
 
     def check_folds(self, folds: NDArray[np.intp]) -> None:
-        """Raise an error if a class is missing in the training texts of a fold.
+        """Raise an error if the training texts of a fold have no labels, or lack a class.
 
         Parameters
         ----------
         folds : ndarray of int of shape (n_texts,)
             The fold in which each text is held out.
         """
+        of_labels = folds if self.lengths is None else np.repeat(folds, self.lengths)
+        filled = np.unique(of_labels[self.kept])
+        if len(filled) == 1:
+            raise ValueError(
+                "All labels, except for those that are drop_label or have the weight 0, are in "
+                f"the texts of fold {filled[0]}, so the other folds, which its estimators are "
+                "fitted on, do not have any. Use fewer folds or other groups."
+            )
         if self.classes is None:
             return
-        of_labels = folds if self.lengths is None else np.repeat(folds, self.lengths)
         pairs = of_labels[self.kept] * len(self.classes) + self.values[self.kept]
         counts = np.bincount(pairs, minlength=(folds.max() + 1) * len(self.classes))
         counts = counts.reshape(-1, len(self.classes))

@@ -6,8 +6,8 @@ or change its result without an error.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -241,9 +241,10 @@ def _check_gaussians(estimator: Any, state: dict[str, Any]) -> None:
         )
     # Fit bounds the distances of the means by the variances, so densities between them are not 0.
     center = state["means_"].mean(axis=0, keepdims=True)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of X without names
-        is_usable = np.isfinite(center).all() and np.isfinite(estimator.predict_proba(center)).all()
+    nameless = copy(estimator)
+    vars(nameless).pop("feature_names_in_", None)  # the center has no names
+    with np.errstate(all="ignore"):
+        is_usable = np.isfinite(center).all() and np.isfinite(nameless.predict_proba(center)).all()
     require(estimator, "covariances_", is_usable, "must have variances on the scale of the means")
 
 

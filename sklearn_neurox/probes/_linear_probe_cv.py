@@ -40,7 +40,7 @@ from .._results import check_score, group_splitter, make_splits
 from .._row_copies import copy_rows
 from .._second_moments import Moments
 from .._warnings import issued_once, warn
-from .._weights import check_sample_weight
+from .._weights import check_sample_weight, check_weights_of_folds
 from ._gram import moments_of_folds
 from ._grid_results import GRID, summarize
 from ._linear_probe import FITTED, LinearProbe
@@ -85,6 +85,9 @@ class LinearProbeCV(LinearProbe):
         routed = self._route(weight, params)
         split_params = {"groups": None} | routed.splitter.split
         splits = make_splits(X, y, cv=self.cv, classifier=is_classifier(self), **split_params)
+        if weight is not None:
+            scored = routed.scorer.score.get("sample_weight") is not None
+            check_weights_of_folds(weight, splits, scored=scored)
         if is_classifier(self):
             used = y if weight is None else y[weight > 0]
             samples = "samples" if weight is None else WEIGHTED

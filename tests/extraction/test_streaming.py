@@ -337,6 +337,21 @@ class TestFolds:
                 **options,
             )
 
+    def test_all_weight_in_one_fold(self, zoo, texts):
+        listed, _ = texts
+        weight = np.zeros(len(listed))
+        weight[:3] = 1
+        with pytest.raises(ValueError, match=r"except for those .* in the texts of fold 0, so the"):
+            fit_stream(
+                extractor_of(zoo, "bert"),
+                listed,
+                np.arange(len(listed)) + 0.5,
+                {"ridge": ESTIMATORS["ridge"]},
+                at="last",
+                sample_weight=weight,
+                cv=KFold(4),
+            )
+
     def test_a_class_that_is_in_one_fold_only(self, zoo, texts):
         listed, _ = texts
         labels = ["rare"] * 2 + ["a", "b"] * 19

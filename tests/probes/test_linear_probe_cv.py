@@ -399,11 +399,11 @@ class TestResults:
         def timed(probes, *args):
             return train(probes, *args)[0], 10.0 if probes[0].lambda_l1 == 0 else 1.0
 
-        def in_this_process(**_):
-            return lambda jobs: (job(*args, **params) for job, args, params in jobs)
+        def in_this_process(function, jobs, n_jobs):
+            return (function(*job) for job in jobs)
 
         monkeypatch.setattr(_linear_probe_cv, "_train", timed)
-        monkeypatch.setattr(_linear_probe_cv, "Parallel", in_this_process)
+        monkeypatch.setattr(_linear_probe_cv, "run_parallel", in_this_process)
         results = search(lambdas_l1=[0, 1], n_jobs=2).fit(X, Y).cv_results_
         np.testing.assert_allclose(results["mean_fit_time"], 11 / 2)
 

@@ -1,0 +1,58 @@
+"""Fit in two worker processes until Ctrl-C, and print what is left. Run by the tests."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from joblib import parallel_config
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_neurox as snx
+from sklearn_neurox import _row_copies
+
+from .process_state import settings
+
+
+def calls(X, y):
+    """Return an estimator that is fitted, or None, and a call that takes long."""
+    probe = snx.LinearProbeClassifier(max_epochs=50, random_state=0, device="cpu")
+    search = snx.LinearProbeClassifierCV(
+        lambdas_l1=np.geomspace(1e-4, 1, 8), max_epochs=50, cv=3, n_jobs=2, device="cpu"
+    )
+    pipeline = make_pipeline(StandardScaler(copy=False), probe)
+    return {
+        "search": (search, lambda: search.fit(X, y)),
+        "layers": (
+            None,
+            lambda: snx.layerwise_scores(pipeline, X, y, n_layers=4, cv=5, n_jobs=2),
+        ),
+        "codelength": (None, lambda: snx.codelength(probe, X, y, random_state=0, n_jobs=2)),
+    }
+
+
+def main(name: str, backend: str) -> None:
+    """Fit until Ctrl-C, and print the error, the settings that changed, and what was fitted."""
+    _row_copies._LARGEST_IN_MEMORY = 0  # copies of rows are temporary files
+    rng = np.random.RandomState(0)
+    path = Path(tempfile.gettempdir()).parent / "X.npy"
+    np.save(path, rng.normal(size=(20_000, 64)).astype(np.float32))
+    X, y = np.load(path, mmap_mode="r"), rng.randint(3, size=20_000)
+    estimator, call = calls(X, y)[name]
+    before, ended = settings(), "finished"
+    with parallel_config(backend=backend):
+        print("begun", flush=True)
+        try:
+            call()
+        except KeyboardInterrupt:
+            ended = "interrupted"
+    now = settings()
+    fitted = [] if estimator is None else [each for each in vars(estimator) if each[-1] == "_"]
+    changed = [setting for setting in now if now[setting] != before[setting]]
+    print(json.dumps({"ended": ended, "fitted": fitted, "changed": changed}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
