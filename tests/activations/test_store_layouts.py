@@ -203,7 +203,7 @@ def test_killed_after_any_step(tmp_path, monkeypatch, layout):
     """The same calls complete the store, whichever file was the last one that was written."""
     options = LAYOUTS[layout]
     whole, n_killed = content(write(tmp_path / "whole", **options)), 0
-    for after in range(40):
+    for after in range(21):
         path, left = tmp_path / f"store{after}", [after]
         with monkeypatch.context() as patch:
             patch.setattr(os, "replace", stopping(os.replace, left))
