@@ -1,6 +1,7 @@
 """dask arrays give the results of the same numbers in an array of NumPy."""
 
 import sys
+import tracemalloc
 
 import dask
 import dask.array as da
@@ -125,6 +126,20 @@ def test_several_passes_compute_each_block_once(samples):
     blocks = da.from_array(X, chunks=(50, 12)).map_blocks(count, dtype=X.dtype, meta=X[:0])
     snx.LinearProbeClassifier(standardize=True, random_state=0).fit(blocks, y)
     assert computed == [50, 50, 50]
+
+
+def test_the_memory_is_that_of_a_few_blocks():
+    n_rows, n_blocks = 4000, 40
+    blocks = da.random.default_rng(0).normal(size=(n_rows, 250), chunks=(n_rows // n_blocks, 250))
+    y = np.arange(n_rows) % 2
+    probe = snx.MeanDifferenceClassifier()
+    probe.fit(blocks[:100], y[:100])
+    tracemalloc.start()
+    with dask.config.set(scheduler="sync"):
+        probe.fit(blocks, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < blocks.nbytes / 4
 
 
 def test_blocks_of_a_cluster(cluster, samples):

@@ -47,6 +47,8 @@ from ._linear_probe import FITTED, LinearProbe
 from .solvers import SOLVERS
 
 LAMBDAS = (0, 1e-5, 1e-4, 1e-3, 1e-2)
+# Largest number of probes that a job trains as one bank. Larger banks are not much faster.
+_PROBES_OF_A_JOB = 16
 
 
 class LinearProbeCV(LinearProbe):
@@ -189,12 +191,21 @@ class LinearProbeCV(LinearProbe):
         if SOLVERS[self.solver].uses_moments and self._loss == "squared_error":
             moments = moments_of_folds(X, y, sample_weight, splits, resolve_device(self.device))
         probes = [self._make_probe(candidate, cold=True) for candidate in candidates]
-        # The whole grid in each job: in parts of another size, products are rounded in another way.
+        # Each job has weak and strong penalties. Jobs do not depend on `n_jobs`, because a product
+        # of another size is rounded in another way.
+        n_parts = -(-len(probes) // _PROBES_OF_A_JOB)
         jobs = [
-            (probes, X, y, sample_weight, train, known)
+            (probes[part::n_parts], X, y, sample_weight, train, known)
             for (train, _), known in zip(splits, moments, strict=True)
+            for part in range(n_parts)
         ]
-        yield from run_parallel(_train, jobs, n_jobs=self.n_jobs)
+        results = run_parallel(_train, jobs, n_jobs=self.n_jobs)
+        for _ in splits:
+            trained, seconds = probes.copy(), 0.0
+            for part in range(n_parts):
+                trained[part::n_parts], took = next(results)
+                seconds += took
+            yield trained, seconds
 
     def _score_fold(
         self, probes: list[LinearProbe], X: NDArray, y: NDArray, params: Mapping[str, Any]
@@ -341,7 +352,7 @@ def _train(
     train: NDArray,
     moments: Moments | None,
 ) -> tuple[list[LinearProbe], float]:
-    """Train the probes of the grid on a fold, and return them with the time in seconds."""
+    """Train some probes of the grid on a fold, and return them with the time in seconds."""
     start = time.perf_counter()
     pairs = [(probe.lambda_l1, probe.lambda_l2) for probe in probes]
     weight = None if sample_weight is None else sample_weight[train]

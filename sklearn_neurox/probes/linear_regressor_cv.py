@@ -36,7 +36,8 @@ class LinearProbeRegressorCV(LinearProbeCV, LinearProbeRegressor):
         Whether to train on all samples with the best lambdas. Required for prediction.
     n_jobs : int, default=None
         Number of jobs to run in parallel, which share the folds and the grid, as in
-        ``GridSearchCV``. With None or 1, the whole grid of a fold is trained as one bank.
+        ``GridSearchCV``. A job trains up to 16 probes of a fold as one bank. The result does not
+        depend on `n_jobs`.
     l2_penalty : {"norm", "squared"}, default="norm"
         P(W). "norm" is the unsquared ||W||_F, as in NeuroX, and "squared" is ||W||_F^2, as in [1]_.
     standardize : bool, default=False
