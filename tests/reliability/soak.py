@@ -42,14 +42,14 @@ SEEDS = (0, 1)
 # Shares of the kinds of steps.
 STEPS = {"call": 0.6, "threads": 0.1, "processes": 0.04, "bad input": 0.13, "interrupt": 0.13}
 # Seconds after which a step counts as hanging: tracebacks are printed, and the soak ends.
-LONGEST = 600
+LONGEST = 1800
 # MB that the process may grow after each call has run once.
 GROWTH = 300
 # matplotlib keeps the current figure of the process.
 FOR_ONE_THREAD = {*DISPLAYS}
 PARALLEL = {
     *EVALUATION, *(name for name in PROBES if name.endswith("grid")),
-} - {"probe_report", "compare_scores", "erasure_report", "controls and samples"}  # fmt: skip
+} - {"probe_report", "compare_scores", "erasure_report", "tune_threshold", "controls and samples"}  # fmt: skip
 
 
 class Interruption:
@@ -155,7 +155,7 @@ class Soak:
                 self._run(**about, n_jobs=2)
         finally:
             if backend == "loky":
-                get_reusable_executor().shutdown(wait=True)
+                get_reusable_executor(reuse=True).shutdown(wait=True)
         return about | {"backend": backend}
 
     def _bad_input(self, rng: np.random.RandomState) -> dict[str, Any]:
