@@ -220,7 +220,11 @@ class Soak:
     def _violations(self) -> list[str]:
         """Return what has changed, or was left."""
         found, now = [], settings()
-        found += [f"changed: {name}" for name in now if now[name] != self.settings[name]]
+        found += [
+            f"changed: {name}, from {self.settings[name]} to {now[name]}"
+            for name in now
+            if now[name] != self.settings[name]
+        ]
         if self._digest_of_inputs() != self.arrays:
             found.append("inputs were changed")
         if hooks(network("encoder").model, network("decoder").model) != self.hooks:
