@@ -184,10 +184,18 @@ class Soak:
             ended = "finished"
         except KeyboardInterrupt:
             ended = "interrupted"
+            self._restore_filters()
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
         self.counts[ended] += 1
         return about | {"ended": ended}
+
+    def _restore_filters(self) -> None:
+        """Remove the filter that scikit-learn's check_array leaves if its end is interrupted."""
+        left = ("error", None, np.exceptions.ComplexWarning, None, 0)
+        if left in warnings.filters and left not in self.settings["warnings"]:
+            warnings.filters.remove(left)  # type: ignore[attr-defined]
+            self.counts["filters of scikit-learn"] += 1
 
     def _choose(self, rng: np.random.RandomState, names: list[str]) -> dict[str, Any]:
         size, where = self._place(rng)
