@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PARALLEL := -n auto --maxprocesses=4
 
-.PHONY: demo test coverage test-docs test-slow test-fuzz test-lowest test-newest lint format docs bench clean
+.PHONY: demo test coverage test-docs test-slow test-fuzz test-lowest test-newest soak lint format docs bench clean
 
 # torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/python -m sklearn_neurox demo --out demo-output
 
 # Each process has one thread, so that the processes do not wait for each other's threads.
-test coverage test-docs test-fuzz: export OMP_NUM_THREADS := 1
+test coverage test-docs test-fuzz soak: export OMP_NUM_THREADS := 1
 
 # Runs the unit tests and the examples in docstrings.
 test: $(STAMP)
@@ -57,6 +57,11 @@ test-newest:
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# Makes random mixed calls for an hour. `SEED=1 make soak` makes others.
+SEED ?= 0
+soak: $(STAMP)
+	$(BIN)/python -m tests.reliability.soak --minutes 60 --seed $(SEED) --log soak.jsonl
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,8 +1,11 @@
 """Fit in two worker processes until Ctrl-C, and print what is left. Run by the tests."""
 
 import json
+import signal
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +30,7 @@ def calls(X, y):
         "search": (search, lambda: search.fit(X, y)),
         "layers": (
             None,
-            lambda: snx.layerwise_scores(pipeline, X, y, n_layers=4, cv=5, n_jobs=2),
+            lambda n_jobs=2: snx.layerwise_scores(pipeline, X, y, n_layers=4, cv=5, n_jobs=n_jobs),
         ),
         "codelength": (None, lambda: snx.codelength(probe, X, y, random_state=0, n_jobs=2)),
     }
@@ -35,19 +38,24 @@ def calls(X, y):
 
 def main(name: str, backend: str) -> None:
     """Fit until Ctrl-C, and print the error, the settings that changed, and what was fitted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may ignore it
     _row_copies._LARGEST_IN_MEMORY = 0  # copies of rows are temporary files
     rng = np.random.RandomState(0)
     path = Path(tempfile.gettempdir()).parent / "X.npy"
     np.save(path, rng.normal(size=(20_000, 64)).astype(np.float32))
     X, y = np.load(path, mmap_mode="r"), rng.randint(3, size=20_000)
     estimator, call = calls(X, y)[name]
-    before, ended = settings(), "finished"
+    calls(X[:60], y[:60])["layers"][1](None)  # what is loaded once is loaded
+    before, ended, n_threads = settings(), "finished", threading.active_count()
     with parallel_config(backend=backend):
         print("begun", flush=True)
         try:
             call()
         except KeyboardInterrupt:
             ended = "interrupted"
+    # Threads finish the fit that they are in. Those of loky wait for other jobs.
+    while backend == "threading" and threading.active_count() > n_threads:
+        time.sleep(0.01)
     now = settings()
     fitted = [] if estimator is None else [each for each in vars(estimator) if each[-1] == "_"]
     changed = [setting for setting in now if now[setting] != before[setting]]

@@ -42,14 +42,14 @@ SEEDS = (0, 1)
 # Shares of the kinds of steps.
 STEPS = {"call": 0.6, "threads": 0.1, "processes": 0.04, "bad input": 0.13, "interrupt": 0.13}
 # Seconds after which a step counts as hanging: tracebacks are printed, and the soak ends.
-LONGEST = 600
+LONGEST = 1800
 # MB that the process may grow after each call has run once.
 GROWTH = 300
 # matplotlib keeps the current figure of the process.
 FOR_ONE_THREAD = {*DISPLAYS}
 PARALLEL = {
     *EVALUATION, *(name for name in PROBES if name.endswith("grid")),
-} - {"probe_report", "compare_scores", "erasure_report", "controls and samples"}  # fmt: skip
+} - {"probe_report", "compare_scores", "erasure_report", "tune_threshold", "controls and samples"}  # fmt: skip
 
 
 class Interruption:
@@ -155,7 +155,7 @@ class Soak:
                 self._run(**about, n_jobs=2)
         finally:
             if backend == "loky":
-                get_reusable_executor().shutdown(wait=True)
+                get_reusable_executor(reuse=True).shutdown(wait=True)
         return about | {"backend": backend}
 
     def _bad_input(self, rng: np.random.RandomState) -> dict[str, Any]:
@@ -184,10 +184,18 @@ class Soak:
             ended = "finished"
         except KeyboardInterrupt:
             ended = "interrupted"
+            self._restore_filters()
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
         self.counts[ended] += 1
         return about | {"ended": ended}
+
+    def _restore_filters(self) -> None:
+        """Remove the filter that scikit-learn's check_array leaves if its end is interrupted."""
+        left = ("error", None, np.exceptions.ComplexWarning, None, 0)
+        if left in warnings.filters and left not in self.settings["warnings"]:
+            warnings.filters.remove(left)  # type: ignore[attr-defined]
+            self.counts["filters of scikit-learn"] += 1
 
     def _choose(self, rng: np.random.RandomState, names: list[str]) -> dict[str, Any]:
         size, where = self._place(rng)
@@ -220,7 +228,11 @@ class Soak:
     def _violations(self) -> list[str]:
         """Return what has changed, or was left."""
         found, now = [], settings()
-        found += [f"changed: {name}" for name in now if now[name] != self.settings[name]]
+        found += [
+            f"changed: {name}, from {self.settings[name]} to {now[name]}"
+            for name in now
+            if now[name] != self.settings[name]
+        ]
         if self._digest_of_inputs() != self.arrays:
             found.append("inputs were changed")
         if hooks(network("encoder").model, network("decoder").model) != self.hooks:

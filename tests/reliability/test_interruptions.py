@@ -236,10 +236,14 @@ def test_a_file_that_is_deleted_during_the_fit(mapped, tmp_path, name):
     )
 
 
-def test_a_file_that_was_deleted_before_workers_read_it(mapped, tmp_path):
+@pytest.mark.parametrize("then", ["nothing", "another file"])
+def test_a_file_that_was_deleted_before_workers_read_it(mapped, tmp_path, then):
+    expected = snx.layerwise_scores(snx.MeanDifferenceClassifier(), mapped, Y, n_layers=2)
     os.unlink(tmp_path / "X.npy")
-    with pytest.raises(Exception, match=r"No such file or directory.*X\.npy"):
-        snx.layerwise_scores(snx.MeanDifferenceClassifier(), mapped, Y, n_layers=2, n_jobs=2)
+    if then == "another file":
+        np.save(tmp_path / "X.npy", np.zeros((700, 8), np.float32))
+    found = snx.layerwise_scores(snx.MeanDifferenceClassifier(), mapped, Y, n_layers=2, n_jobs=2)
+    np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 @pytest.mark.parametrize("name", FITS)
