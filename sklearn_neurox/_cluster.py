@@ -22,6 +22,8 @@ from ._pickled_maps import dumps, loads
 
 # dask warns about larger arguments of tasks, and advises to scatter them.
 _LARGEST_GRAPH = "1 TiB"
+# Seconds after which a result that is lost is computed again, and how often.
+_PATIENCE, _ATTEMPTS = 10, 4
 
 
 def cluster_client() -> Any | None:
@@ -66,19 +68,33 @@ def run_on_cluster(
         If several workers died in the same call, or the cluster stopped.
     """
     finished: dict[int, Any] = {}
-    results = _as_finished(client, function, jobs)
-    for number in range(len(jobs)):
-        while number not in finished:
-            finished.update([next(results)])
-        yield finished.pop(number)
+    n_yielded = 0
+    for _ in range(_ATTEMPTS):
+        waiting = [number for number in range(n_yielded, len(jobs)) if number not in finished]
+        try:
+            for number, result in _as_finished(client, function, jobs, waiting):
+                finished[number] = result
+                while n_yielded in finished:
+                    yield finished.pop(n_yielded)
+                    n_yielded += 1
+        except _LostResultError:
+            continue
+        if n_yielded < len(jobs):
+            raise RuntimeError("The dask cluster stopped before all calls were finished.")
+        return
+    raise RuntimeError(
+        f"Workers of the dask cluster died {_ATTEMPTS} times with results of finished calls, and "
+        f"{len(jobs) - n_yielded - len(finished)} of {len(jobs)} calls are not finished."
+    )
 
 
 def _as_finished(
-    client: Any, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
+    client: Any, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], numbers: list[int]
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the number and the result of each job when it is finished."""
+    """Yield the numbers and the results of some of the jobs when they are finished."""
     dask = import_optional("dask", extra="dask", purpose="A dask cluster")
     distributed = import_optional("distributed", extra="dask", purpose="A dask cluster")
+    killed = distributed.scheduler.KilledWorker
     shared = {id(value): value for value in (function, *_in_several(jobs))}
     futures = {}
     try:
@@ -88,28 +104,44 @@ def _as_finished(
                 key: client.submit(_identity, _Sent(value), pure=False)
                 for key, value in shared.items()
             }
-            for number, job in enumerate(jobs):
-                arguments = [sent.get(id(value), _Sent(value)) for value in job]
+            for number in numbers:
+                arguments = [sent.get(id(value), _Sent(value)) for value in jobs[number]]
                 future = client.submit(_run, sent[id(function)], arguments, pure=False)
                 futures[future] = number
         for future in distributed.as_completed(futures):
-            yield futures[future], _result(future, distributed.scheduler.KilledWorker)
+            try:
+                yield futures[future], _result(future, killed)
+            except _LostResultError:
+                for other in futures:
+                    if other.status == "error":
+                        _result(other, killed)  # raises the error
+                raise
     finally:
         if client.status == "running":
             client.cancel(list(futures))
 
 
+class _LostResultError(Exception):
+    """A worker died after it had finished a call, and before its result was received."""
+
+
 def _result(future: Any, killed: type[Exception]) -> Any:
-    try:
-        return future.result().value
-    except killed as error:
-        raise RuntimeError(
-            f"Several workers of the dask cluster died in the same call: {error}"
-        ) from error
-    except CancelledError as error:
-        raise RuntimeError(
-            f"The dask cluster stopped, or the call was canceled by another process: {error}"
-        ) from error
+    while True:
+        try:
+            return future.result(timeout=_PATIENCE).value
+        except killed as error:
+            raise RuntimeError(
+                f"Several workers of the dask cluster died in the same call: {error}"
+            ) from error
+        except CancelledError as error:
+            raise RuntimeError(
+                f"The dask cluster stopped, or the call was canceled by another process: {error}"
+            ) from error
+        except TimeoutError:
+            if future.status == "error":  # of the call itself
+                raise
+            if future.status == "pending":  # dask was seen to wait for such a result forever
+                raise _LostResultError from None
 
 
 def _in_several(jobs: Sequence[tuple[Any, ...]]) -> list[Any]:

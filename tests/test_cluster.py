@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
+from sklearn_neurox import _cluster
 from sklearn_neurox._cluster import cluster_client, is_in_cluster, run_on_cluster
 
 SECONDS = 120  # until a test that hangs fails
@@ -146,6 +147,30 @@ def test_a_call_that_kills_its_workers(dask_backend):
     """joblib's own backend waits forever."""
     with pytest.raises(RuntimeError, match="Several workers of the dask cluster died in the same"):
         list(run_on_cluster(dask_backend, die, [(number,) for number in range(3)]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_lost", [1, 4])
+def test_a_result_is_lost_before_it_is_received(dask_backend, monkeypatch, n_lost):
+    X = np.random.RandomState(0).rand(1000, 100)
+    jobs = [(X, number) for number in range(3)]
+    receive, lost = _cluster._result, []
+
+    def lose(future, killed):
+        result = receive(future, killed)
+        if result == total(*jobs[1]) and len(lost) < n_lost:
+            lost.append(result)
+            raise _cluster._LostResultError
+        return result
+
+    monkeypatch.setattr(_cluster, "_result", lose)
+    results = run_on_cluster(dask_backend, total, jobs)
+    if n_lost == 1:
+        assert list(results) == [total(*job) for job in jobs]
+    else:
+        with pytest.raises(RuntimeError, match=r"died 4 times with results.* calls are not finis"):
+            list(results)
+    assert len(lost) == n_lost
 
 
 @pytest.mark.slow

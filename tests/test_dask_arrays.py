@@ -124,7 +124,8 @@ def test_several_passes_compute_each_block_once(samples):
         return block
 
     blocks = da.from_array(X, chunks=(50, 12)).map_blocks(count, dtype=X.dtype, meta=X[:0])
-    snx.LinearProbeClassifier(standardize=True, random_state=0).fit(blocks, y)
+    with dask.config.set(scheduler="sync"):  # also if other tests have started a cluster
+        snx.LinearProbeClassifier(standardize=True, random_state=0).fit(blocks, y)
     assert computed == [50, 50, 50]
 
 
