@@ -185,13 +185,14 @@ def test_a_full_disk_for_temporary_files(mapped, name):
 
 
 @pytest.mark.slow
-def test_a_full_disk_for_the_demo(tmp_path, monkeypatch):
+def test_a_full_disk_for_the_demo(tmp_path, capsys):  # otherwise, pytest writes stderr to a file
     """The command fails with a message, and leaves no part of a file."""
     from sklearn_neurox.__main__ import main
 
     out = tmp_path / "out"
     with largest_file(1000):
         assert main(["demo", "--out", str(out)]) == 1
+    assert "sklearn_neurox: error: " in capsys.readouterr().err
     assert not [each for each in out.rglob("*") if each.is_file() and each.stat().st_size]
 
 

@@ -21,6 +21,8 @@ QUICK = [
 SEVERAL = {
     *EVALUATION, *NETWORKS, *FILES, *DISPLAYS, *(name for name in PROBES if name.endswith("grid")),
 } - {"ModuleActivations", "intervene"}  # fmt: skip
+# Calls after which the free lists of Python have their final sizes.
+WARM_UP = 20
 # Bytes that Python and torch keep for new objects after a warm-up, whatever the number of calls. A
 # copy of X has 4,608 bytes.
 KEPT = 1 << 16
@@ -54,7 +56,7 @@ def growth_of(call, n_calls):
     gc.freeze()  # so that only objects from here on are counted
     tracemalloc.start()
     try:
-        for _ in range(max(2, n_calls // 10)):
+        for _ in range(WARM_UP):
             call()
         before = state()
         for _ in range(n_calls):
