@@ -38,9 +38,12 @@ def classification():
     return X, y
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster():
-    """Client of a dask cluster of two processes with one thread each."""
+    """Client of a dask cluster of two processes with one thread each.
+
+    Its event loop creates objects and opens files, so it must not run during tests of leaks.
+    """
     import distributed
 
     with (
