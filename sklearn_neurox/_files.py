@@ -24,13 +24,8 @@ def mapping_of(array: np.ndarray) -> mmap.mmap | None:
 
     Changes to a copy-on-write mapping are stored nowhere else, so its pages cannot be released.
     """
-    base: object = array
-    shared = False
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            shared = base.mode in ("r", "r+", "w+")
-        base = base.base
-    return base if shared and isinstance(base, mmap.mmap) else None
+    backing = backing_of(array)
+    return backing[1] if backing and backing[0].mode in ("r", "r+", "w+") else None
 
 
 def backing_of(array: np.ndarray) -> tuple[np.memmap, mmap.mmap] | None:

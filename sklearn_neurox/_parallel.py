@@ -102,7 +102,7 @@ def _call(
         if place[0] == caller.place[0]:  # threads share the filters and the registry of warnings
             return function(*job), issued
         with warnings.catch_warnings(record=True) as others:
-            warnings.filters[:] = caller.filters  # type: ignore[index]
+            warnings.filters[:] = caller.filters  # type: ignore[index]  # it is a list
             result = function(*job)
         return result, issued + [(str(each.message), each.category, None) for each in others]
 

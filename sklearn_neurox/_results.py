@@ -26,13 +26,13 @@ _SUM_TOLERANCE = 1e-2
 
 
 def _ignore_rare_labels() -> Callable[[], None]:
-    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]  # its type is too general
     filters.insert(0, _RARE_LABELS)
 
     def restore() -> None:
-        warnings.filters[:] = [  # type: ignore[index]
-            each for each in warnings.filters if each is not _RARE_LABELS
-        ]
+        # They may be another list by now.
+        left = [each for each in warnings.filters if each is not _RARE_LABELS]
+        warnings.filters[:] = left  # type: ignore[index]  # it is a list
 
     return restore
 

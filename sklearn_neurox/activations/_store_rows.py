@@ -68,7 +68,7 @@ class RowFiles:
             Index of the first row in X of the store.
         X : ndarray of shape (n_rows, n_columns)
         crc32 : dict of str to int
-            For each file, the CRC-32 of the rows before, which are not listed if there are none.
+            CRC-32 of the rows that each file already contains. Files without rows are missing.
 
         Returns
         -------
@@ -151,11 +151,7 @@ class RowFiles:
         """Compute the checksums of the first rows, and return the files that are damaged."""
         files = [file for file in self._layout.files(layers) if file.rows.start < n_words]
         pieces = [
-            (
-                self._path / file.name,
-                HEADER_SIZE,
-                file.n_first(n_words) * self._row(file),
-            )
+            (self._path / file.name, HEADER_SIZE, file.n_first(n_words) * self._row(file))
             for file in files
         ]
         found = zip(files, crc32_of_files(pieces), strict=True)
@@ -175,11 +171,7 @@ class RowFiles:
 
     def _n_rows_in(self, file: XFile, n_before: int) -> int:
         """Return the number of rows that a file has space for, or raise a ValueError."""
-        path, row, before = (
-            self._path / file.name,
-            self._row(file),
-            file.n_first(n_before),
-        )
+        path, row, before = self._path / file.name, self._row(file), file.n_first(n_before)
         if not before and not path.exists():
             return 0
         if not path.is_file():

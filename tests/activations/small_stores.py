@@ -53,3 +53,21 @@ def forkserver():
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["pytest", "sklearn_neurox.activations.store"])
     return processes
+
+
+# X of a store that is divided into files. A row of both layers has 32 bytes, a header 128.
+LAYOUTS = {
+    "one file": {},
+    "layers": {"split_layers": True},
+    "rows": {"max_file_size": 128 + 3 * 32},
+    "layers and rows": {"split_layers": True, "max_file_size": 128 + 3 * 16 + 15},
+}
+NAMES = {
+    "one file": ["X.npy"],
+    "layers": ["X.layer_0.npy", "X.layer_3.npy"],
+    "rows": [f"X.part_0000{part}.npy" for part in range(3)],
+    "layers and rows": [
+        f"X.layer_{layer}.part_0000{part}.npy" for layer in (0, 3) for part in range(3)
+    ],
+}
+DIVIDED = [name for name in LAYOUTS if name != "one file"]

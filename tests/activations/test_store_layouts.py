@@ -4,37 +4,17 @@ import json
 import os
 import pickle
 import re
-import shutil
 import zlib
 
 import numpy as np
 import pytest
-import torch
 
 from sklearn_neurox import StoreWriter, TokenActivations
-from sklearn_neurox.activations import _block_array, _store_rows
-from sklearn_neurox.activations._block_array import BlockArray
+from sklearn_neurox.activations import _store_rows
 from sklearn_neurox.activations._store_layout import Layout
 from sklearn_neurox.activations.shards import ShardWriter, load_part
 
-from .small_stores import WORDS, about, content, rows, write
-
-# A row of both layers has 32 bytes, a header 128.
-LAYOUTS = {
-    "one file": {},
-    "layers": {"split_layers": True},
-    "rows": {"max_file_size": 128 + 3 * 32},
-    "layers and rows": {"split_layers": True, "max_file_size": 128 + 3 * 16 + 15},
-}
-NAMES = {
-    "one file": ["X.npy"],
-    "layers": ["X.layer_0.npy", "X.layer_3.npy"],
-    "rows": [f"X.part_0000{part}.npy" for part in range(3)],
-    "layers and rows": [
-        f"X.layer_{layer}.part_0000{part}.npy" for layer in (0, 3) for part in range(3)
-    ],
-}
-DIVIDED = [name for name in LAYOUTS if name != "one file"]
+from .small_stores import DIVIDED, LAYOUTS, NAMES, WORDS, about, content, rows, write
 
 
 def blocks_of(path, name):
@@ -382,132 +362,3 @@ def test_files_of_rows_are_computed_for_any_rows():
     assert found == [("00000", 3, 4), ("00001", 4, 8), ("00002", 8, 9)]
     assert [file.n_rows for file in layout.files()] == [4, 4, 2]
     assert layout.n_files == 3
-
-
-# --- Missing and damaged files --------------------------------------------------------------
-
-
-@pytest.fixture(params=DIVIDED)
-def divided(request, tmp_path):
-    return write(tmp_path / "store", **LAYOUTS[request.param]), NAMES[request.param]
-
-
-def test_damage_of_each_file_is_named(divided, tmp_path):
-    path, names = divided
-    for name in names:
-        raw = (path / name).read_bytes()
-        for damaged, message in (
-            (None, "it is missing"),
-            (raw[:-1], f"it has {len(raw) - 1} bytes instead of {len(raw)}"),
-            (raw + b" ", f"it has {len(raw) + 1} bytes instead of {len(raw)}"),
-            (b"x" + raw[1:], "its header does not describe float32 of shape"),
-        ):
-            (path / name).unlink(missing_ok=True)
-            if damaged is not None:
-                (path / name).write_bytes(damaged)
-            for use in (
-                lambda: TokenActivations.load(path),
-                lambda: TokenActivations.load(path, partial=True),
-                lambda: StoreWriter(path, **about(**options_of(path))),
-            ):
-                with pytest.raises(ValueError, match=rf"is damaged\. {name}: {message}") as caught:
-                    use()
-                intact = str(caught.value).partition("Intact files: ")[2].rstrip(".").split(", ")
-                assert set(intact) == set(os.listdir(path)) - {name}
-        (path / name).write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
-        TokenActivations.load(path)
-        with pytest.raises(
-            ValueError, match=rf"{name}: the checksum of its \d rows does not match"
-        ):
-            TokenActivations.load(path, verify=True)
-        (path / name).write_bytes(raw)
-    TokenActivations.load(path, verify=True)
-
-
-def options_of(path):
-    description = TokenActivations.describe(path)
-    return {name: description[name] for name in ("split_layers", "max_file_size")}
-
-
-def test_one_layer_of_a_partial_download(tmp_path):
-    """The files of other layers need not be there."""
-    path = write(tmp_path / "store", **LAYOUTS["layers and rows"])
-    for name in TokenActivations.describe(path)["files"][0]:
-        (path / name).unlink()
-    tokens = TokenActivations.load(path, layers=[3], verify=True)
-    np.testing.assert_array_equal(tokens.X, rows()[:, 4:])
-    message = (
-        r"X.layer_0.part_00000.npy: it is missing\. .*X.layer_0.part_00002.npy: it is missing\. "
-        r"TokenActivations.load\(path, layers=\[3\]\) loads the intact layers\. Restore or download"
-    )
-    for layers in (None, [0], [0, 3]):
-        with pytest.raises(ValueError, match=message):
-            TokenActivations.load(path, layers=layers)
-
-
-def test_a_description_alone_is_described(tmp_path):
-    path = write(tmp_path / "store", **LAYOUTS["layers and rows"])
-    whole = TokenActivations.describe(path)
-    assert whole["files"] == {
-        layer: [n for n in NAMES["layers and rows"] if f"_{layer}." in n] for layer in (0, 3)
-    }
-    for name in os.listdir(path):
-        if name != "store.json":
-            (path / name).unlink()
-    assert TokenActivations.describe(path) == whole | {"n_done": None, "n_words_done": None}
-
-
-def test_many_missing_files_are_counted(tmp_path):
-    path = write(tmp_path / "store", max_file_size=160)
-    kept = TokenActivations.describe(path)["files"][0]
-    assert len(kept) == 8
-    more = write(tmp_path / "more", split_layers=True, max_file_size=144)
-    for name in sorted(os.listdir(more)):
-        if name.startswith("X."):
-            (more / name).unlink()
-    with pytest.raises(ValueError, match=r"X.layer_0.part_00007.npy: it is missing\. and 8 more"):
-        TokenActivations.load(more)
-
-
-def test_files_that_vanish_before_they_are_mapped(tmp_path, monkeypatch):
-    for number, options in enumerate((LAYOUTS["one file"], LAYOUTS["layers"])):
-        path = write(tmp_path / f"store{number}", **options)
-        name = TokenActivations.describe(path)["files"][3][0]
-        check = _store_rows.RowFiles.check
-
-        def vanish(*args, check=check, file=path / name):
-            result = check(*args)
-            file.unlink(missing_ok=True)
-            return result
-
-        for verify in (False, True):
-            saved = shutil.copytree(path, tmp_path / f"copy{number}{verify}")
-            with monkeypatch.context() as patch:
-                patch.setattr(_store_rows.RowFiles, "check", vanish)
-                with pytest.raises(ValueError, match=rf"is damaged\. {name}: it is missing"):
-                    TokenActivations.load(path, verify=verify)
-            shutil.rmtree(path)
-            shutil.copytree(saved, path)
-
-
-# --- Arrays of blocks -----------------------------------------------------------------------
-
-
-def test_blocks_are_an_array():
-    X = rows(7, 6)
-    blocks = BlockArray([[X[:3, :2], X[3:, :2]], [X[:3, 2:], X[3:, 2:]]])
-    assert blocks.shape == (7, 6)
-    assert (blocks.size, len(blocks), blocks.ndim, blocks.dtype) == (42, 7, 2, X.dtype)
-    np.testing.assert_array_equal(np.asarray(blocks), X)
-    np.testing.assert_array_equal(np.asarray(blocks, dtype=np.float64), X.astype(np.float64))
-    with pytest.raises(ValueError, match="cannot be converted to an array without a copy"):
-        np.asarray(blocks, copy=False)
-    for start in range(8):
-        for stop in range(8):
-            np.testing.assert_array_equal(blocks[start:stop].to_array(), X[start:stop])
-    for start in range(6):
-        for stop in range(start + 1, 7):
-            np.testing.assert_array_equal(blocks[:, start:stop].to_array(), X[:, start:stop])
-    assert np.shares_memory(blocks[3:5, 3:4].to_array(), X)
-    assert torch.as_tensor(np.asarray(blocks)).shape == (7, 6)
-    assert _block_array.BlockArray.beside([blocks, blocks]).shape == (7, 12)
