@@ -36,6 +36,7 @@ PRIVATE = {
     "sklearn.utils.validation._check_sample_weight",
     "torch._fused_adam_",
     "torch._log_softmax_backward_data",
+    "torch.ops.aten._embedding_bag_per_sample_weights_backward",
     "torch.utils._python_dispatch.TorchDispatchMode",
 }
 
@@ -123,6 +124,20 @@ class TestTorch:
         log_proba = torch.log_softmax(logits, -2)
         (expected,) = torch.autograd.grad((log_proba * mass).sum(), logits)
         found = torch._log_softmax_backward_data(mass, log_proba.detach(), -2, torch.float64)
+        torch.testing.assert_close(found, expected)
+
+    def test_embedding_bag_backward_is_the_gradient_of_the_weights(self):
+        table, slope = torch.randn(5, 6).double(), torch.randn(3, 6).double()
+        indices, starts = torch.tensor([0, 3, 1, 3]), torch.tensor([0, 2, 2])  # the second is empty
+        weight = torch.randn(4, dtype=torch.float64, requires_grad=True)
+        sums = torch.nn.functional.embedding_bag(
+            indices, table, starts, mode="sum", per_sample_weights=weight
+        )
+        assert not sums[1].any()
+        (expected,) = torch.autograd.grad((sums * slope).sum(), weight)
+        found = torch.ops.aten._embedding_bag_per_sample_weights_backward(
+            slope, table, indices, starts, torch.tensor([0, 0, 2, 2]), 0
+        )
         torch.testing.assert_close(found, expected)
 
     def test_a_dispatch_mode_sees_the_operations_of_its_thread_and_their_arguments(self):

@@ -41,6 +41,16 @@ class BankObjective:
         """Return the objectives on some neurons, with the weights of all others equal to 0."""
         return replace(self, datafit=self.datafit.restrict(neurons))
 
+    def of_free_weights(self, free: Tensor) -> BankObjective:
+        """Return objectives that are faster if all but the free weights are 0, or itself.
+
+        Parameters
+        ----------
+        free : Tensor of bool of shape (n_outputs, n_neurons)
+        """
+        datafit = self.datafit.of_free_weights(free)
+        return self if datafit is self.datafit else replace(self, datafit=datafit)
+
     def null_points(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return W = 0 with its best bias for each probe, and its value and slope."""
         datafit = self.datafit

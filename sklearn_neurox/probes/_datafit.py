@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .._row_chunks import RowChunks, rows_at_once
 from .._second_moments import check_range, without_rounding
+from ._free_weights import ROWS_OF_CHUNK, Chunk, FreeWeightsLoss, few_weights_pay, neuron_by_neuron
 from ._objective import CURVATURES, LOSSES
 
 # Rounding error of a neuron, in standard deviations, above which samples are centered in memory. Up
@@ -87,6 +88,16 @@ class Datafit(Protocol):
     def restrict(self, neurons: Tensor) -> Datafit:
         """Return the datafit on some of the neurons."""
 
+    def of_free_weights(self, free: Tensor) -> Datafit:
+        """Return a datafit that is faster if all but the free weights are 0, or itself.
+
+        It may return 0 as the gradient with respect to all other weights.
+
+        Parameters
+        ----------
+        free : Tensor of bool of shape (n_outputs, n_neurons)
+        """
+
 
 class RowsDatafit:
     """The mean loss on samples, computed chunk by chunk.
@@ -111,6 +122,8 @@ class RowsDatafit:
     ):
         self.rows = RowChunks(X, share, mapping=mapping)
         self.targets, self.share, self.loss = targets, share, loss
+        self._neuron_by_neuron: list[Chunk] | None = None
+        self._free_weights_loss: FreeWeightsLoss | None = None
         self.null_bias, self.curvature = _null_model(loss, targets, share)
         total = torch.zeros(X.shape[1], dtype=torch.float64, device=share.device)
         for part, _, weight in self._chunks():
@@ -139,6 +152,8 @@ class RowsDatafit:
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Datafit`."""
+        if self._free_weights_loss is not None:
+            return self._free_weights_loss.evaluate(weight, bias)
         flat, loss = weight.flatten(0, 1), LOSSES[self.loss]
         offset = bias.flatten() if self._is_far else bias.flatten() - flat @ self.mean
         value = torch.zeros(len(weight), dtype=torch.float64, device=weight.device)
@@ -178,11 +193,24 @@ class RowsDatafit:
         part = copy(self)
         part.rows = self.rows.select(neurons)
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
+        part._neuron_by_neuron = None
         return part
 
-    def _chunks(self, width: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def of_free_weights(self, free: Tensor) -> RowsDatafit:
+        """See :class:`Datafit`."""
+        if not few_weights_pay(free, self.n_rows, self.mean):
+            return self
+        if self._neuron_by_neuron is None:
+            self._neuron_by_neuron = neuron_by_neuron(self._read(ROWS_OF_CHUNK), self.mean)
+        part = copy(self)
+        part._free_weights_loss = FreeWeightsLoss(self._neuron_by_neuron, self.loss, free)
+        return part
+
+    def _chunks(self, width: int = 1) -> Iterator[Chunk]:
         """Yield X, targets and shares in chunks that are small enough for `width` outputs."""
-        size = rows_at_once(max(width, self.rows.shape[1]), self.share.device)
+        return self._read(rows_at_once(max(width, self.rows.shape[1]), self.share.device))
+
+    def _read(self, size: int) -> Iterator[Chunk]:
         for rows, X in self.rows.read(size):
             yield X, self.targets[:, rows], self.share[rows]
 
@@ -245,6 +273,10 @@ class GramDatafit:
         part.gram, part.cross = self.gram[neurons[:, None], neurons], self.cross[:, neurons]
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
         return part
+
+    def of_free_weights(self, free: Tensor) -> GramDatafit:
+        """See :class:`Datafit`."""
+        return self
 
 
 def _null_model(loss: str, targets: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

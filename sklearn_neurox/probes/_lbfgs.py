@@ -5,6 +5,7 @@ Points, slopes and violations are those of :class:`BankObjective`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -21,6 +22,10 @@ _TRIALS = 40
 # Number of successive steps without progress after which rounding is assumed to be the cause.
 _STALLED = 30
 _NEWTON_STALLED = 5  # the same for Newton steps
+# Share of weights that move below which their columns of the memory are selected.
+_FEW_MOVE = 0.3
+# Share of the free weights that must be left before only these are computed.
+_SHRUNK = 0.5
 
 
 def descend(
@@ -48,12 +53,18 @@ def descend(
     memory: list[tuple[Tensor, Tensor]] = []
     is_small = newton_pays(theta, theta[0].numel(), objective.datafit.n_rows)
     length = min(max(_MEMORY_ELEMENTS // theta.numel(), 10), 50)
+    whole, n_free = objective, math.inf
     while True:
         violation = objective.violation(theta, slope)
         size = objective.largest(violation)
         stalled = torch.where(size < 0.9 * least, 0, stalled)
         least = torch.minimum(least, size)
         on = (size > targets) & (stalled < _STALLED)
+        if objective is not whole and not on.all():
+            # Probes end only if the weights that were not free satisfy the conditions, too.
+            objective, n_free = whole, math.inf
+            value, slope = objective.evaluate(theta)
+            continue
         if not on.any():
             return
         if not on.all():
@@ -65,13 +76,18 @@ def descend(
                 )
             )  # fmt: skip
             memory = [(step[kept], change[kept]) for step, change in memory]
-            objective = objective.of_probes(kept)
+            whole = objective = objective.of_probes(kept)
         if is_small and (stalled >= _NEWTON_STALLED).any():
             # Where rounding hides the progress of Newton steps, those of L-BFGS may have some.
             is_small, stalled = False, torch.zeros_like(stalled)
         if is_small:
             direction = newton_direction(objective, theta, violation)
         else:
+            free = ((theta != 0) | (violation != 0)).any(0)
+            if free.sum().item() < _SHRUNK * n_free:
+                objective = whole.of_free_weights(free[:, :-1])
+                if objective is not whole:
+                    n_free, slope = free.sum().item(), slope * free
             direction = _direction(objective, theta, violation, memory)
         new_theta, new_value, new_slope = _line_search(
             objective, theta, value, slope, violation, direction
@@ -100,15 +116,44 @@ def _direction(
     descent = -violation.flatten(1)
     if not memory:
         return (descent / metric).view_as(theta)
+    steps, changes = ([pair[i].flatten(1) for pair in memory] for i in (0, 1))
+    direction = torch.zeros_like(descent)
+    moving = torch.nonzero(descent.any(0))[:, 0]
+    columns = moving if len(moving) < _FEW_MOVE * descent.shape[1] else slice(None)
+    direction[:, columns] = _inverse_hessian_times(
+        descent[:, columns],
+        metric[:, columns],
+        torch.stack([step[:, columns] for step in steps], 1),
+        torch.stack([change[:, columns] for change in changes], 1),
+    )
+    entering = ((objective.l1_of_columns(theta) > 0) & (theta == 0)).flatten(1)
+    direction = direction.masked_fill(entering & (direction * descent <= 0), 0)
+    downhill = (direction * descent).sum(1, keepdim=True) > 0
+    return torch.where(downhill, direction, descent / metric).view_as(theta)
+
+
+def _inverse_hessian_times(
+    descent: Tensor, metric: Tensor, steps: Tensor, changes: Tensor
+) -> Tensor:
+    """Return the product of the estimated inverse Hessian with the descent of each probe.
+
+    Parameters
+    ----------
+    descent : Tensor of shape (K, n_weights)
+        0 for weights that are not free to move, which remain where they are.
+    metric : Tensor of shape (K, n_weights)
+        Second derivatives from which the estimate starts.
+    steps, changes : Tensor of shape (K, n_steps, n_weights)
+        The last steps, and the changes of the slope along them.
+    """
     free = (descent != 0)[:, None]
-    steps, changes = (torch.stack([pair[i].flatten(1) for pair in memory], 1) for i in (0, 1))
     steps, scaled = steps * free, changes * (free / metric[:, None])
-    inner = steps @ changes.mT  # (K, memory, memory)
+    inner = steps @ changes.mT  # (K, n_steps, n_steps)
     curvature = scaled @ changes.mT
     diagonal, size = inner.diagonal(dim1=1, dim2=2), curvature.diagonal(dim1=1, dim2=2)
-    valid = diagonal > torch.finfo(theta.dtype).eps * size
+    valid = diagonal > torch.finfo(descent.dtype).eps * size
     both = valid[:, None] & valid[:, :, None]
-    triangle = torch.where(both, inner, 0).triu() + torch.diag_embed((~valid).to(theta.dtype))
+    triangle = torch.where(both, inner, 0).triu() + torch.diag_embed((~valid).to(descent.dtype))
     last = valid[:, -1:]
     scale = torch.where(last, diagonal[:, -1:] / torch.where(last, size[:, -1:], 1), 1)
 
@@ -118,12 +163,7 @@ def _direction(
     e = torch.linalg.solve_triangular(
         triangle.mT, ((diagonal * a.squeeze(2) - rest) * valid)[..., None], upper=False
     )
-    direction = (descent / metric - (a.mT @ scaled).squeeze(1)) * scale + (e.mT @ steps).squeeze(1)
-
-    entering = ((objective.l1_of_columns(theta) > 0) & (theta == 0)).flatten(1)
-    direction = direction.masked_fill(entering & (direction * descent <= 0), 0)
-    downhill = (direction * descent).sum(1, keepdim=True) > 0
-    return torch.where(downhill, direction, descent / metric).view_as(theta)
+    return (descent / metric - (a.mT @ scaled).squeeze(1)) * scale + (e.mT @ steps).squeeze(1)
 
 
 def _line_search(

@@ -123,3 +123,9 @@ class StandardizedDatafit:
         part._datafit, part._scale = self._datafit.restrict(neurons), self._scale[neurons]
         part.mean, part.variance = self.mean[neurons], self.variance[neurons]
         return part
+
+    def of_free_weights(self, free: Tensor) -> StandardizedDatafit:
+        """See :class:`Datafit`."""
+        part = copy(self)
+        part._datafit = self._datafit.of_free_weights(free)
+        return self if part._datafit is self._datafit else part
