@@ -45,6 +45,8 @@ STEPS = {"call": 0.6, "threads": 0.1, "processes": 0.04, "bad input": 0.13, "int
 LONGEST = 1800
 # MB that the process may grow after each call has run once.
 GROWTH = 300
+# Part of the message if two threads edit one network, which they may not.
+IN_USE = "is being edited by `intervene` in another thread"
 # matplotlib keeps the current figure of the process.
 FOR_ONE_THREAD = {*DISPLAYS}
 PARALLEL = {
@@ -144,7 +146,12 @@ class Soak:
         chosen = [self._choose(rng, names) for _ in range(3)]
         with ThreadPoolExecutor(3) as pool:
             for each in [pool.submit(self._run, **about) for about in chosen]:
-                each.result()
+                try:
+                    each.result()
+                except RuntimeError as error:
+                    if IN_USE not in str(error):
+                        raise
+                    self.refused[IN_USE] += 1
         return {"names": [about["name"] for about in chosen]}
 
     def _processes(self, rng: np.random.RandomState) -> dict[str, Any]:
