@@ -7,11 +7,16 @@ PARALLEL := -n auto --maxprocesses=4
 
 .PHONY: demo test coverage test-docs test-slow test-fuzz test-lowest test-newest soak lint format docs bench clean
 
+# Modules are compiled when they are first imported, and the result is kept. pip would compile all
+# installed modules, most of which are never imported.
+unexport PYTHONDONTWRITEBYTECODE
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile
+
 # torch is installed first, at its pinned version, so that no later package installs another build.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt torch
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[all]'
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -45,14 +50,14 @@ RELEASE_CHECK = -m pytest $(PARALLEL) -W ignore::DeprecationWarning
 # Runs the unit tests with exactly the lowest versions that pyproject.toml allows.
 test-lowest:
 	$(PYTHON) -m venv --clear .venv-lowest
-	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[all]'
+	.venv-lowest/bin/python $(PIP_INSTALL) -c constraints-lowest.txt -e '.[all]'
 	.venv-lowest/bin/python $(RELEASE_CHECK)
 
 # Runs the unit tests on another Python: `make test-newest PYTHON=python3.14`.
 test-newest:
 	$(PYTHON) -m venv --clear .venv-newest
-	.venv-newest/bin/python -m pip install --quiet -c constraints.txt torch
-	.venv-newest/bin/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	.venv-newest/bin/python $(PIP_INSTALL) -c constraints.txt torch
+	.venv-newest/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[test]'
 	.venv-newest/bin/python $(RELEASE_CHECK)
 
 test-slow: $(STAMP)

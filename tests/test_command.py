@@ -14,6 +14,7 @@ import pytest
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
 
 import sklearn_neurox as snx
 from sklearn_neurox.__main__ import main
@@ -24,12 +25,24 @@ pytestmark = pytest.mark.filterwarnings(  # the corpora here are small
 )
 
 
-def test_the_demo_on_a_tiny_model(tiny_bert_path, tmp_path, monkeypatch, capsys):
-    from sklearn_neurox._cli import demo, usage
+@pytest.fixture
+def quick(monkeypatch):
+    """Train probes briefly, and measure the use of a label with few sentences and placebos."""
+    from sklearn_neurox._cli import study, usage
 
+    monkeypatch.setattr(study, "_MIN_STEPS", 100)
+    for name, value in {"_N_SENTENCES": 12, "_N_PLACEBOS": 2, "_N_FOLDS": 2}.items():
+        monkeypatch.setattr(usage, name, value)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_demo_on_a_tiny_model(tiny_bert_path, corpus, tmp_path, monkeypatch, capsys):
+    from sklearn_neurox._cli import demo
+
+    few = Bunch(**{name: column[::4] for name, column in corpus.items()})
+    monkeypatch.setattr(demo, "load_tagged_sentences", lambda: few)
     monkeypatch.setattr(demo, "LAMBDAS", (0.0, 1e-3))
     monkeypatch.setattr(demo, "FRACTIONS", (0.1, 1.0))
-    monkeypatch.setattr(usage, "_N_SENTENCES", 12)
     assert main(["demo", "--model", str(tiny_bert_path), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "best layer:" in printed
@@ -453,6 +466,7 @@ class TestStore:
             outputs.append(capsys.readouterr().out)
         assert outputs[0] == outputs[1] != outputs[2]
 
+    @pytest.mark.usefixtures("quick")
     def test_report(self, store, tmp_path, capsys):
         page = tmp_path / "page.html"
         assert main(["report", str(store), "--cv", "2", "--out", str(page)]) == 0
@@ -472,12 +486,8 @@ class TestStore:
         assert main(["report", str(store), "--out", str(tmp_path / "no" / "page.html")]) == 1
         assert f"the folder {tmp_path / 'no'} does not exist" in capsys.readouterr().err
 
-    def test_a_report_with_the_model(
-        self, store, tiny_bert, tiny_bert_path, tmp_path, capsys, monkeypatch
-    ):
-        from sklearn_neurox._cli import usage
-
-        monkeypatch.setattr(usage, "_N_SENTENCES", 12)
+    @pytest.mark.usefixtures("quick")
+    def test_a_report_with_the_model(self, store, tiny_bert, tiny_bert_path, tmp_path, capsys):
         page = tmp_path / "page.html"
         model = ["--model", str(tiny_bert_path)]
         assert main(["report", str(store), "--cv", "2", *model, "--out", str(page)]) == 0

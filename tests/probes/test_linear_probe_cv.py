@@ -28,6 +28,7 @@ from sklearn_neurox import (
 from sklearn_neurox.probes import _linear_probe_cv
 
 GRID = {"lambda_l1": [0.0, 0.003, 0.03], "lambda_l2": [0.0, 0.01]}
+TWO = {"lambda_l1": [0.0, 0.03], "lambda_l2": [0.01]}  # pairs, where the folds are tested
 LAMBDAS = {"lambdas_l1": GRID["lambda_l1"], "lambdas_l2": GRID["lambda_l2"]}
 ADAM = dict(solver="adam", max_epochs=3, learning_rate=0.01, batch_size=16, random_state=0)
 EXACT = dict(solver="owlqn", tol=1e-8, max_iter=20_000)
@@ -125,12 +126,11 @@ def test_regressor_scores_as_grid_search(samples, params, n_outputs, n_neurons):
 )
 def test_folds_of_any_kind(samples, params, cv):
     X, classes, numbers, _ = samples
-    assert_same_results(
-        *both(LinearProbeClassifierCV, LinearProbeClassifier, params, cv, X, classes), atol=1e-6
-    )
-    assert_same_results(
-        *both(LinearProbeRegressorCV, LinearProbeRegressor, params, cv, X, numbers), atol=1e-6
-    )
+    for ours, plain, y in [
+        (LinearProbeClassifierCV, LinearProbeClassifier, classes),
+        (LinearProbeRegressorCV, LinearProbeRegressor, numbers),
+    ]:
+        assert_same_results(*both(ours, plain, params, cv, X, y, lambdas=TWO), atol=1e-6)
 
 
 @pytest.mark.parametrize("params", [ADAM, EXACT], ids=repr)
@@ -142,10 +142,12 @@ def test_groups_and_weights(samples, params):
         (LinearProbeRegressorCV, LinearProbeRegressor, numbers),
     ]:
         search, grid = both(
-            ours, plain, params, GroupKFold(3), X, y, groups=groups, sample_weight=weight
-        )
+            ours, plain, params, GroupKFold(3), X, y, lambdas=TWO,
+            groups=groups, sample_weight=weight,
+        )  # fmt: skip
         assert_same_results(search, grid, atol=1e-6)
-        by_folds = ours(**LAMBDAS, cv=3, device="cpu", **params).fit(X, y)
+        lambdas = {"lambdas_l1": TWO["lambda_l1"], "lambdas_l2": TWO["lambda_l2"]}
+        by_folds = ours(**lambdas, cv=3, device="cpu", **params).fit(X, y)
         assert not np.allclose(
             by_folds.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
         )

@@ -668,8 +668,9 @@ def test_an_empty_name_has_an_entry_in_the_legend():
     assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == ["", "b"]
 
 
-@pytest.mark.parametrize("name", ["m" * 300, "漢" * 100, "W\u0301" * 200])
-@pytest.mark.parametrize("n", [1, 6])
+@pytest.mark.parametrize(
+    ("name", "n"), [("m" * 300, 1), ("m" * 300, 6), ("漢" * 100, 1), ("W\u0301" * 200, 6)]
+)
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 def test_long_names_leave_space_for_the_axes(classification, name, n):
     names = [f"{i}{name}" for i in range(n)]
