@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -156,6 +156,18 @@ def test_a_pickled_probe_is_small(classification):
     X, y = classification
     probe = clone(CLASSIFIER).fit(np.repeat(X, 100, axis=0), np.repeat(y, 100))
     assert len(pickle.dumps(probe)) < 20_000  # the training data are 1.4 MB
+
+
+def test_a_parallel_grid_search_equals_a_serial_one(classification):
+    X, y = classification
+    pipeline = make_pipeline(StandardScaler(), clone(CLASSIFIER).set_params(max_epochs=2))
+    grid = {"linearprobeclassifier__lambda_l1": [0.0, 1e-2]}
+    serial, parallel = (
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(X, y) for n_jobs in (None, 2)
+    )
+    np.testing.assert_array_equal(
+        serial.cv_results_["mean_test_score"], parallel.cv_results_["mean_test_score"]
+    )
 
 
 def test_column_names_pass_through_a_pipeline(classification):
