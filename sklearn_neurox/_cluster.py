@@ -101,11 +101,14 @@ def _as_finished(
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_GRAPH}):
             # Tasks, because dask repeats them if their results are lost, unlike scattered data.
             sent = {
-                key: client.submit(_identity, _Sent(value), pure=False)
+                key: client.submit(_identity, _pickled(value), pure=False)
                 for key, value in shared.items()
             }
             for number in numbers:
-                arguments = [sent.get(id(value), _Sent(value)) for value in jobs[number]]
+                arguments = [
+                    sent[id(value)] if id(value) in sent else _pickled(value)
+                    for value in jobs[number]
+                ]
                 future = client.submit(_run, sent[id(function)], arguments, pure=False)
                 futures[future] = number
         for future in distributed.as_completed(futures):
@@ -153,6 +156,11 @@ def _in_several(jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
         for key, value in values.items()
         if counts[key] > 1 and not isinstance(value, int | float | str | NoneType)
     ]
+
+
+def _pickled(value: Any) -> _Sent:
+    """Pickle a value in this thread, where an error is not logged by dask."""
+    return _Sent(pickled=dumps(value))
 
 
 def _identity(sent: _Sent) -> _Sent:

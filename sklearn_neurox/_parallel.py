@@ -12,20 +12,26 @@ import platform
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
+from pickle import PicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
 from ._cluster import cluster_client, is_in_cluster, run_on_cluster
 from ._files import backing_of
+from ._pickled_maps import unpicklable
 from ._row_copies import copy_rows
 from ._warnings import Issued, collected, warn
+
+# Jobs for each thread or worker of a cluster, if work can be divided anywhere.
+_PER_WORKER = 4
 
 
 def run_parallel(
@@ -52,6 +58,8 @@ def run_parallel(
 
     Raises
     ------
+    PicklingError
+        If the arguments cannot be sent to other processes.
     RuntimeError
         If workers of a dask cluster died too often.
     """
@@ -60,6 +68,22 @@ def run_parallel(
         for message, category, kind in issued:
             warn(message, category, kind=kind)
         yield result
+
+
+def n_parts(n_jobs: int | None) -> int:
+    """Return into how many jobs to divide work that can be divided anywhere, at least 1.
+
+    A process of joblib gets a single job, because the arguments are sent with each job. Threads and
+    the workers of a cluster get several, so that less is lost if they die or are interrupted.
+    """
+    if n_jobs == 1 or is_in_cluster():
+        return 1
+    client = cluster_client()
+    if client is not None:
+        return max(1, _PER_WORKER * sum(client.nthreads().values()))
+    n_workers = effective_n_jobs(n_jobs)
+    is_shared = getattr(get_active_backend()[0], "supports_sharedmem", False)
+    return n_workers * _PER_WORKER if is_shared and n_workers > 1 else n_workers
 
 
 def _results(
@@ -74,8 +98,23 @@ def _results(
     else:
         copies: dict[int, tuple[NDArray, NDArray]] = {}
         calls = (delayed(call)(number, _as_sent(job, copies)) for number, job in enumerate(jobs))
-        with closing(Parallel(n_jobs=n_jobs, return_as="generator")(calls)) as results:
+        with (
+            _explained(),
+            closing(Parallel(n_jobs=n_jobs, return_as="generator")(calls)) as results,
+        ):
             yield from results
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Add the reason and an advice to the error of joblib that arguments cannot be pickled."""
+    try:
+        yield
+    except PicklingError as error:
+        if not str(error).startswith("Could not pickle the task"):
+            raise
+        reason = str(error.__cause__ or error).strip(' "\n').splitlines()[-1]  # of a traceback
+        raise unpicklable(reason) from error
 
 
 class _Caller(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from io import BytesIO
 from pathlib import Path
-from pickle import loads
+from pickle import PicklingError, loads
 from typing import Any
 
 import cloudpickle
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ._files import backing_of, mapping_of
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "unpicklable"]
 
 # Size in bytes of the parts of a file that show whether two processes see the same file.
 _COMPARED = 1 << 12
@@ -38,10 +38,28 @@ def dumps(value: Any) -> bytes:
     bytes
         Read by :func:`loads`, which opens the files read-only. It raises an OSError if the process
         does not have the file, and a ValueError if its file of this name is another one.
+
+    Raises
+    ------
+    PicklingError
+        If the object cannot be pickled.
     """
     content = BytesIO()
-    _Pickler(content).dump(value)
+    try:
+        _Pickler(content).dump(value)
+    except OSError:  # a file is missing
+        raise
+    except Exception as error:
+        raise unpicklable(f"{type(error).__name__}: {error}") from error
     return content.getvalue()
+
+
+def unpicklable(reason: str) -> PicklingError:
+    """Return the error that the arguments of a call cannot be sent to another process."""
+    return PicklingError(
+        f"The arguments of a call cannot be sent to another process ({reason}). Use n_jobs=1, or "
+        "threads, to which nothing is sent: joblib.parallel_config(backend='threading')."
+    )
 
 
 class _Pickler(cloudpickle.Pickler):

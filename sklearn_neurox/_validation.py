@@ -80,12 +80,13 @@ def naming_the_cell(X: Any) -> Iterator[None]:
 
 
 @contextmanager
-def noting(place: str) -> Iterator[None]:
-    """Add a note to an error that says for which part of the data it occurred."""
+def noting(*places: str) -> Iterator[None]:
+    """Add notes to an error that say for which part of the data it occurred."""
     try:
         yield
     except Exception as error:
-        error.add_note(f"The error occurred {place}.")
+        for place in places:
+            error.add_note(f"The error occurred {place}.")
         raise
 
 

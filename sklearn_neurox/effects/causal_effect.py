@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -21,7 +22,7 @@ from ..extraction.extractor import ActivationExtractor
 from ..extraction.positions import Where
 from ._extractors import extractor_of
 from ._labels_of_texts import read_labels
-from ._measuring import Measurement
+from ._measuring import Measurement, read_rows
 from ._recipes import Recipe, read_recipe
 from ._study import Study
 from .outcomes import Metric, find_outcomes, places_of
@@ -37,6 +38,7 @@ PLACEBOS = ("norm", "covariance", "control_task", "largest")
         "cv": ["cv_object"],
         "where": [callable, None],
         "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
     }
 )
 def causal_effect(
@@ -57,6 +59,7 @@ def causal_effect(
     n_placebos: int = 50,
     confidence_level: float = 0.95,
     random_state: int | RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> CausalEffect:
     """Measure the effect of an edit of the states of a network on its output.
 
@@ -142,6 +145,11 @@ def causal_effect(
     random_state : int, RandomState instance or None, default=None
         Controls the placebos and the bootstrap. Pass an int for reproducible output across multiple
         function calls.
+    n_jobs : int, default=None
+        Number of jobs to run in parallel, as in ``joblib.Parallel``. Edits are fitted, and
+        measured on batches of texts, in any of them, and the result does not depend on `n_jobs`.
+        Each process loads a model that is given by its name once; a loaded one is sent to each
+        job. Threads share the model and take turns running it, so processes are faster.
 
     Returns
     -------
@@ -157,6 +165,8 @@ def causal_effect(
         If the network does not have the layer or cannot provide a metric, the edit has another
         width than the states, labels are required or do not fit the texts, there are fewer groups
         than folds, or the edit does not depend on labels and `placebos` contains "control_task".
+    PicklingError
+        If the model, an edit, a metric or `where` cannot be sent to other processes.
 
     See Also
     --------
@@ -190,16 +200,23 @@ def causal_effect(
     tasks = labeled.control_labels(
         n_placebos if "control_task" in kinds else 0, splits, seed=seeds["control_task"]
     )
-    read, has_words = places_of(metrics), labeled.has_words
-    with EditedRuns(extractor, layer=layer, where=where, read=read, words=has_words) as runs:
+    place: dict[str, Any] = {
+        "layer": layer,
+        "where": where,
+        "read": places_of(metrics),
+        "words": labeled.has_words,
+    }
+    with EditedRuns(extractor, **place) as runs:
         encoded = runs.encode(labeled.texts)
         others = [] if unrelated is None else runs.encode(unrelated, words=False)
         outcomes = find_outcomes(metrics, runs.tokenizer, len(encoded), labeled.by_text(encoded))
         Measurement(runs, outcomes).check(encoded, edit if recipe.is_fixed else None)
-        study = Study(runs, encoded, outcomes, recipe, kinds, n_placebos, seeds)
-        found = study.run(labeled, splits, tasks)
-        damage = study.damage(others) if others else {}
-        place = runs.place.name
+        read = read_rows(runs, encoded, states_only=recipe.is_fixed)
+    # The model is not locked anymore, so that other threads can run it.
+    again = partial(EditedRuns, runs.loaded, **place, bypass=runs.bypasses)
+    study = Study(again, runs, encoded, read, outcomes, recipe, kinds, n_placebos, seeds, n_jobs)
+    found = study.run(labeled, splits, tasks)
+    damage = study.damage(others) if others else {}
     tested = np.flatnonzero(np.isfinite(found["edit"][0, 0]))
     found = {name: values[..., tested] for name, values in found.items()}
     groups = None if labeled.groups is None else labeled.groups[tested]
@@ -214,7 +231,7 @@ def causal_effect(
         unedited=dict(zip(names, found["unedited"][:, 0], strict=True)),
         text_ids=tested,
         edit=recipe.name,
-        place=place,
+        place=runs.place.name,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._conversion import as_numpy
+from .._device import as_tensor
 from .._wording import count
 from ..extraction.text_runs import TextRun
 from ._outcome import Again, Outcome, check_logits
@@ -95,7 +96,7 @@ class LogitDifference(Outcome):
         n_texts = len(batch["attention_mask"])
         if len(ids) == 1:
             return torch.full((n_texts,), int(ids[0]))
-        return torch.from_numpy(ids)[batch["text_ids"].cpu()]
+        return as_tensor(ids)[batch["text_ids"].cpu()]
 
     def check(self, run: TextRun, again: Again) -> None:
         """See :class:`Outcome`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -19,14 +20,13 @@ from ..activations.columns import Neurons
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.extractor import ActivationExtractor
 from ..extraction.hook_points import unit_of
-from ..extraction.loaded import layers_of, load_once
+from ..extraction.loaded import LoadedModel
 from ..extraction.positions import Where
-from ..extraction.text_runs import TextRun
 from ._alignment import Alignment, align, select
 from ._extractors import extractor_of
-from ._interchange import SourceStates, source_inputs
 from ._measuring import Measurement
 from ._pairs import check_metrics, check_pairs, lengths_of, selected_pairs, tokens_at
+from ._sweep import Sweep
 from .outcomes import Metric, find_outcomes
 
 
@@ -181,7 +181,7 @@ class PatchingMap:
         return pandas.DataFrame(columns, index=index)
 
 
-@validate_params({"where": [callable, None]})
+@validate_params({"where": [callable, None], "n_jobs": [Integral, None]})
 def patching_map(
     model: nn.Module | str | PathLike | ActivationExtractor,
     texts: Sequence[Any],
@@ -194,6 +194,7 @@ def patching_map(
     where: Where | Callable[..., Any] | None = None,
     metrics: Metric | Sequence[Metric] = "output",
     tokenizer: Any = None,
+    n_jobs: int | None = None,
 ) -> PatchingMap:
     """Measure the effect of interchanging each layer and position, as in activation patching.
 
@@ -230,6 +231,9 @@ default=None
         on a source is that of other tokens.
     tokenizer : tokenizer, str or path-like, default=None
         Tokenizer of a model that is not an extractor.
+    n_jobs : int, default=None
+        Number of jobs to run in parallel, as in :func:`causal_effect`, which measure different
+        layers.
 
     Returns
     -------
@@ -266,31 +270,29 @@ default=None
     extractor = extractor_of(model, tokenizer)
     check_pairs(texts, sources)
     check_metrics(metrics)
-    extractor = load_once(extractor)
-    numbers = layers_of(extractor, layers, modules)
-    with EditedRuns(extractor, layer=_place(numbers[0], modules), where=where) as runs:
+    loaded = LoadedModel(extractor)
+    numbers = loaded.layers(layers, modules)
+    places = [_place(number, modules) for number in numbers]
+    with EditedRuns(loaded, layer=places[0], where=where) as runs:
         own, others = runs.encode(texts), runs.encode(sources, mark=False)
         aligned = align(lengths_of(own), lengths_of(others), alignment)
         if where is not None:
             aligned = _selected(runs, own, aligned)
-    pairs, chosen = select(aligned, positions)
-    outcomes = find_outcomes(metrics, extractor.tokenizer, len(own))
-    arrays = _Arrays([each.name for each in outcomes], len(numbers), len(chosen), len(own))
-    for row, layer in enumerate(numbers):
-        with EditedRuns(extractor, layer=_place(layer, modules)) as runs:
-            measurement = Measurement(runs, outcomes)
-            if row == 0:
-                measurement.check(own)
-            for batch in runs.batches(own):
-                arrays.fill(row, runs, measurement, batch, others, pairs)
+        pairs, chosen = select(aligned, positions)
+        outcomes = find_outcomes(metrics, runs.tokenizer, len(own))
+        Measurement(runs, outcomes).check(own)
+    found = Sweep(loaded, own, others, pairs, outcomes).measure(places, n_jobs)
+    names, source = [each.name for each in outcomes], found[0].source
+    effects = np.stack([each.effects for each in found], axis=1)
+    joint = np.stack([each.joint for each in found], axis=1)
     return PatchingMap(
         layers=numbers,
         positions=tuple(chosen.tolist()),
-        tokens=tokens_at(own, others, pairs, extractor.tokenizer),
-        effects=arrays.named(arrays.effects),
-        joint_effects=arrays.named(arrays.joint),
-        source_effects=None if arrays.source is None else arrays.named(arrays.source),
-        unedited=arrays.named(arrays.unedited),
+        tokens=tokens_at(own, others, pairs, loaded.tokenizer),
+        effects=dict(zip(names, effects, strict=True)),
+        joint_effects=dict(zip(names, joint, strict=True)),
+        source_effects=None if source is None else dict(zip(names, source, strict=True)),
+        unedited=dict(zip(names, found[0].unedited, strict=True)),
         unit=unit_of(modules),
     )
 
@@ -310,54 +312,3 @@ def _selected(
         for text, own in zip(batch, selected_pairs(runs, batch, pairs), strict=True):
             found[text.sentence_id] = own
     return found
-
-
-class _Arrays:
-    """The numbers of a map, which are filled in batch by batch."""
-
-    def __init__(self, names: Sequence[str], n_layers: int, n_positions: int, n_texts: int):
-        self._names = names
-        self.effects = np.zeros((len(names), n_layers, n_positions, n_texts))
-        self.joint = np.zeros((len(names), n_layers, n_texts))
-        self.unedited = np.zeros((len(names), n_texts))
-        self.source: NDArray[np.float64] | None = np.zeros((len(names), n_texts))
-
-    def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return values by the name of their outcome."""
-        return dict(zip(self._names, values, strict=True))
-
-    def fill(
-        self,
-        row: int,
-        runs: EditedRuns,
-        measurement: Measurement,
-        batch: list[Any],
-        others: Sequence[Any],
-        pairs: Sequence[NDArray[np.intp]],
-    ) -> None:
-        """Measure a batch at the layer of a row."""
-        ids = [text.sentence_id for text in batch]
-        states = SourceStates(runs, batch, others, pairs)
-        run, before = measurement.unedited(batch)
-        if row == 0:
-            self.unedited[:, ids] = before
-            self._fill_source(runs, measurement, run, before, others)
-        self.joint[:, row, ids] = measurement.effects(states.at(), run, before)
-        for column in range(self.effects.shape[2]):
-            edit = states.at([np.array([column])] * len(batch))
-            self.effects[:, row, column, ids] = measurement.effects(edit, run, before)
-
-    def _fill_source(
-        self,
-        runs: EditedRuns,
-        measurement: Measurement,
-        run: TextRun,
-        before: NDArray[np.float64],
-        others: Sequence[Any],
-    ) -> None:
-        inputs = source_inputs(run, others)
-        if inputs is None:
-            self.source = None
-        elif self.source is not None:
-            ids = [text.sentence_id for text in run.texts]
-            self.source[:, ids] = measurement.differences(runs.again(inputs), run, before)

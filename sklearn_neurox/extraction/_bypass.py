@@ -23,13 +23,14 @@ class Bypass:
     ----------
     blocks : sequence of torch.nn.Module
         In the order in which the network calls them.
+    is_enabled : bool, default=True
+        Whether outputs are recorded at all.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module]):
-        self._blocks = blocks
+    def __init__(self, blocks: Sequence[nn.Module], *, is_enabled: bool = True):
+        self._blocks, self.is_enabled = blocks, is_enabled
         self._outputs: dict[int, Any] = {}
         self._is_repeated = self.is_reached = False
-        self._is_enabled = True
         self.mode: Literal["off", "record", "replay"] = "off"
 
     def reset(self) -> None:
@@ -63,7 +64,7 @@ class Bypass:
     def disable(self) -> None:
         """Compute all blocks in all calls from now on."""
         self.forget()
-        self._is_enabled = False
+        self.is_enabled = False
 
     def forget(self) -> None:
         """Release the recorded outputs."""
@@ -92,7 +93,7 @@ class Bypass:
 
     def _record(self, number: int, output: Any) -> None:
         self._is_repeated |= number in self._outputs
-        if self.is_reached or self._is_repeated or not self._is_enabled:
+        if self.is_reached or self._is_repeated or not self.is_enabled:
             return
         # Each block keeps its own output, because heads may read the states of all blocks.
         self._outputs[number] = replace_first(output, Tensor.clone)

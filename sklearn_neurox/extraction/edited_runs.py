@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from .._device import full_precision
@@ -22,13 +21,13 @@ from ._encoded_sentence import EncodedSentence
 from ._encoded_texts import can_pad, encode, pooled_positions
 from ._encoding import pad
 from ._isolation import EnoughError, isolated
-from ._loading import load_tokenizer, load_with_head, pair_of
 from ._locks import alone_with
 from ._network import Network, is_peft, unwrapped
 from ._states import by_subword
 from ._vocabulary import pad_id_of
 from .extractor import ActivationExtractor
 from .hook_points import HookPoint, blocks_of, hooked
+from .loaded import LoadedModel
 from .positions import Where
 from .state_edits import EditHook, Positions, recorded_calls
 from .text_runs import TextRun, mean_at
@@ -46,7 +45,7 @@ class EditedRuns:
 
     Parameters
     ----------
-    extractor : ActivationExtractor
+    model : ActivationExtractor or LoadedModel
         Provides the model, its tokenizer and the settings for running it. A model that is given by
         its name is loaded with the head that it was saved with.
     layer : int, str or Neurons
@@ -57,9 +56,13 @@ class EditedRuns:
         Other places, at or above `layer`, whose states are read in each run.
     words : bool, default=False
         Whether each word of a text has a row, instead of each text.
+    bypass : bool, default=None
+        Whether the blocks below the place are left out in runs with an edit. If None, the first
+        batch that starts determines it: if the output is the same without them.
 
     Attributes
     ----------
+    loaded : LoadedModel
     place : EditedPlace
     tokenizer : tokenizer
 
@@ -71,13 +74,15 @@ class EditedRuns:
 
     def __init__(
         self,
-        extractor: ActivationExtractor,
+        model: ActivationExtractor | LoadedModel,
         *,
         layer: int | str | Neurons,
         where: Where | Positions | None = None,
         read: Mapping[str, Any] | None = None,
         words: bool = False,
+        bypass: bool | None = None,
     ):
+        extractor = model.extractor if isinstance(model, LoadedModel) else model
         if extractor.on_truncate == "drop":
             raise ValueError(
                 "on_truncate='drop' would leave out texts. Use an extractor with 'error' or 'warn'."
@@ -85,21 +90,17 @@ class EditedRuns:
         self._extractor, self._words = extractor, words
         self._rule = where if isinstance(where, Where) else None
         self._where: Positions | None = self._marked if isinstance(where, Where) else where
-        model, tokenizer = pair_of(extractor.model, extractor.tokenizer)
-        fresh = extractor.random_weights
-        seed = check_random_state(extractor.random_state).randint(2**31 - 1) if fresh else 0
-        self._network, whole = load_with_head(
-            model, extractor.device, random_weights=fresh, seed=seed
-        )
-        self.tokenizer = load_tokenizer(tokenizer)
-        self._runner, self._is_whole = _runner(self._network, unwrapped(whole))
+        self.loaded = model if isinstance(model, LoadedModel) else LoadedModel(model)
+        self._network, self.tokenizer = self.loaded.network, self.loaded.tokenizer
+        self._runner, self._is_whole = _runner(self._network, unwrapped(self.loaded.whole))
         self._options = _options(self._runner)
         self.place = find_place(self._runner, layer)
         self._read = {name: find_place(self._runner, each) for name, each in (read or {}).items()}
-        self._bypass = Bypass(list(blocks_of(self._network.stack) or []))
+        blocks = list(blocks_of(self._network.stack) or [])
+        self._bypass = Bypass(blocks, is_enabled=bypass is not False)
         self._inputs: dict[str, Any] = {}  # of the current call, for `where`
         self._edit: EditHook | None = None
-        self._is_checked = self._ends_early = False
+        self._is_checked, self._ends_early = bypass is not None, False
         self._pads: bool | None = None
         self._state: Tensor | None = None
         self._states: dict[str, Tensor] = {}
@@ -119,7 +120,7 @@ class EditedRuns:
             hooked(self._readers(), self._on_read),
         ]
         with ExitStack() as contexts:
-            contexts.enter_context(alone_with(self._extractor.model, self._extractor.tokenizer))
+            contexts.enter_context(alone_with(self.loaded.whole, self.tokenizer))
             for each in (torch.inference_mode(), full_precision(), autocast):
                 contexts.enter_context(each)
             self._call = contexts.enter_context(
@@ -248,6 +249,11 @@ class EditedRuns:
     def n_bypassed(self) -> int:
         """Number of blocks that are not computed again for each edit."""
         return self._bypass.n_bypassed
+
+    @property
+    def bypasses(self) -> bool:
+        """Whether blocks below the place are left out, which the first batch determines."""
+        return self._bypass.is_enabled
 
     def _begin(self, texts: list[EncodedSentence]) -> TextRun:
         inputs, pieces = pad(texts, pad_id_of(self._network.stack, self.tokenizer))

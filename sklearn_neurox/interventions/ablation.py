@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 from torch import Tensor
 
 from .._callbacks import fit_task
+from .._device import as_tensor
 from .._indices import index_mask
 from .._moments import neuron_moments
 from .._row_copies import map_rows
@@ -198,13 +199,13 @@ class NeuronAblator(Edit):
                 "the states of a network. Use the mode 'zero', 'mean', 'resample' or "
                 "'interchange'."
             )
-        ablated = torch.as_tensor(self.ablated_, device=device)
+        ablated = as_tensor(self.ablated_).to(device)
         if self.mode in _BY_ROW:
-            values = torch.as_tensor(self.fill_, dtype=dtype, device=device)
+            values = as_tensor(self.fill_).to(device, dtype)
             return self._filling(ablated, values)
         values = torch.zeros(len(ablated), dtype=dtype, device=device)
         if self.mode == "mean":
-            values[ablated] = torch.as_tensor(self.fill_, dtype=dtype, device=device)
+            values[ablated] = as_tensor(self.fill_).to(device, dtype)
         return lambda states: torch.where(ablated, values, states)
 
     def _filling(self, ablated: Tensor, values: Tensor) -> StateEdit:

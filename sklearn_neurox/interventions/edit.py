@@ -140,8 +140,7 @@ def projection(
     """
     wide = dtype if dtype.itemsize >= 4 else torch.float32
     back, into, middle = (
-        torch.as_tensor(np.ascontiguousarray(array), dtype=wide, device=device)
-        for array in (left.T, right, center)
+        as_tensor(np.ascontiguousarray(array)).to(device, wide) for array in (left.T, right, center)
     )
 
     @full_precision()
