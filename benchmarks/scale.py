@@ -67,6 +67,75 @@ def predicted(X, y):
     exact().fit(np.array(X[:1000]), y[:1000]).predict(X)
 
 
+def whole(transformer, X, y):
+    """Fit a transformer and transform all of X."""
+    transformer.fit(X, y).transform(X)
+
+
+def tokens_of(X, y):
+    """Return X as the activations of sentences of 20 words."""
+    words = np.array([f"word{number}" for number in range(500)])
+    ends = np.arange(20, len(y), 20)
+    sentences = np.split(words[np.arange(len(y)) * 7 % len(words)], ends)
+    return snx.TokenActivations.from_sentences(X, sentences, np.split(y, ends), layers=(0, 1))
+
+
+def model_of(width):
+    """Return a Llama of two blocks with random weights, and its tokenizer."""
+    import tokenizers
+    import transformers
+
+    words = {word: number for number, word in enumerate(["pad", *(f"w{i}" for i in range(200))])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="pad"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    config = transformers.LlamaConfig(
+        vocab_size=len(words), hidden_size=width, intermediate_size=width, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=32, pad_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(config).eval()
+    return model, transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="pad", model_max_length=32
+    )
+
+
+def effect(X, y, edit, **options):
+    """Measure the effect of an edit on as many words as X has samples, in texts of 20 words."""
+    model, tokenizer = model_of(X.shape[1])
+    texts = [" ".join(f"w{number}" for number in some) for some in np.split(
+        np.arange(len(y)) * 7 % 200, np.arange(20, len(y), 20)
+    )]  # fmt: skip
+    labels = [labels.tolist() for labels in np.split(y, np.arange(20, len(y), 20))]
+    snx.causal_effect(
+        model, texts, layer=1, edit=edit, tokenizer=tokenizer, labels=labels, cv=2, metrics="kl",
+        n_placebos=1, random_state=0, **options,
+    )  # fmt: skip
+
+
+def saved(tokens):
+    with tempfile.TemporaryDirectory() as folder:
+        tokens.save(Path(folder, "store"))
+
+
+def halves(X, y, groups):
+    """Return two data sets."""
+    half = len(y) // 40 * 20
+    return {
+        "first": (X[:half], y[:half], groups[:half]),
+        "second": (X[half:], y[half:], groups[half:]),
+    }
+
+
+def display(name, X, y, groups, estimator=None, **options):
+    """Draw the display of an estimator, which computes its result from X."""
+    estimator = exact() if estimator is None else estimator
+    getattr(snx, f"{name}Display").from_estimator(estimator, X, y, **options)
+
+
+def fitted(X, y):
+    return exact().fit(np.array(X[:1000]), y[:1000])
+
+
 # Each takes X, y and the groups of the samples.
 CALLS = {
     "LinearProbeClassifier, adam": lambda X, y, groups: adam().fit(X, y),
@@ -116,7 +185,105 @@ CALLS = {
     "probe_report": lambda X, y, groups: snx.probe_report(
         exact().fit(np.array(X[:1000]), y[:1000]), X, y, sentence_ids=groups, random_state=0
     ),
-}
+    "MeanDifferenceClassifier, whiten": lambda X, y, groups: snx.MeanDifferenceClassifier(
+        whiten=True
+    ).fit(X, y),
+    "LinearProbeRegressorCV": lambda X, y, groups: snx.LinearProbeRegressorCV(
+        lambdas_l1=[0], lambdas_l2=[1e-3, 1e-2], cv=3, max_epochs=1, device="cpu", random_state=0
+    ).fit(X, y),
+    "RandomSelector": lambda X, y, groups: whole(
+        snx.RandomSelector(n_neurons=0.5, random_state=0), X, y
+    ),
+    "LayerSelector": lambda X, y, groups: whole(snx.LayerSelector(1, n_layers=N_LAYERS), X, y),
+    "NeuronSelector": lambda X, y, groups: whole(snx.NeuronSelector(range(X.shape[1] // 2)), X, y),
+    "VotingSelector": lambda X, y, groups: snx.VotingSelector(
+        [("means", snx.ProbelessSelector()), ("words", snx.AveragePrecisionSelector())]
+    ).fit(X, y),
+    "IndependentNeuronSelector": lambda X, y, groups: whole(
+        snx.IndependentNeuronSelector(random_state=0), X, y
+    ),
+    "SteeringVector": lambda X, y, groups: whole(snx.SteeringVector(np.ones(X.shape[1])), X, y),
+    "DirectionProjector": lambda X, y, groups: whole(
+        snx.DirectionProjector(np.ones(X.shape[1])), X, y
+    ),
+    "NeuronAblator, half, resample": lambda X, y, groups: whole(
+        snx.NeuronAblator(range(X.shape[1] // 2), mode="resample", random_state=0), X, y
+    ),
+    "NeuronAblator, half, interchange": lambda X, y, groups: whole(
+        snx.NeuronAblator(range(X.shape[1] // 2), mode="interchange"), X, y
+    ),
+    "NeuronAblator, remove": lambda X, y, groups: whole(
+        snx.NeuronAblator([0, 1], mode="remove"), X, y
+    ),
+    "mean_difference_scores": lambda X, y, groups: snx.mean_difference_scores(X, y),
+    "average_precision_scores": lambda X, y, groups: snx.average_precision_scores(X, y),
+    "cross_model_correlation_scores": lambda X, y, groups: snx.cross_model_correlation_scores(
+        [X[:, ::2], X[:, 1::2]]
+    ),
+    "nested_layer_scores": lambda X, y, groups: snx.nested_layer_scores(
+        exact(), X, y, n_layers=N_LAYERS, groups=groups, cv=GroupKFold(3), inner_cv=GroupKFold(2)
+    ),
+    "layerwise_scores, control": lambda X, y, groups: snx.layerwise_scores(
+        exact(), X, y, n_layers=N_LAYERS, groups=groups, cv=GroupKFold(3), control={"same": X}
+    ),
+    "selectivity_curve": lambda X, y, groups: snx.selectivity_curve(
+        exact(), X, y, groups, groups=groups, cv=GroupKFold(3), random_state=0,
+        param_name="lambda_l2", param_range=[1e-2, 1e-1],
+    ),
+    "conditional_codelength": lambda X, y, groups: snx.conditional_codelength(
+        exact(), X, y, given=X[:, : X.shape[1] // 2], groups=groups, random_state=0
+    ),
+    "operating_point": lambda X, y, groups: snx.operating_point(
+        exact(), X, y == 0, groups=groups, cv=GroupKFold(3), inner_cv=GroupKFold(2), random_state=0
+    ),
+    "tune_threshold": lambda X, y, groups: snx.tune_threshold(
+        exact(), X, y == 0, groups=groups, cv=GroupKFold(3)
+    ),
+    "erasure_report": lambda X, y, groups: snx.erasure_report(
+        snx.LeaceEraser().fit(X, y), *halves(X, y, groups)["first"][:2],
+        *halves(X, y, groups)["second"][:2], linear=exact(),
+        nonlinear=snx.GaussianProbeClassifier(), random_state=0,
+    ),
+    "transfer_scores": lambda X, y, groups: snx.transfer_scores(
+        exact(), halves(X, y, groups), cv=GroupKFold(3), random_state=0
+    ),
+    "AblationCurveDisplay": lambda X, y, groups: display(
+        "AblationCurve", X, y, groups, ranking=snx.ProbelessSelector(), fractions=[0.1], cv=3,
+    ),
+    "CalibrationCurveDisplay": lambda X, y, groups: display(
+        "CalibrationCurve", X, y, groups, fitted(X, y), sentence_ids=groups, label=0
+    ),
+    "CodelengthDisplay": lambda X, y, groups: display("Codelength", X, y, groups),
+    "LayerwiseScoresDisplay": lambda X, y, groups: display(
+        "LayerwiseScores", X, y, groups, n_layers=N_LAYERS, cv=3
+    ),
+    "ProbeReportDisplay": lambda X, y, groups: display(
+        "ProbeReport", X, y, groups, fitted(X, y), sentence_ids=groups
+    ),
+    "RocDisplay": lambda X, y, groups: display(
+        "Roc", X, y == 0, groups, fitted(X, y == 0), sentence_ids=groups
+    ),
+    "SelectivityDisplay": lambda X, y, groups: display(
+        "Selectivity", X, y, groups, words=groups, cv=3
+    ),
+    "SelectivityCurveDisplay": lambda X, y, groups: display(
+        "SelectivityCurve", X, y, groups, words=groups, cv=3, param_name="lambda_l2",
+        param_range=[1e-2, 1e-1],
+    ),
+    "TransferScoresDisplay": lambda X, y, groups: snx.TransferScoresDisplay.from_estimator(
+        exact(), halves(X, y, groups), cv=GroupKFold(3), random_state=0
+    ),
+    "RedundancyDisplay": lambda X, y, groups: snx.RedundancyDisplay.from_activations(
+        tokens_of(X, y)
+    ),
+    "TopWordsTable": lambda X, y, groups: snx.TopWordsTable(tokens_of(X, y), [0, 1]).to_html(),
+    "NeuronGrid": lambda X, y, groups: snx.NeuronGrid(tokens_of(X, y), [0, 1]).to_html(),
+    "TokenActivations.save": lambda X, y, groups: saved(tokens_of(X, y)),
+    "causal_effect, ablator": lambda X, y, groups: effect(
+        X, y, snx.NeuronAblator([], mode="mean"), ranking=snx.ProbelessSelector(n_neurons=4)
+    ),
+    "causal_effect, eraser": lambda X, y, groups: effect(X, y, snx.LeaceEraser()),
+}  # fmt: skip
 
 
 def write(folder, n_samples, n_neurons):
@@ -162,14 +329,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--neurons", type=int, default=256)
-    parser.add_argument("--only", default="", help="part of the names of the calls")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of the calls")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         child(args.folder, args.child)
         return
-    names = [name for name in CALLS if args.only in name]
+    names = [name for name in CALLS if any(part in name for part in args.only)]
     peaks = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as root:
         for n_samples in args.rows:

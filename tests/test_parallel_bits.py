@@ -1,4 +1,4 @@
-"""Folds, grids and layers give the same bits in one process, threads, loky and a dask cluster."""
+"""Folds, grids, layers and placebos give the same bits in one process, threads, loky and a dask cluster."""
 
 import os
 import signal
@@ -12,6 +12,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
 import sklearn_neurox as snx
+
+from .planted import planted
 
 EXACT = {"solver": "owlqn", "max_iter": 10}
 ADAM = {"random_state": 0, "max_epochs": 1, "batch_size": 64}
@@ -50,6 +52,7 @@ def calls(tmp_path_factory):
     X = np.memmap(path, np.float16, "w+", shape=memory.shape)
     X[:] = memory
     words = np.array([f"word{i % 30}" for i in range(240)])
+    network = planted("decoder", n_texts=12)
     groups = np.arange(240) // 4
     exact = snx.LinearProbeClassifier(**EXACT)
     return {
@@ -90,12 +93,25 @@ def calls(tmp_path_factory):
             exact, {"a": (memory[:120], y[:120]), "b": (memory[120:], y[120:])}, cv=3,
             random_state=0, n_jobs=n_jobs,
         ).to_frame().to_numpy(),
+        "placebos": lambda n_jobs: vars(
+            snx.causal_effect(
+                network.model, network.texts, tokenizer=network.tokenizer, layer=1,
+                edit=snx.LeaceEraser(), labels=network.labels, cv=3, n_placebos=4, random_state=0,
+                n_jobs=n_jobs,
+            )
+        ),
+        "patching": lambda n_jobs: vars(
+            snx.patching_map(
+                network.model, ["w0 w1 w2 w3", "w4 w1 w0 w5"], ["w0 w3 w5 w3", "w2 w1 w1 w5"],
+                tokenizer=network.tokenizer, n_jobs=n_jobs,
+            )
+        ),
     }  # fmt: skip
 
 
 NAMES = [
     "classifier", "classifier, adam", "regressor", "regressor, adam", "GridSearchCV", "layers",
-    "ablation", "selectivity", "codelength", "nested", "transfer",
+    "ablation", "selectivity", "codelength", "nested", "transfer", "placebos", "patching",
 ]  # fmt: skip
 
 
@@ -138,10 +154,10 @@ def test_dask(cluster, calls, serial, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["classifier", "layers", "ablation", "selectivity"])
+@pytest.mark.parametrize("name", ["classifier", "layers", "ablation", "selectivity", "placebos"])
 @pytest.mark.parametrize("seconds", [0.05, 0.4])
 def test_a_worker_is_killed(cluster, calls, serial, name, seconds):
-    """Folds, grids and control tasks have the same numbers if a worker dies in the middle."""
+    """Folds, grids, control tasks and placebos have the same numbers if a worker dies in the middle."""
     expected = serial(name)
     pid = next(iter(cluster.run(os.getpid).values()))
     killer = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))

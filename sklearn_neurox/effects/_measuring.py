@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .._row_copies import empty_rows
 from ..extraction.edited_runs import EditedRuns
 from ..extraction.text_runs import TextRun
 from ._outcome import Outcome
@@ -24,7 +25,8 @@ class ReadRows:
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_neurons) or None
-        In the order of the texts, or None if they are not required.
+        In the order of the texts, or None if they are not required. Many rows are a memory map of a
+        temporary file.
     states : ndarray of shape (n_states, n_neurons)
         States at edited positions, or evenly spaced ones of them if there are many.
     owners : ndarray of int of shape (n_states,)
@@ -64,7 +66,8 @@ def read_rows(runs: EditedRuns, encoded: Sequence[Any], *, states_only: bool) ->
         run = runs.read_states(batch)
         if not states_only:
             found = runs.rows(run).cpu().numpy()
-            rows = np.empty((starts[-1], found.shape[1]), found.dtype) if rows is None else rows
+            if rows is None:
+                rows = empty_rows(found.dtype, (starts[-1], found.shape[1]))
             places = [np.arange(starts[t.sentence_id], starts[t.sentence_id + 1]) for t in batch]
             rows[np.concatenate(places)] = found
         at = runs.edited_positions.nonzero()

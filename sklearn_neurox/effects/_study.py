@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
@@ -110,11 +110,11 @@ class Study:
         for fold, (train, _) in folds:
             texts = [self.encoded[i] for i in train]
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in train])
-            groups = labeled.groups_of(texts)
+            X = None if self.read.rows is None else copy_rows(self.read.rows, rows)
+            groups, place = labeled.groups_of(texts), self.runs.place.name
             for kind, labels in zip(kinds, (labeled.labels, *tasks), strict=True):
                 y = None if labels is None else np.concatenate(labeled.rows_of(labels, texts))
-                training = _Training(self.read.rows, rows, y, groups)
-                jobs.append((self.recipe, training, self.runs.place.name, _notes(kind, fold)))
+                jobs.append((self.recipe, X, y, groups, place, _notes(kind, fold)))
         with issued_once():
             made = list(run_parallel(_make, jobs, n_jobs=self.n_jobs))
         by_fold = [made[i : i + len(kinds)] for i in range(0, len(made), len(kinds))]
@@ -158,19 +158,16 @@ class Study:
         return dict(zip([outcome.name for outcome in outcomes], total, strict=True))
 
 
-class _Training(NamedTuple):
-    """The rows of the training texts of a fold, with their labels and groups."""
-
-    X: NDArray | None  # all rows
-    rows: NDArray[np.intp]
-    y: NDArray | None
-    groups: NDArray | None
-
-
-def _make(recipe: Recipe, training: _Training, place: Any, notes: Sequence[str]) -> Any:
-    X, rows, y, groups = training
+def _make(
+    recipe: Recipe,
+    X: NDArray | None,
+    y: NDArray | None,
+    groups: NDArray | None,
+    place: Any,
+    notes: Sequence[str],
+) -> Any:
     with noting(*notes):
-        return recipe.make(None if X is None else copy_rows(X, rows), y, place, groups)
+        return recipe.make(X, y, place, groups)
 
 
 def _notes(kind: str, fold: int) -> tuple[str, ...]:

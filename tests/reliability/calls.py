@@ -362,6 +362,7 @@ def _effect(inputs: Inputs, seed: int, n_jobs: int | None) -> Any:
         model.model, model.texts, tokenizer=model.tokenizer, layer=1,
         edit=snx.NeuronAblator([], mode="mean"), labels=model.labels,
         ranking=snx.ProbelessSelector(n_neurons=2), cv=2, n_placebos=2, random_state=seed,
+        n_jobs=n_jobs,
     )  # fmt: skip
 
 
@@ -370,7 +371,7 @@ def _interchange(inputs: Inputs, seed: int, n_jobs: int | None) -> Any:
     extractor = _extractor("decoder")
     return [
         snx.interchange_effect(extractor, texts, sources, layer=1, random_state=seed),
-        snx.patching_map(extractor, texts[:1], sources[:1], layers=[1, 2]),
+        snx.patching_map(extractor, texts[:1], sources[:1], layers=[1, 2], n_jobs=n_jobs),
     ]
 
 

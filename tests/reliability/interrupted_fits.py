@@ -15,7 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_neurox as snx
 from sklearn_neurox import _row_copies
+from sklearn_neurox.extraction._locks import reserved
 
+from ..planted import planted
 from .process_state import settings
 
 
@@ -33,7 +35,22 @@ def calls(X, y):
             lambda n_jobs=2: snx.layerwise_scores(pipeline, X, y, n_layers=4, cv=5, n_jobs=n_jobs),
         ),
         "codelength": (None, lambda: snx.codelength(probe, X, y, random_state=0, n_jobs=2)),
+        "placebos": (None, placebos),
     }
+
+
+def placebos(n_placebos=20_000, n_jobs=2):
+    """Measure placebos, which takes minutes, and check that the hooks are removed."""
+    network = planted("decoder", n_texts=40)
+    try:
+        snx.causal_effect(
+            network.model, network.texts, tokenizer=network.tokenizer, layer=1,
+            edit=snx.SteeringVector(np.ones(32)), placebos="norm", n_placebos=n_placebos, random_state=0,
+            n_jobs=n_jobs,
+        )  # fmt: skip
+    finally:
+        with reserved(network.model):  # once threads have finished their part
+            assert not any(module._forward_hooks for module in network.model.modules())
 
 
 def main(name: str, backend: str) -> None:
@@ -46,6 +63,7 @@ def main(name: str, backend: str) -> None:
     X, y = np.load(path, mmap_mode="r"), rng.randint(3, size=20_000)
     estimator, call = calls(X, y)[name]
     calls(X[:60], y[:60])["layers"][1](None)  # what is loaded once is loaded
+    placebos(1, None)
     before, ended, n_threads = settings(), "finished", threading.active_count()
     with parallel_config(backend=backend):
         print("begun", flush=True)

@@ -20,6 +20,7 @@ import sklearn_neurox as snx
 from sklearn_neurox import _row_copies
 from sklearn_neurox._row_copies import copy_rows
 
+from ..planted import planted
 from .process_state import children
 
 
@@ -50,7 +51,7 @@ def wait_for(condition, seconds=120):
 @pytest.mark.slow
 @pytest.mark.parametrize("to", ["group", "process"])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-@pytest.mark.parametrize("name", ["search", "layers", "codelength"])
+@pytest.mark.parametrize("name", ["search", "layers", "codelength", "placebos"])
 @pytest.mark.parametrize("delay", [0.0, 1.0, 6.0])
 def test_ctrl_c(tmp_path, name, backend, to, delay):
     """A terminal sends the signal to the whole group of processes, other tools only to one."""
@@ -74,7 +75,7 @@ def test_ctrl_c(tmp_path, name, backend, to, delay):
         send = os.killpg if to == "group" else os.kill
         send(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=120)
-        found = json.loads(out)
+        found = json.loads(out.splitlines()[0])  # a worker may print an error after it
         assert found == {"ended": "interrupted", "fitted": [], "changed": []}, err
         assert process.returncode == 0
         wait_for(lambda: not any(map(is_running, workers)))
@@ -94,7 +95,7 @@ def loky_workers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["search", "layers", "codelength"])
+@pytest.mark.parametrize("name", ["search", "layers", "codelength", "placebos"])
 def test_a_worker_that_is_killed_at_any_moment(name):
     """An error, or the same numbers, but never a hang or other numbers."""
     rng = np.random.RandomState(0)
@@ -103,6 +104,7 @@ def test_a_worker_that_is_killed_at_any_moment(name):
     search = snx.LinearProbeClassifierCV(
         lambdas_l1=[0, 1e-3], lambdas_l2=[0, 1e-3], max_epochs=10, cv=3, device="cpu"
     )
+    network = planted("decoder", n_texts=40)
     call = {
         "search": lambda n_jobs: search.set_params(n_jobs=n_jobs).fit(X, y).coef_,
         "layers": lambda n_jobs: (
@@ -111,7 +113,14 @@ def test_a_worker_that_is_killed_at_any_moment(name):
         "codelength": lambda n_jobs: (
             snx.codelength(probe, X, y, random_state=0, n_jobs=n_jobs).block_bits
         ),
-    }[name]
+        "placebos": lambda n_jobs: (
+            snx.causal_effect(
+                network.model, network.texts, tokenizer=network.tokenizer, layer=1,
+                edit=snx.SteeringVector(np.ones(32)), placebos="norm", metrics="kl",
+                n_placebos=500, random_state=0, n_jobs=n_jobs,
+            ).placebo_effects["norm"]["kl"]
+        ),
+    }[name]  # fmt: skip
     expected = call(None)
     n_errors = 0
     for delay in (0.0, 0.3, 1.0, 2.0, 4.0):
