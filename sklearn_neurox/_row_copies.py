@@ -74,10 +74,33 @@ def map_rows(
     -------
     ndarray of shape (n_rows, width)
     """
+    return map_slices(X, lambda some: function(X[some]), width=width, dtype=dtype)
+
+
+def map_slices(
+    X: NDArray, function: Callable[[slice], NDArray], *, width: int, dtype: DTypeLike
+) -> NDArray:
+    """Apply a function of slices of the rows of X, whose result may depend on their positions.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        The result is a memory map under the conditions of :func:`copy_rows`.
+    function : callable
+        Called with adjacent slices, in their order. It returns an array of shape (n_some, width).
+    width : int
+        Number of columns of the result.
+    dtype : dtype
+        Dtype of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, width)
+    """
     kind = np.dtype(dtype)
     if not _is_large(X, len(X) * width * kind.itemsize):
-        return function(X).astype(kind, copy=False)
-    return _write(X, kind, (len(X), width), lambda some: function(X[some]))
+        return function(slice(0, len(X))).astype(kind, copy=False)
+    return _write(X, kind, (len(X), width), function)
 
 
 def read_columns(X: NDArray) -> Iterator[NDArray]:

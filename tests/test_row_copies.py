@@ -2,11 +2,13 @@
 
 import gc
 import os
+import pickle
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_neurox as snx
 from sklearn_neurox import _row_copies
 from sklearn_neurox._files import mapping_of
-from sklearn_neurox._row_copies import copy_rows, map_rows, own_copy, read_columns
+from sklearn_neurox._row_copies import copy_rows, map_rows, map_slices, own_copy, read_columns
 
 
 @pytest.fixture
@@ -86,6 +88,47 @@ def test_a_function_of_rows(mapped, temporary):
     assert mapping_of(result) is not None
     in_memory = map_rows(np.array(mapped), lambda rows: rows * 2, width=8, dtype=np.float16)
     np.testing.assert_array_equal(in_memory, mapped * 2)
+
+
+def test_a_function_of_slices(mapped, temporary):
+    seen = []
+
+    def positions(some):
+        seen.append(some)
+        return np.arange(some.start, some.stop)[:, np.newaxis]
+
+    result = map_slices(mapped, positions, width=1, dtype=np.intp)
+    np.testing.assert_array_equal(result[:, 0], np.arange(120))
+    assert mapping_of(result) is not None
+    assert len(seen) == 20  # 6 rows at a time
+    seen.clear()
+    result = map_slices(np.array(mapped), positions, width=1, dtype=np.intp)
+    np.testing.assert_array_equal(result[:, 0], np.arange(120))
+    assert seen == [slice(0, 120)]
+
+
+@pytest.mark.parametrize("mode", ["resample", "interchange"])
+def test_the_values_of_an_ablator(mapped, temporary, tmp_path, mode):
+    """They are a file if X is one, also if the ablator is pickled or saved."""
+    in_memory = snx.NeuronAblator([1, 5], mode=mode, random_state=0).fit(np.array(mapped))
+    ablator = snx.NeuronAblator([1, 5], mode=mode, random_state=0).fit(mapped)
+    assert mapping_of(in_memory.fill_) is None
+    assert mapping_of(ablator.fill_) is not None
+    np.testing.assert_array_equal(ablator.fill_, mapped[:, [1, 5]])
+    expected = in_memory.transform(np.array(mapped))
+    assert mapping_of(ablator.transform(mapped)) is not None
+    np.testing.assert_array_equal(ablator.transform(mapped), expected)
+    states = torch.from_numpy(expected).float().reshape(30, 4, 8)
+    edits = [each.state_edit(torch.float32, states.device) for each in (ablator, in_memory)]
+    assert torch.equal(edits[0](states), edits[1](states))
+    copies = [pickle.loads(pickle.dumps(ablator))]
+    snx.save(ablator, tmp_path / "ablator.skops")
+    copies.append(snx.load(tmp_path / "ablator.skops"))
+    del ablator, edits
+    gc.collect()
+    assert not list(temporary.iterdir())
+    for copied in copies:
+        np.testing.assert_array_equal(copied.transform(np.array(mapped)), expected)
 
 
 def test_an_own_copy_protects_what_can_be_modified(mapped, temporary):

@@ -26,7 +26,7 @@ from .._row_copies import map_rows
 from .._validation import fit_context, validate_data
 from .._wording import count
 from ..activations.columns import find_columns
-from .edit import Edit, StateEdit
+from .edit import Edit, RowEdit, StateEdit
 
 _BY_ROW = ("resample", "interchange")  # modes that take the values of a row from a training sample
 
@@ -62,7 +62,8 @@ class NeuronAblator(Edit):
         Which neurons are ablated.
     fill_ : ndarray of shape (n_ablated,) or (n_samples, n_ablated)
         The means if ``mode="mean"``, or the training activations if ``mode="resample"`` or
-        ``mode="interchange"``. Not defined for other modes.
+        ``mode="interchange"``. Those of a large memory map are a memory map of a temporary file.
+        Not defined for other modes.
     n_features_in_ : int
         Number of neurons seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_neurons,)
@@ -154,7 +155,14 @@ class NeuronAblator(Edit):
             if self.mode == "mean":
                 self.fill_ = neuron_moments(activations)[0][self.ablated_]
             elif self.mode in _BY_ROW:
-                self.fill_ = activations[:, self.ablated_]
+                ablated = np.flatnonzero(self.ablated_)
+                fill = map_rows(
+                    activations,
+                    lambda rows: rows[:, ablated],
+                    width=len(ablated),
+                    dtype=activations.dtype,
+                )
+                self.fill_ = np.asarray(fill)  # can be saved, unlike the class of memory maps
             if self.mode == "resample":
                 self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         return self
@@ -187,10 +195,6 @@ class NeuronAblator(Edit):
             activations, lambda rows: rows[:, kept], width=len(kept), dtype=activations.dtype
         )
 
-    @property
-    def _needs_all_rows(self) -> bool:
-        return self.mode in _BY_ROW
-
     def state_edit(self, dtype: torch.dtype, device: torch.device) -> StateEdit:
         """See :class:`Edit`."""
         if self.mode == "remove":
@@ -199,35 +203,39 @@ class NeuronAblator(Edit):
                 "the states of a network. Use the mode 'zero', 'mean', 'resample' or "
                 "'interchange'."
             )
-        ablated = as_tensor(self.ablated_).to(device)
         if self.mode in _BY_ROW:
-            values = as_tensor(self.fill_).to(device, dtype)
-            return self._filling(ablated, values)
+            return lambda states: self._filled(states, self._drawn(states[..., 0].numel()))
+        ablated = as_tensor(self.ablated_).to(device)
         values = torch.zeros(len(ablated), dtype=dtype, device=device)
         if self.mode == "mean":
             values[ablated] = as_tensor(self.fill_).to(device, dtype)
         return lambda states: torch.where(ablated, values, states)
 
-    def _filling(self, ablated: Tensor, values: Tensor) -> StateEdit:
-        """Return an edit that takes the values of a row from a training sample."""
+    def _row_edit(self, n_rows: int, dtype: torch.dtype, device: torch.device) -> RowEdit:
+        if self.mode not in _BY_ROW:
+            return super()._row_edit(n_rows, dtype, device)
+        drawn = self._drawn(n_rows)
+        return lambda rows, some: self._filled(rows, drawn[some])
 
-        def fill(states: Tensor) -> Tensor:
-            n_rows, edited = states[..., 0].numel(), states.clone()
-            if self.mode == "resample":
-                drawn = RandomState(self._seed).randint(len(values), size=n_rows)
-            elif n_rows == len(values):
-                drawn = np.arange(n_rows)
-            else:
-                raise ValueError(
-                    "NeuronAblator with mode='interchange' takes the values of each row from the "
-                    f"training sample with the same index, so it edits {count(len(values), 'row')},"
-                    f" got {n_rows:,}. In a network, the rows are the positions of all texts of a "
-                    "batch; interchange_effect matches positions of texts."
-                )
-            edited[..., ablated] = values[drawn].reshape(*states.shape[:-1], -1)
-            return edited
+    def _drawn(self, n_rows: int) -> NDArray[np.intp]:
+        """Return the training samples from which rows take their values."""
+        if self.mode == "resample":
+            return RandomState(self._seed).randint(len(self.fill_), size=n_rows)
+        if n_rows != len(self.fill_):
+            raise ValueError(
+                "NeuronAblator with mode='interchange' takes the values of each row from the "
+                "training sample with the same index, so it edits "
+                f"{count(len(self.fill_), 'row')}, got {n_rows:,}. In a network, the rows are the "
+                "positions of all texts of a batch; interchange_effect matches positions of texts."
+            )
+        return np.arange(n_rows)
 
-        return fill
+    def _filled(self, states: Tensor, drawn: NDArray[np.intp]) -> Tensor:
+        """Return states whose ablated neurons have the values of training samples."""
+        edited, ablated = states.clone(), as_tensor(self.ablated_).to(states.device)
+        values = as_tensor(self.fill_)[torch.from_numpy(drawn)].to(states.device, states.dtype)
+        edited[..., ablated] = values.reshape(*states.shape[:-1], -1)
+        return edited
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Get the names of the neurons that ``transform`` returns.

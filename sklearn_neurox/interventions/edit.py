@@ -18,11 +18,13 @@ from torch import Tensor
 from .._callbacks import fit_task
 from .._conversion import as_numpy
 from .._device import as_tensor, full_precision
-from .._row_copies import map_rows
+from .._row_copies import map_slices
 from .._validation import fit_context, validate_data
 
 # Called with states of shape (..., n_neurons), and returns edited states of the same shape.
 StateEdit: TypeAlias = Callable[[Tensor], Tensor]
+# Called with some of the rows of X and their slice, and returns edited rows.
+RowEdit: TypeAlias = Callable[[Tensor, slice], Tensor]
 
 
 class Edit(
@@ -99,19 +101,17 @@ class Edit(
         activations = validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
         self.check_width(activations.shape[1])
         one = as_tensor(activations[:1])
-        edit = self.state_edit(one.dtype, one.device)
+        edit = self._row_edit(len(activations), one.dtype, one.device)
 
-        def edited(rows: NDArray) -> NDArray:
-            return edit(as_tensor(rows)).numpy()
+        def edited(some: slice) -> NDArray:
+            return edit(as_tensor(activations[some]), some).numpy()
 
-        if self._needs_all_rows:
-            return edited(activations)
-        return map_rows(activations, edited, width=activations.shape[1], dtype=activations.dtype)
+        return map_slices(activations, edited, width=activations.shape[1], dtype=activations.dtype)
 
-    @property
-    def _needs_all_rows(self) -> bool:
-        """Whether what a row becomes depends on its position among the rows."""
-        return False
+    def _row_edit(self, n_rows: int, dtype: torch.dtype, device: torch.device) -> RowEdit:
+        """Return the edit of `n_rows` rows as a function of some of them and their slice."""
+        edit = self.state_edit(dtype, device)
+        return lambda rows, some: edit(rows)
 
 
 def at_full_precision(edit: StateEdit, dtype: torch.dtype) -> StateEdit:
