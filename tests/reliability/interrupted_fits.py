@@ -39,7 +39,7 @@ def calls(X, y):
     }
 
 
-def placebos(n_placebos=20_000, n_jobs=2):
+def placebos(n_placebos=5_000, n_jobs=2):
     """Measure placebos, which takes minutes, and check that the hooks are removed."""
     network = planted("decoder", n_texts=40)
     try:
