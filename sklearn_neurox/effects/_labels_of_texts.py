@@ -52,11 +52,9 @@ class LabeledTexts:
 
     def by_text(self, encoded: Sequence[Any]) -> LabelsByText | None:
         """Return the labels of the rows of encoded texts, which may be truncated."""
-        return None if self.labels is None else self.rows_of(self.labels, encoded)
-
-    def rows_of(self, labels: LabelsByText, encoded: Sequence[Any]) -> LabelsByText:
-        """Return other labels of the same texts for the rows of encoded texts."""
-        own = [labels[text.sentence_id] for text in encoded]
+        if self.labels is None:
+            return None
+        own = [self.labels[text.sentence_id] for text in encoded]
         if not self.has_words:  # the positions of texts are those of the tokens that are pooled
             return own
         return [each[text.positions] for each, text in zip(own, encoded, strict=True)]
@@ -103,12 +101,23 @@ class LabeledTexts:
                 )
         return splits
 
-    def control_labels(
-        self, n_draws: int, splits: Sequence[Split], *, seed: int
-    ) -> list[LabelsByText]:
+    def places_of(self, encoded: Sequence[Any]) -> NDArray[np.intp]:
+        """Return the places of the labels of the rows of encoded texts among those of all texts."""
+        assert self.labels is not None
+        starts = np.cumsum([0] + [len(labels) for labels in self.labels])
+        if not self.has_words:
+            return starts[[text.sentence_id for text in encoded]]
+        return np.concatenate([starts[text.sentence_id] + text.positions for text in encoded])
+
+    def control_labels(self, n_draws: int, splits: Sequence[Split], *, seed: int) -> list[NDArray]:
         """Draw the labels of control tasks: random labels, the same for each type.
 
         The types are the words; the groups if the labels do not differ within groups; or the texts.
+
+        Returns
+        -------
+        list of n_draws ndarray of shape (n_labels,)
+            The labels of all texts.
 
         Raises
         ------
@@ -121,10 +130,7 @@ class LabeledTexts:
         random = RandomState(seed)
         y, types = np.concatenate(self.labels), self._types()
         sizes = [len(labels) for labels in self.labels]
-        return [
-            np.split(self._draw(types, y, sizes, splits, random), np.cumsum(sizes)[:-1])
-            for _ in range(n_draws)
-        ]
+        return [self._draw(types, y, sizes, splits, random) for _ in range(n_draws)]
 
     def _draw(
         self,

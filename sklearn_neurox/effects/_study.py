@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -16,7 +16,7 @@ from .._validation import noting
 from .._warnings import issued_once
 from ..extraction.edited_runs import EditedRuns
 from ._division import Work, measure
-from ._labels_of_texts import LabeledTexts, LabelsByText, Split
+from ._labels_of_texts import LabeledTexts, Split
 from ._measuring import ReadRows
 from ._outcome import Outcome
 from ._placebos import Matching
@@ -62,7 +62,7 @@ class Study:
     edits: list[Any] = field(default_factory=list)
 
     def run(
-        self, labeled: LabeledTexts, splits: Sequence[Split], tasks: Sequence[LabelsByText]
+        self, labeled: LabeledTexts, splits: Sequence[Split], tasks: Sequence[NDArray]
     ) -> dict[str, NDArray[np.float64]]:
         """Measure all texts.
 
@@ -100,21 +100,23 @@ class Study:
     def _make(
         self,
         labeled: LabeledTexts,
-        tasks: Sequence[LabelsByText],
+        tasks: Sequence[NDArray],
         folds: Sequence[tuple[int, Split]],
     ) -> list[list[Any]]:
         """Make the edit of each fold and those of its control tasks from the training texts."""
         kinds = ["edit", *("control_task" for _ in tasks)]
         starts = np.cumsum([0] + [text.n_rows for text in self.encoded])
+        labels = None if labeled.labels is None else np.concatenate(labeled.labels)
         jobs = []
         for fold, (train, _) in folds:
             texts = [self.encoded[i] for i in train]
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in train])
             X = None if self.read.rows is None else copy_rows(self.read.rows, rows)
             groups, place = labeled.groups_of(texts), self.runs.place.name
-            for kind, labels in zip(kinds, (labeled.labels, *tasks), strict=True):
-                y = None if labels is None else np.concatenate(labeled.rows_of(labels, texts))
-                jobs.append((self.recipe, X, y, groups, place, _notes(kind, fold)))
+            places = None if labels is None else labeled.places_of(texts)
+            for kind, y in zip(kinds, (labels, *tasks), strict=True):
+                data = _Training(X, y, places, groups)
+                jobs.append((self.recipe, data, place, _notes(kind, fold)))
         with issued_once():
             made = list(run_parallel(_make, jobs, n_jobs=self.n_jobs))
         by_fold = [made[i : i + len(kinds)] for i in range(0, len(made), len(kinds))]
@@ -158,16 +160,19 @@ class Study:
         return dict(zip([outcome.name for outcome in outcomes], total, strict=True))
 
 
-def _make(
-    recipe: Recipe,
-    X: NDArray | None,
-    y: NDArray | None,
-    groups: NDArray | None,
-    place: Any,
-    notes: Sequence[str],
-) -> Any:
+class _Training(NamedTuple):
+    """The rows of the training texts of a fold, the labels of all texts, and where theirs are."""
+
+    X: NDArray | None
+    labels: NDArray | None
+    places: NDArray[np.intp] | None
+    groups: NDArray | None
+
+
+def _make(recipe: Recipe, data: _Training, place: Any, notes: Sequence[str]) -> Any:
     with noting(*notes):
-        return recipe.make(X, y, place, groups)
+        y = None if data.labels is None else data.labels[data.places]
+        return recipe.make(data.X, y, place, data.groups)
 
 
 def _notes(kind: str, fold: int) -> tuple[str, ...]:
