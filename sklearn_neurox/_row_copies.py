@@ -50,7 +50,7 @@ def copy_rows(X: NDArray, rows: NDArray[np.intp], dtype: DTypeLike | None = None
         which the environment variable ``TMPDIR`` sets.
     """
     kind = np.dtype(X.dtype if dtype is None else dtype)
-    if not _is_large(X, len(rows) * kind.itemsize * _n_cells(X)):
+    if not becomes_file(X, len(rows) * kind.itemsize * _n_cells(X)):
         return X[rows].astype(kind, copy=False)
     return _write(X, kind, (len(rows), *X.shape[1:]), lambda some: X[rows[some]])
 
@@ -98,7 +98,7 @@ def map_slices(
     ndarray of shape (n_rows, width)
     """
     kind = np.dtype(dtype)
-    if not _is_large(X, len(X) * width * kind.itemsize):
+    if not becomes_file(X, len(X) * width * kind.itemsize):
         return function(slice(0, len(X))).astype(kind, copy=False)
     return _write(X, kind, (len(X), width), function)
 
@@ -118,7 +118,7 @@ def read_columns(X: NDArray) -> Iterator[NDArray]:
         Valid until the next column.
     """
     n_rows, n_columns = X.shape
-    if _is_large(X, X.nbytes):
+    if becomes_file(X, X.nbytes):
         width = n_columns
         columns: NDArray = _temporary_map(X.dtype, (n_columns, n_rows))
     else:
@@ -149,7 +149,7 @@ def copy_blocks(runs: Sequence[Sequence[NDArray]]) -> NDArray:
     dtype = runs[0][0].dtype
     n_bytes = shape[0] * shape[1] * dtype.itemsize
     blocks = [part for parts in runs for part in parts]
-    if not any(_is_large(block, n_bytes) for block in blocks):
+    if not any(becomes_file(block, n_bytes) for block in blocks):
         return np.hstack([np.concatenate(parts) for parts in runs])
     written, first = _temporary_map(dtype, shape), 0
     for row in zip(*runs, strict=True):  # the blocks of the same rows
@@ -179,8 +179,8 @@ def _rows_at_once(X: NDArray) -> int:
     return max(1, _AT_ONCE // (X.itemsize * _n_cells(X)))
 
 
-def _is_large(X: NDArray, n_bytes: int) -> bool:
-    """Return whether the rows of X are in a file, and a result of this size should be, too."""
+def becomes_file(X: NDArray, n_bytes: int) -> bool:
+    """Return whether the rows of X are in a file, and a result of `n_bytes` should be, too."""
     return mapping_of(X) is not None and n_bytes > _LARGEST_IN_MEMORY
 
 

@@ -131,6 +131,42 @@ def test_the_values_of_an_ablator(mapped, temporary, tmp_path, mode):
         np.testing.assert_array_equal(copied.transform(np.array(mapped)), expected)
 
 
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        snx.NeuronSelector([1, 5, 2]),
+        snx.LayerSelector(1, n_layers=2),
+        snx.ProbelessSelector(n_neurons=3),
+        snx.IndependentNeuronSelector(),
+        snx.CorrelationClustering(),
+        snx.CorrelationClustering(pooling="representative"),
+        snx.SteeringVector(np.arange(8)),
+        snx.NeuronAblator([1], mode="remove"),
+    ],
+    ids=lambda each: type(each).__name__ + getattr(each, "pooling", ""),
+)
+def test_transformed_rows_are_files(mapped, temporary, transformer):
+    transformer.fit(np.array(mapped), np.arange(120) % 2)
+    expected = transformer.transform(np.array(mapped))
+    assert mapping_of(expected) is None
+    found = transformer.transform(mapped)
+    assert mapping_of(found) is not None
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    if hasattr(transformer, "inverse_transform") and expected.dtype == np.float32:
+        inverse = transformer.inverse_transform(found)
+        assert mapping_of(inverse) is not None
+        np.testing.assert_array_equal(inverse, transformer.inverse_transform(expected))
+    transformer.set_output(transform="pandas")
+    np.testing.assert_array_equal(transformer.transform(mapped).to_numpy(), expected)
+
+
+def test_selecting_nothing_of_a_file(mapped, temporary):
+    selector = snx.NeuronSelector([]).fit(mapped)
+    with pytest.warns(UserWarning, match="No features were selected"):
+        assert selector.transform(mapped).shape == (120, 0)
+
+
 def test_an_own_copy_protects_what_can_be_modified(mapped, temporary):
     assert own_copy(mapped) is mapped  # it is read-only
     copied = copy_rows(mapped, np.arange(120))

@@ -25,6 +25,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, chec
 from .._batch_sums import BatchSums, Sums, continues, from_sums
 from .._callbacks import fit_task
 from .._class_moments import ClassMoments
+from .._row_copies import map_rows
 from .._validation import check_matrix, fit_context, validate_activations
 from .._warnings import warn
 from ._clusters import add_constant_neurons, draw, medoids, number_clusters
@@ -300,7 +301,8 @@ class CorrelationClustering(
         Returns
         -------
         ndarray of shape (n_samples, n_clusters)
-            Pooled activations, with the dtype of X, or float32 if X is float16.
+            Pooled activations, with the dtype of X, or float32 if X is float16. Those of a large
+            memory map are a memory map of a temporary file.
 
         Raises
         ------
@@ -312,16 +314,23 @@ class CorrelationClustering(
         activations = validate_activations(self, X, reset=False)
         dtype = np.result_type(activations, np.float32)
         if self.pooling == "representative":
-            return activations[:, self.representatives_].astype(dtype, copy=False)
+            chosen = self.representatives_
+            return map_rows(
+                activations, lambda rows: rows[:, chosen], width=len(chosen), dtype=dtype
+            )
         by_cluster = np.argsort(self.labels_, kind="stable")
         sizes = np.bincount(self.labels_)
         weights = (self.signs_ / sizes[self.labels_])[by_cluster]
         starts = np.cumsum(sizes) - sizes
-        pooled = np.empty((len(activations), self.n_clusters_), dtype)
-        for rows in gen_batches(len(activations), _ROWS):
-            weighted = activations[rows][:, by_cluster] * weights
-            pooled[rows] = np.add.reduceat(weighted, starts, axis=1)
-        return pooled
+
+        def pool(X: NDArray) -> NDArray:
+            pooled = np.empty((len(X), self.n_clusters_), dtype)
+            for rows in gen_batches(len(X), _ROWS):
+                weighted = X[rows][:, by_cluster] * weights
+                pooled[rows] = np.add.reduceat(weighted, starts, axis=1)
+            return pooled
+
+        return map_rows(activations, pool, width=self.n_clusters_, dtype=dtype)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Assign to each neuron the value of its cluster, negated if pooling negated the neuron.
@@ -348,7 +357,10 @@ class CorrelationClustering(
                 f"X must have one column for each of the {self.n_clusters_} clusters, got "
                 f"{pooled.shape[1]} columns."
             )
-        return pooled[:, self.labels_] * self.signs_.astype(pooled.dtype)
+        labels, signs = self.labels_, self.signs_.astype(pooled.dtype)
+        return map_rows(
+            pooled, lambda rows: rows[:, labels] * signs, width=len(labels), dtype=pooled.dtype
+        )
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Get the names of the pooled columns.
