@@ -16,7 +16,14 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_neurox as snx
 from sklearn_neurox import _row_copies
 from sklearn_neurox._files import mapping_of
-from sklearn_neurox._row_copies import copy_rows, map_rows, map_slices, own_copy, read_columns
+from sklearn_neurox._row_copies import (
+    copy_blocks,
+    copy_rows,
+    map_rows,
+    map_slices,
+    own_copy,
+    read_columns,
+)
 
 
 @pytest.fixture
@@ -105,6 +112,16 @@ def test_a_function_of_slices(mapped, temporary):
     result = map_slices(np.array(mapped), positions, width=1, dtype=np.intp)
     np.testing.assert_array_equal(result[:, 0], np.arange(120))
     assert seen == [slice(0, 120)]
+
+
+def test_blocks_of_columns_of_different_dtypes(mapped, temporary):
+    other = np.arange(360, dtype=np.float32).reshape(120, 3)
+    joined = copy_blocks([[mapped[:50], mapped[50:]], [other[:50], other[50:]]])
+    expected = np.hstack([mapped, other])
+    np.testing.assert_array_equal(joined, expected)
+    assert joined.dtype == expected.dtype == np.float32
+    assert mapping_of(joined) is not None
+    np.testing.assert_array_equal(copy_blocks([[np.array(mapped)], [other]]), expected)
 
 
 @pytest.mark.parametrize("mode", ["resample", "interchange"])
@@ -214,6 +231,9 @@ def test_results_are_those_of_arrays_in_memory(mapped, temporary, estimator):
         yield snx.NullspaceEraser(
             snx.MeanDifferenceClassifier(), n_iter=2
         ).fit(X, y).transform(X)  # fmt: skip
+        yield snx.conditional_codelength(
+            estimator, X[:, 4:], y, given=X[:, :4], groups=groups, random_state=0
+        ).joint.sample_bits
         yield snx.NeuronAblator([1, 3], mode="mean").fit_transform(X)
         yield snx.LeaceEraser().fit_transform(X, y)
 

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from .._bootstrap import Resampling, Score, as_seed, expanded_interval
 from .._html import element, escape, format_value, table
 from .._optional import import_optional
+from .._row_copies import copy_blocks
 from .._validation import check_matrix, validate_params
 from .._wording import count
 from ._comparison_statistics import MIN_GROUPS
@@ -259,7 +260,7 @@ def conditional_codelength(
 def _beside(baseline: Any, activations: Any) -> Any:
     if issparse(baseline) or issparse(activations):
         return hstack([baseline, activations], format="csr")
-    return np.hstack([baseline, activations])
+    return copy_blocks([[baseline], [activations]])
 
 
 def _mean(
