@@ -146,9 +146,9 @@ def copy_blocks(runs: Sequence[Sequence[NDArray]]) -> NDArray:
     ndarray of shape (n_rows, n_columns)
     """
     shape = sum(map(len, runs[0])), sum(parts[0].shape[1] for parts in runs)
-    dtype = np.result_type(*(parts[0].dtype for parts in runs))
-    n_bytes = shape[0] * shape[1] * dtype.itemsize
     blocks = [part for parts in runs for part in parts]
+    dtype = np.result_type(*{block.dtype for block in blocks})
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
     if not any(becomes_file(block, n_bytes) for block in blocks):
         return np.hstack([np.concatenate(parts) if parts[1:] else parts[0] for parts in runs])
     written, first = _temporary_map(dtype, shape), 0

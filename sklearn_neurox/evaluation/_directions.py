@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from .._results import check_coef
+from .._row_chunks import read_arrays
 from ..neurons.estimator_contents import linear_model_of
 
 
@@ -44,11 +45,12 @@ def correlations_of_outputs(
     """
     n_probes = len(directions)
     stacked = np.array(directions)
-    products = np.empty((n_probes, *stacked.shape[1:2], n_probes, n_probes))
+    products = np.zeros((n_probes, *stacked.shape[1:2], n_probes, n_probes))
     for part, X in enumerate(parts):
-        centered = np.asarray(X, dtype=np.float64) - X.mean(axis=0, dtype=np.float64)
-        outputs = np.einsum("sn,aon->oas", centered, stacked, optimize=True)
-        products[part] = outputs @ outputs.swapaxes(1, 2)
+        mean = X.mean(axis=0, dtype=np.float64)
+        for _, rows in read_arrays(X, np.float64):
+            outputs = np.einsum("sn,aon->oas", rows - mean, stacked, optimize=True)
+            products[part] += outputs @ outputs.swapaxes(1, 2)
     result = np.empty((n_probes, n_probes))
     for i in range(n_probes):
         for j in range(n_probes):

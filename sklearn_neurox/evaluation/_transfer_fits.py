@@ -12,7 +12,7 @@ from .._grouped_fits import fit_clone
 from .._labels import encode_labels
 from .._rare_labels import warn_about_rare_labels
 from .._results import make_splits
-from .._row_copies import copy_rows
+from .._row_copies import copy_blocks, copy_rows
 from .._validation import noting
 from ._directions import read_directions
 from ._folds import Split
@@ -121,7 +121,7 @@ def fit_all(
 def _fit_source(fits: Fits, sources: list[str], targets: list[str]) -> dict[str, Found]:
     """Train on some data sets and predict others, or the same one by cross-validation."""
     sets = fits.sets
-    X = np.concatenate([sets[name].X for name in sources])
+    X = copy_blocks([[sets[name].X for name in sources]])
     y = np.concatenate([sets[name].y for name in sources])
     groups = None
     if fits.groups is not None:

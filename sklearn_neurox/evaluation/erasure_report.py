@@ -14,13 +14,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from .._bootstrap import Score
 from .._labels import check_labels
+from .._moments import neuron_moments
 from .._optional import import_optional
+from .._row_chunks import rows_at_once
 from .._validation import check_matrix, validate_params
 from .._warnings import silenced
 from .._wording import count
@@ -196,12 +198,15 @@ def erasure_report(
     constant = (DummyRegressor() if is_number else DummyClassifier()).fit(before, labels)
     with silenced(ConvergenceWarning):  # the violation is reported
         exact = _exact(is_number).fit(after, labels)
-    moved = np.square(after_test - before_test, dtype=np.float64).sum(axis=1).mean()
+    moved = sum(
+        np.square(after_test[some] - before_test[some], dtype=np.float64).sum()
+        for some in gen_batches(len(before_test), rows_at_once(before_test.shape[1]))
+    )
     return ErasureReport(
         optimality=float(exact.optimality_),
         is_erased=bool(exact.optimality_ <= _TOLERANCE and not exact.coef_.any()),
         reports=reports,
-        distance=float(moved / before.var(axis=0, dtype=np.float64).sum()),
+        distance=float(moved / len(before_test) / np.square(neuron_moments(before)[1]).sum()),
         baseline=probe_report(
             constant, before_test, labels_test, sentence_ids=groups, random_state=seed
         ).score,

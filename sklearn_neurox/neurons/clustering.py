@@ -301,8 +301,7 @@ class CorrelationClustering(
         Returns
         -------
         ndarray of shape (n_samples, n_clusters)
-            Pooled activations, with the dtype of X, or float32 if X is float16. Those of a large
-            memory map are a memory map of a temporary file.
+            With the dtype of X, or float32 if X is float16. A temporary file if X is a large one.
 
         Raises
         ------
@@ -315,9 +314,7 @@ class CorrelationClustering(
         dtype = np.result_type(activations, np.float32)
         if self.pooling == "representative":
             chosen = self.representatives_
-            return map_rows(
-                activations, lambda rows: rows[:, chosen], width=len(chosen), dtype=dtype
-            )
+            return map_rows(activations, lambda X: X[:, chosen], width=len(chosen), dtype=dtype)
         by_cluster = np.argsort(self.labels_, kind="stable")
         sizes = np.bincount(self.labels_)
         weights = (self.signs_ / sizes[self.labels_])[by_cluster]
@@ -357,10 +354,8 @@ class CorrelationClustering(
                 f"X must have one column for each of the {self.n_clusters_} clusters, got "
                 f"{pooled.shape[1]} columns."
             )
-        labels, signs = self.labels_, self.signs_.astype(pooled.dtype)
-        return map_rows(
-            pooled, lambda rows: rows[:, labels] * signs, width=len(labels), dtype=pooled.dtype
-        )
+        own, signs, dtype = self.labels_, self.signs_.astype(pooled.dtype), pooled.dtype
+        return map_rows(pooled, lambda X: X[:, own] * signs, width=len(own), dtype=dtype)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Get the names of the pooled columns.
