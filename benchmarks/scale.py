@@ -188,6 +188,9 @@ CALLS = {
     "MeanDifferenceClassifier, whiten": lambda X, y, groups: snx.MeanDifferenceClassifier(
         whiten=True
     ).fit(X, y),
+    "CorrelationClustering.transform": lambda X, y, groups: whole(
+        snx.CorrelationClustering(), X, y
+    ),
     "LinearProbeRegressorCV": lambda X, y, groups: snx.LinearProbeRegressorCV(
         lambdas_l1=[0], lambdas_l2=[1e-3, 1e-2], cv=3, max_epochs=1, device="cpu", random_state=0
     ).fit(X, y),
