@@ -158,6 +158,18 @@ class TestSameBits:
         with parallel_config(backend="loky"):
             assert_same(causal_effect(extractor, texts, **options, n_jobs=2), serial)
 
+    @pytest.mark.cuda
+    def test_processes_on_a_device(self, tiny_bert_path):
+        extractor = ActivationExtractor(str(tiny_bert_path), device="cuda")
+        options = dict(layer=1, edit=SteeringVector(np.ones(16)), metrics="output", random_state=0)
+        texts = ["The rain", "It is over"]
+        serial = causal_effect(extractor, texts, n_placebos=4, **options)
+        found = causal_effect(extractor, texts, n_placebos=4, n_jobs=2, **options)
+        for kind, draws in serial.placebo_effects.items():
+            np.testing.assert_allclose(
+                found.placebo_effects[kind]["output"], draws["output"], rtol=1e-3, atol=1e-6
+            )
+
 
 class TestErrors:
     def test_a_model_that_cannot_be_pickled(self, decoder):
