@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..evaluation import ScoreComparison, compare_scores
+from ..evaluation import ScoreComparison
 from ._axes import series_style, set_xticks
-from ._display import ResultDisplay
+from ._display import BareResultDisplay
 from ._drawn_text import literal
 from ._style import Style, override
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class ScoreComparisonDisplay(ResultDisplay[ScoreComparison]):
+class ScoreComparisonDisplay(BareResultDisplay[ScoreComparison]):
     """Plot of scores on the same samples, with bootstrap intervals.
 
     If all scores were compared with each other, or with the highest one, those that are not
@@ -46,7 +46,6 @@ class ScoreComparisonDisplay(ResultDisplay[ScoreComparison]):
     'Layer'
     """
 
-    _compute = staticmethod(compare_scores)
     _kind = ScoreComparison
 
     def plot(self, *, ax: Axes | None = None, errorbar_kw: Style | None = None) -> Self:

@@ -306,6 +306,16 @@ def test_every_display_is_in_the_file_that_its_name_suggests(name):
     assert module in (expected, "selectivity_displays" if "Selectivity" in name else expected)
 
 
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_from_estimator_computes_the_result_for_an_estimator(name):
+    display = getattr(snx, name)
+    assert hasattr(display, "from_result") or hasattr(display, "from_estimator")
+    if hasattr(display, "_compute"):
+        assert next(iter(inspect.signature(display._compute).parameters)) == "estimator"
+    elif hasattr(display, "from_estimator"):
+        assert "from_estimator" in vars(display)
+
+
 def test_every_display_passes_style_on(classification):
     makers = {make for make, *_ in STYLED}
     displays = {}
