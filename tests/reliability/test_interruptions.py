@@ -102,7 +102,12 @@ def test_a_worker_that_is_killed_at_any_moment(name):
     X, y = rng.normal(size=(2000, 32)), rng.randint(3, size=2000)
     probe = snx.LinearProbeClassifier(max_epochs=10, random_state=0, device="cpu")
     search = snx.LinearProbeClassifierCV(
-        lambdas_l1=[0, 1e-3], lambdas_l2=[0, 1e-3], max_epochs=10, cv=3, device="cpu"
+        lambdas_l1=[0, 1e-3],
+        lambdas_l2=[0, 1e-3],
+        max_epochs=10,
+        cv=3,
+        random_state=0,
+        device="cpu",
     )
     network = planted("decoder", n_texts=40)
     call = {
