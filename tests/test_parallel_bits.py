@@ -153,13 +153,20 @@ def test_dask(cluster, calls, serial, name):
         assert_same(arrays(calls[name](None)), serial(name))
 
 
+def processes_of(cluster):
+    """Return the processes of both workers, once one that was killed has been replaced."""
+    while len(found := cluster.run(os.getpid, on_error="ignore")) < 2:
+        time.sleep(0.1)
+    return list(found.values())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["classifier", "layers", "ablation", "selectivity", "placebos"])
 @pytest.mark.parametrize("seconds", [0.05, 0.4])
 def test_a_worker_is_killed(cluster, calls, serial, name, seconds):
     """Folds, grids, control tasks and placebos have the same numbers if a worker dies in the middle."""
     expected = serial(name)
-    pid = next(iter(cluster.run(os.getpid).values()))
+    pid = processes_of(cluster)[0]
     killer = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))
     start = time.monotonic()
     killer.start()

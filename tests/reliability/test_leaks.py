@@ -68,10 +68,10 @@ def growth_of(call, n_calls):
     return {name: after[name] - before[name] for name in after}
 
 
-def assert_nothing_leaks(call, n_calls):
+def assert_nothing_leaks(call, n_calls, known_objects=0):
     growth = growth_of(call, n_calls)
     assert growth.pop("bytes") < KEPT
-    assert growth.pop("objects") < n_calls
+    assert growth.pop("objects") < known_objects + n_calls
     assert growth.pop("MB") < SLACK
     assert not any(growth.values()), growth
 
@@ -101,13 +101,18 @@ def test_fits_of_files(inputs, name, place):
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 @pytest.mark.parametrize("name", ["Adam, grid", "layerwise_scores"])
 def test_fits_in_threads_and_processes(inputs, name, backend):
-    from joblib import parallel_config
+    from joblib import Parallel, delayed, parallel_config
+
+    def plain():
+        with parallel_config(backend=backend):
+            list(Parallel(n_jobs=2, return_as="generator")(delayed(abs)(i) for i in range(4)))
 
     def call():
         with parallel_config(backend=backend):
             CALLS[name](inputs, 0, 2)
 
-    assert_nothing_leaks(call, 20)
+    # joblib keeps a few small objects for each call with loky.
+    assert_nothing_leaks(call, 20, known_objects=growth_of(plain, 20)["objects"])
 
 
 @pytest.mark.slow
