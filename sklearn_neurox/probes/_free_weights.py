@@ -78,15 +78,15 @@ class FreeWeightsLoss:
 
     def evaluate(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same as `Datafit.evaluate`, but 0 as the gradient for weights not free."""
-        factors = weight.flatten(1)[:, self._places]
+        factors = weight.flatten(1)[:, self._places].flatten()
         sizes = self._sizes.repeat(len(weight))
         neurons, starts = self._neurons.repeat(len(weight)), sizes.cumsum(0) - sizes
         bags = torch.arange(len(sizes)).repeat_interleave(sizes)
         value = torch.zeros(len(weight), dtype=torch.float64)
-        gradient, bias_gradient = torch.zeros(factors.numel()).to(weight), torch.zeros_like(bias)
+        gradient, bias_gradient = torch.zeros_like(factors), torch.zeros_like(bias)
         for rows, targets, share in self._chunks:
             sums = nn.functional.embedding_bag(
-                neurons, rows, starts, mode="sum", per_sample_weights=factors.flatten()
+                neurons, rows, starts, mode="sum", per_sample_weights=factors
             )
             outputs = sums.unflatten(0, bias.shape).add_(bias[..., None])
             terms, slope = LOSSES[self._loss](outputs, targets, share)
@@ -96,5 +96,5 @@ class FreeWeightsLoss:
                 slope.flatten(0, 1), rows, neurons, starts, bags, 0
             )
         weight_gradient = torch.zeros_like(weight).flatten(1)
-        weight_gradient[:, self._places] = gradient.view_as(factors)
+        weight_gradient[:, self._places] = gradient.view(len(weight), -1)
         return value, weight_gradient.view_as(weight), bias_gradient
